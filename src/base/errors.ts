@@ -1,0 +1,62 @@
+/**
+ * The two kinds of failure of this program. A broken assumption of our own is an assertion: the thread dies and
+ * the supervisor restarts it. Everything the outside can cause is a LoggerError with a code from this list.
+ */
+
+/** What the process answers to its caller. 75 and 78 are kept for the data-directory lock and damaged journals. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  internal: 70,
+  ioError: 74,
+  locked: 75,
+  refused: 78,
+} as const;
+
+/** Every error code, with the exit status a command ends with when nobody handles it. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: EXIT.usage,
+  USAGE: EXIT.usage,
+  SYMBOL_FILE_INVALID: EXIT.usage,
+  SYMBOL_UNKNOWN: EXIT.usage,
+  TOO_MANY_SYMBOLS: EXIT.usage,
+  UNSAFE_NAME: EXIT.failed,
+  REST_FAILED: EXIT.failed,
+  HANDSHAKE_FAILED: EXIT.failed,
+  DEPENDENCY_MISSING: EXIT.failed,
+  DATA_UNREADABLE: EXIT.failed,
+  DISK_WRITE: EXIT.ioError,
+  ADDRESS_IN_USE: EXIT.failed,
+  DIFFERENCES_FOUND: EXIT.failed,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A failure that the outside world caused; the message says what to do about it. */
+export class LoggerError extends Error {
+  readonly code: ErrorCode;
+  /** whether trying again later can succeed without anybody changing anything */
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'LoggerError';
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+
+  get exitStatus(): number {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** Ends the thread when an assumption of ours is broken. Never used for input from outside. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${message}`);
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

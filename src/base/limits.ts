@@ -1,0 +1,39 @@
+/**
+ * Every limit of the program, once, with the relations between them asserted below.
+ * Limits that a user may set are options (config/options.ts); what stands here is fixed by a format or a protocol.
+ */
+import { assert } from './errors.js';
+
+/** Bytes read from a socket at a time; one reused buffer per connection. */
+export const SOCKET_CHUNK_BYTES = 64 * 1024;
+/** Room in front of the chunk for the unfinished frame of the previous one; longer frames are assembled apart. */
+export const FRAME_CARRY_BYTES = 16 * 1024;
+/** RFC 6455 §5.5: control frames carry at most 125 bytes. */
+export const CONTROL_PAYLOAD_BYTES_MAX = 125;
+/** Fragments of one message; more is an attack on memory, not a message. */
+export const FRAGMENTS_MAX = 1024;
+/** The whole HTTP answer to the upgrade request. */
+export const HANDSHAKE_BYTES_MAX = 16 * 1024;
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Size of one ring in words of 4 bytes. A frame of 5 MB (a real snapshot) must fit as rows. */
+export const RING_WORDS = 2 * 1024 * 1024;
+/** The largest record: a text record with the longest text. */
+export const RECORD_WORDS_MAX = 4 * 1024;
+/** Text of one side-car entry; what is longer is cut and says so. */
+export const TEXT_BYTES_MAX = (RECORD_WORDS_MAX - 16) * 4;
+/** Worst case of ring words per byte of a message: the shortest repeated element against the widest row. */
+export const RING_WORDS_PER_MESSAGE_BYTE = 2;
+/** A file name component, in UTF-8 bytes, after escaping. */
+export const NAME_BYTES_MAX = 200;
+/** A native symbol, in UTF-8 bytes, before escaping. */
+export const SYMBOL_BYTES_MAX = 64;
+/** Depth of nesting that the JSON tokenizer follows. */
+export const JSON_DEPTH_MAX = 32;
+/** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
+export const SEQUENCE_HOLES_MAX = 64;
+/** Streams (exchange, symbol) of one process. */
+export const STREAMS_MAX = 65_536;
+
+assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
+assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');
+assert(FRAME_CARRY_BYTES < SOCKET_CHUNK_BYTES, 'a carried frame is shorter than a chunk');

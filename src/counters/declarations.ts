@@ -1,0 +1,65 @@
+/**
+ * Every counter of the program, once: id, kind and meaning. /health, the live table and the metrics are loops over
+ * these.
+ */
+import { type CounterSpecs, slotsOf } from './counters.js';
+
+const counter = (doc: string) => ({ kind: 'counter', doc }) as const;
+const gauge = (doc: string) => ({ kind: 'gauge', doc }) as const;
+
+/** One block per shard, written by its thread. */
+export const SHARD_COUNTERS = {
+  state: gauge('connection state, see feed/state.ts'),
+  messages: counter('messages received'),
+  bytes: counter('bytes received'),
+  rows: counter('rows published to the ring'),
+  slow_path: counter('messages that the byte scanner handed to the JSON parser'),
+  control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
+  duplicates: counter('trades received again and not stored twice'),
+  reordered: counter('trades that arrived after a later one'),
+  unwanted: counter('data for symbols or channels that were not subscribed'),
+  unknown_kind: counter('messages of a kind that nothing is known about'),
+  rejected: counter('messages refused: broken JSON, missing or invalid values'),
+  literals: counter('numbers that went to the text side-car'),
+  dropped: counter('messages dropped because the ring was full'),
+  gaps: counter('holes written to GAPS'),
+  missing: counter('trades known to be missing'),
+  pauses: counter('times the socket was paused because the ring was full'),
+  connects: counter('connections opened'),
+  failures: counter('connections that ended without being asked to'),
+  stale: counter('connections given up because nothing arrived'),
+  breaker: counter('connections given up because most messages did not parse'),
+  refused: gauge('subscriptions that the exchange refused'),
+  confirmed: gauge('subscriptions that the exchange confirmed'),
+  silent: gauge('symbols that have sent nothing since they were subscribed'),
+  last_message: gauge('receive time of the last message, seconds since 1970'),
+  ring_fill: gauge('fill of the ring in thousandths'),
+  heartbeat: counter('turns of the thread'),
+} as const satisfies CounterSpecs;
+
+/** One block for the writer. */
+export const WRITER_COUNTERS = {
+  heartbeat: counter('turns of the writer loop'),
+  rows_drained: counter('rows taken from the rings'),
+  rows_written: counter('rows that reached the column files'),
+  bytes_written: counter('bytes written to column files in 64-byte units'),
+  flushes: counter('table-days flushed'),
+  files_opened: counter('files opened'),
+  dropped_rows: counter('rows that could not be written and were given up'),
+  disk_errors: counter('failed disk calls'),
+  disk_failing: gauge('1 while the disk refuses writes'),
+  last_error: gauge('errno of the last failed disk call'),
+  buffered_rows: gauge('rows that wait for their flush'),
+  stopped: gauge('1 when everything is on disk after a stop'),
+} as const satisfies CounterSpecs;
+
+/** One block per ring, written by the writer: what became of a shard's rows. */
+export const DRAIN_COUNTERS = {
+  rows_drained: counter('rows taken from this ring'),
+  rows_written: counter('rows of this ring that reached the column files'),
+  last_row: gauge('receive time of the newest row that reached the column files, seconds since 1970'),
+} as const satisfies CounterSpecs;
+
+export const SHARD = slotsOf(SHARD_COUNTERS);
+export const WRITER = slotsOf(WRITER_COUNTERS);
+export const DRAIN = slotsOf(DRAIN_COUNTERS);

@@ -1,0 +1,32 @@
+/**
+ * Where the words of a ring lie in its SharedArrayBuffer. One producer (a shard), one consumer (the writer).
+ *
+ *   byte 0      tail: words published since the start, mod 2^32 (producer writes)
+ *   byte 128    head: words released since the start, mod 2^32 (consumer writes)
+ *   byte 256    data, RING_WORDS words
+ *
+ * Positions count up for ever and are masked into an index; tail - head is the fill. The two words lie 128 bytes
+ * apart so that the threads do not fight over a cache line. A record never wraps: what does not fit before the end
+ * begins at index 0 and the rest is one padding record.
+ */
+export const TAIL_WORD = 0;
+export const HEAD_WORD = 32;
+export const DATA_WORD = 64;
+
+/** The doorbell that all producers of one writer share. */
+export const DOORBELL = {
+  /** 1 while the writer sleeps and wants to be woken */
+  sleeping: 0,
+  /** counts the rings; the writer waits on it */
+  rings: 1,
+  words: 2,
+} as const;
+
+/** Shared memory of one ring with `words` words of data (a power of two). */
+export function createRing(words: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((DATA_WORD + words) * 4);
+}
+
+export function createDoorbell(): SharedArrayBuffer {
+  return new SharedArrayBuffer(DOORBELL.words * 4);
+}

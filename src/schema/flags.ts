@@ -1,0 +1,33 @@
+/**
+ * The bits of the `flags` column, declared once. The low half means the same in every table; from
+ * MISSING_SHIFT on, bit n says that the n-th optional column of the table was not in the message.
+ */
+export const FLAGS = {
+  repaired: { bit: 0, doc: 'fetched by backfill, not received live' },
+  duplicate_kept: {
+    bit: 1,
+    doc: 'may be a duplicate of another row; kept because that could not be ruled out',
+  },
+  suspect_clock: { bit: 2, doc: 'event time too far from the receive time; filed under the receive day' },
+  failed_validation: {
+    bit: 3,
+    doc: 'a value is outside its plausible range, e.g. a price that is not positive',
+  },
+  replayed: { bit: 4, doc: 'sent as history on subscribing (last_match, trade snapshot), not live' },
+  no_event_time: { bit: 5, doc: 'the message has no event time; the time columns hold the receive time' },
+  literal_normalized: { bit: 6, doc: 'a number came in exponent form; digits and scale hold the same value' },
+  literal_in_sidecar: {
+    bit: 7,
+    doc: 'a number does not fit its digits column; its text is in the side-car file',
+  },
+} as const;
+
+export type FlagName = keyof typeof FLAGS;
+
+/** First bit of the "value is missing" half. */
+export const MISSING_SHIFT = 16;
+
+/** The bit mask of one flag. */
+export function flag(name: FlagName): number {
+  return 1 << FLAGS[name].bit;
+}

@@ -1,0 +1,163 @@
+/**
+ * The only place where a column is named. Ring and journal layout, file names, readers, exporters and TABLES.md
+ * derive from it. The names, types and order of the files are an on-disk format: a snapshot test pins them.
+ */
+import type { ColumnSpec } from './columns.js';
+import { deriveTable, layoutHash, type Table } from './layout.js';
+
+const u32 = (doc: string, extra: Partial<ColumnSpec> = {}) => ({ type: 'u32', doc, ...extra }) as const;
+const u64 = (doc: string, extra: Partial<ColumnSpec> = {}) => ({ type: 'u64', doc, ...extra }) as const;
+const f32 = (doc: string, extra: Partial<ColumnSpec> = {}) => ({ type: 'f32', doc, ...extra }) as const;
+const uuid = (doc: string, extra: Partial<ColumnSpec> = {}) => ({ type: 'uuid', doc, ...extra }) as const;
+
+const EXACT = { exact: true } as const;
+const OPTIONAL = { optional: true } as const;
+
+const received = {
+  recv_time: u32('receive time, whole seconds since 1970 UTC, taken before anything was parsed'),
+  recv_nanos: u32('receive time, nanoseconds within the second'),
+};
+const digits = (what: string) => u64(`the literal of \`${what}\` without its point`, EXACT);
+const scales = u32(
+  'decimals of each literal as sent, 8 bits each from the lowest, in the order of the digits columns',
+  EXACT,
+);
+const flags = u32('bits as listed under Flags');
+
+/** Last-value ticker: Coinbase `ticker`, Binance `24hrTicker`. */
+export const MD = deriveTable({
+  id: 1,
+  name: 'MD',
+  doc: 'ticker: last price with the best quotes of that moment',
+  time: ['time', 'nanos'],
+  literals: ['price', 'best_bid', 'best_ask', 'volume'],
+  columns: {
+    time: u32('event time, whole seconds since 1970 UTC'),
+    nanos: u32('event time, nanoseconds within the second'),
+    price: f32('last price'),
+    volume: f32('Coinbase: size of the last trade; Binance: base volume of 24 hours', OPTIONAL),
+    side: u32("taker's side of the last trade: 1 buy, 2 sell, 0 unknown", OPTIONAL),
+    best_bid: f32('best bid price', OPTIONAL),
+    best_ask: f32('best ask price', OPTIONAL),
+    ...received,
+    price_digits: digits('price'),
+    best_bid_digits: digits('best_bid'),
+    best_ask_digits: digits('best_ask'),
+    volume_digits: digits('volume'),
+    scales,
+    flags,
+    last_size: f32('size of the last trade', OPTIONAL),
+    volume_24h: f32('base volume of 24 hours', OPTIONAL),
+  },
+});
+
+/** Single trades. */
+export const TRADES = deriveTable({
+  id: 2,
+  name: 'TRADES',
+  doc: 'one row per trade',
+  time: ['trade_time', 'trade_nanos'],
+  literals: ['price', 'size'],
+  columns: {
+    trade_id: u64("the exchange's trade id"),
+    trade_time: u32('time of the trade, whole seconds since 1970 UTC'),
+    trade_nanos: u32('time of the trade, nanoseconds within the second'),
+    trade_price: f32('price'),
+    trade_size: f32('base size'),
+    trade_side: u32("taker's side: 1 buy, 2 sell, 0 unknown"),
+    maker_order_id: uuid(
+      'order id of the maker; a numeric id stands big-endian in the last 8 bytes',
+      OPTIONAL,
+    ),
+    taker_order_id: uuid(
+      'order id of the taker; a numeric id stands big-endian in the last 8 bytes',
+      OPTIONAL,
+    ),
+    ...received,
+    price_digits: digits('trade_price'),
+    size_digits: digits('trade_size'),
+    scales,
+    flags,
+  },
+});
+
+/** Best bid and offer streams: Binance `bookTicker`. */
+export const BBO = deriveTable({
+  id: 3,
+  name: 'BBO',
+  doc: 'best bid and offer on every change',
+  time: ['time', 'nanos'],
+  literals: ['best_bid', 'best_bid_size', 'best_ask', 'best_ask_size'],
+  columns: {
+    time: u32('event time, whole seconds since 1970 UTC'),
+    nanos: u32('event time, nanoseconds within the second'),
+    ...received,
+    update_id: u64("the exchange's order-book update id", OPTIONAL),
+    best_bid: f32('best bid price', OPTIONAL),
+    best_bid_size: f32('size at the best bid', OPTIONAL),
+    best_ask: f32('best ask price', OPTIONAL),
+    best_ask_size: f32('size at the best ask', OPTIONAL),
+    best_bid_digits: digits('best_bid'),
+    best_bid_size_digits: digits('best_bid_size'),
+    best_ask_digits: digits('best_ask'),
+    best_ask_size_digits: digits('best_ask_size'),
+    scales,
+    flags,
+  },
+});
+
+/** What was missed. Loss is data: a hole nobody lists is the only unforgivable one. */
+export const GAPS = deriveTable({
+  id: 4,
+  name: 'GAPS',
+  doc: 'one row per hole in another table of the same symbol',
+  time: ['time', 'nanos'],
+  literals: [],
+  columns: {
+    time: u32('when the hole was established (receive clock), whole seconds since 1970 UTC'),
+    nanos: u32('nanoseconds within that second'),
+    table: u32('id of the table that has the hole'),
+    cause: u32('why, as listed under Gap causes'),
+    from_id: u64('first missing trade id; 0 where the channel has no ids'),
+    to_id: u64('last missing trade id'),
+    from_time: u32('receive time of the last message before the hole, seconds; 0 when there was none'),
+    from_nanos: u32('nanoseconds within that second'),
+    to_time: u32('receive time of the first message after the hole, seconds'),
+    to_nanos: u32('nanoseconds within that second'),
+    messages: u64('messages known to be missing; 0 when their number is not known'),
+    flags,
+  },
+});
+
+/** Why a hole exists. */
+export const GAP_CAUSES = {
+  unknown: {
+    id: 0,
+    doc: 'ids are missing although the connection was up: the exchange skipped or dropped them',
+  },
+  disconnect: { id: 1, doc: 'the connection was down' },
+  ring_full: { id: 2, doc: 'the writer could not keep up and the ring was full' },
+  downtime: { id: 3, doc: 'the logger was not running' },
+  malformed: { id: 4, doc: 'messages arrived that could not be read' },
+  disk: { id: 5, doc: 'rows could not be written to disk' },
+} as const;
+
+export type GapCause = keyof typeof GAP_CAUSES;
+
+export const TABLES: readonly Table[] = [MD, TRADES, BBO, GAPS];
+
+const byId = new Map(TABLES.map((t) => [t.id, t]));
+const byName = new Map(TABLES.map((t) => [t.name, t]));
+
+export function tableById(id: number): Table | undefined {
+  return byId.get(id);
+}
+
+export function tableByName(name: string): Table | undefined {
+  return byName.get(name);
+}
+
+/** Fingerprint of all tables. */
+export const LAYOUT_HASH = layoutHash(TABLES);
+
+export const SIDE = { unknown: 0, buy: 1, sell: 2 } as const;
