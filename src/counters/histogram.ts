@@ -47,7 +47,11 @@ export interface Quantiles {
 /** Quantiles in µs over the sum of several histograms, since the start. */
 export function quantiles(memories: readonly SharedArrayBuffer[]): Quantiles {
   const sum = new Float64Array(BUCKETS);
-  for (const memory of memories) new Uint32Array(memory).forEach((n, i) => (sum[i] += n));
+  for (const memory of memories) {
+    new Uint32Array(memory).forEach((n, i) => {
+      sum[i] += n;
+    });
+  }
   const count = sum.reduce((a, b) => a + b, 0);
   const at = (q: number): number => {
     let seen = 0;
