@@ -1,0 +1,71 @@
+/**
+ * The correctly rounded f32 of a decimal literal by exact integer arithmetic. Cold: called where rounding by way of a
+ * double could go wrong, and by checks of the stored columns.
+ */
+
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+/** A positive finite f32 as mantissa × 2^exponent. */
+function unpack(value: number): { mantissa: bigint; exponent: number } {
+  float[0] = value;
+  const biased = bits[0] >>> 23;
+  const fraction = bits[0] & 0x7fffff;
+  return biased === 0
+    ? { mantissa: BigInt(fraction), exponent: -149 }
+    : { mantissa: BigInt(fraction | 0x800000), exponent: biased - 150 };
+}
+
+/** Sign of digits × 10^-decimals − mantissa × 2^exponent. */
+function compare(digits: bigint, decimals: number, mantissa: bigint, exponent: number): number {
+  let left = digits;
+  let right = mantissa;
+  if (decimals >= 0) right *= 10n ** BigInt(decimals);
+  else left *= 10n ** BigInt(-decimals);
+  if (exponent >= 0) right <<= BigInt(exponent);
+  else left <<= BigInt(-exponent);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** The float nearest to digits × 10^-decimals, ties to even; Infinity beyond the largest one. */
+export function nearestFloat32(digits: bigint, decimals: number): number {
+  if (digits === 0n) return 0;
+  const guess = Math.fround(Number(`${digits}e${-decimals}`));
+  let below = guess;
+  if (
+    !Number.isFinite(below) ||
+    compare(digits, decimals, unpack(below).mantissa, unpack(below).exponent) < 0
+  ) {
+    float[0] = guess;
+    bits[0] -= 1;
+    below = float[0];
+  }
+  const { mantissa, exponent } = unpack(below);
+  // the middle between `below` and the next float is (2 × mantissa + 1) × 2^(exponent - 1)
+  const side = compare(digits, decimals, 2n * mantissa + 1n, exponent - 1);
+  if (side < 0 || (side === 0 && (mantissa & 1n) === 0n)) return below;
+  float[0] = below;
+  bits[0] += 1;
+  return float[0];
+}
+
+/** As nearestFloat32 for a literal that is known to be `-?digits[.digits][e[+-]digits]`. */
+export function exactFloat32(bytes: Uint8Array, start: number, end: number): number {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  const negative = text.startsWith('-');
+  const [mantissa, exponent = '0'] = text
+    .slice(negative ? 1 : 0)
+    .toLowerCase()
+    .split('e');
+  const [integer, fraction = ''] = mantissa.split('.');
+  const value = floatOfParts(integer + fraction, fraction.length - Number(exponent));
+  return negative ? -value : value;
+}
+
+/** Clamps exponents that no float can have before they become huge integers. */
+function floatOfParts(digitText: string, decimals: number): number {
+  const digits = BigInt(digitText);
+  const magnitude = digits.toString().length - decimals;
+  if (digits === 0n || magnitude < -60) return 0;
+  return magnitude > 60 ? Number.POSITIVE_INFINITY : nearestFloat32(digits, decimals);
+}

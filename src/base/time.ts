@@ -1,0 +1,85 @@
+/**
+ * HOT: event times from bytes, one or two per message, in shard threads. The result stands in TIME.
+ */
+
+/** [seconds since 1970 UTC, nanoseconds within the second] of the last parsed time. */
+export const TIME = new Uint32Array(2);
+
+const DAYS_BEFORE_1970 = 719_468;
+
+function two(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at] - 0x30;
+  const ones = bytes[at + 1] - 0x30;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
+}
+
+/** Days since 1970-01-01 of a date of the Gregorian calendar. */
+export function daysOfDate(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const yearOfEra = y - era * 400;
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - DAYS_BEFORE_1970;
+}
+
+export const TIME_RESULT = {
+  /** not a time */
+  invalid: 0,
+  ok: 1,
+  /** a time that u32 seconds cannot hold, e.g. the year 1 that one exchange really sends */
+  outOfRange: 2,
+} as const;
+
+/**
+ * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` with 0 to 9 digits of fraction into TIME. Returns a TIME_RESULT.
+ */
+export function parseIsoTime(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < 20 || bytes[end - 1] !== 0x5a) return TIME_RESULT.invalid;
+  const high = two(bytes, start);
+  const low = two(bytes, start + 2);
+  const month = two(bytes, start + 5);
+  const day = two(bytes, start + 8);
+  const hour = two(bytes, start + 11);
+  const minute = two(bytes, start + 14);
+  const second = two(bytes, start + 17);
+  if (high < 0 || low < 0 || month < 1 || month > 12 || day < 1 || day > 31) return TIME_RESULT.invalid;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    return TIME_RESULT.invalid;
+  if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d || bytes[start + 10] !== 0x54)
+    return TIME_RESULT.invalid;
+  if (bytes[start + 13] !== 0x3a || bytes[start + 16] !== 0x3a) return TIME_RESULT.invalid;
+  let nanos = 0;
+  if (end - start > 20) {
+    const digits = end - start - 21;
+    if (bytes[start + 19] !== 0x2e || digits < 1 || digits > 9) return TIME_RESULT.invalid;
+    for (let i = start + 20; i < start + 29; i++) {
+      const digit = i < end - 1 ? bytes[i] - 0x30 : 0;
+      if (digit < 0 || digit > 9) return TIME_RESULT.invalid;
+      nanos = nanos * 10 + digit;
+    }
+  }
+  const seconds = daysOfDate(high * 100 + low, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+  if (seconds < 0 || seconds > 0xffffffff) return TIME_RESULT.outOfRange;
+  TIME[0] = seconds;
+  TIME[1] = nanos;
+  return TIME_RESULT.ok;
+}
+
+/** Sets TIME from milliseconds since 1970; false beyond u32 seconds. */
+export function setTimeFromMillis(ms: number): boolean {
+  const seconds = Math.floor(ms / 1000);
+  if (ms < 0 || seconds > 0xffffffff) return false;
+  TIME[0] = seconds;
+  TIME[1] = (ms - seconds * 1000) * 1_000_000;
+  return true;
+}
+
+/** Sets TIME from microseconds since 1970; false beyond u32 seconds. */
+export function setTimeFromMicros(micros: number): boolean {
+  const seconds = Math.floor(micros / 1_000_000);
+  if (micros < 0 || seconds > 0xffffffff) return false;
+  TIME[0] = seconds;
+  TIME[1] = (micros - seconds * 1_000_000) * 1000;
+  return true;
+}

@@ -1,0 +1,119 @@
+/**
+ * HOT: one message at a time from the frame reader to the parser, with everything counted that does not become a row.
+ * Shard threads.
+ */
+import { latin1 } from '../base/number.js';
+import { SHARD } from '../counters/declarations.js';
+import { type MessageParser, REFUSALS, RESULT } from './exchange.js';
+import { decodeUtf8, type JsonParser } from './json.js';
+import type { Rows } from './rows.js';
+
+/** Refused messages kept as text per second and shard; what exceeds this is only counted. */
+const KEPT_PER_SECOND = 20;
+/** Bytes kept of a refused message. */
+const KEPT_BYTES = 2048;
+/** Messages that the circuit breaker looks back on, and how many bad ones it wants to see at least. */
+const BREAKER_WINDOW = 128;
+const BREAKER_BAD_MIN = 16;
+
+export interface IntakeEvents {
+  /** a message was refused; trades may be missing now */
+  refused(reason: string, sample: string): void;
+  /** the text of a message is not UTF-8: RFC 6455 wants the connection closed with 1007 */
+  invalidUtf8(): void;
+  /** more than half of the recent messages did not parse */
+  breaker(): void;
+}
+
+export class Intake {
+  private windowStart = 0;
+  private windowBad = 0;
+  private keptSecond = 0;
+  private kept = 0;
+
+  constructor(
+    private readonly parser: MessageParser,
+    private readonly parseJson: JsonParser,
+    private readonly useScanner: boolean,
+    private readonly rows: Rows,
+    private readonly counters: Uint32Array,
+    private readonly events: IntakeEvents,
+  ) {}
+
+  /** Takes one message; answers its RESULT. */
+  message(bytes: Uint8Array, start: number, end: number): number {
+    this.counters[SHARD.messages]++;
+    const result = this.useScanner ? this.parser.scan(bytes, start, end) : RESULT.unfamiliar;
+    return result === RESULT.rows ? result : this.other(result, bytes, start, end);
+  }
+
+  private other(scanned: number, bytes: Uint8Array, start: number, end: number): number {
+    const result = scanned === RESULT.unfamiliar ? this.slow(bytes, start, end) : scanned;
+    const { counters } = this;
+    if (result === RESULT.control) counters[SHARD.control]++;
+    else if (result === RESULT.duplicate) counters[SHARD.duplicates]++;
+    else if (result === RESULT.unwanted) counters[SHARD.unwanted]++;
+    else if (result === RESULT.ringFull) counters[SHARD.dropped]++;
+    else if (result === RESULT.unknownKind) {
+      counters[SHARD.unknown_kind]++;
+      this.keep(result, bytes, start, end);
+    } else if (result >= RESULT.badJson) this.refuse(result, bytes, start, end);
+    return result;
+  }
+
+  /** Everything the scanner does not know; control messages are not counted as slow. */
+  private slow(bytes: Uint8Array, start: number, end: number): number {
+    const text = decodeUtf8(bytes, start, end);
+    let result: number = text === undefined ? RESULT.badUtf8 : RESULT.badJson;
+    if (text !== undefined) {
+      try {
+        result = this.parser.map(this.parseJson(text));
+      } catch (error) {
+        if (!(error instanceof SyntaxError || this.isParserError(error))) throw error;
+      }
+    }
+    if (this.useScanner && result !== RESULT.control) this.counters[SHARD.slow_path]++;
+    return result;
+  }
+
+  /** The native parser throws plain errors for broken text. */
+  private isParserError(error: unknown): boolean {
+    return (
+      error instanceof Error && error.constructor === Error && !error.message.startsWith('assertion failed')
+    );
+  }
+
+  private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {
+    this.counters[SHARD.rejected]++;
+    this.keep(result, bytes, start, end);
+    this.events.refused(REFUSALS[result], latin1(bytes, start, Math.min(end, start + 200)));
+    if (result === RESULT.badUtf8) this.events.invalidUtf8();
+    const seen = (this.counters[SHARD.messages] - this.windowStart) >>> 0;
+    if (seen > BREAKER_WINDOW) {
+      this.windowStart = this.counters[SHARD.messages] - 1;
+      this.windowBad = 0;
+    }
+    this.windowBad++;
+    if (this.windowBad >= BREAKER_BAD_MIN && this.windowBad * 2 > Math.min(seen, BREAKER_WINDOW)) {
+      this.resetBreaker();
+      this.events.breaker();
+    }
+  }
+
+  /** A new connection starts with a clean record. */
+  resetBreaker(): void {
+    this.windowStart = this.counters[SHARD.messages];
+    this.windowBad = 0;
+  }
+
+  /** Keeps the text of a refused message, so that nothing is lost in silence. */
+  private keep(reason: number, bytes: Uint8Array, start: number, end: number): void {
+    const second = this.rows.received[0];
+    if (second !== this.keptSecond) {
+      this.keptSecond = second;
+      this.kept = 0;
+    }
+    if (this.kept++ >= KEPT_PER_SECOND) return;
+    this.rows.rejected(reason, latin1(bytes, start, Math.min(end, start + KEPT_BYTES)));
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * HOT: writes rows into the ring, once per event, in shard threads. An exchange says begin(), sets values by the word
+ * of their column, and commits; a row that is not committed leaves no trace.
+ *
+ *   if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
+ *   if (!rows.decimal(AT.trade_price, AT.price_digits, 0, bytes, from, to)) return RESULT.badValue;
+ *   …
+ *   rows.commit(TRADES);
+ */
+
+import { TEXT_BYTES_MAX } from '../base/limits.js';
+import { DIGITS, LITERAL, latin1, parseDecimal, parseU64, VALUE } from '../base/number.js';
+import { TIME } from '../base/time.js';
+import { flag } from '../schema/flags.js';
+import { DAY_WORD, HEADER_WORDS, headerWord, STREAM_WORD, type Table } from '../schema/layout.js';
+import { GAP_CAUSES, GAPS, type GapCause } from '../schema/tables.js';
+import { TEXT_AT, TEXT_KIND, TEXT_TABLE_ID } from '../schema/text.js';
+import type { StreamIndex } from './streams.js';
+
+/** Where rows go: the producer's side of a ring. */
+export interface RowSink {
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+  claim(words: number): number;
+  commit(words: number): void;
+}
+
+/** What the rows of one shard did, for its counters. */
+export interface RowCounts {
+  rows: number;
+  literals: number;
+}
+
+/** A hole in a table of one symbol, as it goes to GAPS. */
+export interface Gap {
+  readonly slot: number;
+  readonly table: Table;
+  readonly cause: GapCause;
+  /** ids of the first and last missing trade; 0 where the channel has none */
+  readonly fromId: number;
+  readonly toId: number;
+  readonly fromSeconds: number;
+  readonly fromNanos: number;
+  readonly toSeconds: number;
+  readonly toNanos: number;
+  /** messages known to be missing, 0 when unknown */
+  readonly messages: number;
+}
+
+const FLAG_NORMALIZED = flag('literal_normalized');
+const FLAG_SIDECAR = flag('literal_in_sidecar');
+const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
+const FLAG_INVALID = flag('failed_validation');
+const FLAG_NO_EVENT_TIME = flag('no_event_time');
+const SECONDS_PER_DAY = 86_400;
+const encoder = new TextEncoder();
+
+export class Rows {
+  readonly counts: RowCounts = { rows: 0, literals: 0 };
+  /** receive time of the chunk being worked on: [seconds, nanoseconds] */
+  readonly received: Uint32Array;
+  private readonly u32: Uint32Array;
+  private readonly f32: Float32Array;
+  private record = 0;
+  private scales = 0;
+  private flags = 0;
+  private day = 0;
+  /** numbers of the row being written that go to the side-car: column name and text */
+  private readonly sidecar: [string, string][] = [];
+
+  constructor(
+    private readonly sink: RowSink,
+    private readonly streams: StreamIndex,
+    received: Uint32Array,
+    private readonly clockSkewSecondsMax: number,
+  ) {
+    this.u32 = sink.u32;
+    this.f32 = sink.f32;
+    this.received = received;
+  }
+
+  /** Starts a row of `table` for the stream in `slot`; false when the ring is full. */
+  begin(table: Table, slot: number): boolean {
+    const record = this.sink.claim(table.words);
+    if (record < 0) return false;
+    this.record = record;
+    const u32 = this.u32;
+    u32[record] = table.headerWord;
+    u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
+    for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
+    this.scales = 0;
+    this.flags = 0;
+    if (this.sidecar.length > 0) this.sidecar.length = 0;
+    return true;
+  }
+
+  set(word: number, value: number): void {
+    this.u32[this.record + word] = value;
+  }
+
+  flag(mask: number): void {
+    this.flags |= mask;
+  }
+
+  /** A number that the message does not carry: NaN in its column and its bit in flags. */
+  missing(valueWord: number, mask: number): void {
+    this.f32[this.record + valueWord] = Number.NaN;
+    this.flags |= mask;
+  }
+
+  /** A u64 from digits; false for anything else. */
+  id(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (!parseU64(bytes, from, to)) return false;
+    this.u32[this.record + word] = DIGITS[0];
+    this.u32[this.record + word + 1] = DIGITS[1];
+    return true;
+  }
+
+  /**
+   * A number as f32 and as exact digits; `position` is its byte in scales. `positive` marks a value that must be
+   * above zero to be believed. False when the bytes are not a number.
+   */
+  decimal(
+    valueWord: number,
+    digitsWord: number,
+    position: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    positive: boolean,
+  ): boolean {
+    const literal = parseDecimal(bytes, from, to);
+    if (literal === LITERAL.invalid) return false;
+    const record = this.record;
+    this.f32[record + valueWord] = VALUE[0];
+    this.u32[record + digitsWord] = DIGITS[0];
+    this.u32[record + digitsWord + 1] = DIGITS[1];
+    this.scales |= DIGITS[2] << (8 * position);
+    if (VALUE[0] < 0 || (positive && VALUE[0] === 0)) this.flags |= FLAG_INVALID;
+    if (literal !== LITERAL.exact) this.unusual(literal, digitsWord, bytes, from, to);
+    return true;
+  }
+
+  /** A number of which only the f32 is kept. */
+  float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
+    this.f32[this.record + word] = VALUE[0];
+    return true;
+  }
+
+  private unusual(literal: number, digitsWord: number, bytes: Uint8Array, from: number, to: number): void {
+    if (literal === LITERAL.normalized) {
+      this.flags |= FLAG_NORMALIZED;
+      return;
+    }
+    this.flags |= FLAG_SIDECAR;
+    this.sidecar.push([String(digitsWord), latin1(bytes, from, Math.min(to, from + TEXT_BYTES_MAX))]);
+  }
+
+  /** 16 bytes from the 36 characters of a UUID; false for anything else. */
+  uuid(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (to - from !== 36) return false;
+    let i = from;
+    for (let w = 0; w < 4; w++) {
+      let value = 0;
+      // the file holds bytes in text order, the ring holds little-endian words
+      for (let shift = 0; shift < 32; shift += 8) {
+        if (i === from + 8 || i === from + 13 || i === from + 18 || i === from + 23) {
+          if (bytes[i] !== 0x2d) return false;
+          i++;
+        }
+        const high = hexDigit(bytes[i]);
+        const low = hexDigit(bytes[i + 1]);
+        if (high < 0 || low < 0) return false;
+        value |= ((high << 4) | low) << shift;
+        i += 2;
+      }
+      this.u32[this.record + word + w] = value;
+    }
+    return true;
+  }
+
+  /** A numeric order id, big-endian in the last 8 bytes of a uuid column. */
+  numericUuid(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (!parseU64(bytes, from, to)) return false;
+    this.u32[this.record + word + 2] = swapBytes(DIGITS[1]);
+    this.u32[this.record + word + 3] = swapBytes(DIGITS[0]);
+    return true;
+  }
+
+  /**
+   * The event time that stands in TIME. A time too far from the receive time is kept as sent, but the row is filed
+   * under the day it was received on and says so.
+   */
+  time(secondsWord: number, nanosWord: number): void {
+    const seconds = TIME[0];
+    this.u32[this.record + secondsWord] = seconds;
+    this.u32[this.record + nanosWord] = TIME[1];
+    const skew = seconds - this.received[0];
+    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax)
+      this.day = (seconds / SECONDS_PER_DAY) | 0;
+    else {
+      this.flags |= FLAG_SUSPECT_CLOCK;
+      this.day = (this.received[0] / SECONDS_PER_DAY) | 0;
+    }
+  }
+
+  /** The receive time in place of an event time that the message does not carry, or that no u32 can hold. */
+  timeOfReceipt(secondsWord: number, nanosWord: number): void {
+    TIME[0] = this.received[0];
+    TIME[1] = this.received[1];
+    this.time(secondsWord, nanosWord);
+    this.flags |= FLAG_NO_EVENT_TIME;
+  }
+
+  /** Keeps the row. */
+  commit(table: Table): void {
+    const record = this.record;
+    const at = table.at;
+    this.u32[record + DAY_WORD] = this.day;
+    this.u32[record + at.recv_time] = this.received[0];
+    this.u32[record + at.recv_nanos] = this.received[1];
+    this.u32[record + at.scales] = this.scales;
+    this.u32[record + at.flags] = this.flags;
+    this.sink.commit(table.words);
+    this.counts.rows++;
+    if (this.sidecar.length > 0) this.commitSidecar(table);
+  }
+
+  /** Cold: the texts of numbers that did not fit, behind the row they belong to. */
+  private commitSidecar(table: Table): void {
+    const stream = this.u32[this.record + STREAM_WORD];
+    for (const [word, text] of this.sidecar) {
+      const column = table.columns.findIndex((c) => c.word === Number(word));
+      this.counts.literals++;
+      this.text(TEXT_KIND.literal, stream, table.id, column, text);
+    }
+  }
+
+  /** Cold: the text of a refused message, filed by exchange; false when the ring has no room for it. */
+  rejected(reason: number, text: string): boolean {
+    return this.text(TEXT_KIND.rejected, this.streams.specs[0].stream, 0, reason, text);
+  }
+
+  /** Cold: a text record; false when the ring has no room for it. */
+  private text(kind: number, stream: number, tableId: number, detail: number, text: string): boolean {
+    const bytes = encoder.encode(text).subarray(0, TEXT_BYTES_MAX);
+    const words = TEXT_AT.text + Math.ceil(bytes.length / 4);
+    const record = this.sink.claim(words);
+    if (record < 0) return false;
+    const u32 = this.u32;
+    u32[record] = headerWord(TEXT_TABLE_ID, words);
+    u32[record + STREAM_WORD] = stream;
+    u32[record + DAY_WORD] = kind === TEXT_KIND.literal ? this.day : (this.received[0] / SECONDS_PER_DAY) | 0;
+    u32[record + TEXT_AT.kind] = kind;
+    u32[record + TEXT_AT.table] = tableId;
+    u32[record + TEXT_AT.detail] = detail;
+    u32[record + TEXT_AT.bytes] = bytes.length;
+    u32[record + words - 1] = 0;
+    new Uint8Array(u32.buffer, u32.byteOffset + (record + TEXT_AT.text) * 4, bytes.length).set(bytes);
+    this.sink.commit(words);
+    return true;
+  }
+
+  /** Cold: a row of GAPS; false when the ring has no room for it. */
+  gap(gap: Gap): boolean {
+    if (!this.begin(GAPS, gap.slot)) return false;
+    const at = GAPS.at;
+    this.set(at.time, this.received[0]);
+    this.set(at.nanos, this.received[1]);
+    this.set(at.table, gap.table.id);
+    this.set(at.cause, GAP_CAUSES[gap.cause].id);
+    this.setU64(at.from_id, gap.fromId);
+    this.setU64(at.to_id, gap.toId);
+    this.set(at.from_time, gap.fromSeconds);
+    this.set(at.from_nanos, gap.fromNanos);
+    this.set(at.to_time, gap.toSeconds);
+    this.set(at.to_nanos, gap.toNanos);
+    this.setU64(at.messages, gap.messages);
+    this.u32[this.record + DAY_WORD] = (this.received[0] / SECONDS_PER_DAY) | 0;
+    this.sink.commit(GAPS.words);
+    this.counts.rows++;
+    return true;
+  }
+
+  private setU64(word: number, value: number): void {
+    this.set(word, value >>> 0);
+    this.set(word + 1, Math.floor(value / 4294967296));
+  }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+function swapBytes(word: number): number {
+  return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
+}

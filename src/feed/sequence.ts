@@ -1,0 +1,252 @@
+/**
+ * What has been seen of each stream of one channel, and therefore what is missing. accept() and touch() are HOT, once
+ * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
+ * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
+ */
+import { SEQUENCE_HOLES_MAX } from '../base/limits.js';
+import type { Table } from '../schema/layout.js';
+import type { GapCause } from '../schema/tables.js';
+import type { Gap } from './rows.js';
+
+/** How long a hole may wait for late messages before it is reported. */
+const GRACE_MS = 2000;
+/** Ids below the first one seen that are remembered per stream, to recognise their repetition. */
+const OLDER_IDS_MAX = 4096;
+
+export const SEEN = {
+  /** received before, must not be stored again */
+  duplicate: 0,
+  fresh: 1,
+  /** cannot be told from a duplicate any more: stored with the duplicate_kept flag */
+  uncertain: 2,
+} as const;
+
+interface Hole {
+  from: number;
+  to: number;
+  readonly cause: GapCause;
+  readonly openedMs: number;
+  readonly fromSeconds: number;
+  readonly fromNanos: number;
+  readonly toSeconds: number;
+  readonly toNanos: number;
+  reported: boolean;
+}
+
+/** The cold part of a stream's state; exists once something was out of the ordinary. */
+interface Irregular {
+  holes: Hole[];
+  /** ids up to here may have been in holes that were forgotten */
+  forgottenTo: number;
+  older: Set<number>;
+}
+
+export interface SequenceEvents {
+  gap(gap: Gap): void;
+  reordered(): void;
+}
+
+const NONE = 0;
+const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+
+export class Sequence {
+  /** newest id of each slot, -1 before the first */
+  private lastId = new Float64Array(0);
+  private firstId = new Float64Array(0);
+  private lastSeconds = new Uint32Array(0);
+  private lastNanos = new Uint32Array(0);
+  /** cause (index into CAUSES) that explains a hole before the next message; NONE when there is no reason for one */
+  private pending = new Uint8Array(0);
+  private readonly irregular = new Map<number, Irregular>();
+  private readonly announced = new Map<number, { id: number; atMs: number }>();
+
+  constructor(
+    readonly table: Table,
+    private readonly received: Uint32Array,
+    private readonly events: SequenceEvents,
+    private readonly nowMs: () => number,
+  ) {}
+
+  /** Makes room for `slots` streams. */
+  resize(slots: number): void {
+    const before = this.lastId.length;
+    if (slots <= before) return;
+    const grow = <A extends Float64Array | Uint32Array | Uint8Array>(old: A, made: A): A => {
+      made.set(old);
+      return made;
+    };
+    this.lastId = grow(this.lastId, new Float64Array(slots).fill(-1));
+    this.firstId = grow(this.firstId, new Float64Array(slots).fill(-1));
+    this.lastSeconds = grow(this.lastSeconds, new Uint32Array(slots));
+    this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
+    this.pending = grow(this.pending, new Uint8Array(slots));
+  }
+
+  /** Continues behind what an earlier run of the process stored. */
+  seed(slot: number, lastId: number): void {
+    this.lastId[slot] = lastId;
+    this.firstId[slot] = 0;
+    this.pending[slot] = CAUSES.indexOf('downtime');
+  }
+
+  /** Whether anything has arrived for the slot. */
+  seen(slot: number): boolean {
+    return this.lastSeconds[slot] !== 0;
+  }
+
+  /** Everything received after now may follow a hole of this cause. */
+  interrupted(cause: GapCause): void {
+    this.pending.fill(CAUSES.indexOf(cause));
+  }
+
+  /** A message with an id that grows by one: answers SEEN. */
+  accept(slot: number, id: number): number {
+    if (id === this.lastId[slot] + 1) {
+      this.lastId[slot] = id;
+      this.stamp(slot);
+      return SEEN.fresh;
+    }
+    return this.outOfOrder(slot, id);
+  }
+
+  /** A message of a channel without ids. */
+  touch(slot: number): void {
+    if (this.pending[slot] !== NONE) this.reportInterval(slot);
+    this.stamp(slot);
+  }
+
+  private stamp(slot: number): void {
+    this.lastSeconds[slot] = this.received[0];
+    this.lastNanos[slot] = this.received[1];
+    this.pending[slot] = NONE;
+  }
+
+  private outOfOrder(slot: number, id: number): number {
+    const last = this.lastId[slot];
+    // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
+    if (id > Number.MAX_SAFE_INTEGER) return SEEN.fresh;
+    if (last < 0) {
+      this.lastId[slot] = id;
+      this.firstId[slot] = id;
+    } else if (id > last) {
+      this.openHole(slot, last + 1, id - 1, CAUSES[this.pending[slot]]);
+      this.lastId[slot] = id;
+    } else return this.earlier(slot, id);
+    this.stamp(slot);
+    return SEEN.fresh;
+  }
+
+  private state(slot: number): Irregular {
+    let state = this.irregular.get(slot);
+    if (state === undefined) {
+      state = { holes: [], forgottenTo: -1, older: new Set() };
+      this.irregular.set(slot, state);
+    }
+    return state;
+  }
+
+  private openHole(slot: number, from: number, to: number, cause: GapCause): void {
+    const { holes } = this.state(slot);
+    holes.push({
+      from,
+      to,
+      cause,
+      openedMs: this.nowMs(),
+      fromSeconds: this.lastSeconds[slot],
+      fromNanos: this.lastNanos[slot],
+      toSeconds: this.received[0],
+      toNanos: this.received[1],
+      reported: false,
+    });
+    if (holes.length > SEQUENCE_HOLES_MAX) this.forgetOldest(slot);
+  }
+
+  private forgetOldest(slot: number): void {
+    const state = this.state(slot);
+    const hole = state.holes.shift() as Hole;
+    this.report(slot, hole);
+    state.forgottenTo = Math.max(state.forgottenTo, hole.to);
+  }
+
+  /** An id at or below the newest one: fills a hole, is older than everything, or was received before. */
+  private earlier(slot: number, id: number): number {
+    const state = this.state(slot);
+    const at = state.holes.findIndex((hole) => id >= hole.from && id <= hole.to);
+    if (at >= 0) {
+      const hole = state.holes[at];
+      const rest = [
+        { ...hole, to: id - 1 },
+        { ...hole, from: id + 1 },
+      ].filter((part) => part.from <= part.to);
+      state.holes.splice(at, 1, ...rest);
+      this.events.reordered();
+      return SEEN.fresh;
+    }
+    if (id < this.firstId[slot]) {
+      if (state.older.has(id)) return SEEN.duplicate;
+      if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
+      state.older.add(id);
+      this.events.reordered();
+      return SEEN.fresh;
+    }
+    return id <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+  }
+
+  /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */
+  announce(slot: number, id: number): void {
+    if (this.lastId[slot] < 0 || id <= this.lastId[slot]) {
+      this.announced.delete(slot);
+      return;
+    }
+    if (!this.announced.has(slot)) this.announced.set(slot, { id, atMs: this.nowMs() });
+  }
+
+  /** Reports what has waited long enough; call it a few times a second, and with `all` before the end. */
+  reportDue(all = false): void {
+    const now = this.nowMs();
+    for (const [slot, { id, atMs }] of this.announced) {
+      if (now - atMs < GRACE_MS && !all) continue;
+      this.announced.delete(slot);
+      if (id <= this.lastId[slot]) continue;
+      this.openHole(slot, this.lastId[slot] + 1, id, CAUSES[this.pending[slot]]);
+      this.lastId[slot] = id;
+    }
+    for (const [slot, { holes }] of this.irregular) {
+      for (const hole of holes) if (all || now - hole.openedMs >= GRACE_MS) this.report(slot, hole);
+    }
+  }
+
+  private report(slot: number, hole: Hole): void {
+    if (hole.reported) return;
+    hole.reported = true;
+    this.events.gap({
+      slot,
+      table: this.table,
+      cause: hole.cause,
+      fromId: hole.from,
+      toId: hole.to,
+      fromSeconds: hole.fromSeconds,
+      fromNanos: hole.fromNanos,
+      toSeconds: hole.toSeconds,
+      toNanos: hole.toNanos,
+      messages: hole.to - hole.from + 1,
+    });
+  }
+
+  /** Without ids only the interval is known. */
+  private reportInterval(slot: number): void {
+    if (this.lastSeconds[slot] === 0) return;
+    this.events.gap({
+      slot,
+      table: this.table,
+      cause: CAUSES[this.pending[slot]],
+      fromId: 0,
+      toId: 0,
+      fromSeconds: this.lastSeconds[slot],
+      fromNanos: this.lastNanos[slot],
+      toSeconds: this.received[0],
+      toNanos: this.received[1],
+      messages: 0,
+    });
+  }
+}
