@@ -227,7 +227,7 @@ class CoinbaseParser implements MessageParser {
     return RESULT.control;
   }
 
-  /** Advanced Trade: batches in an envelope with its own time; trades come newest first. */
+  /** Advanced Trade: batches in an envelope with its own time; live ones come newest first. */
   private advanced(document: JsonObject): number {
     const channel = stringOf(document, 'channel');
     if (channel === 'heartbeats' || channel === 'subscriptions') return RESULT.control;
@@ -235,7 +235,7 @@ class CoinbaseParser implements MessageParser {
     for (const event of listOf(document.events)) {
       const flags = event.type === 'snapshot' ? REPLAYED : 0;
       if (channel === 'market_trades') {
-        for (const trade of listOf(event.trades).reverse()) {
+        for (const trade of listOf(event.trades).sort(byTradeId)) {
           const side = stringOf(trade, 'side')?.toLowerCase() ?? null;
           if (!this.fields.load({ ...trade, side })) return RESULT.badJson;
           result = worse(result, this.trade(this.fields.scratch, flags));
@@ -258,6 +258,12 @@ class CoinbaseParser implements MessageParser {
 function worse(a: number, b: number): number {
   if (a >= RESULT.badJson || b >= RESULT.badJson) return Math.max(a, b);
   return a === RESULT.rows ? a : b;
+}
+
+/** Ids are decimal text without leading zeros. */
+function byTradeId(a: JsonObject, b: JsonObject): number {
+  const [x, y] = [stringOf(a, 'trade_id') ?? '', stringOf(b, 'trade_id') ?? ''];
+  return x.length - y.length || (x < y ? -1 : x > y ? 1 : 0);
 }
 
 function listOf(value: JsonValue | undefined): JsonObject[] {

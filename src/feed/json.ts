@@ -15,8 +15,9 @@ export type JsonValue = string | number | boolean | null | JsonNumber | JsonValu
 /** Parses one document; throws SyntaxError for anything that JSON.parse refuses, and for too deep nesting. */
 export type JsonParser = (text: string) => JsonValue;
 
+/** A mark, a string (JSON.parse checks its inside), a number or a word. */
 const TOKEN =
-  /[ \t\n\r]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
+  /[ \t\n\r]*(?:([{}[\],:])|("[^"\\]*(?:\\.[^"\\]*)*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
 
 /** One open array or object of the document being parsed. */
 interface Level {

@@ -1,0 +1,127 @@
+/**
+ * A shard without a socket: an exchange's parser on a real ring, as the shard assembles it, for tests that feed it
+ * messages and look at the records.
+ */
+import { slotsOf } from '../../src/counters/counters.js';
+import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import type { ControlEvent, Exchange } from '../../src/feed/exchange.js';
+import { Intake } from '../../src/feed/intake.js';
+import { createJsonParser } from '../../src/feed/json.js';
+import { type Gap, Rows } from '../../src/feed/rows.js';
+import { Sequence } from '../../src/feed/sequence.js';
+import { StreamIndex } from '../../src/feed/streams.js';
+import { RingConsumer } from '../../src/ring/consumer.js';
+import { createDoorbell, createRing } from '../../src/ring/layout.js';
+import { RingProducer } from '../../src/ring/producer.js';
+import { type DecodedRow, type DecodedText, decodeRecords } from '../../src/schema/codec.js';
+
+export type ParserName = 'scan' | 'json' | 'simdjson';
+
+export interface HarnessOptions {
+  readonly parser?: ParserName;
+  readonly channels?: readonly string[];
+  readonly ringWords?: number;
+  /** receive time of every message, seconds since 1970 */
+  readonly receivedSeconds?: number;
+}
+
+const SLOTS = slotsOf(SHARD_COUNTERS);
+
+export class Harness {
+  readonly gaps: Gap[] = [];
+  readonly control: ControlEvent[] = [];
+  readonly refusals: string[] = [];
+  readonly streams: StreamIndex;
+  readonly rows: Rows;
+  readonly received = new Uint32Array(2);
+  readonly producer: RingProducer;
+  readonly sequences: Map<string, Sequence>;
+  nowMs = 0;
+  reordered = 0;
+  breaks = 0;
+  private readonly consumer: RingConsumer;
+  private readonly intake: Intake;
+  private readonly counters = new Uint32Array(Object.keys(SHARD_COUNTERS).length);
+
+  constructor(exchange: Exchange, natives: readonly string[], options: HarnessOptions = {}) {
+    const ring = createRing(options.ringWords ?? 1 << 20);
+    this.producer = new RingProducer(ring, createDoorbell());
+    this.consumer = new RingConsumer(ring);
+    this.streams = new StreamIndex(
+      natives.map((native, stream) => ({
+        stream,
+        exchange: exchange.id,
+        native,
+        symbol: native,
+        directory: native,
+        lastTradeId: '',
+      })),
+    );
+    this.received[0] = options.receivedSeconds ?? 1_800_000_000;
+    this.rows = new Rows(this.producer, this.streams, this.received, 86_400);
+    const events = { gap: (gap: Gap) => this.gaps.push(gap), reordered: () => this.reordered++ };
+    const names = options.channels ?? Object.keys(exchange.channels);
+    this.sequences = new Map(
+      names.map((name) => {
+        const sequence = new Sequence(exchange.channels[name].table, this.received, events, () => this.nowMs);
+        sequence.resize(natives.length);
+        return [name, sequence];
+      }),
+    );
+    const parser = options.parser ?? 'scan';
+    const messageParser = exchange.createParser({
+      rows: this.rows,
+      streams: this.streams,
+      sequences: this.sequences,
+      control: (event) => this.control.push(event),
+    });
+    this.intake = new Intake(
+      messageParser,
+      createJsonParser(parser),
+      parser === 'scan',
+      this.rows,
+      this.counters,
+      {
+        refused: (reason) => this.refusals.push(reason),
+        invalidUtf8: () => {},
+        breaker: () => this.breaks++,
+      },
+    );
+  }
+
+  /** Feeds one message, as the middle of a larger buffer as the frame reader has it; answers its RESULT. */
+  feed(message: string | Uint8Array): number {
+    const body = typeof message === 'string' ? Buffer.from(message) : message;
+    const bytes = new Uint8Array(body.length + 16).fill(0x7d);
+    bytes.set(body, 8);
+    return this.intake.message(bytes, 8, 8 + body.length);
+  }
+
+  /** Everything written since the last call. */
+  take(): (DecodedRow | DecodedText)[] {
+    this.producer.publish();
+    const records: (DecodedRow | DecodedText)[] = [];
+    for (let words = this.consumer.take(); words > 0; words = this.consumer.take()) {
+      records.push(...decodeRecords(this.consumer.u32, this.consumer.start, this.consumer.start + words));
+      this.consumer.release(words);
+    }
+    return records;
+  }
+
+  takeRows(): DecodedRow[] {
+    return this.take().filter((record): record is DecodedRow => record.table !== 'TEXT');
+  }
+
+  count(name: keyof typeof SHARD_COUNTERS): number {
+    return this.counters[SLOTS[name]];
+  }
+}
+
+export function simdjsonMissing(): string | false {
+  try {
+    createJsonParser('simdjson');
+    return false;
+  } catch {
+    return 'the optional package simdjson is not installed';
+  }
+}
