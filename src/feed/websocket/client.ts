@@ -8,9 +8,10 @@
  * everything that had arrived is taken is the socket read again. While paused, pings are not seen either, and a
  * connection that breaks is reported only behind the last message that had arrived.
  */
+import { X509Certificate } from 'node:crypto';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
-import { assert, messageOf } from '../../base/errors.js';
+import { assert, LoggerError, messageOf } from '../../base/errors.js';
 import {
   CLOSE_TIMEOUT_MS,
   CONTROL_PAYLOAD_BYTES_MAX,
@@ -83,6 +84,7 @@ export class WebSocketClient {
   private readonly target: Target;
   private readonly request: string;
   private readonly upgrade: UpgradeReader;
+  private readonly secureContext: tls.SecureContext | undefined;
   private readonly reader: FrameReader;
   private socket: net.Socket | undefined;
   private state: State = 'idle';
@@ -92,8 +94,8 @@ export class WebSocketClient {
   /** frames are being walked: what ends the connection now is told after onChunkEnd */
   private walking = false;
   private ending: CloseInfo | undefined;
-  /** the connection broke while paused; told when all that arrived before is taken */
-  private broken: CloseInfo | undefined;
+  /** the connection broke while paused: how to tell it when all that arrived before is taken */
+  private broken: (() => void) | undefined;
 
   /** payload of the latest ping of the chunk, unanswered unless the length is negative */
   private readonly pingPayload = Buffer.alloc(CONTROL_PAYLOAD_BYTES_MAX);
@@ -101,11 +103,12 @@ export class WebSocketClient {
   private pings = 0;
   private pingsSinceMs = 0;
 
-  /** Throws CONFIG_INVALID for an impossible address or header. */
+  /** Throws CONFIG_INVALID for an impossible address, header or certificate authority. */
   constructor(options: WebSocketOptions, handlers: WebSocketHandlers) {
     this.options = options;
     this.handlers = handlers;
     this.target = parseTarget(options.url);
+    if (this.target.secure && options.ca !== undefined) this.secureContext = contextWith(options.ca);
     const { request, accept } = upgradeRequest(this.target, options.headers);
     this.request = request;
     this.upgrade = new UpgradeReader(accept);
@@ -175,7 +178,7 @@ export class WebSocketClient {
     this.walking = true;
     this.endWalk(this.reader.resume());
     if (this.isPaused) return;
-    if (this.broken !== undefined) this.finish(this.broken);
+    if (this.broken !== undefined) this.broken();
     else this.socket?.resume();
   }
 
@@ -221,13 +224,12 @@ export class WebSocketClient {
   // ---- the socket
 
   private secured(endpoint: net.TcpNetConnectOpts): tls.ConnectionOptions {
-    const { ca } = this.options;
     return {
       ...endpoint,
       servername: this.target.servername,
+      secureContext: this.secureContext,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
-      ...(ca === undefined ? {} : { secureContext: contextWith(ca) }),
     };
   }
 
@@ -249,6 +251,8 @@ export class WebSocketClient {
   private onBytes(bytes: number): boolean {
     if (this.isUpgraded()) return this.walk(0, bytes);
     if (this.state === 'upgrade') return this.onAnswer(bytes);
+    const reason = 'the server sent data before the upgrade request';
+    if (this.state !== 'closed') this.finish({ kind: 'handshake', code: NO_CLOSE_FRAME, reason });
     return true;
   }
 
@@ -288,6 +292,10 @@ export class WebSocketClient {
   }
 
   private onSocketError(error: NodeJS.ErrnoException): void {
+    if (this.isPaused) {
+      this.broken ??= () => this.onSocketError(error);
+      return;
+    }
     const code = error.code ?? '';
     // system calls fail over the network; what fails without one while TLS is set up is TLS
     const isTls =
@@ -295,27 +303,27 @@ export class WebSocketClient {
       code.startsWith('ERR_SSL') ||
       code.startsWith('ERR_TLS') ||
       (this.state === 'tls' && error.syscall === undefined);
-    if (isTls) this.onBroken({ kind: 'tls', code: TLS_FAILED, reason: `no trusted TLS: ${describe(error)}` });
-    else this.onBroken({ kind: 'network', code: NO_CLOSE_FRAME, reason: describe(error) });
+    if (isTls) this.onBroken('tls', `no trusted TLS: ${describe(error)}`);
+    else this.onBroken('network', describe(error));
   }
 
   /** The peer ended the connection, or the socket is gone without having said why. */
   private onSocketEnd(): void {
-    const isAnswer = this.state === 'upgrade';
-    const where = WAITING_FOR[this.state];
-    const during = this.reader.unfinished ? ' in the middle of a message' : ' without a close frame';
-    this.onBroken({
-      kind: isAnswer ? 'handshake' : this.state === 'tls' ? 'tls' : 'network',
-      code: this.state === 'tls' ? TLS_FAILED : NO_CLOSE_FRAME,
-      reason: `the peer ended the connection${where === undefined ? during : ` while we waited for ${where}`}`,
-    });
+    if (this.isPaused) {
+      this.broken ??= () => this.onSocketEnd();
+      return;
+    }
+    const step = WAITING_FOR[this.state];
+    const unfinished = this.reader.unfinished ? ' in the middle of a message' : ' without a close frame';
+    const when = step === undefined ? unfinished : ` while we waited for ${step}`;
+    const kind = this.state === 'upgrade' ? 'handshake' : this.state === 'tls' ? 'tls' : 'network';
+    this.onBroken(kind, `the peer ended the connection${when}`);
   }
 
-  private onBroken(info: CloseInfo): void {
-    if (this.state === 'closed') return;
-    if (this.isPaused) this.broken ??= info;
-    else if (this.state === 'closing' && this.ending !== undefined) this.finish(this.ending);
-    else this.finish(info);
+  private onBroken(kind: 'handshake' | 'network' | 'tls', reason: string): void {
+    // once we have sent a close frame, any end is the one we asked for
+    if (this.state === 'closing' && this.ending !== undefined) this.finish(this.ending);
+    else this.finish({ kind, code: kind === 'tls' ? TLS_FAILED : NO_CLOSE_FRAME, reason });
   }
 
   private onHandshakeTimeout(timeoutMs: number): void {
@@ -380,7 +388,8 @@ export class WebSocketClient {
     else {
       // unread bytes would turn our end into a reset, which can overtake the farewell
       socket.resume();
-      socket.end(farewell);
+      if (farewell.length > 0) socket.write(farewell);
+      socket.end();
       this.timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
       socket.once('close', () => clearTimeout(this.timer));
     }
@@ -396,12 +405,14 @@ export class WebSocketClient {
 
 let lastContext: { ca: string; context: tls.SecureContext } | undefined;
 
-/** The usual authorities and this one. Reading some 150 certificates takes tens of milliseconds, so it is kept. */
+/**
+ * The usual authorities and this one. Reading some 150 certificates takes tens of milliseconds, so the last result is
+ * kept. Throws CONFIG_INVALID when it is no certificate.
+ */
 function contextWith(ca: string | Buffer): tls.SecureContext {
   const pem = ca.toString();
   if (lastContext?.ca !== pem) {
-    const context = tls.createSecureContext({ ca: [...tls.rootCertificates, pem], minVersion: 'TLSv1.2' });
-    lastContext = { ca: pem, context };
+    lastContext = { ca: pem, context: createContext(pem) };
   }
   return lastContext.context;
 }
@@ -410,4 +421,14 @@ function contextWith(ca: string | Buffer): tls.SecureContext {
 function describe(error: Error & { errors?: unknown[]; code?: string }): string {
   const text = error.errors?.length ? error.errors.map(messageOf).join('; ') : error.message;
   return text === '' ? (error.code ?? 'unknown error') : text;
+}
+
+function createContext(pem: string): tls.SecureContext {
+  try {
+    new X509Certificate(pem);
+    return tls.createSecureContext({ ca: [...tls.rootCertificates, pem], minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    const message = `the certificate authority (ca) is no certificate in PEM form: ${messageOf(cause)}`;
+    throw new LoggerError('CONFIG_INVALID', message, { cause });
+  }
 }

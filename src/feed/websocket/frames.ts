@@ -185,9 +185,11 @@ export class FrameReader {
     const opcode = first & OPCODE_BITS;
     if ((first & RESERVED_BITS) !== 0) return this.fail(1002, 'a frame has reserved bits set');
     if (opcode >= OPCODE.close && opcode <= OPCODE.pong) {
+      const length = second & ~MASKED;
       if ((first & FIN) === 0) return this.fail(1002, 'a control frame is fragmented');
-      if ((second & ~MASKED) > CONTROL_PAYLOAD_BYTES_MAX)
+      if (length > CONTROL_PAYLOAD_BYTES_MAX)
         return this.fail(1002, 'a control frame is over 125 bytes long');
+      if (opcode === OPCODE.close && length === 1) return this.fail(1002, 'a close frame is one byte long');
       return true;
     }
     if (opcode > OPCODE.binary) return this.fail(1002, `a frame has the reserved opcode ${opcode}`);
@@ -231,9 +233,8 @@ export class FrameReader {
 
   private close(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
-    const code = length === 0 ? 1005 : length === 1 ? 0 : bytes.readUInt16BE(start);
-    if (length === 1) this.fail(1002, 'a close frame is one byte long');
-    else if (length > 0 && !isCloseCode(code)) this.fail(1002, `a close frame has the invalid code ${code}`);
+    const code = length === 0 ? 1005 : bytes.readUInt16BE(start);
+    if (length > 0 && !isCloseCode(code)) this.fail(1002, `a close frame has the invalid code ${code}`);
     else if (length > 2 && !isUtf8(bytes.subarray(start + 2, end)))
       this.fail(1007, 'the reason of a close frame is not UTF-8');
     else {
