@@ -15,6 +15,16 @@ export const FRAGMENTS_MAX = 1024;
 /** The whole HTTP answer to the upgrade request. */
 export const HANDSHAKE_BYTES_MAX = 16 * 1024;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How long a peer may take to answer our close frame, or to end the connection after we answered its own. */
+export const CLOSE_TIMEOUT_MS = 1_000;
+/** Pings of one peer within a second; more is a flood, not keep-alive. */
+export const PINGS_PER_SECOND_MAX = 100;
+/** Silence after which the kernel probes whether the peer is still there. */
+export const TCP_KEEPALIVE_MS = 15_000;
+/** Unsent bytes of one connection; a peer that does not read gets no more. */
+export const SEND_QUEUE_BYTES_MAX = 1024 * 1024;
+/** An assembly buffer that one long message made larger than this is given back. */
+export const FRAME_ASSEMBLY_KEPT_BYTES = 256 * 1024;
 /** Size of one ring in words of 4 bytes. A frame of 5 MB (a real snapshot) must fit as rows. */
 export const RING_WORDS = 2 * 1024 * 1024;
 /** The largest record: a text record with the longest text. */
@@ -37,3 +47,4 @@ export const STREAMS_MAX = 65_536;
 assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
 assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');
 assert(FRAME_CARRY_BYTES < SOCKET_CHUNK_BYTES, 'a carried frame is shorter than a chunk');
+assert(FRAME_CARRY_BYTES > CONTROL_PAYLOAD_BYTES_MAX + 4, 'an unfinished control frame is always carried');
