@@ -57,6 +57,7 @@ export const WRITER_COUNTERS = {
 export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
   rows_written: counter('rows of this ring that reached the column files'),
+  bytes_written: counter('bytes of this ring written to column files in 64-byte units'),
   last_row: gauge('receive time of the newest row that reached the column files, seconds since 1970'),
 } as const satisfies CounterSpecs;
 

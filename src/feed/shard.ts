@@ -1,0 +1,303 @@
+/**
+ * A shard: one connection, one thread, one ring. Puts the pieces of the feed together, keeps the counters, and answers
+ * the supervisor. Called by workers/shard.ts.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { monotonicMs, WallClock } from '../base/clock.js';
+import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
+import { SHARD } from '../counters/declarations.js';
+import { HistogramWriter } from '../counters/histogram.js';
+import { RingProducer } from '../ring/producer.js';
+import { Connection, type ConnectionOptions } from './connection.js';
+import type { Exchange, Subscription } from './exchange.js';
+import { Intake } from './intake.js';
+import { createJsonParser } from './json.js';
+import { reserveConnect } from './pacing.js';
+import { type Gap, Rows } from './rows.js';
+import { Sequence } from './sequence.js';
+import { STATES } from './state.js';
+import { StreamIndex, type StreamSpec } from './streams.js';
+
+const TICK_MS = 250;
+/** How often a socket that waits for room in the ring is tried again. */
+const RESUME_MS = 2;
+/** A ring that stays full for longer costs messages: pausing on would make the exchange drop the connection. */
+const PAUSE_MS_MAX = 5000;
+/** Refusals logged per second; what exceeds this is only counted. */
+const LOGGED_PER_SECOND = 5;
+/** Rows of GAPS that wait for room in the ring. */
+const WAITING_GAPS_MAX = 65_536;
+
+export interface ShardInit {
+  readonly shard: number;
+  readonly exchange: string;
+  readonly streams: readonly StreamSpec[];
+  readonly channels: readonly string[];
+  readonly parser: 'scan' | 'json' | 'simdjson';
+  readonly clockSkewSecondsMax: number;
+  readonly connection: ConnectionOptions;
+  readonly ring: SharedArrayBuffer;
+  readonly doorbell: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  /** receive to publish, µs */
+  readonly latency: SharedArrayBuffer;
+  readonly pacing: SharedArrayBuffer;
+}
+
+/** Supervisor to shard. */
+export type ShardCommand =
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'change'; readonly added: readonly StreamSpec[]; readonly removed: readonly number[] };
+
+/** Shard to supervisor. */
+export type ShardReport =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn'; readonly text: string };
+
+export class Shard {
+  private readonly clock = new WallClock();
+  private readonly producer: RingProducer;
+  private readonly counters: Uint32Array;
+  private readonly latency: HistogramWriter;
+  private readonly streams: StreamIndex;
+  private readonly rows: Rows;
+  private readonly sequences: ReadonlyMap<string, Sequence>;
+  private readonly intake: Intake;
+  private readonly connection: Connection;
+  private readonly waitingGaps: Gap[] = [];
+  private readonly ticker: NodeJS.Timeout;
+  /** [start of the chunk in monotonic ms, begin of the pause or 0] */
+  private readonly times = new Float64Array(2);
+  private messagesBefore = 0;
+  private loggedSecond = 0;
+  private logged = 0;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly init: ShardInit,
+    private readonly port: MessagePort,
+  ) {
+    this.producer = new RingProducer(init.ring, init.doorbell);
+    this.counters = new Uint32Array(init.counters);
+    this.latency = new HistogramWriter(init.latency);
+    this.streams = new StreamIndex(init.streams);
+    this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
+    this.sequences = this.createSequences();
+    const parser = exchange.createParser({
+      rows: this.rows,
+      streams: this.streams,
+      sequences: this.sequences,
+      control: (event) => this.connection.control(event),
+    });
+    this.intake = new Intake(
+      parser,
+      createJsonParser(init.parser),
+      init.parser === 'scan',
+      this.rows,
+      this.counters,
+      {
+        refused: (reason, sample) => this.refusedMessage(reason, sample),
+        invalidUtf8: () => this.connection.fail(1007, 'text is not UTF-8'),
+        breaker: () => {
+          this.counters[SHARD.breaker]++;
+          // not while the frame reader is walking this very chunk
+          setImmediate(() => this.connection.giveUp('more than half of the recent messages do not parse'));
+        },
+      },
+    );
+    this.connection = this.createConnection();
+    port.on('message', (command: ShardCommand) => this.command(command));
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  private createSequences(): Map<string, Sequence> {
+    const events = {
+      gap: (gap: Gap) => this.addGap(gap),
+      reordered: () => {
+        this.counters[SHARD.reordered]++;
+      },
+    };
+    const sequences = new Map<string, Sequence>();
+    for (const channel of this.init.channels) {
+      const { table, ids } = this.exchange.channels[channel];
+      const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
+      sequence.resize(this.streams.size);
+      sequences.set(channel, sequence);
+      if (ids !== 'contiguous') continue;
+      for (const [slot, spec] of this.init.streams.entries()) this.seed(sequence, spec, slot);
+    }
+    return sequences;
+  }
+
+  /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
+  private seed(sequence: Sequence, spec: StreamSpec, slot: number): void {
+    if (spec.lastTradeId !== '') sequence.seed(slot, Number(spec.lastTradeId));
+  }
+
+  private createConnection(): Connection {
+    const { counters } = this;
+    return new Connection(this.exchange, this.init.connection, {
+      chunk: (bytes) => {
+        this.clock.read();
+        this.times[0] = monotonicMs();
+        counters[SHARD.bytes] += bytes;
+      },
+      message: (bytes, start, end) => this.message(bytes, start, end),
+      chunkEnd: () => this.chunkEnd(),
+      state: (state) => {
+        counters[SHARD.state] = STATES.indexOf(state);
+        this.log('debug', `state ${state}`);
+      },
+      opened: () => {
+        counters[SHARD.connects]++;
+        this.intake.resetBreaker();
+        this.log('info', `connected, subscribing to ${this.connection.subscriptions.size} streams`);
+      },
+      lost: (reason, stale) => {
+        counters[SHARD.failures]++;
+        if (stale) counters[SHARD.stale]++;
+        this.times[1] = 0;
+        for (const sequence of this.sequences.values()) sequence.interrupted('disconnect');
+        this.log('warn', reason);
+      },
+      refused: (s, reason) => this.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
+      log: (level, text) => this.log(level, text),
+      reserveConnect: () => reserveConnect(this.init.pacing, this.exchange.limits.connectsPerMinute),
+    });
+  }
+
+  start(): void {
+    this.connection.start(this.subscriptionsOf(this.init.streams));
+  }
+
+  private subscriptionsOf(specs: readonly StreamSpec[]): Subscription[] {
+    return specs.flatMap((spec) => this.init.channels.map((channel) => ({ channel, native: spec.native })));
+  }
+
+  /** HOT: false keeps the message at the socket until there is room for its rows. */
+  private message(bytes: Uint8Array, start: number, end: number): boolean {
+    const needed = (end - start) * RING_WORDS_PER_MESSAGE_BYTE + RECORD_WORDS_MAX;
+    if (this.producer.free(needed) < needed && !this.dropInstead(needed)) return false;
+    this.intake.message(bytes, start, end);
+    return true;
+  }
+
+  /** A full ring: waits at first, then lets messages go. Answers whether to go on with the message. */
+  private dropInstead(needed: number): boolean {
+    // a message larger than the whole ring would wait for ever
+    if (needed > this.producer.capacity) return true;
+    const now = monotonicMs();
+    if (this.times[1] === 0) {
+      this.times[1] = now;
+      this.counters[SHARD.pauses]++;
+    }
+    if (now - this.times[1] < PAUSE_MS_MAX) {
+      setTimeout(() => this.connection.resume(), RESUME_MS);
+      return false;
+    }
+    for (const sequence of this.sequences.values()) sequence.interrupted('ring_full');
+    return true;
+  }
+
+  /** HOT: shows the rows of a chunk to the writer. */
+  private chunkEnd(): void {
+    this.producer.publish();
+    const messages = (this.counters[SHARD.messages] - this.messagesBefore) >>> 0;
+    if (messages === 0) return;
+    this.messagesBefore = this.counters[SHARD.messages];
+    this.counters[SHARD.rows] = this.rows.counts.rows;
+    this.counters[SHARD.last_message] = this.clock.now[0];
+    this.latency.record((monotonicMs() - this.times[0]) * 1000, messages);
+  }
+
+  private addGap(gap: Gap): void {
+    this.counters[SHARD.gaps]++;
+    this.counters[SHARD.missing] += gap.messages;
+    if (this.waitingGaps.length > 0 || !this.rows.gap(gap)) this.waitingGaps.push(gap);
+    if (this.waitingGaps.length > WAITING_GAPS_MAX) this.waitingGaps.shift();
+  }
+
+  private tick(): void {
+    const { counters } = this;
+    this.clock.read();
+    for (const sequence of this.sequences.values()) sequence.reportDue();
+    this.writeWaitingGaps();
+    this.producer.publish();
+    this.connection.tick();
+    const fill = this.producer.fill();
+    // only a ring with room again earns the next full one a new pause
+    if (fill < 0.5) this.times[1] = 0;
+    counters[SHARD.heartbeat]++;
+    counters[SHARD.rows] = this.rows.counts.rows;
+    counters[SHARD.literals] = this.rows.counts.literals;
+    counters[SHARD.ring_fill] = Math.round(fill * 1000);
+    counters[SHARD.refused] = this.connection.subscriptions.count('refused');
+    counters[SHARD.confirmed] = this.connection.subscriptions.count('confirmed');
+    counters[SHARD.silent] = this.countSilent();
+  }
+
+  private writeWaitingGaps(): void {
+    let written = 0;
+    while (written < this.waitingGaps.length && this.rows.gap(this.waitingGaps[written])) written++;
+    this.waitingGaps.splice(0, written);
+  }
+
+  private countSilent(): number {
+    const sequences = [...this.sequences.values()];
+    return this.streams.active().filter((spec) => {
+      const slot = this.streams.slotOf(spec.native);
+      return !sequences.some((sequence) => sequence.seen(slot));
+    }).length;
+  }
+
+  private command(command: ShardCommand): void {
+    if (command.kind === 'stop') void this.stop();
+    else this.change(command.added, command.removed);
+  }
+
+  private change(added: readonly StreamSpec[], removed: readonly number[]): void {
+    const gone = this.streams.active().filter((spec) => removed.includes(spec.stream));
+    for (const spec of gone) this.streams.remove(spec.stream);
+    for (const spec of added) {
+      const slot = this.streams.add(spec);
+      for (const [channel, sequence] of this.sequences) {
+        sequence.resize(this.streams.size);
+        if (this.exchange.channels[channel].ids === 'contiguous') this.seed(sequence, spec, slot);
+      }
+    }
+    this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
+  }
+
+  private async stop(): Promise<void> {
+    await this.connection.stop();
+    this.clock.read();
+    for (const sequence of this.sequences.values()) sequence.reportDue(true);
+    this.tick();
+    clearInterval(this.ticker);
+    this.port.postMessage({ kind: 'stopped' } satisfies ShardReport);
+    this.port.close();
+  }
+
+  private refusedMessage(reason: string, sample: string): void {
+    for (const [channel, sequence] of this.sequences) {
+      if (this.exchange.channels[channel].ids === 'contiguous') sequence.interrupted('malformed');
+    }
+    this.log('warn', `message refused, ${reason}: ${sample}`);
+  }
+
+  /** At most a few lines a second reach the supervisor; a flood of bad input must not become a flood of logs. */
+  private log(level: 'debug' | 'info' | 'warn', text: string): void {
+    const second = Math.floor(monotonicMs() / 1000);
+    if (second !== this.loggedSecond) {
+      if (this.logged > LOGGED_PER_SECOND)
+        this.post('warn', `${this.logged - LOGGED_PER_SECOND} similar lines suppressed`);
+      this.loggedSecond = second;
+      this.logged = 0;
+    }
+    if (this.logged++ < LOGGED_PER_SECOND) this.post(level, text);
+  }
+
+  private post(level: 'debug' | 'info' | 'warn', text: string): void {
+    this.port.postMessage({ kind: 'log', level, text } satisfies ShardReport);
+  }
+}

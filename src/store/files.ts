@@ -1,0 +1,74 @@
+/**
+ * The descriptors of the store. Column files come by the ten thousand, so only a bounded number is held open; beyond
+ * that a file is opened for each flush and closed again, which costs microseconds. Writer thread only.
+ */
+import { openWithFolder, type StoreIo } from './io.js';
+
+export class FilePool {
+  private held = 0;
+
+  constructor(
+    readonly io: StoreIo,
+    private readonly heldMax: number,
+    private readonly opened: () => void,
+  ) {}
+
+  /** A file that is opened when it is first needed; `hold` asks to keep it open while there is room. */
+  file(path: string): PooledFile {
+    return new PooledFile(this, path);
+  }
+
+  open(path: string): number {
+    this.opened();
+    return openWithFolder(this.io, path);
+  }
+
+  /** Whether one more descriptor may be kept. */
+  take(): boolean {
+    if (this.held >= this.heldMax) return false;
+    this.held++;
+    return true;
+  }
+
+  give(): void {
+    this.held--;
+  }
+}
+
+export class PooledFile {
+  private fd = -1;
+
+  constructor(
+    private readonly pool: FilePool,
+    private readonly path: string,
+  ) {}
+
+  /** Runs `use` with an open descriptor; one that failed is closed, because its state is not known. */
+  with<R>(use: (fd: number) => R): R {
+    const fd = this.fd >= 0 ? this.fd : this.pool.open(this.path);
+    let keep = this.fd >= 0;
+    try {
+      const result = use(fd);
+      if (!keep && this.pool.take()) {
+        keep = true;
+        this.fd = fd;
+      }
+      return result;
+    } catch (error) {
+      if (keep) this.pool.give();
+      keep = false;
+      this.fd = -1;
+      throw error;
+    } finally {
+      if (!keep) this.pool.io.close(fd);
+    }
+  }
+
+  close(): void {
+    if (this.fd < 0) return;
+    const { fd } = this;
+    this.fd = -1;
+    this.pool.give();
+    this.pool.io.close(fd);
+  }
+}

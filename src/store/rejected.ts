@@ -1,0 +1,49 @@
+/**
+ * Messages that were refused, one JSON object a line in `{data_path}/{exchange}/rejected.DD.MM.YY.jsonl`: what could
+ * not become a row is at least there to be read. Writer thread only.
+ */
+import { join } from 'node:path';
+import type { FilePool, PooledFile } from './files.js';
+import { isoDay, rejectedFile } from './paths.js';
+
+/** Size of one day's file of one exchange; what exceeds it is only counted. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+
+interface Log {
+  readonly file: PooledFile;
+  bytes: number;
+  readonly lines: string[];
+}
+
+export class RejectedLog {
+  private readonly logs = new Map<string, Log>();
+
+  constructor(
+    private readonly dataPath: string,
+    private readonly files: FilePool,
+  ) {}
+
+  stage(exchange: string, day: number, reason: number, text: string): void {
+    const path = join(this.dataPath, exchange, rejectedFile(day));
+    let log = this.logs.get(path);
+    if (log === undefined) {
+      log = { file: this.files.file(path), bytes: Math.max(0, this.files.io.sizeOf(path)), lines: [] };
+      this.logs.set(path, log);
+    }
+    if (log.bytes < FILE_BYTES_MAX) log.lines.push(`${JSON.stringify({ day: isoDay(day), reason, text })}\n`);
+  }
+
+  flush(): void {
+    for (const log of this.logs.values()) {
+      if (log.lines.length === 0) continue;
+      const bytes = Buffer.from(log.lines.join(''));
+      log.file.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, log.bytes));
+      log.bytes += bytes.length;
+      log.lines.length = 0;
+    }
+  }
+
+  close(): void {
+    for (const log of this.logs.values()) log.file.close();
+  }
+}
