@@ -26,8 +26,13 @@ interface Common<T> {
 
 const SHOWN_CHARACTERS_MAX = 60;
 
+/** JSON has no NaN and no dates; both are written as in the file. */
+function plain(value: number | Date): string {
+  return typeof value === 'number' ? String(value) : value.toISOString();
+}
+
 function shown(value: unknown): string {
-  const text = value instanceof Date ? value.toISOString() : JSON.stringify(value);
+  const text = typeof value === 'number' || value instanceof Date ? plain(value) : JSON.stringify(value);
   return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 }
 

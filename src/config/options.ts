@@ -51,7 +51,7 @@ export const SECTIONS = {
       }),
       exact: boolean({
         default: true,
-        doc: 'Whether the columns that keep every digit as sent (*_digits, scales) are written.',
+        doc: 'Whether the columns that keep every digit as sent (`*_digits`, `scales`) are written.',
       }),
       log_level: choice({
         values: ['trace', 'debug', 'info', 'warn', 'error'],
