@@ -1,6 +1,7 @@
 /**
  * Reads logger.toml, applies environment variables, validates against the declarations and returns a frozen
- * configuration. Called by the commands and by the supervisor on reload; synchronous, a few milliseconds.
+ * configuration. Called by the commands and by the supervisor on reload; synchronous, a few
+ * milliseconds, or 0.4 s for a file of 1,500 lines (see keyLines).
  *
  * Nothing is guessed and nothing is ignored: every unknown or refused key is a line of its own, and all of them are
  * reported together.
@@ -90,9 +91,11 @@ function applyFile(
   for (const [name, value] of Object.entries(tree)) {
     const key = prefix === '' ? name : `${prefix}.${name}`;
     const place = `${file}:${lines.get(key)}`;
-    if (loading.options.has(key)) {
+    // a quoted name with a dot in it is no path
+    const literal = name.includes('.');
+    if (loading.options.has(key) && !literal) {
       loading.set(key, value, place);
-    } else if (!loading.tables.has(key)) {
+    } else if (!loading.tables.has(key) || literal) {
       const what = isTree(value) ? `section [${key}]` : `key ${key}`;
       loading.problems.push(`${place}: unknown ${what}; ${loading.suggestion(key)}`);
     } else if (isTree(value)) {

@@ -81,6 +81,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     '[http]\n\nxyzzy = 1\n',
     ['FILE:3: unknown key http.xyzzy; known are host, port'],
   ],
+  ['a path in quotes', '"http.port" = 1\n', ['FILE:1: unknown key http.port; did you mean http.port?']],
   ['an unknown section', '[htpp]\nport = 1\n', ['FILE:1: unknown section [htpp]; did you mean http?']],
   [
     'an exchange that does not exist',
