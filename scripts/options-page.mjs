@@ -1,0 +1,55 @@
+// OPTIONS.md from the declarations in src/config/options.ts. Used by generate.mjs.
+import { declaredSections, envName, RELATIONS } from '../dist/src/config/options.js';
+
+const cell = (text) => text.replaceAll('|', '\\|');
+const code = (value) => `\`${value}\``;
+const value = (x) => code(JSON.stringify(x).replaceAll(',', ', '));
+
+function sectionTable({ path, options }) {
+  return [
+    '| key | default | allowed | change | meaning |',
+    '|---|---|---|---|---|',
+    ...Object.entries(options).map(
+      ([name, option]) =>
+        `| ${code(name)} | ${value(option.default)} | ${cell(option.allowed)} | ${option.applies} | ${cell(option.doc)} |`,
+    ),
+    '',
+    `Environment: ${code(envName(path, Object.keys(options)[0]))} and so on.`,
+  ];
+}
+
+/** The whole page. */
+export function optionsPage(exchanges) {
+  const lines = [
+    '# Options',
+    '',
+    '<!-- Generated from src/config/options.ts by `npm run generate`; do not edit. -->',
+    '',
+    'The configuration is one TOML file, `logger.toml` in the working directory unless `--config` names another.',
+    '`logger check-config --print-default > logger.toml` makes one with every default and its meaning,',
+    '`logger check-config` validates it and shows every value in force with its origin.',
+    '',
+    '- A key that is left out has its default. An unknown key, a wrong type or a value out of range is an error that',
+    '  names file, line, key and what is allowed; all of them are reported together, with exit status 2.',
+    '- Any option can be set by an environment variable `LOGGER__SECTION__KEY`, which wins over the file. Its value is',
+    '  a TOML value (`9191`, `true`, `["BTC-USD"]`); text needs no quotes. A dash in a section name becomes `_`. An',
+    '  unknown variable that begins with `LOGGER__` is an error.',
+    '- Relative paths start at the working directory of the process, not at the folder of the configuration file.',
+    '- *change* says when a changed value takes effect: `reload` when the running logger is told to read its',
+    '  configuration again, `restart` at its next start.',
+  ];
+  for (const section of declaredSections(exchanges)) {
+    lines.push('', `## [${section.path.join('.')}]`, '', section.doc, '', ...sectionTable(section));
+  }
+  lines.push(
+    '',
+    '## Rules between options',
+    '',
+    ...RELATIONS.map(({ key, rule }) => `- \`${key}\` ${rule}.`),
+  );
+  lines.push(
+    '- The symbols of an exchange must fit into `max_connections` × `symbols_per_connection`; more are refused at start,',
+    '  never cut.',
+  );
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,12 @@
+/** What several commands share: options with one meaning everywhere, and the form of help examples. */
+import { Option } from 'commander';
+
+/** `--config`, the same for every command that reads the configuration. */
+export function configOption(): Option {
+  return new Option('-c, --config <file>', 'configuration file').default('logger.toml');
+}
+
+/** The examples at the end of a command's --help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}

@@ -1,0 +1,219 @@
+/**
+ * Every option of the program, once: type, range, default, meaning and whether a change can be applied at run time.
+ * Validation, `check-config`, OPTIONS.md and the sample logger.toml derive from these declarations; adding an
+ * option, a section or an exchange is one entry. Read by the supervisor and the commands, never by a worker.
+ */
+import {
+  allOrNames,
+  boolean,
+  choice,
+  integer,
+  number,
+  type Option,
+  optionalText,
+  selection,
+  text,
+  url,
+} from './kinds.js';
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+
+export interface Section<O extends Options = Options> {
+  readonly doc: string;
+  readonly options: O;
+}
+
+/** Sections that do not depend on an exchange, in the order of the file. */
+export const SECTIONS = {
+  logger: {
+    doc: 'What is written, and where.',
+    options: {
+      data_path: text({
+        default: 'data',
+        doc: 'Folder of the column files. A relative path starts at the working directory of the process.',
+      }),
+      buffer_size: integer({
+        default: 8192,
+        min: 64,
+        max: 1_048_576,
+        doc: 'Rows of one table and day that are buffered before they are written ahead of the flush interval.',
+      }),
+      flush_interval_secs: number({
+        default: 5,
+        min: 1,
+        max: 5,
+        doc: 'Seconds after which a buffered row is written to its column files at the latest.',
+      }),
+      parser: choice({
+        values: ['scan', 'json', 'simdjson'],
+        default: 'scan',
+        doc: 'How messages are read: "scan" walks the bytes, "json" uses JSON.parse, "simdjson" the optional package of that name; all give the same rows.',
+      }),
+      exact: boolean({
+        default: true,
+        doc: 'Whether the columns that keep every digit as sent (`*_digits`, `scales`) are written.',
+      }),
+      log_level: choice({
+        values: ['trace', 'debug', 'info', 'warn', 'error'],
+        default: 'info',
+        applies: 'reload',
+        doc: 'The least severe level that is logged.',
+      }),
+      max_clock_skew_secs: integer({
+        default: 86_400,
+        min: 1,
+        max: 31_536_000,
+        doc: 'A row whose event time is further away from its receive time is filed under the receive day and flagged.',
+      }),
+    },
+  },
+  http: {
+    doc: 'The built-in HTTP server (health, metrics).',
+    options: {
+      host: text({
+        default: '127.0.0.1',
+        doc: 'Address it listens on; "0.0.0.0" or "::" opens it to other hosts.',
+      }),
+      port: integer({
+        default: 9090,
+        min: 0,
+        max: 65_535,
+        doc: 'Port it listens on; 0 takes any free port.',
+      }),
+    },
+  },
+  websocket: {
+    doc: 'How connections to exchanges are watched and renewed.',
+    options: {
+      message_timeout_secs: number({
+        default: 30,
+        min: 0.1,
+        max: 3600,
+        doc: 'A connection on which nothing arrived for so many seconds is given up and opened again.',
+      }),
+      initial_retry_delay_secs: number({
+        default: 1,
+        min: 0.01,
+        max: 3600,
+        doc: 'Delay before the first attempt to reconnect; it doubles with every failure.',
+      }),
+      max_retry_delay_secs: number({
+        default: 60,
+        min: 0.01,
+        max: 3600,
+        doc: 'Longest delay between two attempts to reconnect.',
+      }),
+      ack_timeout_secs: number({
+        default: 10,
+        min: 0.1,
+        max: 3600,
+        doc: 'A subscription that is not confirmed after so many seconds counts as failed.',
+      }),
+      frame_bytes_max: integer({
+        default: 16_777_216,
+        min: 65_536,
+        max: 268_435_456,
+        doc: 'Longest message in bytes; a longer one ends the connection.',
+      }),
+      ca_file: optionalText({
+        default: '',
+        doc: 'PEM file with certificate authorities to trust besides the built-in ones. A relative path starts at the working directory.',
+      }),
+    },
+  },
+} as const satisfies Readonly<Record<string, Section>>;
+
+/** What an exchange brings to its section: its defaults and the channels it has. */
+export interface ExchangeDefaults {
+  readonly id: string;
+  readonly ws_endpoint: string;
+  readonly rest_endpoint: string;
+  readonly max_connections: number;
+  readonly symbols_per_connection: number;
+  /** allowed in `channels` */
+  readonly channels: readonly string[];
+  readonly default_channels: readonly string[];
+}
+
+/** The section `[exchanges.{id}]`; the same options for every exchange. */
+export function exchangeSection(exchange: ExchangeDefaults) {
+  return {
+    doc: `The exchange ${exchange.id}.`,
+    options: {
+      enabled: boolean({ default: true, doc: 'Whether this exchange is captured.' }),
+      ws_endpoint: url({
+        schemes: ['wss', 'ws'],
+        default: exchange.ws_endpoint,
+        doc: 'Address of the WebSocket feed.',
+      }),
+      rest_endpoint: url({
+        schemes: ['https', 'http'],
+        default: exchange.rest_endpoint,
+        doc: 'Address of the REST interface, which lists the symbols.',
+      }),
+      max_connections: integer({
+        default: exchange.max_connections,
+        min: 1,
+        max: 1000,
+        doc: 'Most connections that are opened; each has a thread of its own.',
+      }),
+      symbols_per_connection: integer({
+        default: exchange.symbols_per_connection,
+        min: 1,
+        max: 1000,
+        doc: 'Symbols that share one connection.',
+      }),
+      symbols: allOrNames({
+        what: 'symbols as this exchange names them',
+        default: 'all' as 'all' | readonly string[],
+        applies: 'reload',
+        doc: 'What is captured; "all" is every symbol that the exchange lists as trading.',
+      }),
+      channels: selection({
+        values: exchange.channels,
+        default: exchange.default_channels,
+        doc: 'Streams that are subscribed for each symbol.',
+      }),
+    },
+  };
+}
+
+type Values<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
+
+export type ExchangeConfig = Values<ReturnType<typeof exchangeSection>['options']>;
+
+/** The whole configuration, typed from the declarations above. */
+export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]['options']> } & {
+  readonly exchanges: Readonly<Record<string, ExchangeConfig>>;
+};
+
+/** Rules between options; a broken one is reported at `key`. */
+export const RELATIONS: readonly {
+  readonly key: string;
+  readonly rule: string;
+  readonly holds: (config: Config) => boolean;
+}[] = [
+  {
+    key: 'websocket.initial_retry_delay_secs',
+    rule: 'must not be larger than websocket.max_retry_delay_secs',
+    holds: ({ websocket }) => websocket.initial_retry_delay_secs <= websocket.max_retry_delay_secs,
+  },
+];
+
+/** A section with its place in the file, e.g. `exchanges.coinbase`. */
+export interface DeclaredSection extends Section {
+  readonly path: readonly string[];
+}
+
+/** Every section in the order of the file. */
+export function declaredSections(exchanges: readonly ExchangeDefaults[]): DeclaredSection[] {
+  return [
+    ...Object.entries<Section>(SECTIONS).map(([name, section]) => ({ ...section, path: [name] })),
+    ...exchanges.map((exchange) => ({ ...exchangeSection(exchange), path: ['exchanges', exchange.id] })),
+  ];
+}
+
+/** Environment variable that overrides an option, e.g. `LOGGER__HTTP__PORT`. */
+export function envName(section: readonly string[], option: string): string {
+  return ['logger', ...section, option].join('__').replaceAll('-', '_').toUpperCase();
+}

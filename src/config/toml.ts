@@ -1,0 +1,63 @@
+/**
+ * TOML as the configuration needs it: parsed with one-line errors, and the line of every key, which the parser does
+ * not tell. Used by load.ts only.
+ */
+import { parse, TomlError } from 'smol-toml';
+import { LoggerError } from '../base/errors.js';
+
+export type Tree = Readonly<Record<string, unknown>>;
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** Parses a whole file; a syntax error is CONFIG_INVALID with file, line, column and the parser's reason. */
+export function parseToml(source: string, file: string): Tree {
+  try {
+    return parse(source);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split('\n', 1)[0].replace('Invalid TOML document: ', '');
+    throw new LoggerError('CONFIG_INVALID', `${file}:${error.line}:${error.column}: ${reason}`);
+  }
+}
+
+/** The value of one TOML expression, e.g. of an environment variable; undefined when it is none. */
+export function parseTomlValue(source: string): unknown {
+  try {
+    const tree: Tree = parse(`value = ${source}`);
+    return Object.keys(tree).length === 1 ? tree['value'] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function collectKeys(tree: Tree, prefix: string, line: number, lines: Map<string, number>): void {
+  for (const [name, value] of Object.entries(tree)) {
+    const key = prefix === '' ? name : `${prefix}.${name}`;
+    if (!lines.has(key)) lines.set(key, line);
+    if (isTree(value)) collectKeys(value, key, line, lines);
+  }
+}
+
+/**
+ * Line of the statement that brought in each key (`http`, `http.port`, …) of a valid file. Found by parsing the
+ * file line by line: a statement ends where the text so far is valid again, and it began on the line after the
+ * previous such place. So there is no second grammar that could disagree with the parser.
+ */
+export function keyLines(source: string): Map<string, number> {
+  const lines = new Map<string, number>();
+  const rows = source.split('\n');
+  let begin = 1;
+  let text = '';
+  rows.forEach((row, i) => {
+    text += `${row}\n`;
+    try {
+      collectKeys(parse(text), '', begin, lines);
+      begin = i + 2;
+    } catch {
+      // in the middle of a statement that spans lines
+    }
+  });
+  return lines;
+}

@@ -1,0 +1,194 @@
+/** The program as a user meets it: a child process, its output and its exit status. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import type { Command } from 'commander';
+import { parse } from 'smol-toml';
+import { buildCli } from '../../src/commands/program.js';
+import { EXCHANGES, fileWith } from '../config/fixtures.js';
+
+const CLI = resolve('dist/src/cli.js');
+
+/** The environment of the tests without what could configure the logger. */
+const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LOGGER__')));
+
+function logger(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    encoding: 'utf8',
+    env: { ...ENV, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+test('wrong use is status 2 and one line', () => {
+  for (const [args, line] of [
+    [['no-such-command'], /^logger: unknown command 'no-such-command'\n$/],
+    [['check-config', '--no-such-option'], /^logger: unknown option '--no-such-option'\n$/],
+    [['check-config', '--confg', 'x'], /^logger: unknown option '--confg' \(Did you mean --config\?\)\n$/],
+    [['symbols', 'normalize', 'kraken'], /^logger: missing required argument 'symbol'\n$/],
+    [
+      ['check-config', '-c', '/nowhere/logger.toml'],
+      /^logger: \/nowhere\/logger.toml: no such file; make one with/,
+    ],
+    [['symbols', 'list', '--file', '/nowhere.yaml'], /^logger: \/nowhere.yaml: cannot be read/],
+    [
+      ['symbols', 'normalize', 'kraken', 'NOPE'],
+      /^logger: symbol_mappings.yaml has no mapping for NOPE of kraken/,
+    ],
+  ] as const) {
+    const { status, stdout, stderr } = logger(args);
+    assert.deepEqual([status, stdout], [2, ''], args.join(' '));
+    assert.match(stderr, line);
+    assert.equal(stderr.split('\n').length, 2, stderr);
+  }
+});
+
+test('no command at all shows the help as wrong use', () => {
+  const { status, stderr } = logger([]);
+  assert.equal(status, 2);
+  assert.match(stderr, /^Usage: logger/);
+});
+
+test('--version is the version of the package', () => {
+  const { status, stdout } = logger(['--version']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('every command explains itself with an example', async () => {
+  const visit = (command: Command, path: readonly string[]): void => {
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) });
+    command.outputHelp();
+    assert.match(help, /\nExamples?:\n {2}\$ logger /, `logger ${path.join(' ')} --help`);
+    assert.ok(path.length === 0 || help.includes(`$ logger ${path[0]}`), `example of ${path.join(' ')}`);
+    for (const child of command.commands) visit(child, [...path, child.name()]);
+  };
+  visit(
+    buildCli(EXCHANGES, async () => []),
+    [],
+  );
+});
+
+test('the printed default is what the program accepts, and check-config shows it as valid TOML', () => {
+  const sample = logger(['check-config', '--print-default']);
+  assert.equal(sample.status, 0);
+  const file = fileWith(sample.stdout);
+  const { status, stdout } = logger(['check-config', '--config', file]);
+  assert.equal(status, 0);
+  assert.deepEqual(parse(stdout), parse(sample.stdout));
+  assert.match(stdout, /^# binance +symbols = "all": the list is fetched at start/m);
+});
+
+test('check-config shows overrides with their origin and the plan of listed symbols', () => {
+  const file = fileWith(
+    '[exchanges.coinbase]\nsymbols_per_connection = 2\nsymbols = ["A", "B", "C"]\n[exchanges.binance]\nenabled = false\n',
+  );
+  const { status, stdout } = logger(['check-config', '-c', file], { LOGGER__HTTP__PORT: '9191' });
+  assert.equal(status, 0);
+  assert.match(stdout, /^port = 9191 +# LOGGER__HTTP__PORT$/m);
+  assert.match(stdout, /^# coinbase +0 +2 {2}A … B$/m);
+  assert.match(stdout, /^# coinbase +1 +1 {2}C$/m);
+  assert.match(stdout, /^# binance +disabled$/m);
+});
+
+test('check-config reports every problem on a line of its own', () => {
+  const file = fileWith('[http]\nport = 0.5\nhots = ""\n');
+  const { status, stdout, stderr } = logger(['check-config', '-c', file], { LOGGER__HTTP__HOST: '' });
+  assert.deepEqual([status, stdout], [2, '']);
+  assert.deepEqual(
+    stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(file, 'FILE')),
+    [
+      'logger: FILE:2: http.port must be an integer from 0 to 65535; it is 0.5',
+      'logger: FILE:3: unknown key http.hots; did you mean http.host?',
+      'logger: LOGGER__HTTP__HOST: http.host must be text that is not empty; it is ""',
+    ],
+  );
+});
+
+test('check-config refuses more symbols than the connections carry', () => {
+  const file = fileWith(
+    '[exchanges.coinbase]\nmax_connections = 1\nsymbols_per_connection = 1\nsymbols = ["A", "B"]\n',
+  );
+  const { status, stderr } = logger(['check-config', '-c', file]);
+  assert.equal(status, 2);
+  assert.match(stderr, /^logger: coinbase: 2 symbols do not fit/);
+});
+
+/** The program with an exchange listing that is given as source text. */
+function withListing(listSymbols: string, args: readonly string[]) {
+  const source = `
+    import { LoggerError } from './dist/src/base/errors.js';
+    import { buildCli, runCli } from './dist/src/commands/program.js';
+    import { EXCHANGES } from './dist/test/config/fixtures.js';
+    await runCli(buildCli(EXCHANGES, ${listSymbols}), ['node', 'logger', ...process.argv.slice(1)]);`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', source, '--', ...args], {
+    encoding: 'utf8',
+    env: ENV,
+  });
+}
+
+test('check-config --online plans what the exchanges list, and one that fails does not hide the other', () => {
+  const args = ['check-config', '-c', fileWith(''), '--online'];
+  const listed = withListing('async (exchange) => [exchange + "-A", exchange + "-B"]', args);
+  assert.equal(listed.status, 0, listed.stderr);
+  assert.match(listed.stdout, /^# coinbase +0 +2 {2}coinbase-A … coinbase-B$/m);
+  const offline = withListing('async () => { throw new Error("connected") }', args.slice(0, 3));
+  assert.equal(offline.status, 0, 'nothing is listed without --online');
+  const failing = withListing(
+    'async (exchange) => { if (exchange === "coinbase") throw new LoggerError("REST_FAILED", "no answer"); return []; }',
+    args,
+  );
+  assert.deepEqual([failing.status, failing.stderr], [1, 'logger: no answer\n']);
+  assert.match(failing.stdout, /^# binance +lists no symbols$/m);
+});
+
+test('an unexpected error is status 70 with its stack', () => {
+  const { status, stderr } = withListing('async () => { throw new TypeError("a bug") }', [
+    'check-config',
+    '-c',
+    fileWith(''),
+    '--online',
+  ]);
+  assert.equal(status, 70);
+  assert.match(stderr, /^logger: unexpected: TypeError: a bug\nlogger: +at /);
+});
+
+test('symbols answers as lines and as JSON', () => {
+  assert.equal(logger(['symbols', 'normalize', 'kraken', 'XBT/USD']).stdout, 'BTC-USD\n');
+  assert.equal(logger(['symbols', 'normalize', 'kraken', 'XBT/USD', '--json']).stdout, '"BTC-USD"\n');
+  assert.match(logger(['symbols', 'related', 'BTC', 'USDT']).stdout, /^BTC-USD +fiat +coinbase=BTC-USD/);
+  assert.equal(logger(['symbols', 'related', 'NOPE', 'USD']).stdout, 'none\n');
+  assert.equal(logger(['symbols', 'related', 'NOPE', 'USD', '--json']).stdout, '[]\n');
+  const pairs = JSON.parse(logger(['symbols', 'usd-pairs', 'ETH', '--json']).stdout);
+  assert.equal(pairs[0].normalized, 'ETH-USD');
+  const listed = JSON.parse(logger(['symbols', 'list', '--exchange', 'upbit', '--json']).stdout);
+  assert.ok(listed.length > 5 && listed.every((m: { natives: object }) => 'upbit' in m.natives));
+});
+
+test('symbols equivalent answers with its status, too', () => {
+  assert.deepEqual(logger(['symbols', 'equivalent', 'BTC-USD', 'BTC-USDT']), {
+    status: 0,
+    stdout: 'yes\n',
+    stderr: '',
+  });
+  assert.deepEqual(logger(['symbols', 'equivalent', 'BTC-USD', 'BTC-EUR', '--json']), {
+    status: 1,
+    stdout: 'false\n',
+    stderr: '',
+  });
+});
+
+test('a reader that goes away is no failure', async () => {
+  const child = spawn(process.execPath, [CLI, 'symbols', 'list'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [status] = await once(child, 'close');
+  assert.deepEqual([status, stderr], [0, '']);
+});

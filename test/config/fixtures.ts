@@ -1,0 +1,56 @@
+/** Exchanges and files that the configuration tests share. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LoggerError } from '../../src/base/errors.js';
+import { type Environment, readConfig } from '../../src/config/load.js';
+import type { ExchangeDefaults } from '../../src/config/options.js';
+
+export const EXCHANGES: readonly ExchangeDefaults[] = [
+  {
+    id: 'coinbase',
+    ws_endpoint: 'wss://ws-feed.exchange.coinbase.com',
+    rest_endpoint: 'https://api.exchange.coinbase.com',
+    max_connections: 10,
+    symbols_per_connection: 50,
+    channels: ['ticker', 'trades'],
+    default_channels: ['ticker', 'trades'],
+  },
+  {
+    id: 'binance',
+    ws_endpoint: 'wss://stream.binance.com:9443',
+    rest_endpoint: 'https://api.binance.com',
+    max_connections: 5,
+    symbols_per_connection: 100,
+    channels: ['ticker', 'trades', 'bbo'],
+    default_channels: ['ticker', 'trades'],
+  },
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'logger-config-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+
+/** A new file with this text; its path. */
+export function fileWith(text: string): string {
+  const path = join(folder, `${++files}.toml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Loads a configuration from its text. */
+export function read(text: string, env: Environment = {}) {
+  return readConfig(fileWith(text), EXCHANGES, env);
+}
+
+/** The problems of a configuration, one a line, with the path of the file as FILE. */
+export function problems(text: string, env: Environment = {}): string[] {
+  const path = fileWith(text);
+  try {
+    readConfig(path, EXCHANGES, env);
+  } catch (error) {
+    if (!(error instanceof LoggerError) || error.code !== 'CONFIG_INVALID') throw error;
+    return error.message.replaceAll(path, 'FILE').split('\n');
+  }
+  return [];
+}
