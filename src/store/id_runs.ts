@@ -4,7 +4,7 @@
  * whole day is one run, and ids of any width are exact.
  */
 import { FLAGS } from '../schema/flags.js';
-import type { Interval } from './intervals.js';
+import { type Interval, minimum } from './intervals.js';
 
 const DUPLICATE_KEPT = 1 << FLAGS.duplicate_kept.bit;
 /** More separate stretches of ids than this in one day: the ids of this exchange do not follow each other. */
@@ -46,8 +46,6 @@ export interface IdSummary {
 
 const DUPLICATES_KEPT = 100;
 
-const minimum = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-
 export class IdRuns {
   private readonly runs: Run[] = [];
   private from = 0n;
@@ -62,6 +60,7 @@ export class IdRuns {
   private outOfOrder = 0n;
   private belowFirst = 0n;
   private dropped = false;
+  private rows = 0;
 
   /** Takes the ids of rows `row` onwards, with their flags. */
   add(ids: BigUint64Array<ArrayBuffer>, flags: Uint32Array, row: number): void {
@@ -78,7 +77,6 @@ export class IdRuns {
     }
     this.rows = row + ids.length;
   }
-  private rows = 0;
 
   private expectAfter(low: number, high: number): void {
     this.nextLow = (low + 1) >>> 0;
@@ -98,7 +96,7 @@ export class IdRuns {
     if (!this.open) return;
     const { from, fromRow: row, kept } = this;
     const to = from + BigInt(endRow - row) - 1n;
-    if (from <= this.max) this.outOfOrder += minimum(to, this.max - (kept ? 1n : 0n)) - from + 1n;
+    if (from < this.max) this.outOfOrder += minimum(to, this.max - 1n) - from + 1n;
     if (from < this.first!) this.belowFirst += minimum(to, this.first! - 1n) - from + 1n;
     if (to > this.max) this.max = to;
     if (this.runs.length < 2 * ISLANDS_MAX) this.runs.push({ from, to, row, kept });

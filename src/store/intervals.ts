@@ -4,6 +4,8 @@ export interface Interval {
   readonly to: bigint;
 }
 
+export const minimum = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
 /** Sorts and joins intervals that overlap or touch; `overlap` counts ids that were in more than one. */
 export function union(intervals: readonly Interval[]): { merged: Interval[]; overlap: bigint } {
   const sorted = [...intervals].sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
@@ -15,7 +17,7 @@ export function union(intervals: readonly Interval[]): { merged: Interval[]; ove
       merged.push({ from, to });
       continue;
     }
-    if (from <= last.to) overlap += (to < last.to ? to : last.to) - from + 1n;
+    if (from <= last.to) overlap += minimum(to, last.to) - from + 1n;
     if (to > last.to) last.to = to;
   }
   return { merged, overlap };
