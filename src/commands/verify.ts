@@ -1,0 +1,197 @@
+/** `logger verify`: checks every table-day and tells what is wrong. Main thread; rows are read in pool tasks. */
+import { availableParallelism } from 'node:os';
+import type { Writable } from 'node:stream';
+import { Command, InvalidArgumentError } from 'commander';
+import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
+import { type ProblemList, Problems } from '../store/problems.js';
+import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
+import { checkSequence, type DayIds, type GapRow, listedIds, readGaps } from '../store/sequences.js';
+import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
+import { Output } from './output.js';
+import { runTasks } from './pool.js';
+import { Progress } from './progress.js';
+import { chooseExchange, chooseSymbol, DEFAULT_DATA_PATH } from './select.js';
+import { parseDay } from './times.js';
+import { groupBy, jsonReport, textReport, type VerifyReport } from './verify_report.js';
+
+/** Below this much data the start of the threads costs more than they save. */
+const POOL_BYTES_MIN = 64 * 1024 * 1024;
+
+export interface VerifyOptions {
+  readonly data: string;
+  readonly exchange?: string;
+  readonly symbol?: string;
+  readonly table?: string;
+  readonly day?: string;
+  readonly json?: boolean;
+  readonly jobs?: number;
+}
+
+const HELP = `
+Checks that all columns of a table-day are there, whole and of equal length; that every 32-bit float is the
+correctly rounded value of its exact digits; that sides, flags and times are valid and rows lie in the file of
+their day; that side-car lines belong to rows; and that every trade id between the first and the last is there
+once or listed in GAPS. Reads only; files that are being written meanwhile are no problem.
+
+Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.`;
+
+function jobCount(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number of threads, 1 to 999.');
+  return Number(text);
+}
+
+/** The command for `src/cli.ts` to register. */
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('check the column files for damage and unlisted loss')
+    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
+    .option('--exchange <name>', 'only this exchange')
+    .option('--symbol <symbol>', 'only this native symbol')
+    .option('--table <table>', 'only this table')
+    .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday')
+    .option('--json', 'print one JSON document')
+    .option(
+      '--jobs <threads>',
+      'threads to read with (default: all cores when there is much to read)',
+      jobCount,
+    )
+    .addHelpText('after', HELP)
+    .action(async (options: VerifyOptions) => {
+      const ok = await runVerify(options, process.stdout, process.stderr);
+      if (!ok) process.exitCode = EXIT.failed;
+    });
+}
+
+/** Verifies and prints; whether all is well. Throws LoggerError USAGE or DATA_UNREADABLE when nothing matches. */
+export async function runVerify(
+  options: VerifyOptions,
+  stream: Writable,
+  terminal: ConstructorParameters<typeof Progress>[0],
+): Promise<boolean> {
+  const started = Date.now();
+  const filter = chooseFilter(options);
+  const tableDays = listTableDays(options.data, filter);
+  if (tableDays.length === 0)
+    throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
+  const reports = await verifyAll(tableDays, options.jobs, terminal);
+  const report = judge(options.data, filter, reports);
+  const output = new Output(stream);
+  output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
+  await output.end();
+  return report.problemCount === 0;
+}
+
+function chooseFilter(options: VerifyOptions): TableDayFilter {
+  const { data } = options;
+  const table = options.table === undefined ? undefined : tableByName(options.table.toUpperCase());
+  if (options.table !== undefined && table === undefined) {
+    const names = TABLES.map((t) => t.name).join(', ');
+    throw new LoggerError('USAGE', `no table ${options.table}; tables: ${names}`);
+  }
+  const exchange = options.exchange === undefined ? undefined : chooseExchange(data, options.exchange);
+  const symbol =
+    exchange === undefined || options.symbol === undefined
+      ? options.symbol
+      : chooseSymbol(data, exchange, options.symbol);
+  const day = options.day === undefined ? undefined : parseDay(options.day);
+  return { exchange, symbol, table: table?.name, day };
+}
+
+function bytesOf({ table, columns, rows }: TableDay): number {
+  const width = table.columns.reduce((sum, c) => sum + (columns.includes(c.name) ? c.bytes : 0), 0);
+  return rows * width;
+}
+
+async function verifyAll(
+  tableDays: readonly TableDay[],
+  jobs: number | undefined,
+  terminal: ConstructorParameters<typeof Progress>[0],
+): Promise<TableDayReport[]> {
+  const bytes = tableDays.reduce((sum, tableDay) => sum + bytesOf(tableDay), 0);
+  const rows = tableDays.reduce((sum, tableDay) => sum + tableDay.rows, 0);
+  const progress = new Progress(terminal, rows, 'rows');
+  try {
+    return await runTasks({
+      name: verifyTableDay.name,
+      requests: tableDays.map(
+        ({ exchange, symbol, directory, table, day }): VerifyRequest => ({
+          exchange,
+          symbol,
+          directory,
+          table: table.name,
+          day,
+        }),
+      ),
+      threads: jobs ?? (bytes < POOL_BYTES_MIN ? 1 : availableParallelism()),
+      inline: verifyTableDay,
+      onDone: (_request, report) => progress.add(report.rows),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+const symbolKey = ({ exchange, symbol }: { exchange: string; symbol: string }) => `${exchange}/${symbol}`;
+
+/** Adds what only all table-days of a symbol together can tell. */
+function judge(data: string, filter: TableDayFilter, reports: readonly TableDayReport[]): VerifyReport {
+  const report: VerifyReport = {
+    tableDays: reports,
+    symbols: [],
+    gaps: [],
+    problems: [],
+    notes: [],
+    problemCount: 0,
+  };
+  for (const { problems, exchange, symbol, table, day } of reports) {
+    report.problemCount += problems.count;
+    for (const problem of problems.told) report.problems.push({ exchange, symbol, table, day, ...problem });
+  }
+  const { exchange, symbol } = filter;
+  const gapDays = groupBy(listTableDays(data, { exchange, symbol, table: GAPS.name }), symbolKey);
+  for (const [key, days] of groupBy(reports, symbolKey))
+    judgeSymbol(filter, days, gapDays.get(key) ?? [], report);
+  return report;
+}
+
+function judgeSymbol(
+  filter: TableDayFilter,
+  reports: readonly TableDayReport[],
+  gapDays: readonly TableDay[],
+  report: VerifyReport,
+): void {
+  const { exchange, symbol } = reports[0]!;
+  const add = (table: string, { told, count }: ProblemList) => {
+    report.problemCount += count;
+    for (const problem of told) report.problems.push({ exchange, symbol, table, ...problem });
+  };
+  const { gaps, problems } = readAllGaps(gapDays);
+  add(GAPS.name, problems);
+  const table = filter.table === undefined ? undefined : tableByName(filter.table);
+  for (const gap of gaps) {
+    if (filter.day !== undefined && gap.day !== filter.day) continue;
+    if (table === undefined || table === GAPS || table.id === gap.table)
+      report.gaps.push({ exchange, symbol, ...gap });
+  }
+  const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
+  if (trades.length === 0) return;
+  const sequence = checkSequence(trades, listedIds(gaps));
+  report.symbols.push({ exchange, symbol, ...sequence });
+  add(TRADES.name, sequence.problems);
+  for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);
+}
+
+/** All GAPS rows of a symbol, of every day: a hole may be established after midnight. */
+function readAllGaps(tableDays: readonly TableDay[]): { gaps: GapRow[]; problems: ProblemList } {
+  const gaps: GapRow[] = [];
+  const problems = new Problems();
+  for (const tableDay of tableDays) {
+    try {
+      for (const gap of readGaps(tableDay)) gaps.push(gap);
+    } catch (error) {
+      problems.add('unreadable', () => messageOf(error));
+    }
+  }
+  return { gaps, problems: problems.list() };
+}

@@ -1,0 +1,215 @@
+/** The result of `logger verify` as text for people and as JSON. */
+import { tableById } from '../schema/tables.js';
+import { intervalText } from '../store/intervals.js';
+import { isoDay } from '../store/paths.js';
+import type { Problem } from '../store/problems.js';
+import { causeName, isoTime } from '../store/rows.js';
+import type { GapRow, SequenceReport } from '../store/sequences.js';
+import type { TableDayReport } from '../store/verify.js';
+
+/** Lines of each list that are printed as text. */
+const LINES_MAX = 50;
+/** Gaps in the JSON document. */
+const JSON_GAPS_MAX = 10_000;
+
+interface Place {
+  readonly exchange: string;
+  readonly symbol: string;
+}
+
+export type LocatedProblem = Place & Problem & { readonly table: string; readonly day?: number };
+
+export interface VerifyReport {
+  readonly tableDays: readonly TableDayReport[];
+  readonly symbols: (Place & SequenceReport)[];
+  readonly gaps: (Place & GapRow)[];
+  /** those that are told; problemCount counts all */
+  readonly problems: LocatedProblem[];
+  readonly notes: string[];
+  problemCount: number;
+}
+
+/** One line of the summary. */
+interface TableSummary {
+  readonly exchange: string;
+  readonly table: string;
+  symbols: number;
+  table_days: number;
+  rows: number;
+  bytes: number;
+  out_of_order: bigint;
+  kept_duplicates: bigint;
+  missing_ids: bigint;
+  listed_ids: bigint;
+  problems: number;
+}
+
+/** Items by key, in the order in which the keys first appear. */
+export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+function summarize(report: VerifyReport): TableSummary[] {
+  const groups = groupBy(report.tableDays, ({ exchange, table }) => `${exchange} ${table}`);
+  return [...groups.values()].map((days) => {
+    const { exchange, table } = days[0]!;
+    const sum = (of: (day: TableDayReport) => number) => days.reduce((total, day) => total + of(day), 0);
+    const ids = report.symbols.filter(
+      (s) => s.exchange === exchange && days.some((d) => d.ids !== undefined),
+    );
+    const total = (of: (s: SequenceReport) => bigint) => ids.reduce((all, s) => all + of(s), 0n);
+    return {
+      exchange,
+      table,
+      symbols: new Set(days.map((d) => d.symbol)).size,
+      table_days: days.length,
+      rows: sum((d) => d.rows),
+      bytes: sum((d) => d.bytes),
+      out_of_order: total((s) => s.outOfOrder),
+      kept_duplicates: total((s) => s.keptDuplicates),
+      missing_ids: total((s) => s.missing),
+      listed_ids: total((s) => s.listed),
+      problems: sum((d) => d.problems.count) + ids.reduce((all, s) => all + s.problems.count, 0),
+    };
+  });
+}
+
+const grouped = (value: number | bigint) => value.toLocaleString('en');
+
+function summaryLines(summary: readonly TableSummary[]): string[] {
+  const head = [
+    'exchange',
+    'table',
+    'symbols',
+    'table-days',
+    'rows',
+    'ids missing',
+    'of them listed',
+    'late rows',
+    'problems',
+  ];
+  const cells = summary.map((s) => [
+    s.exchange,
+    s.table,
+    grouped(s.symbols),
+    grouped(s.table_days),
+    grouped(s.rows),
+    grouped(s.missing_ids),
+    grouped(s.listed_ids),
+    grouped(s.out_of_order),
+    grouped(s.problems),
+  ]);
+  const widths = head.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i]!.length)));
+  return [head, ...cells].map((row) =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function problemLine({ exchange, symbol, table, day, check, text }: LocatedProblem): string {
+  return `${exchange} ${symbol} ${table}${day === undefined ? '' : ` ${isoDay(day)}`}: ${check}: ${text}`;
+}
+
+function gapLine(gap: Place & GapRow): string {
+  const table = tableById(gap.table)?.name ?? `table ${gap.table}`;
+  const ids = gap.toId > 0n ? ` ids ${intervalText({ from: gap.fromId, to: gap.toId })}` : '';
+  const from = gap.fromTime === 0 ? 'the start' : isoTime(gap.fromTime, gap.fromNanos);
+  const messages = gap.messages > 0n ? `, ${gap.messages} messages` : '';
+  return (
+    `${gap.exchange} ${gap.symbol} ${table}${ids}: ${causeName(gap.cause)}, ` +
+    `from ${from} to ${isoTime(gap.toTime, gap.toNanos)}${messages}${gap.repaired ? ', repaired' : ''}`
+  );
+}
+
+function causeCounts(gaps: readonly GapRow[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { cause } of gaps) counts[causeName(cause)] = (counts[causeName(cause)] ?? 0) + 1;
+  return counts;
+}
+
+/** A titled list, cut at LINES_MAX of `count`. */
+function section(title: string, lines: readonly string[], count: number): string[] {
+  if (count === 0) return [];
+  const shown = lines.slice(0, LINES_MAX);
+  const more = count - shown.length;
+  return [
+    '',
+    title,
+    ...shown.map((line) => `  ${line}`),
+    ...(more > 0 ? [`  and ${grouped(more)} more`] : []),
+  ];
+}
+
+/** Text from files must neither steer a terminal nor break a line. */
+function printable(line: string): string {
+  return line.replace(/\p{Cc}/gu, '?');
+}
+
+/** Summary table, gaps, notes, problems and the verdict. */
+export function textReport(report: VerifyReport, elapsedMs: number): string {
+  const { gaps, notes, problems, problemCount, tableDays } = report;
+  const causes = Object.entries(causeCounts(gaps)).map(([cause, count]) => `${grouped(count)} ${cause}`);
+  const rows = tableDays.reduce((sum, day) => sum + day.rows, 0);
+  const verdict =
+    problemCount === 0 ? 'no problem' : `${grouped(problemCount)} problem${problemCount === 1 ? '' : 's'}`;
+  return [
+    ...summaryLines(summarize(report)),
+    ...section(`gaps: ${causes.join(', ')}`, gaps.slice(0, LINES_MAX).map(gapLine), gaps.length),
+    ...section('notes:', notes, notes.length),
+    ...section('problems:', problems.map(problemLine), problemCount),
+    '',
+    `${verdict} in ${grouped(tableDays.length)} table-days, ${grouped(rows)} rows (${(elapsedMs / 1000).toFixed(1)} s)`,
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+/** Integers up to 2^53 as numbers, above as strings, as in `logger read`. */
+function jsonInteger(value: bigint): number | string {
+  return value <= 2n ** 53n ? Number(value) : String(value);
+}
+
+/** One JSON document with the same content. */
+export function jsonReport(report: VerifyReport): string {
+  const { gaps, notes, problems, problemCount, tableDays } = report;
+  const document = {
+    ok: problemCount === 0,
+    table_days: tableDays.length,
+    rows: tableDays.reduce((sum, day) => sum + day.rows, 0),
+    problem_count: problemCount,
+    problems: problems.map(({ exchange, symbol, table, day, check, text }) => ({
+      exchange,
+      symbol,
+      table,
+      day: day === undefined ? null : isoDay(day),
+      check,
+      text,
+    })),
+    notes,
+    tables: summarize(report),
+    gap_count: gaps.length,
+    gap_causes: causeCounts(gaps),
+    gaps: gaps.slice(0, JSON_GAPS_MAX).map((gap) => ({
+      exchange: gap.exchange,
+      symbol: gap.symbol,
+      table: tableById(gap.table)?.name ?? gap.table,
+      cause: causeName(gap.cause),
+      from_id: gap.fromId,
+      to_id: gap.toId,
+      from: gap.fromTime === 0 ? null : isoTime(gap.fromTime, gap.fromNanos),
+      to: isoTime(gap.toTime, gap.toNanos),
+      messages: gap.messages,
+      repaired: gap.repaired,
+    })),
+  };
+  return `${JSON.stringify(document, (_key, value) => (typeof value === 'bigint' ? jsonInteger(value) : value), 2)}\n`;
+}

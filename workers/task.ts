@@ -1,0 +1,2 @@
+/** Entry point of pool threads: every export is a task, chosen by its name. The functions live in src. */
+export { verifyTableDay } from '../src/store/verify.js';
