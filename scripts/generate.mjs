@@ -1,14 +1,16 @@
 // Writes OPTIONS.md, TABLES.md and logger.toml from the declarations in src/config and src/schema. Run after a
 // build: `node scripts/generate.mjs`; with --check nothing is written and a file that would change is a failure.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { EXCHANGE_DEFAULTS } from '../dist/src/commands/exchanges.js';
+import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
 import { sampleToml } from '../dist/src/config/document.js';
+import { loadExchanges } from '../dist/src/exchanges/index.js';
 import { optionsPage } from './options-page.mjs';
 import { tablesPage } from './tables-page.mjs';
 
+const defaults = exchangeDefaults(await loadExchanges());
 const FILES = {
-  'logger.toml': sampleToml(EXCHANGE_DEFAULTS),
-  'OPTIONS.md': optionsPage(EXCHANGE_DEFAULTS),
+  'logger.toml': sampleToml(defaults),
+  'OPTIONS.md': optionsPage(defaults),
   'TABLES.md': tablesPage(),
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Entry point of the `logger` program; everything it does is in commands/. */
-import { EXCHANGE_DEFAULTS } from './commands/exchanges.js';
 import { buildCli, runCli } from './commands/program.js';
+import { loadExchanges } from './exchanges/index.js';
 
-await runCli(buildCli(EXCHANGE_DEFAULTS), process.argv);
+await runCli(buildCli(await loadExchanges()), process.argv);

@@ -3,3 +3,6 @@ import { createRequire } from 'node:module';
 
 // from dist/src/base/ up to the project root
 export const VERSION: string = createRequire(import.meta.url)('../../../package.json').version;
+
+/** How this program introduces itself to servers. */
+export const USER_AGENT = `logger/${VERSION}`;

@@ -1,5 +1,5 @@
 /** What several commands share: options with one meaning everywhere, and the form of help examples. */
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** `--config`, the same for every command that reads the configuration. */
 export function configOption(): Option {
@@ -9,4 +9,13 @@ export function configOption(): Option {
 /** The examples at the end of a command's --help. */
 export function examples(...lines: readonly string[]): string {
   return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
+
+/** `--seconds`, for commands that end by themselves. */
+export function secondsOption(): Option {
+  return new Option('--seconds <n>', 'stop by itself after so many seconds').argParser((text) => {
+    const seconds = Number(text);
+    if (!(seconds > 0)) throw new InvalidArgumentError('It must be a number above 0.');
+    return seconds;
+  });
 }

@@ -2,17 +2,29 @@
  * The program behind `logger`: the list of its commands, and how errors become one line and an exit status
  * (base/errors.ts). Called by cli.ts.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, LoggerError } from '../base/errors.js';
-import type { ExchangeDefaults } from '../config/options.js';
-import { checkConfigCommand, type ListSymbols } from './check-config.js';
+import { VERSION } from '../base/version.js';
+import type { ExchangeConfig } from '../config/options.js';
+import type { Exchange } from '../feed/exchange.js';
+import { restOf } from '../supervisor/rest.js';
+import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
+import { exchangeDefaults } from './exchanges.js';
+import { readCommand } from './read.js';
+import { runCommand } from './run.js';
 import { symbolsCommand } from './symbols.js';
+import { verifyCommand } from './verify.js';
 
-function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+/** What an exchange lists as tradable, for `check-config --online`. */
+async function listNatives(
+  exchanges: readonly Exchange[],
+  id: string,
+  config: ExchangeConfig,
+): Promise<string[]> {
+  const exchange = exchanges.find((e) => e.id === id);
+  const listed = (await exchange?.listSymbols(restOf(config.rest_endpoint, undefined))) ?? [];
+  return listed.map(({ native }) => native);
 }
 
 /** Lets every command report wrong use as an exception and as one line. */
@@ -39,14 +51,22 @@ function errorLines(message: string): string {
     .join('');
 }
 
-/** The whole command line, ready to parse. Without `listSymbols`, `check-config` has no --online. */
-export function buildCli(exchanges: readonly ExchangeDefaults[], listSymbols?: ListSymbols): Command {
+/** The whole command line, ready to parse. */
+export function buildCli(exchanges: readonly Exchange[]): Command {
   const program = new Command('logger')
     .description('Logs crypto market data: every trade and ticker, from the socket to column files.')
-    .version(version())
-    .addCommand(checkConfigCommand(exchanges, listSymbols))
+    .version(VERSION)
+    .addCommand(runCommand(exchanges))
+    .addCommand(readCommand())
+    .addCommand(verifyCommand())
     .addCommand(symbolsCommand())
-    .addHelpText('after', examples('logger check-config', 'logger symbols usd-pairs BTC'));
+    .addCommand(
+      checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),
+    )
+    .addHelpText(
+      'after',
+      examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
+    );
   settle(program);
   return program;
 }

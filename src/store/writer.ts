@@ -83,6 +83,8 @@ export type WriterCommand =
 /** Writer to supervisor. */
 export type WriterReport =
   | { readonly kind: 'stopped' }
+  /** an `add` has been carried out */
+  | { readonly kind: 'added' }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };
 
 const tables: (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
@@ -357,7 +359,10 @@ export class Writer {
     ) {
       const command = got.message as WriterCommand;
       if (command.kind === 'stop') this.stopping = true;
-      else this.add(command.rings, command.streams);
+      else {
+        this.add(command.rings, command.streams);
+        this.port.postMessage({ kind: 'added' } satisfies WriterReport);
+      }
     }
     this.counters[WRITER.buffered_rows] =
       this.counters[WRITER.rows_drained] - this.counters[WRITER.rows_written];

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { LoggerError } from '../../base/errors.js';
 import { HANDSHAKE_BYTES_MAX } from '../../base/limits.js';
-import { VERSION } from '../../base/version.js';
+import { USER_AGENT } from '../../base/version.js';
 
 /** RFC 6455 §1.3 */
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -94,7 +94,7 @@ export function upgradeRequest(
     names.add(lower);
     lines.push(`${name}: ${value}`);
   }
-  if (!names.has('user-agent')) lines.push(`User-Agent: logger/${VERSION}`);
+  if (!names.has('user-agent')) lines.push(`User-Agent: ${USER_AGENT}`);
   return { request: `${lines.join('\r\n')}\r\n\r\n`, accept: acceptOf(key) };
 }
 

@@ -1,0 +1,108 @@
+/**
+ * Starts and ends a capture: configuration, symbol names, supervisor, HTTP and signals put together. Used by `run` and
+ * `demo`. Main thread.
+ */
+import { existsSync } from 'node:fs';
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import { EXIT, messageOf } from '../base/errors.js';
+import { diffConfig } from '../config/diff.js';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/options.js';
+import type { Exchange } from '../feed/exchange.js';
+import { type HttpServer, startHttp } from '../http/server.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { loadSymbolMapper } from '../symbols/file.js';
+import { exchangeDefaults } from './exchanges.js';
+
+const SYMBOL_FILE = 'symbol_mappings.yaml';
+
+export interface Capture {
+  readonly supervisor: Supervisor;
+  readonly http: HttpServer;
+  /** Ends everything in order; false when something did not reach the disk. */
+  stop(): Promise<boolean>;
+}
+
+/** The symbol file of the working directory, else the one that comes with the program. */
+export function symbolFile(): string {
+  return existsSync(SYMBOL_FILE) ? SYMBOL_FILE : new URL(`../../../${SYMBOL_FILE}`, import.meta.url).pathname;
+}
+
+/** Lines for people on a terminal, JSON lines for everything else; never from the hot path. */
+export function createLog(level: string, quiet = false): Logger {
+  if (quiet) return pino({ level: 'silent' });
+  return process.stdout.isTTY
+    ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }))
+    : pino({ level, base: undefined });
+}
+
+/** Starts capturing; throws a LoggerError before anything runs. */
+export async function startCapture(
+  config: Config,
+  exchanges: readonly Exchange[],
+  log: Logger,
+): Promise<Capture> {
+  const mapper = loadSymbolMapper(symbolFile());
+  const supervisor = new Supervisor({
+    config,
+    exchanges,
+    mapper,
+    log,
+    fatal: (status) => process.exit(status),
+  });
+  const http = await startHttp(config.http.host, config.http.port, () => supervisor.snapshot());
+  try {
+    await supervisor.start();
+  } catch (error) {
+    http.close();
+    throw error;
+  }
+  const stop = async () => {
+    const complete = await supervisor.stop();
+    http.close();
+    return complete;
+  };
+  return { supervisor, http, stop };
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+export function stopRequested(seconds?: number): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const ask = (reason: string) => {
+      if (asked) process.exit(EXIT.failed);
+      asked = true;
+      resolve(reason);
+    };
+    process.on('SIGINT', () => ask('SIGINT'));
+    process.on('SIGTERM', () => ask('SIGTERM'));
+    if (seconds !== undefined) setTimeout(() => asked || ask(`${seconds} s are over`), seconds * 1000);
+  });
+}
+
+/** SIGHUP reads the configuration again, applies what can change at run time and names what needs a restart. */
+export function reloadOnHangup(
+  file: string,
+  first: Config,
+  exchanges: readonly Exchange[],
+  capture: Capture,
+  log: Logger,
+): void {
+  let current = first;
+  process.on('SIGHUP', async () => {
+    try {
+      const next = loadConfig(file, exchangeDefaults(exchanges));
+      const changes = diffConfig(current, next);
+      for (const change of changes.filter((c) => c.applies === 'restart')) {
+        log.warn({ key: change.key }, 'changed, but needs a restart to take effect');
+      }
+      log.level = next.logger.log_level;
+      await capture.supervisor.reload(next);
+      current = next;
+      log.info({ changes: changes.length }, 'configuration reloaded');
+    } catch (error) {
+      log.error(`configuration stays as it is: ${messageOf(error)}`);
+    }
+  });
+}

@@ -1,0 +1,52 @@
+/** `logger run`: captures until it is told to stop. */
+import { Command } from 'commander';
+import { LoggerError } from '../base/errors.js';
+import { loadConfig } from '../config/load.js';
+import type { Exchange } from '../feed/exchange.js';
+import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
+import { configOption, examples, secondsOption } from './common.js';
+import { exchangeDefaults } from './exchanges.js';
+import { LiveTable } from './live-table.js';
+
+interface RunOptions {
+  readonly config: string;
+  readonly seconds?: number;
+  readonly table?: boolean;
+}
+
+async function run(exchanges: readonly Exchange[], options: RunOptions): Promise<void> {
+  const config = loadConfig(options.config, exchangeDefaults(exchanges));
+  const log = createLog(config.logger.log_level, options.table);
+  const stopping = stopRequested(options.seconds);
+  const capture = await startCapture(config, exchanges, log);
+  reloadOnHangup(options.config, config, exchanges, capture, log);
+  log.info(`capturing into ${config.logger.data_path}, health at ${capture.http.url}/health`);
+  const table = options.table
+    ? new LiveTable(process.stdout, () => capture.supervisor.snapshot())
+    : undefined;
+  log.info(`stopping: ${await stopping}`);
+  table?.stop();
+  const complete = await capture.stop();
+  const { writer } = capture.supervisor.snapshot();
+  log.info({ rows: writer.rows_written, rows_lost: writer.dropped_rows }, 'stopped');
+  if (!complete)
+    throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
+  process.exit();
+}
+
+export function runCommand(exchanges: readonly Exchange[]): Command {
+  return new Command('run')
+    .description('capture what the configuration names until SIGINT or SIGTERM')
+    .addOption(configOption())
+    .addOption(secondsOption())
+    .option('--table', 'show a live table instead of log lines')
+    .action((options: RunOptions) => run(exchanges, options))
+    .addHelpText(
+      'after',
+      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${examples(
+        'logger run --config logger.toml',
+        'logger run --table',
+        'LOGGER__EXCHANGES__BINANCE__ENABLED=false logger run',
+      )}`,
+    );
+}

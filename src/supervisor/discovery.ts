@@ -1,0 +1,83 @@
+/**
+ * From the configuration to streams: which symbols, on which connection, under which name and in which folder. Main
+ * thread, at start and on reload.
+ */
+import { assert, LoggerError } from '../base/errors.js';
+import { STREAMS_MAX } from '../base/limits.js';
+import { encodeName } from '../base/names.js';
+import type { Config } from '../config/options.js';
+import type { Exchange } from '../feed/exchange.js';
+import { planShards, type ShardPlan } from '../feed/plan.js';
+import type { StreamSpec } from '../feed/streams.js';
+import { lastTradeId } from '../store/resume.js';
+import type { SymbolMapper } from '../symbols/mapper.js';
+import { restOf } from './rest.js';
+
+/** The native symbols to capture: as listed, or everything that the exchange says is tradable. */
+export async function resolveSymbols(
+  exchange: Exchange,
+  config: Config,
+  ca: string | undefined,
+  mapper: SymbolMapper,
+): Promise<string[]> {
+  const section = config.exchanges[exchange.id];
+  if (section.symbols !== 'all') return [...section.symbols];
+  const listed = await exchange.listSymbols(restOf(section.rest_endpoint, ca));
+  if (listed.length === 0) {
+    throw new LoggerError(
+      'REST_FAILED',
+      `${section.rest_endpoint} lists no tradable symbol; name some in [exchanges.${exchange.id}] symbols`,
+    );
+  }
+  for (const { native, base, quote } of listed) mapper.register(exchange.id, native, base, quote);
+  return listed.map(({ native }) => native);
+}
+
+export function planOf(exchange: Exchange, config: Config, symbols: readonly string[]): ShardPlan[] {
+  const { max_connections, symbols_per_connection } = config.exchanges[exchange.id];
+  return planShards(exchange.id, symbols, max_connections, symbols_per_connection);
+}
+
+/** Numbers the streams of one process. */
+export class StreamDirectory {
+  private readonly byName = new Map<string, StreamSpec>();
+  private readonly folders = new Map<string, string>();
+
+  constructor(
+    private readonly dataPath: string,
+    private readonly mapper: SymbolMapper,
+  ) {}
+
+  /** The stream of a symbol; the same one for as long as the process lives. Throws UNSAFE_NAME. */
+  stream(exchange: string, native: string): StreamSpec {
+    const name = `${exchange} ${native}`;
+    const known = this.byName.get(name);
+    if (known !== undefined) return known;
+    assert(this.byName.size < STREAMS_MAX, 'streams are fewer than STREAMS_MAX');
+    const directory = encodeName(native);
+    this.refuseTwin(exchange, native, directory);
+    const spec = {
+      stream: this.byName.size,
+      exchange,
+      native,
+      symbol: this.mapper.normalize(exchange, native) ?? native,
+      directory,
+      lastTradeId: lastTradeId(this.dataPath, exchange, directory),
+    };
+    this.byName.set(name, spec);
+    return spec;
+  }
+
+  /** Two symbols that differ in case alone would share a folder on some file systems. */
+  private refuseTwin(exchange: string, native: string, directory: string): void {
+    const folder = `${exchange}/${directory.toLowerCase()}`;
+    const twin = this.folders.get(folder);
+    if (twin !== undefined && twin !== native) {
+      throw new LoggerError(
+        'UNSAFE_NAME',
+        `${exchange}: the symbols ${twin} and ${native} differ in case alone; list only one of them`,
+      );
+    }
+    this.folders.set(folder, native);
+  }
+}

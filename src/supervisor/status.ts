@@ -1,0 +1,152 @@
+/**
+ * What /health, /ready and the live table show, from the shared counters. Main thread, once a second. Health is judged
+ * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
+ */
+import type { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
+import type { Quantiles } from '../counters/histogram.js';
+import type { ConnectionState } from '../feed/state.js';
+
+type Values<C> = { readonly [K in keyof C]: number };
+
+export interface ShardStatus {
+  readonly shard: number;
+  readonly exchange: string;
+  readonly state: ConnectionState;
+  readonly symbols: number;
+  readonly messagesPerSecond: number;
+  readonly rowsPerSecond: number;
+  readonly counters: Values<typeof SHARD_COUNTERS>;
+  readonly drain: Values<typeof DRAIN_COUNTERS>;
+  readonly restarts: number;
+}
+
+export interface Snapshot {
+  readonly nowMs: number;
+  readonly startedMs: number;
+  readonly shards: readonly ShardStatus[];
+  readonly writer: Values<typeof WRITER_COUNTERS>;
+  /** seconds since the writer's loop was last seen turning */
+  readonly writerQuietSecs: number;
+  /** seconds for which drained rows have been waiting without any being written */
+  readonly unwrittenSecs: number;
+  /** seconds since anything was dropped; Infinity when nothing ever was */
+  readonly dropQuietSecs: number;
+  readonly flushIntervalSecs: number;
+  /** receive to ring, by exchange, µs */
+  readonly latency: Readonly<Record<string, Quantiles>>;
+  /** receive to the writer, µs */
+  readonly writerLatency: Quantiles;
+}
+
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
+
+/** A new process gets so long to connect before that counts against it. */
+const GRACE_SECS = 30;
+const WRITER_QUIET_SECS_MAX = 5;
+/** Drops keep the status degraded for so long. */
+const DROP_MEMORY_SECS = 60;
+
+/** Reasons to worry, the worse ones first. */
+function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degraded: string[] } {
+  const unhealthy: string[] = [];
+  const degraded: string[] = [];
+  const young = (s.nowMs - s.startedMs) / 1000 < GRACE_SECS;
+  if (s.writer.disk_failing === 1) unhealthy.push('the disk refuses writes');
+  if (s.writerQuietSecs > WRITER_QUIET_SECS_MAX)
+    unhealthy.push(`the writer has not turned for ${Math.round(s.writerQuietSecs)} s`);
+  if (s.unwrittenSecs > s.flushIntervalSecs * 2)
+    unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
+  if (s.shards.length === 0) degraded.push('starting');
+  for (const [exchange, shards] of byExchange(s)) {
+    const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
+    if (up === 0) (young ? degraded : unhealthy).push(`${exchange}: no connection is up`);
+    else if (up < shards.length)
+      degraded.push(`${exchange}: ${shards.length - up} of ${shards.length} connections are not up`);
+    const written = Math.max(...shards.map((shard) => shard.drain.last_row));
+    if (!young && up > 0 && s.nowMs / 1000 - written > GRACE_SECS + s.flushIntervalSecs)
+      degraded.push(`${exchange}: no row has reached the disk lately`);
+    const refused = shards.reduce((n, shard) => n + shard.counters.refused, 0);
+    if (refused > 0) degraded.push(`${exchange}: ${refused} subscriptions were refused`);
+    const silent = shards.reduce((n, shard) => n + shard.counters.silent, 0);
+    if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
+  }
+  if (s.dropQuietSecs < DROP_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
+  return { unhealthy, degraded };
+}
+
+export function byExchange(s: Snapshot): Map<string, ShardStatus[]> {
+  const map = new Map<string, ShardStatus[]>();
+  for (const shard of s.shards) map.set(shard.exchange, [...(map.get(shard.exchange) ?? []), shard]);
+  return map;
+}
+
+export function dropped(s: Snapshot): number {
+  return s.shards.reduce((n, shard) => n + shard.counters.dropped, 0) + s.writer.dropped_rows;
+}
+
+/** Body of GET /health. */
+export function healthOf(s: Snapshot) {
+  const { unhealthy, degraded } = findings(s);
+  const status: HealthStatus =
+    unhealthy.length > 0 ? 'unhealthy' : degraded.length > 0 ? 'degraded' : 'healthy';
+  return {
+    status,
+    reasons: [...unhealthy, ...degraded],
+    uptime_seconds: Math.floor((s.nowMs - s.startedMs) / 1000),
+    connections: { up: s.shards.filter((shard) => shard.state === 'ACTIVE').length, total: s.shards.length },
+    messages_dropped: dropped(s),
+    exchanges: Object.fromEntries(
+      [...byExchange(s)].map(([id, shards]) => [id, exchangeHealth(s, id, shards)]),
+    ),
+    writer: {
+      rows_written: s.writer.rows_written,
+      rows_waiting: s.writer.buffered_rows,
+      bytes_written: s.writer.bytes_written * 64,
+      disk_errors: s.writer.disk_errors,
+      receive_to_writer_us: s.writerLatency,
+    },
+  };
+}
+
+function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[]) {
+  const sum = (pick: (shard: ShardStatus) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
+  const last = Math.max(...shards.map((shard) => shard.counters.last_message));
+  const lastRow = Math.max(...shards.map((shard) => shard.drain.last_row));
+  return {
+    connected: shards.some((shard) => shard.state === 'ACTIVE'),
+    symbols: sum((shard) => shard.symbols),
+    messages_per_second: Math.round(sum((shard) => shard.messagesPerSecond)),
+    last_message: iso(last),
+    last_row_on_disk: iso(lastRow),
+    rows_written: sum((shard) => shard.drain.rows_written),
+    messages_dropped: sum((shard) => shard.counters.dropped),
+    messages_refused: sum((shard) => shard.counters.rejected),
+    duplicates: sum((shard) => shard.counters.duplicates),
+    gaps: sum((shard) => shard.counters.gaps),
+    trades_missing: sum((shard) => shard.counters.missing),
+    silent_symbols: sum((shard) => shard.counters.silent),
+    receive_to_ring_us: s.latency[id],
+    connections: shards.map((shard) => ({
+      shard: shard.shard,
+      state: shard.state,
+      symbols: shard.symbols,
+      subscriptions: { confirmed: shard.counters.confirmed, refused: shard.counters.refused },
+      messages: shard.counters.messages,
+      reconnects: shard.counters.failures,
+      ring_fill: shard.counters.ring_fill / 1000,
+      restarts: shard.restarts,
+    })),
+  };
+}
+
+function iso(seconds: number): string | null {
+  return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
+}
+
+/** Body of GET /ready: every connection is up and nothing waits for its confirmation. */
+export function readinessOf(s: Snapshot) {
+  const waiting = s.shards
+    .filter((shard) => shard.state !== 'ACTIVE')
+    .map((shard) => `${shard.exchange}-${shard.shard} ${shard.state}`);
+  return { ready: s.shards.length > 0 && waiting.length === 0 && s.writer.disk_failing === 0, waiting };
+}

@@ -1,0 +1,414 @@
+/**
+ * The main thread's part: allocates everything that is shared, starts the threads, watches and restarts them, applies
+ * a new configuration, and ends all of it in order. It never touches a row.
+ */
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { RING_WORDS } from '../base/limits.js';
+import type { Config } from '../config/options.js';
+import { CounterReader, createCounters } from '../counters/counters.js';
+import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
+import { createHistogram, quantiles } from '../counters/histogram.js';
+import { Backoff } from '../feed/backoff.js';
+import type { Exchange } from '../feed/exchange.js';
+import { createPacing } from '../feed/pacing.js';
+import type { ShardInit } from '../feed/shard.js';
+import { STATES } from '../feed/state.js';
+import type { StreamSpec } from '../feed/streams.js';
+import { createDoorbell, createRing } from '../ring/layout.js';
+import { lastTradeId } from '../store/resume.js';
+import type { WriterReport, WriterRing, WriterStream } from '../store/writer.js';
+import type { SymbolMapper } from '../symbols/mapper.js';
+import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
+import { Rates } from './rates.js';
+import type { Snapshot } from './status.js';
+import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
+
+const SAMPLE_MS = 1000;
+/** A connection that does not close in this time is cut. */
+const SHARD_STOP_MS_MAX = 1500;
+const WRITER_STOP_MS_MAX = 6000;
+const RESTART_FIRST_MS = 1000;
+const RESTART_LONGEST_MS = 30_000;
+/** Room for files beside the column files: sockets, logs, the program itself. */
+const DESCRIPTORS_RESERVED = 1024;
+const DESCRIPTORS_MAX = 16_384;
+
+/** A shard with everything that outlives its thread. */
+interface ShardSlot {
+  readonly init: ShardInit;
+  streams: StreamSpec[];
+  readonly drain: SharedArrayBuffer;
+  readonly counters: CounterReader<typeof SHARD_COUNTERS>;
+  readonly drained: CounterReader<typeof DRAIN_COUNTERS>;
+  readonly rates: Rates;
+  readonly backoff: Backoff;
+  thread: ShardThread | undefined;
+  restarts: number;
+}
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly exchanges: readonly Exchange[];
+  readonly mapper: SymbolMapper;
+  readonly log: Logger;
+  /** the process cannot go on: the writer is gone */
+  readonly fatal: (exitStatus: number) => void;
+}
+
+export class Supervisor {
+  private config: Config;
+  private readonly exchanges: readonly Exchange[];
+  private readonly log: Logger;
+  private readonly directory: StreamDirectory;
+  private readonly doorbell = createDoorbell();
+  private readonly writerCounters = createCounters(WRITER_COUNTERS);
+  private readonly writerReader = new CounterReader(WRITER_COUNTERS, this.writerCounters);
+  private readonly writerLatency = createHistogram();
+  private readonly pacing = new Map<string, SharedArrayBuffer>();
+  private readonly slots: ShardSlot[] = [];
+  private readonly ca: string | undefined;
+  private writer: WriterThread | undefined;
+  private sampler: NodeJS.Timeout | undefined;
+  private readonly startedMs: number;
+  private stopping = false;
+  private latest: Snapshot;
+  private readonly waitingAdds: (() => void)[] = [];
+  private readonly quiet = {
+    heartbeat: 0,
+    turnedMs: 0,
+    written: 0,
+    writtenMs: 0,
+    dropped: 0,
+    droppedMs: Number.NEGATIVE_INFINITY,
+  };
+
+  constructor(private readonly options: SupervisorOptions) {
+    this.config = options.config;
+    this.exchanges = options.exchanges;
+    this.log = options.log;
+    this.directory = new StreamDirectory(this.config.logger.data_path, options.mapper);
+    this.ca = readCa(this.config.websocket.ca_file);
+    this.startedMs = Date.now();
+    this.latest = this.look();
+  }
+
+  /** Resolves symbols, plans shards and starts every thread; throws a LoggerError before anything has started. */
+  async start(): Promise<void> {
+    const enabled = this.exchanges.filter((exchange) => this.config.exchanges[exchange.id].enabled);
+    if (enabled.length === 0)
+      throw new LoggerError(
+        'CONFIG_INVALID',
+        'no exchange is enabled; set enabled = true in one of [exchanges.*]',
+      );
+    const planned = await Promise.all(
+      enabled.map(async (exchange) => {
+        const symbols = await resolveSymbols(exchange, this.config, this.ca, this.options.mapper);
+        return { exchange, shards: planOf(exchange, this.config, symbols) };
+      }),
+    );
+    for (const { exchange, shards } of planned) {
+      for (const plan of shards) this.createSlot(exchange, plan.shard, plan.symbols);
+      this.log.info({ exchange: exchange.id, connections: shards.length }, 'planned');
+    }
+    this.quiet.turnedMs = this.quiet.writtenMs = performance.now();
+    this.startWriter();
+    for (const slot of this.slots) this.startShard(slot);
+    this.sampler = setInterval(() => {
+      this.latest = this.look();
+    }, SAMPLE_MS);
+    this.latest = this.look();
+  }
+
+  private createSlot(exchange: Exchange, shard: number, symbols: readonly string[]): ShardSlot {
+    const streams = symbols.map((native) => this.directory.stream(exchange.id, native));
+    const counters = createCounters(SHARD_COUNTERS);
+    const drain = createCounters(DRAIN_COUNTERS);
+    const slot: ShardSlot = {
+      init: this.shardInit(exchange, shard, streams, counters),
+      streams,
+      drain,
+      counters: new CounterReader(SHARD_COUNTERS, counters),
+      drained: new CounterReader(DRAIN_COUNTERS, drain),
+      rates: new Rates(),
+      backoff: new Backoff(RESTART_FIRST_MS, RESTART_LONGEST_MS),
+      thread: undefined,
+      restarts: 0,
+    };
+    this.slots.push(slot);
+    return slot;
+  }
+
+  private shardInit(
+    exchange: Exchange,
+    shard: number,
+    streams: readonly StreamSpec[],
+    counters: SharedArrayBuffer,
+  ): ShardInit {
+    const { logger, websocket } = this.config;
+    const section = this.config.exchanges[exchange.id];
+    let pacing = this.pacing.get(exchange.id);
+    if (pacing === undefined) this.pacing.set(exchange.id, (pacing = createPacing()));
+    return {
+      shard,
+      exchange: exchange.id,
+      streams,
+      channels: section.channels,
+      parser: logger.parser,
+      clockSkewSecondsMax: logger.max_clock_skew_secs,
+      connection: {
+        endpoint: section.ws_endpoint,
+        ca: this.ca,
+        frameBytesMax: websocket.frame_bytes_max,
+        messageTimeoutMs: websocket.message_timeout_secs * 1000,
+        firstRetryMs: websocket.initial_retry_delay_secs * 1000,
+        longestRetryMs: websocket.max_retry_delay_secs * 1000,
+        ackTimeoutMs: websocket.ack_timeout_secs * 1000,
+      },
+      ring: createRing(RING_WORDS),
+      doorbell: this.doorbell,
+      counters,
+      latency: createHistogram(),
+      pacing,
+    };
+  }
+
+  private startWriter(): void {
+    const { logger } = this.config;
+    this.writer = startWriter({
+      dataPath: logger.data_path,
+      flushIntervalMs: logger.flush_interval_secs * 1000,
+      rowsPerTableDay: logger.buffer_size,
+      exact: logger.exact,
+      descriptorsMax: descriptorBudget(),
+      rings: this.slots.map(writerRing),
+      streams: this.slots.flatMap((slot, ring) => writerStreams(slot.streams, ring)),
+      doorbell: this.doorbell,
+      counters: this.writerCounters,
+      latency: this.writerLatency,
+    });
+    this.writer.onReport((report) => this.writerReported(report));
+    this.writer.onEnd((reason) => {
+      if (this.stopping) return;
+      // its state is half applied: the process must end and start again
+      this.log.fatal({ reason }, 'the writer has died');
+      this.options.fatal(EXIT.internal);
+    });
+  }
+
+  private writerReported(report: WriterReport): void {
+    if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
+    else if (report.kind === 'added') this.waitingAdds.shift()?.();
+  }
+
+  private startShard(slot: ShardSlot): void {
+    const name = `${slot.init.exchange}-${slot.init.shard}`;
+    const thread = startShard({ ...slot.init, streams: slot.streams });
+    slot.thread = thread;
+    thread.onReport((report) => {
+      if (report.kind === 'log') this.log[report.level]({ thread: name }, report.text);
+    });
+    thread.onEnd((reason) => {
+      slot.thread = undefined;
+      if (this.stopping) return;
+      const delay = slot.backoff.next();
+      slot.restarts++;
+      this.log.error({ thread: name, reason, restart_in_ms: Math.round(delay) }, 'a shard thread has ended');
+      setTimeout(() => void this.restartShard(slot), delay);
+    });
+  }
+
+  /** What the dead thread had published is stored first: the new one continues behind it. */
+  private async restartShard(slot: ShardSlot): Promise<void> {
+    const deadline = Date.now() + this.config.logger.flush_interval_secs * 2000;
+    for (
+      let d = slot.drained.read();
+      d.rows_drained > d.rows_written && Date.now() < deadline;
+      d = slot.drained.read()
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (this.stopping) return;
+    slot.streams = slot.streams.map((spec) => ({
+      ...spec,
+      lastTradeId: lastTradeId(this.config.logger.data_path, spec.exchange, spec.directory),
+    }));
+    this.startShard(slot);
+  }
+
+  /** Reads every counter once. */
+  private look(): Snapshot {
+    const now = performance.now();
+    const { quiet } = this;
+    const writer = this.writerReader.read();
+    if (writer.heartbeat !== quiet.heartbeat) [quiet.heartbeat, quiet.turnedMs] = [writer.heartbeat, now];
+    if (writer.rows_written !== quiet.written || writer.rows_drained === writer.rows_written) {
+      [quiet.written, quiet.writtenMs] = [writer.rows_written, now];
+    }
+    const shards = this.slots.map((slot) => {
+      const counters = slot.counters.read();
+      slot.rates.add(now, counters.messages, counters.rows);
+      return {
+        shard: slot.init.shard,
+        exchange: slot.init.exchange,
+        state: STATES[slot.thread === undefined ? 0 : counters.state],
+        symbols: slot.streams.length,
+        messagesPerSecond: slot.rates.first,
+        rowsPerSecond: slot.rates.second,
+        counters,
+        drain: slot.drained.read(),
+        restarts: slot.restarts,
+      };
+    });
+    const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
+    if (dropped !== quiet.dropped) [quiet.dropped, quiet.droppedMs] = [dropped, now];
+    const ids = [...new Set(shards.map((shard) => shard.exchange))];
+    const latencyOf = (id: string) =>
+      quantiles(this.slots.filter((s) => s.init.exchange === id).map((s) => s.init.latency));
+    return {
+      nowMs: Date.now(),
+      startedMs: this.startedMs,
+      shards,
+      writer,
+      writerQuietSecs: (now - quiet.turnedMs) / 1000,
+      unwrittenSecs: (now - quiet.writtenMs) / 1000,
+      dropQuietSecs: (now - quiet.droppedMs) / 1000,
+      flushIntervalSecs: this.config.logger.flush_interval_secs,
+      latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
+      writerLatency: quantiles([this.writerLatency]),
+    };
+  }
+
+  /** The state of everything, at most a second old. */
+  snapshot(): Snapshot {
+    return this.latest;
+  }
+
+  /** Takes over what may change at run time: symbols, without touching connections that keep theirs. */
+  async reload(config: Config): Promise<void> {
+    for (const exchange of this.exchanges) {
+      if (!this.config.exchanges[exchange.id].enabled) continue;
+      try {
+        const symbols = await resolveSymbols(exchange, config, this.ca, this.options.mapper);
+        planOf(exchange, config, symbols);
+        await this.changeSymbols(exchange, symbols);
+      } catch (error) {
+        this.log.error({ exchange: exchange.id }, `symbols stay as they are: ${messageOf(error)}`);
+      }
+    }
+    this.config = {
+      ...this.config,
+      exchanges: Object.fromEntries(
+        Object.entries(this.config.exchanges).map(([id, section]) => [
+          id,
+          { ...section, symbols: config.exchanges[id].symbols },
+        ]),
+      ),
+    };
+  }
+
+  private async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    const wanted = new Set(symbols);
+    const slots = this.slots.filter((slot) => slot.init.exchange === exchange.id);
+    const captured = new Set(slots.flatMap((slot) => slot.streams.map((s) => s.native)));
+    const fresh = symbols.filter((native) => !captured.has(native));
+    const perConnection = this.config.exchanges[exchange.id].symbols_per_connection;
+    for (const slot of slots) {
+      const removed = slot.streams.filter((s) => !wanted.has(s.native));
+      slot.streams = slot.streams.filter((s) => wanted.has(s.native));
+      const added = fresh
+        .splice(0, perConnection - slot.streams.length)
+        .map((native) => this.directory.stream(exchange.id, native));
+      if (added.length + removed.length === 0) continue;
+      slot.streams.push(...added);
+      await this.announce([], writerStreams(added, this.slots.indexOf(slot)));
+      slot.thread?.send({ kind: 'change', added, removed: removed.map((s) => s.stream) });
+      this.log.info(
+        { exchange: exchange.id, shard: slot.init.shard, added: added.length, removed: removed.length },
+        'symbols changed',
+      );
+    }
+    while (fresh.length > 0) {
+      const slot = this.createSlot(
+        exchange,
+        this.slots.filter((s) => s.init.exchange === exchange.id).length,
+        fresh.splice(0, perConnection),
+      );
+      await this.announce([writerRing(slot)], writerStreams(slot.streams, this.slots.indexOf(slot)));
+      this.startShard(slot);
+    }
+  }
+
+  /** The writer must know a stream before its first row. */
+  private announce(rings: readonly WriterRing[], streams: readonly WriterStream[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.waitingAdds.push(resolve);
+      this.writer?.send({ kind: 'add', rings, streams });
+    });
+  }
+
+  /** Closes sockets, drains rings, writes everything; answers whether all of it reached the disk. */
+  async stop(): Promise<boolean> {
+    this.stopping = true;
+    await Promise.all(this.slots.map((slot) => stopShard(slot.thread)));
+    const complete = await this.stopWriter();
+    clearInterval(this.sampler);
+    this.latest = this.look();
+    return complete;
+  }
+
+  private stopWriter(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), WRITER_STOP_MS_MAX);
+      this.writer?.onEnd(() => {
+        clearTimeout(timer);
+        const { stopped, dropped_rows } = this.writerReader.read();
+        resolve(stopped === 1 && dropped_rows === 0);
+      });
+      this.writer?.send({ kind: 'stop' });
+    });
+  }
+}
+
+function stopShard(thread: ShardThread | undefined): Promise<void> {
+  if (thread === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => thread.terminate(), SHARD_STOP_MS_MAX);
+    thread.onEnd(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    thread.send({ kind: 'stop' });
+  });
+}
+
+function writerRing(slot: ShardSlot): WriterRing {
+  return { ring: slot.init.ring, drain: slot.drain };
+}
+
+function writerStreams(streams: readonly StreamSpec[], ring: number): WriterStream[] {
+  return streams.map(({ stream, exchange, directory }) => ({ stream, exchange, directory, ring }));
+}
+
+function readCa(path: string): string | undefined {
+  if (path === '') return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new LoggerError('CONFIG_INVALID', `websocket.ca_file: ${messageOf(error)}`);
+  }
+}
+
+/** Descriptors for column files: half of what the process may open. Node has raised the soft limit to the hard one. */
+function descriptorBudget(): number {
+  try {
+    const limit = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return Math.max(
+      64,
+      Math.min(DESCRIPTORS_MAX, Math.floor(Number(limit?.[1] ?? 4096) / 2) - DESCRIPTORS_RESERVED),
+    );
+  } catch {
+    return 1024;
+  }
+}
