@@ -98,10 +98,14 @@ export function f32OfText(text: string): number | undefined {
   return sign === '-' ? -value : value;
 }
 
+/** The smallest f32 with the full 24 bits; below it fewer digits may tell a value from its neighbours. */
+const F32_NORMAL_MIN = 2 ** -126;
+
 /** The shortest decimal that reads back as the same f32, without exponent in the usual range; '' for NaN. */
 export function textOfF32(value: number): string {
   if (Number.isNaN(value)) return '';
-  for (let precision = 6; precision <= 9; precision++) {
+  // six digits always come back from an f32, so a shorter text is found among them
+  for (let precision = Math.abs(value) < F32_NORMAL_MIN ? 1 : 6; precision <= 9; precision++) {
     const candidate = Number(value.toPrecision(precision));
     if (Math.fround(candidate) === value) return plainDecimal(candidate);
   }

@@ -61,15 +61,17 @@ export function flagNames(table: Table, flags: number): string {
   return names.join('|');
 }
 
-function nameOf(list: Readonly<Record<string, number>>, value: number): string {
-  return Object.entries(list).find(([, id]) => id === value)?.[0] ?? String(value);
-}
-
-const CAUSE_IDS = Object.fromEntries(Object.entries(GAP_CAUSES).map(([name, { id }]) => [name, id]));
+const SIDE_NAMES = new Map(Object.entries(SIDE).map(([name, id]): [number, string] => [id, name]));
+const CAUSE_NAMES = new Map(Object.entries(GAP_CAUSES).map(([name, { id }]): [number, string] => [id, name]));
 
 /** Name of a cause in GAPS. */
 export function causeName(cause: number): string {
-  return nameOf(CAUSE_IDS, cause);
+  return CAUSE_NAMES.get(cause) ?? String(cause);
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
 /** The value of a column as stored. */
@@ -141,18 +143,14 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
   }
   if (column.type === 'uuid') {
     const text: Field['text'] = (block, row, literals) =>
-      uuidOf(block, name)
-        .subarray(row * 16, row * 16 + 16)
-        .some((byte) => byte !== 0)
-        ? stored(block, row, literals)
-        : undefined;
+      isZero(uuidOf(block, name), row * 16, row * 16 + 16) ? undefined : stored(block, row, literals);
     return { ...plain, text };
   }
   return { ...plain, needs, text: unlessMissing(missing, stored) };
 }
 
 function namesOfNumbers(table: Table, column: string): ((value: number) => string) | undefined {
-  if (rolesOf(table).sides.includes(column)) return (value) => nameOf(SIDE, value);
+  if (rolesOf(table).sides.includes(column)) return (value) => SIDE_NAMES.get(value) ?? String(value);
   if (table === GAPS && column === 'cause') return causeName;
   if (table === GAPS && column === 'table') return (value) => tableById(value)?.name ?? String(value);
   return undefined;

@@ -1,0 +1,112 @@
+/**
+ * The page about reading tells the truth: its Python runs, and plain Python agrees with what the files hold. What
+ * needs numpy or pandas or DuckDB is skipped where they are not installed.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FLAGS } from '../src/schema/flags.js';
+import { TABLES } from '../src/schema/tables.js';
+import { readColumns, tableDayAt } from '../src/store/reader.js';
+import { dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
+
+const page = readFileSync('READING.md', 'utf8');
+const snippets = [...page.matchAll(/```python\n([\s\S]*?)```/g)].map((match) => match[1]!);
+
+function python(source: string, args: readonly string[] = []): string {
+  const { status, stdout, stderr } = spawnSync('python3', ['-c', source, ...args], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+function lacks(...modules: string[]): string | false {
+  const missing = ['sys', ...modules].filter(
+    (name) => spawnSync('python3', ['-c', `import ${name}`]).status !== 0,
+  );
+  return missing.length > 0 && `python3 with ${modules.join(', ') || 'nothing more'} is not installed here`;
+}
+
+const texts = ['131072.01', '0.00000001', '9999999999999999999', '15.0000', '42', '0.9999999999999999999'];
+
+function writeTrades(root: string): string {
+  const rows = texts.map((text, i) =>
+    trade(2n ** 64n - 10n + BigInt(i), text, '0.5', { flags: i === 1 ? 16 : 0 }),
+  );
+  const directory = writeTableDay(root, { table: 'TRADES' }, rows);
+  // as if the logger were writing: two columns are ahead, one of them by half a value
+  appendFileSync(join(directory, `trade_id.${STAMP}.bin`), Buffer.alloc(8));
+  appendFileSync(join(directory, `trade_price.${STAMP}.bin`), Buffer.alloc(6));
+  return directory;
+}
+
+test('plain python reads what the reader reads', { skip: lacks() }, (t) => {
+  const directory = writeTrades(dataDirectory(t));
+  const table = TABLES.find((one) => one.name === 'TRADES')!;
+  const tableDay = tableDayAt({ exchange: 'coinbase', symbol: 'BTC-USD', directory, table, day: 20778 });
+  const { columns } = readColumns(tableDay);
+  const letters = { u32: 'I', f32: 'f', u64: 'Q', uuid: '16s' };
+  const plan = table.columns.map(({ name, type, bytes }) => [
+    `${name}.${STAMP}.bin`,
+    `<${letters[type]}`,
+    bytes,
+  ]);
+  const source = `import json, os, struct, sys
+plan = json.loads(sys.argv[2])
+sizes = {name: os.path.getsize(os.path.join(sys.argv[1], name)) // width for name, _, width in plan}
+rows = min(sizes.values())
+for name, letter, width in plan:
+    data = open(os.path.join(sys.argv[1], name), 'rb').read()[:rows * width]
+    values = [value for (value,) in struct.iter_unpack(letter, data)]
+    print(json.dumps([value.hex() if isinstance(value, bytes) else str(value) for value in values]))`;
+  const lines = python(source, [directory, JSON.stringify(plan)])
+    .trim()
+    .split('\n');
+  assert.equal(lines.length, table.columns.length);
+  table.columns.forEach(({ name, type }, column) => {
+    const theirs = JSON.parse(lines[column]!) as string[];
+    const values = columns[name]!;
+    const ours =
+      type === 'uuid'
+        ? Buffer.from(values as Uint8Array)
+            .toString('hex')
+            .match(/.{32}/g)!
+        : Array.from(values as Uint32Array, String);
+    const same = (text: string) => (type === 'f32' ? String(Number(text)) : text);
+    assert.equal(theirs.length, texts.length);
+    assert.deepEqual(theirs.map(same), ours.map(same), name);
+  });
+});
+
+test('the numpy snippets run and rebuild every literal', { skip: lacks('numpy') }, (t) => {
+  const directory = writeTrades(dataDirectory(t));
+  const source = snippets.filter((s) => !/pandas|duckdb/.test(s)).join('\n');
+  const check = `\nprint('|'.join(literals(trades["price_digits"], trades["scales"], 0)), *trades["trade_id"], sep='\\n')`;
+  const lines = python(source + check, [directory, STAMP])
+    .trim()
+    .split('\n');
+  assert.match(lines[0]!, /^6 trades, 3\.0 bought/);
+  assert.ok(lines.includes('5 live rows'));
+  assert.ok(lines.includes(texts.join('|')));
+  assert.equal(lines.at(-1), String(2n ** 64n - 5n));
+});
+
+test('the pandas and DuckDB snippets run', { skip: lacks('numpy', 'pandas', 'duckdb') }, (t) => {
+  const directory = writeTrades(dataDirectory(t));
+  const text = python(snippets.join('\n'), [directory, STAMP]);
+  assert.match(text, /2026-11-21 01:00:00/);
+  assert.match(text, /\[\(datetime\.datetime\(2026, 11, 21, 1, 0\), 6, 3\.0\)\]/);
+});
+
+test('the page lists flags and literals as they are declared', () => {
+  for (const [name, { bit }] of Object.entries(FLAGS))
+    assert.ok(page.includes(`| ${bit} | \`${name}\``), name);
+  for (const { name, literals } of TABLES) {
+    if (literals.length > 0)
+      assert.ok(
+        page.includes(`| \`${name}\` | ${literals.map((l) => `\`${l}_digits\``).join(' | ')} |`),
+        name,
+      );
+  }
+});
