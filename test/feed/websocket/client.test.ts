@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
-import { test } from 'node:test';
+import { test as nodeTest, type TestContext } from 'node:test';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import * as tls from 'node:tls';
 import { PINGS_PER_SECOND_MAX } from '../../../src/base/limits.js';
@@ -15,6 +15,10 @@ import {
   tcpServer,
   wsServer,
 } from './servers.js';
+
+/** A test that waits for events; what does not come within half a minute will not come. */
+const test = (name: string, run: (t: TestContext) => Promise<void> | void) =>
+  nodeTest(name, { timeout: 30_000 }, run);
 
 const LOOPBACK = 'DNS:localhost,IP:127.0.0.1';
 /** both ways to reach a server, with what makes the client trust it */
@@ -121,6 +125,24 @@ for (const { name, certificate, ca } of TRANSPORTS) {
     await recording.closed;
     assert.equal(recording.messages.length, 60);
     assert.deepEqual(recording.events.at(-1), 'close peer 1001');
+  });
+
+  test(`${name}: a paused client reads no further`, async (t) => {
+    const url = await wsServer(
+      t,
+      (socket) => {
+        for (let i = 0; i < 400; i++) socket.send(textOf(50_000));
+      },
+      certificate,
+    );
+    const recording = new RecordingClient(t, url, { ca });
+    recording.onMessage = () => false;
+    await until(() => recording.client.paused);
+    await delay(100);
+    assert.ok(recording.bytes < MIB, `${recording.bytes} bytes were read`);
+    recording.onMessage = () => true;
+    recording.client.resume();
+    await until(() => recording.messages.length === 400);
   });
 
   test(`${name}: ping and pong, both ways`, async (t) => {
@@ -264,7 +286,7 @@ test('frames behind the answer to the upgrade, in the same segment and cut anywh
 });
 
 /** A client whose server accepts the upgrade and then does this. */
-async function upgraded(t: Parameters<typeof answering>[0], then: (socket: net.Socket) => void) {
+async function upgraded(t: TestContext, then: (socket: net.Socket) => void) {
   const url = await answering(t, (socket, request) => {
     socket.write(acceptance(request));
     then(socket);
@@ -519,9 +541,12 @@ test('a certificate authority that is none', (t) => {
   });
 });
 
-/** Waits for a condition that events bring about; the test runner's own limit ends it if they do not. */
+/** Waits for a condition that events bring about. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(2);
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 10_000, `never came true: ${condition}`);
+    await delay(2);
+  }
 }
 
 /** The bytes of one client frame of up to 125 bytes with its payload made readable. */
