@@ -235,7 +235,7 @@ export class WebSocketClient {
 
   private sendRequest(): void {
     this.advance('upgrade');
-    if (this.state === 'upgrade') this.socket?.write(this.request);
+    if (this.state === 'upgrade') this.socket?.write(this.request, 'latin1');
   }
 
   /** The next step of a handshake that was not given up meanwhile. */

@@ -38,8 +38,7 @@ export class HandshakeError extends LoggerError {
   readonly status: number;
 
   constructor(message: string, status = 0) {
-    const retryable = status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
-    super('HANDSHAKE_FAILED', message, { retryable });
+    super('HANDSHAKE_FAILED', message);
     this.status = status;
   }
 }

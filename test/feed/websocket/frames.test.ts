@@ -111,6 +111,12 @@ test('a message may have FRAGMENTS_MAX fragments and not one more', () => {
   assert.deepEqual(eventsOf([Buffer.concat([...fragments(FRAGMENTS_MAX), last])]), ['fail 1008']);
 });
 
+test('fragments are counted per message', () => {
+  const message = [frame(1, 'a', false), frame(0, 'b', false), frame(0, 'c')];
+  const stream = Buffer.concat(Array(FRAGMENTS_MAX).fill(message).flat());
+  assert.deepEqual(eventsOf([stream]), Array(FRAGMENTS_MAX).fill('text 616263'));
+});
+
 /** every kind of frame, short enough to cut everywhere */
 function shortStream(): Buffer {
   return Buffer.concat([

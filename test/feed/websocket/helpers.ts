@@ -5,6 +5,15 @@ import { type FrameHandlers, FrameReader } from '../../../src/feed/websocket/fra
 
 export const MIB = 1024 * 1024;
 
+/** A promise that an event of a test resolves. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 /** Repeatable random numbers below `below` (mulberry32). */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
