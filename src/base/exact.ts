@@ -50,8 +50,7 @@ export function nearestFloat32(digits: bigint, decimals: number): number {
 }
 
 /** As nearestFloat32 for a literal that is known to be `-?digits[.digits][e[+-]digits]`. */
-export function exactFloat32(bytes: Uint8Array, start: number, end: number): number {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+export function exactFloat32(text: string): number {
   const negative = text.startsWith('-');
   const [mantissa, exponent = '0'] = text
     .slice(negative ? 1 : 0)
@@ -68,4 +67,35 @@ function floatOfParts(digitText: string, decimals: number): number {
   const magnitude = digits.toString().length - decimals;
   if (digits === 0n || magnitude < -60) return 0;
   return magnitude > 60 ? Number.POSITIVE_INFINITY : nearestFloat32(digits, decimals);
+}
+
+/** A literal with a sign, an exponent, padding or too many digits for the fast way. */
+export interface UnusualLiteral {
+  /** digits and decimals stand for the same value; undefined when they do not fit a u64 and a byte of scale */
+  readonly digits: bigint | undefined;
+  readonly decimals: number;
+  /** digits and decimals give back the very text */
+  readonly sameText: boolean;
+  readonly value: number;
+}
+
+const DIGITS_MAX = 19;
+const DECIMALS_MAX = 255;
+
+/** Reads any decimal literal; undefined when the text is none. */
+export function parseUnusual(text: string): UnusualLiteral | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
+  if (match === null) return undefined;
+  const [, sign, integer, fraction = '', exponent] = match;
+  const value = exactFloat32(text);
+  const padded = integer.length > 1 && integer.startsWith('0');
+  let digits = (integer + fraction).replace(/^0+(?=\d)/, '');
+  let decimals = fraction.length - Number(exponent ?? 0);
+  if (decimals < 0 && digits.length - decimals <= DIGITS_MAX) {
+    digits += '0'.repeat(-decimals);
+    decimals = 0;
+  }
+  const fits =
+    sign === '' && !padded && digits.length <= DIGITS_MAX && decimals >= 0 && decimals <= DECIMALS_MAX;
+  return { digits: fits ? BigInt(digits) : undefined, decimals, sameText: exponent === undefined, value };
 }

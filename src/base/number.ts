@@ -3,7 +3,7 @@
  * the calling thread, so nothing is allocated. The digits of a literal are exact over the whole u64 range; its f32 is
  * the correctly rounded value, also where rounding by way of a double would round twice.
  */
-import { exactFloat32 } from './exact.js';
+import { exactFloat32, parseUnusual } from './exact.js';
 
 /** [low word, high word, decimals] of the last parsed number. */
 export const DIGITS = new Uint32Array(3);
@@ -25,7 +25,6 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const DIGITS_MAX = 19;
 /** digits that a double accumulates without rounding */
 const FIRST_DIGITS = 15;
-const DECIMALS_MAX = 255;
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
@@ -66,12 +65,13 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     } else if (digit === -2 && point < 0) point = i;
     else break;
   }
-  if (i !== end) return parseUnusual(bytes, start, end);
+  if (i !== end) return storeUnusual(latin1(bytes, start, end));
   const decimals = point < 0 ? 0 : end - point - 1;
   const integerDigits = (point < 0 ? end : point) - firstDigit;
   if (integerDigits === 0 || (point >= 0 && decimals === 0)) return LITERAL.invalid;
   const padded = integerDigits > 1 && bytes[firstDigit] === 0x30;
-  if (negative || padded || significant > DIGITS_MAX || decimals > 22) return parseUnusual(bytes, start, end);
+  if (negative || padded || significant > DIGITS_MAX || decimals > 22)
+    return storeUnusual(latin1(bytes, start, end));
   const rest = significant > FIRST_DIGITS ? significant - FIRST_DIGITS : 0;
   storeDigits(first, second, rest);
   DIGITS[2] = decimals;
@@ -79,36 +79,22 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   scratch[0] = value;
   // value is off by at most 2 units of a double: only beside the middle of two floats can that change the rounding
   const tail = scratchBits[0] & 0x1fffffff;
-  VALUE[0] = tail > 0x0ffffff8 && tail < 0x10000008 ? exactFloat32(bytes, start, end) : Math.fround(value);
+  VALUE[0] =
+    tail > 0x0ffffff8 && tail < 0x10000008 ? exactFloat32(latin1(bytes, start, end)) : Math.fround(value);
   return LITERAL.exact;
 }
 
-/** Everything that is rare: signs, exponents, padding, too many digits. Cold. */
-function parseUnusual(bytes: Uint8Array, start: number, end: number): number {
-  const text = latin1(bytes, start, end);
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
-  if (match === null) return LITERAL.invalid;
-  const [, sign, integer, fraction = '', exponent] = match;
-  VALUE[0] = exactFloat32(bytes, start, end);
-  DIGITS.fill(0);
-  const plain = exponent === undefined;
-  let digits = (integer + fraction).replace(/^0+(?=\d)/, '');
-  let decimals = fraction.length - (plain ? 0 : Number(exponent));
-  if (decimals < 0 && digits.length - decimals <= DIGITS_MAX) {
-    digits += '0'.repeat(-decimals);
-    decimals = 0;
-  }
-  const textLost = plain && /^0\d/.test(integer);
-  if (sign === '-' || textLost || digits.length > DIGITS_MAX || decimals < 0 || decimals > DECIMALS_MAX) {
-    return LITERAL.oversized;
-  }
-  storeDigits(
-    Number(digits.slice(0, FIRST_DIGITS)),
-    Number(digits.slice(FIRST_DIGITS) || '0'),
-    Math.max(0, digits.length - FIRST_DIGITS),
-  );
-  DIGITS[2] = decimals;
-  return plain ? LITERAL.exact : LITERAL.normalized;
+/** Everything that is rare. Cold. */
+function storeUnusual(text: string): number {
+  const literal = parseUnusual(text);
+  if (literal === undefined) return LITERAL.invalid;
+  VALUE[0] = literal.value;
+  const { digits, decimals } = literal;
+  DIGITS[0] = Number((digits ?? 0n) & 0xffffffffn);
+  DIGITS[1] = Number((digits ?? 0n) >> 32n);
+  DIGITS[2] = digits === undefined ? 0 : decimals;
+  if (digits === undefined) return LITERAL.oversized;
+  return literal.sameText ? LITERAL.exact : LITERAL.normalized;
 }
 
 /** Reads an unsigned integer up to 2^64 - 1 into DIGITS; false for anything else. */

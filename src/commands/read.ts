@@ -15,6 +15,7 @@ import {
   u32Of,
 } from '../store/reader.js';
 import { decodeRow, type Field, type FieldOptions, hasExact, literalsOf, planFields } from '../store/rows.js';
+import { examples } from './common.js';
 import { FORMATS, type Format, rowWriter } from './formats.js';
 import { Output } from './output.js';
 import {
@@ -66,11 +67,11 @@ Values:
   integers  jsonl: plain numbers up to 2^53, strings above, so that no reader rounds them; csv: plain digits
 
 Columns *_digits and scales are printed with --raw or when named in --columns.
-
-Examples:
-  logger read coinbase BTC-USD TRADES --tail
-  logger read binance BTCUSDT MD --day yesterday --from 10:00 --to 10:05 --format csv
-  logger read coinbase BTC-USD TRADES --columns trade_id,trade_price --format jsonl --limit 5`;
+${examples(
+  'logger read coinbase BTC-USD TRADES --tail',
+  'logger read binance BTCUSDT MD --day yesterday --from 10:00 --to 10:05 --format csv',
+  'logger read coinbase BTC-USD TRADES --columns trade_id,trade_price --format jsonl --limit 5',
+)}`;
 
 function rowCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a number of rows.');

@@ -8,6 +8,7 @@ import { type ProblemList, Problems } from '../store/problems.js';
 import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
 import { checkSequence, type DayIds, type GapRow, listedIds, readGaps } from '../store/sequences.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
+import { examples } from './common.js';
 import { Output } from './output.js';
 import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
@@ -34,7 +35,8 @@ correctly rounded value of its exact digits; that sides, flags and times are val
 their day; that side-car lines belong to rows; and that every trade id between the first and the last is there
 once or listed in GAPS. Reads only; files that are being written meanwhile are no problem.
 
-Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.`;
+Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
+${examples('logger verify', 'logger verify --exchange coinbase --day yesterday --json')}`;
 
 function jobCount(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number of threads, 1 to 999.');

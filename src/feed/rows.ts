@@ -12,18 +12,11 @@ import { TEXT_BYTES_MAX } from '../base/limits.js';
 import { DIGITS, LITERAL, latin1, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { DAY_WORD, HEADER_WORDS, headerWord, STREAM_WORD, type Table } from '../schema/layout.js';
+import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
 import { GAP_CAUSES, GAPS, type GapCause } from '../schema/tables.js';
-import { TEXT_AT, TEXT_KIND, TEXT_TABLE_ID } from '../schema/text.js';
+import { TEXT_KIND } from '../schema/text.js';
 import type { StreamIndex } from './streams.js';
-
-/** Where rows go: the producer's side of a ring. */
-export interface RowSink {
-  readonly u32: Uint32Array;
-  readonly f32: Float32Array;
-  claim(words: number): number;
-  commit(words: number): void;
-}
+import { type RowSink, writeText } from './texts.js';
 
 /** What the rows of one shard did, for its counters. */
 export interface RowCounts {
@@ -53,7 +46,6 @@ const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
 const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const SECONDS_PER_DAY = 86_400;
-const encoder = new TextEncoder();
 
 export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
@@ -65,8 +57,8 @@ export class Rows {
   private scales = 0;
   private flags = 0;
   private day = 0;
-  /** numbers of the row being written that go to the side-car: column name and text */
-  private readonly sidecar: [string, string][] = [];
+  /** numbers of the row being written that go to the side-car: word of the column and text */
+  private readonly sidecar: [number, string][] = [];
 
   constructor(
     private readonly sink: RowSink,
@@ -137,7 +129,7 @@ export class Rows {
     this.u32[record + digitsWord + 1] = DIGITS[1];
     this.scales |= DIGITS[2] << (8 * position);
     if (VALUE[0] < 0 || (positive && VALUE[0] === 0)) this.flags |= FLAG_INVALID;
-    if (literal !== LITERAL.exact) this.unusual(literal, digitsWord, bytes, from, to);
+    if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
     return true;
   }
 
@@ -148,13 +140,13 @@ export class Rows {
     return true;
   }
 
-  private unusual(literal: number, digitsWord: number, bytes: Uint8Array, from: number, to: number): void {
+  private unusual(literal: number, valueWord: number, bytes: Uint8Array, from: number, to: number): void {
     if (literal === LITERAL.normalized) {
       this.flags |= FLAG_NORMALIZED;
       return;
     }
     this.flags |= FLAG_SIDECAR;
-    this.sidecar.push([String(digitsWord), latin1(bytes, from, Math.min(to, from + TEXT_BYTES_MAX))]);
+    this.sidecar.push([valueWord, latin1(bytes, from, Math.min(to, from + TEXT_BYTES_MAX))]);
   }
 
   /** 16 bytes from the 36 characters of a UUID; false for anything else. */
@@ -231,7 +223,7 @@ export class Rows {
   private commitSidecar(table: Table): void {
     const stream = this.u32[this.record + STREAM_WORD];
     for (const [word, text] of this.sidecar) {
-      const column = table.columns.findIndex((c) => c.word === Number(word));
+      const column = table.columns.findIndex((c) => c.word === word);
       this.counts.literals++;
       this.text(TEXT_KIND.literal, stream, table.id, column, text);
     }
@@ -244,22 +236,8 @@ export class Rows {
 
   /** Cold: a text record; false when the ring has no room for it. */
   private text(kind: number, stream: number, tableId: number, detail: number, text: string): boolean {
-    const bytes = encoder.encode(text).subarray(0, TEXT_BYTES_MAX);
-    const words = TEXT_AT.text + Math.ceil(bytes.length / 4);
-    const record = this.sink.claim(words);
-    if (record < 0) return false;
-    const u32 = this.u32;
-    u32[record] = headerWord(TEXT_TABLE_ID, words);
-    u32[record + STREAM_WORD] = stream;
-    u32[record + DAY_WORD] = kind === TEXT_KIND.literal ? this.day : (this.received[0] / SECONDS_PER_DAY) | 0;
-    u32[record + TEXT_AT.kind] = kind;
-    u32[record + TEXT_AT.table] = tableId;
-    u32[record + TEXT_AT.detail] = detail;
-    u32[record + TEXT_AT.bytes] = bytes.length;
-    u32[record + words - 1] = 0;
-    new Uint8Array(u32.buffer, u32.byteOffset + (record + TEXT_AT.text) * 4, bytes.length).set(bytes);
-    this.sink.commit(words);
-    return true;
+    const day = kind === TEXT_KIND.literal ? this.day : (this.received[0] / SECONDS_PER_DAY) | 0;
+    return writeText(this.sink, { kind, stream, day, tableId, detail, text });
   }
 
   /** Cold: a row of GAPS; false when the ring has no room for it. */

@@ -121,12 +121,13 @@ export class TableDay {
     this.open();
     const { io } = this.files;
     let bytes = 0;
+    // texts first: whoever reads a flagged row finds its text
+    this.flushTexts();
     for (const { column, file } of this.columns) {
       const values = this.transpose(column);
       file.with((fd) => io.write(fd, values, 0, this.staged * column.bytes, this.written * column.bytes));
       bytes += this.staged * column.bytes;
     }
-    this.flushTexts();
     this.written += this.staged;
     this.staged = 0;
     return bytes;

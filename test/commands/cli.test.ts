@@ -1,13 +1,17 @@
 /** The program as a user meets it: a child process, its output and its exit status. */
+
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from 'commander';
 import { parse } from 'smol-toml';
 import { buildCli } from '../../src/commands/program.js';
-import { EXCHANGES, fileWith } from '../config/fixtures.js';
+import { loadExchanges } from '../../src/exchanges/index.js';
+import { fileWith } from '../config/fixtures.js';
 
 const CLI = resolve('dist/src/cli.js');
 
@@ -66,10 +70,7 @@ test('every command explains itself with an example', async () => {
     assert.ok(path.length === 0 || help.includes(`$ logger ${path[0]}`), `example of ${path.join(' ')}`);
     for (const child of command.commands) visit(child, [...path, child.name()]);
   };
-  visit(
-    buildCli(EXCHANGES, async () => []),
-    [],
-  );
+  visit(buildCli(await loadExchanges()), []);
 });
 
 test('the printed default is what the program accepts, and check-config shows it as valid TOML', () => {
@@ -120,41 +121,56 @@ test('check-config refuses more symbols than the connections carry', () => {
   assert.match(stderr, /^logger: coinbase: 2 symbols do not fit/);
 });
 
-/** The program with an exchange listing that is given as source text. */
-function withListing(listSymbols: string, args: readonly string[]) {
-  const source = `
-    import { LoggerError } from './dist/src/base/errors.js';
-    import { buildCli, runCli } from './dist/src/commands/program.js';
-    import { EXCHANGES } from './dist/test/config/fixtures.js';
-    await runCli(buildCli(EXCHANGES, ${listSymbols}), ['node', 'logger', ...process.argv.slice(1)]);`;
-  return spawnSync(process.execPath, ['--input-type=module', '-e', source, '--', ...args], {
-    encoding: 'utf8',
-    env: ENV,
+/** The program while a server stands in for the REST side of the exchanges. */
+async function withRest(answers: Readonly<Record<string, unknown>>, args: readonly string[]) {
+  const server = createServer((request, response) => {
+    const body = answers[(request.url ?? '').split('?')[0]];
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body ?? {}));
   });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const rest = `rest_endpoint = "http://127.0.0.1:${port}"\n`;
+  const file = fileWith(`[exchanges.coinbase]\n${rest}[exchanges.binance]\n${rest}`);
+  const child = spawn(process.execPath, [CLI, 'check-config', '-c', file, ...args], { env: ENV });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [status] = await once(child, 'close');
+  server.close();
+  return { status, stdout, stderr };
 }
 
-test('check-config --online plans what the exchanges list, and one that fails does not hide the other', () => {
-  const args = ['check-config', '-c', fileWith(''), '--online'];
-  const listed = withListing('async (exchange) => [exchange + "-A", exchange + "-B"]', args);
+const PRODUCTS = ['A-USD', 'B-USD'].map((id) => ({ id, status: 'online', trading_disabled: false }));
+const EXCHANGE_INFO = { symbols: [] };
+
+test('check-config --online plans what the exchanges list, and one that fails does not hide the other', async () => {
+  const listed = await withRest({ '/products': PRODUCTS, '/api/v3/exchangeInfo': EXCHANGE_INFO }, [
+    '--online',
+  ]);
   assert.equal(listed.status, 0, listed.stderr);
-  assert.match(listed.stdout, /^# coinbase +0 +2 {2}coinbase-A … coinbase-B$/m);
-  const offline = withListing('async () => { throw new Error("connected") }', args.slice(0, 3));
-  assert.equal(offline.status, 0, 'nothing is listed without --online');
-  const failing = withListing(
-    'async (exchange) => { if (exchange === "coinbase") throw new LoggerError("REST_FAILED", "no answer"); return []; }',
-    args,
+  assert.match(listed.stdout, /^# coinbase +0 +2 {2}A-USD … B-USD$/m);
+  assert.match(listed.stdout, /^# binance +lists no symbols$/m);
+  const offline = await withRest({}, []);
+  assert.equal(offline.status, 0, 'nothing is fetched without --online');
+  const failing = await withRest({ '/products': PRODUCTS }, ['--online']);
+  assert.equal(failing.status, 1);
+  assert.match(
+    failing.stderr,
+    /^logger: GET http:\/\/127\.0\.0\.1:\d+\/api\/v3\/exchangeInfo: HTTP status 404\n$/,
   );
-  assert.deepEqual([failing.status, failing.stderr], [1, 'logger: no answer\n']);
-  assert.match(failing.stdout, /^# binance +lists no symbols$/m);
+  assert.match(failing.stdout, /^# coinbase +0 +2 /m);
 });
 
 test('an unexpected error is status 70 with its stack', () => {
-  const { status, stderr } = withListing('async () => { throw new TypeError("a bug") }', [
-    'check-config',
-    '-c',
-    fileWith(''),
-    '--online',
-  ]);
+  const source = `
+    import { Command } from 'commander';
+    import { runCli } from './dist/src/commands/program.js';
+    await runCli(new Command('logger').action(() => { throw new TypeError("a bug"); }), ['node', 'logger']);`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    encoding: 'utf8',
+  });
   assert.equal(status, 70);
   assert.match(stderr, /^logger: unexpected: TypeError: a bug\nlogger: +at /);
 });

@@ -90,7 +90,7 @@ export class FrameReader {
     this.handlers = handlers;
     this.frameBytesMax = frameBytesMax;
     this.buffer = Buffer.allocUnsafeSlow(FRAME_CARRY_BYTES + SOCKET_CHUNK_BYTES);
-    this.chunk = this.buffer.subarray(FRAME_CARRY_BYTES);
+    this.chunk = Buffer.from(this.buffer.buffer, this.buffer.byteOffset + FRAME_CARRY_BYTES);
   }
 
   /**
@@ -235,7 +235,7 @@ export class FrameReader {
     const length = end - start;
     const code = length === 0 ? 1005 : bytes.readUInt16BE(start);
     if (length > 0 && !isCloseCode(code)) this.fail(1002, `a close frame has the invalid code ${code}`);
-    else if (length > 2 && !isUtf8(bytes.subarray(start + 2, end)))
+    else if (length > 2 && !isUtf8(Buffer.from(bytes.buffer, bytes.byteOffset + start + 2, length - 2)))
       this.fail(1007, 'the reason of a close frame is not UTF-8');
     else {
       const reason = length > 2 ? bytes.toString('utf8', start + 2, end) : '';
