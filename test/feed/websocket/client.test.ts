@@ -1,3 +1,4 @@
+/** The client end to end, plain and over TLS: against a real `ws` server and against servers that misbehave. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
