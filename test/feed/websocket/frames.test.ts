@@ -1,3 +1,4 @@
+/** The frame reader alone: frames written by hand, cut everywhere, refused now and then. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FRAGMENTS_MAX, FRAME_CARRY_BYTES, SOCKET_CHUNK_BYTES } from '../../../src/base/limits.js';

@@ -1,3 +1,4 @@
+/** The opening handshake alone: addresses, the request, and answers good and bad, whole and in pieces. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

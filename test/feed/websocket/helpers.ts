@@ -1,9 +1,24 @@
 /** What the WebSocket tests share: frames built by hand, a reader that writes down what it tells, repeatable chance. */
+import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
+import { test as nodeTest, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SOCKET_CHUNK_BYTES } from '../../../src/base/limits.js';
 import { type FrameHandlers, FrameReader } from '../../../src/feed/websocket/frames.js';
 
 export const MIB = 1024 * 1024;
+
+/** A test that waits for events; what does not come within half a minute will not come. */
+export const test = (name: string, run: (t: TestContext) => Promise<void> | void) =>
+  nodeTest(name, { timeout: 30_000 }, run);
+
+/** Waits for a condition that events bring about. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    assert.ok(tries < 10_000, `never came true: ${condition}`);
+    await delay(2);
+  }
+}
 
 /** A promise that an event of a test resolves. */
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -23,6 +23,9 @@ export interface Certificate {
   cert: Buffer;
 }
 
+/** what the tests' servers are reached by */
+export const LOOPBACK = 'DNS:localhost,IP:127.0.0.1';
+
 const made = new Map<string, Certificate>();
 
 /** A self-signed certificate for these names (`DNS:localhost`, `IP:127.0.0.1`), made with openssl. */
