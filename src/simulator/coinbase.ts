@@ -1,0 +1,531 @@
+/**
+ * Coinbase Exchange as its clients see it: `ws-feed` and the public REST calls. Texts and key orders are those of
+ * recorded traffic (2021 to 2026). `match` carries the maker's side, `ticker` the taker's.
+ * HOT: compose() runs per message. Runs in the simulator process; used by venue.ts through protocol.ts.
+ */
+import type { EventValues } from './account.js';
+import {
+  ascii,
+  IsoTime,
+  powerOfTen,
+  putBytes,
+  putDecimal,
+  putDecimalPadded,
+  putHex16,
+  putUint,
+  SLOT_BYTES,
+  type Slab,
+  trimmedScale,
+} from './bytes.js';
+import { catalogue, type Listing } from './catalogue.js';
+import type { Channel } from './channels.js';
+import { BUY, type PastTrade, type SymbolMarket } from './market.js';
+import {
+  decimalText,
+  integerParameter,
+  json,
+  type Link,
+  type RestAnswer,
+  type RestRequest,
+  type Session,
+  TokenBucket,
+  type VenueProtocol,
+  type VenueView,
+} from './protocol.js';
+import { orderIdWord } from './random.js';
+
+const MATCH = ascii('{"type":"match","trade_id":');
+const MAKER = ascii(',"maker_order_id":"');
+const TAKER = ascii('","taker_order_id":"');
+const MATCH_SIDE_SELL = ascii('","side":"sell","size":"');
+const MATCH_SIDE_BUY = ascii('","side":"buy","size":"');
+const PRICE = ascii('","price":"');
+const PRODUCT = ascii('","product_id":"');
+const SEQUENCE = ascii('","sequence":');
+const TIME = ascii(',"time":"');
+const END = ascii('"}');
+const TICKER = ascii('{"type":"ticker","sequence":');
+const TICKER_PRODUCT = ascii(',"product_id":"');
+const OPEN = ascii('","open_24h":"');
+const VOLUME = ascii('","volume_24h":"');
+const LOW = ascii('","low_24h":"');
+const HIGH = ascii('","high_24h":"');
+const VOLUME_30D = ascii('","volume_30d":"');
+const BEST_BID = ascii('","best_bid":"');
+const BEST_BID_SIZE = ascii('","best_bid_size":"');
+const BEST_ASK = ascii('","best_ask":"');
+const BEST_ASK_SIZE = ascii('","best_ask_size":"');
+const TICKER_SIDE_BUY = ascii('","side":"buy","time":"');
+const TICKER_SIDE_SELL = ascii('","side":"sell","time":"');
+const TICKER_TRADE = ascii('","trade_id":');
+const LAST_SIZE = ascii(',"last_size":"');
+
+const SIZE_DECIMALS = 8;
+const iso = new IsoTime();
+
+/** Cuts zeros at the end, as the venue does for prices and sizes of trades. */
+function putTrimmed(out: Uint8Array, at: number, units: number, scale: number): number {
+  const left = trimmedScale(units, scale);
+  return putDecimal(out, at, units / powerOfTen(scale - left), left);
+}
+
+function setTrimmed(event: EventValues, index: number, units: number, scale: number): void {
+  const left = trimmedScale(units, scale);
+  event.set(index, units / powerOfTen(scale - left), left);
+}
+
+/** A UUID in its text form, 8-4-4-4-12. */
+function putOrderId(out: Uint8Array, at: number, hash: number, id: number, role: 'maker' | 'taker'): number {
+  const low = id >>> 0;
+  const first = orderIdWord(hash, low, role, 0);
+  const second = orderIdWord(hash, low, role, 1);
+  const third = orderIdWord(hash, low, role, 2);
+  const fourth = orderIdWord(hash, low, role, 3);
+  let p = putHex16(out, putHex16(out, at, first >>> 16), first);
+  out[p++] = 45;
+  p = putHex16(out, p, second >>> 16);
+  out[p++] = 45;
+  p = putHex16(out, p, second);
+  out[p++] = 45;
+  p = putHex16(out, p, third >>> 16);
+  out[p++] = 45;
+  return putHex16(out, putHex16(out, putHex16(out, p, third), fourth >>> 16), fourth);
+}
+
+function composeMatch(symbol: SymbolMarket, out: Uint8Array, start: number, event: EventValues): number {
+  const { price_scale, size_scale } = symbol.listing;
+  const id = symbol.last_id;
+  let p = putUint(out, putBytes(out, start, MATCH), id);
+  p = putOrderId(out, putBytes(out, p, MAKER), symbol.hash, id, 'maker');
+  p = putOrderId(out, putBytes(out, p, TAKER), symbol.hash, id, 'taker');
+  p = putBytes(out, p, symbol.last_side === BUY ? MATCH_SIDE_SELL : MATCH_SIDE_BUY);
+  p = putTrimmed(out, p, symbol.last_size, size_scale);
+  p = putTrimmed(out, putBytes(out, p, PRICE), symbol.last_price, price_scale);
+  p = putBytes(out, putBytes(out, p, PRODUCT), symbol.name_bytes);
+  p = putUint(out, putBytes(out, p, SEQUENCE), symbol.sequence);
+  p = iso.put(out, putBytes(out, p, TIME), symbol.last_time_us);
+  p = putBytes(out, p, END);
+  event.id = id;
+  event.order_ids = true;
+  event.side = symbol.last_side;
+  event.setTime(symbol.last_time_us);
+  setTrimmed(event, 0, symbol.last_price, price_scale);
+  setTrimmed(event, 1, symbol.last_size, size_scale);
+  return p;
+}
+
+function composeTicker(symbol: SymbolMarket, out: Uint8Array, start: number, event: EventValues): number {
+  const { price_scale, size_scale } = symbol.listing;
+  const month = symbol.volume + symbol.listing.volume_lots * 29;
+  let p = putUint(out, putBytes(out, start, TICKER), symbol.sequence);
+  p = putBytes(out, putBytes(out, p, TICKER_PRODUCT), symbol.name_bytes);
+  p = putTrimmed(out, putBytes(out, p, PRICE), symbol.last_price, price_scale);
+  p = putTrimmed(out, putBytes(out, p, OPEN), symbol.open, price_scale);
+  p = putDecimalPadded(out, putBytes(out, p, VOLUME), symbol.volume, size_scale, SIZE_DECIMALS);
+  p = putTrimmed(out, putBytes(out, p, LOW), symbol.low, price_scale);
+  p = putTrimmed(out, putBytes(out, p, HIGH), symbol.high, price_scale);
+  p = putDecimalPadded(out, putBytes(out, p, VOLUME_30D), month, size_scale, SIZE_DECIMALS);
+  p = putDecimal(out, putBytes(out, p, BEST_BID), symbol.bid, price_scale);
+  p = putDecimalPadded(out, putBytes(out, p, BEST_BID_SIZE), symbol.bid_size, size_scale, SIZE_DECIMALS);
+  p = putDecimal(out, putBytes(out, p, BEST_ASK), symbol.ask, price_scale);
+  p = putDecimalPadded(out, putBytes(out, p, BEST_ASK_SIZE), symbol.ask_size, size_scale, SIZE_DECIMALS);
+  p = putBytes(out, p, symbol.last_side === BUY ? TICKER_SIDE_BUY : TICKER_SIDE_SELL);
+  p = iso.put(out, p, symbol.last_time_us);
+  p = putUint(out, putBytes(out, p, TICKER_TRADE), symbol.last_id);
+  p = putTrimmed(out, putBytes(out, p, LAST_SIZE), symbol.last_size, size_scale);
+  p = putBytes(out, p, END);
+  event.id = 0;
+  event.order_ids = false;
+  event.side = symbol.last_side;
+  event.setTime(symbol.last_time_us);
+  setTrimmed(event, 0, symbol.last_price, price_scale);
+  event.set(1, symbol.bid, price_scale);
+  event.set(2, symbol.ask, price_scale);
+  setTrimmed(event, 3, symbol.last_size, size_scale);
+  setTrimmed(event, 4, symbol.last_size, size_scale);
+  event.set(5, symbol.volume * powerOfTen(SIZE_DECIMALS - size_scale), SIZE_DECIMALS);
+  return p;
+}
+
+/** `last_match`: the newest trade as history. */
+function lastMatchText(symbol: SymbolMarket): string {
+  const side = symbol.last_side === BUY ? 'sell' : 'buy';
+  const { price_scale, size_scale } = symbol.listing;
+  const trimmed = (units: number, scale: number) => {
+    const left = trimmedScale(units, scale);
+    return decimalText(units / powerOfTen(scale - left), left);
+  };
+  return JSON.stringify({
+    type: 'last_match',
+    trade_id: symbol.last_id,
+    maker_order_id: orderIdText(symbol, symbol.last_id, 'maker'),
+    taker_order_id: orderIdText(symbol, symbol.last_id, 'taker'),
+    side,
+    size: trimmed(symbol.last_size, size_scale),
+    price: trimmed(symbol.last_price, price_scale),
+    product_id: symbol.listing.name,
+    sequence: symbol.sequence,
+    time: isoMicros(symbol.last_time_us),
+  });
+}
+
+function orderIdText(symbol: SymbolMarket, id: number, role: 'maker' | 'taker'): string {
+  const bytes = new Uint8Array(36);
+  putOrderId(bytes, 0, symbol.hash, id, role);
+  return Buffer.from(bytes).toString('latin1');
+}
+
+function isoMicros(time_us: number): string {
+  const bytes = new Uint8Array(27);
+  iso.put(bytes, 0, time_us);
+  return Buffer.from(bytes).toString('latin1');
+}
+
+/** Names a client may use, and what the acknowledgement calls them. */
+const CHANNEL_NAMES: Readonly<Record<string, string>> = {
+  matches: 'matches',
+  ticker: 'ticker',
+  heartbeat: 'heartbeat',
+  ticker_batch: 'ticker_1000',
+  ticker_1000: 'ticker_1000',
+  level2_batch: 'level2_50',
+  level2_50: 'level2_50',
+  status: 'status',
+  auctionfeed: 'auctionfeed',
+};
+const NEEDS_LOGIN = new Set(['level2', 'level3', 'full']);
+const DATA_CHANNELS: Readonly<Record<string, Channel>> = { matches: 'trades', ticker: 'ticker' };
+
+interface Wanted {
+  readonly name: string;
+  readonly products: readonly string[];
+}
+
+function subscriptionError(reason: string): string {
+  return JSON.stringify({ type: 'error', message: 'Failed to subscribe', reason });
+}
+
+class CoinbaseSession implements Session {
+  readonly #venue: VenueView;
+  readonly #link: Link;
+  /** channel, as acknowledged, to products */
+  readonly #state = new Map<string, Set<string>>();
+  readonly #opened_ms: number;
+  #heartbeat_ms: number;
+  #subscribed = false;
+
+  constructor(venue: VenueView, link: Link, now_ms: number) {
+    this.#venue = venue;
+    this.#link = link;
+    this.#opened_ms = now_ms;
+    this.#heartbeat_ms = now_ms + venue.timings.heartbeat_ms;
+  }
+
+  get active(): boolean {
+    return this.#state.size > 0;
+  }
+
+  message(text: string): void {
+    let request: unknown;
+    try {
+      request = JSON.parse(text);
+    } catch {
+      request = undefined;
+    }
+    if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+      this.#link.send('{"type":"error","message":"Malformed JSON"}');
+      return;
+    }
+    const { type } = request as { type?: unknown };
+    if (type === 'subscribe') this.#subscribe(wantedOf(request as Record<string, unknown>));
+    else if (type === 'unsubscribe') this.#unsubscribe(wantedOf(request as Record<string, unknown>));
+    else this.#link.send(subscriptionError(`${String(type)} is not a valid type`));
+  }
+
+  ping(): void {}
+  pong(): void {}
+
+  tick(now_ms: number): void {
+    const { subscribe_deadline_ms, heartbeat_ms } = this.#venue.timings;
+    if (!this.#subscribed && subscribe_deadline_ms > 0 && now_ms - this.#opened_ms >= subscribe_deadline_ms) {
+      this.#link.end(1000, '');
+      return;
+    }
+    if (now_ms < this.#heartbeat_ms) return;
+    // keeps to the second; after a stall it does not make up for what it left out
+    this.#heartbeat_ms = now_ms + heartbeat_ms - ((now_ms - this.#heartbeat_ms) % heartbeat_ms);
+    const products = this.#state.get('heartbeat');
+    if (products === undefined) return;
+    this.#link.cork(() => {
+      for (const product of products) this.#heartbeat(product, now_ms);
+    });
+  }
+
+  #heartbeat(product: string, now_ms: number): void {
+    const symbol = this.#venue.symbols.get(product);
+    if (symbol === undefined) return;
+    const heartbeat = {
+      type: 'heartbeat',
+      last_trade_id: symbol.last_id,
+      product_id: product,
+      sequence: symbol.sequence,
+      time: isoMicros(now_ms * 1000),
+    };
+    this.#link.send(JSON.stringify(heartbeat));
+  }
+
+  #subscribe(wanted: readonly Wanted[]): void {
+    this.#subscribed = true;
+    let accepted = false;
+    const history: [string, SymbolMarket][] = [];
+    for (const { name, products } of wanted) {
+      const acknowledged = CHANNEL_NAMES[name];
+      if (NEEDS_LOGIN.has(name)) {
+        this.#link.send(
+          subscriptionError(
+            'level2, level3, and full channels now require authentication. https://docs.cloud.coinbase.com/exchange/docs/websocket-auth',
+          ),
+        );
+        continue;
+      }
+      if (acknowledged === undefined) {
+        this.#link.send(subscriptionError(`${name} is not a valid channel`));
+        continue;
+      }
+      for (const product of products) {
+        if (!this.#isListed(product)) {
+          this.#link.send(subscriptionError(`${product} is not a valid product`));
+          continue;
+        }
+        accepted = true;
+        if (this.#add(acknowledged, product)) {
+          const symbol = this.#venue.symbols.get(product);
+          if (symbol !== undefined && acknowledged in DATA_CHANNELS) history.push([acknowledged, symbol]);
+        }
+      }
+      if (acknowledged === 'status') accepted = true;
+    }
+    if (!accepted) return;
+    this.#acknowledge();
+    this.#link.cork(() => {
+      for (const [name, symbol] of history) {
+        // begins the channel only now, so that nothing precedes the history
+        if (name === 'ticker') this.#link.sendTicker(symbol);
+        else this.#link.send(lastMatchText(symbol));
+        this.#link.subscribe(symbol, DATA_CHANNELS[name]);
+      }
+    });
+  }
+
+  #unsubscribe(wanted: readonly Wanted[]): void {
+    for (const { name, products } of wanted) {
+      const acknowledged = CHANNEL_NAMES[name] ?? name;
+      const state = this.#state.get(acknowledged);
+      if (state === undefined) continue;
+      for (const product of products.length === 0 ? [...state] : products) {
+        state.delete(product);
+        const symbol = this.#venue.symbols.get(product);
+        if (symbol !== undefined && acknowledged in DATA_CHANNELS) {
+          this.#link.unsubscribe(symbol, DATA_CHANNELS[acknowledged]);
+        }
+      }
+      if (state.size === 0) this.#state.delete(acknowledged);
+    }
+    this.#acknowledge();
+  }
+
+  #isListed(product: string): boolean {
+    return (
+      this.#venue.symbols.has(product) ||
+      this.#venue.listings.some(
+        ({ name, closed }) => name === product && closed === true && !isDelisted(name),
+      )
+    );
+  }
+
+  #add(channel: string, product: string): boolean {
+    const products = this.#state.get(channel) ?? new Set();
+    this.#state.set(channel, products);
+    if (products.has(product)) return false;
+    products.add(product);
+    return true;
+  }
+
+  #acknowledge(): void {
+    const channels = [...this.#state].map(([name, products]) => ({
+      name,
+      product_ids: [...products],
+      account_ids: null,
+    }));
+    this.#link.send(JSON.stringify({ type: 'subscriptions', channels }));
+  }
+}
+
+/** Products named at the root apply to every channel that has no list of its own. */
+function wantedOf(request: Record<string, unknown>): Wanted[] {
+  const strings = (value: unknown): string[] =>
+    Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+  const root = strings(request['product_ids']);
+  const channels = Array.isArray(request['channels']) ? request['channels'] : [];
+  return channels.flatMap((channel: unknown): Wanted[] => {
+    if (typeof channel === 'string') return [{ name: channel, products: root }];
+    if (typeof channel !== 'object' || channel === null) return [];
+    const { name, product_ids } = channel as { name?: unknown; product_ids?: unknown };
+    return [{ name: String(name), products: product_ids === undefined ? root : strings(product_ids) }];
+  });
+}
+
+const DELISTED = ['BTC-USDC', 'ETH-USDC', 'REP-USD'];
+const HALTED = ['WLUNA-USD'];
+
+function isDelisted(name: string): boolean {
+  return DELISTED.includes(name);
+}
+
+function productOf(listing: Listing): Record<string, unknown> {
+  const delisted = isDelisted(listing.name);
+  return {
+    id: listing.name,
+    base_currency: listing.base,
+    quote_currency: listing.quote,
+    quote_increment: decimalText(1, listing.price_scale),
+    base_increment: decimalText(1, listing.size_scale),
+    display_name: listing.name,
+    min_market_funds: '1',
+    margin_enabled: false,
+    post_only: false,
+    limit_only: false,
+    cancel_only: false,
+    status: delisted ? 'delisted' : 'online',
+    status_message: '',
+    trading_disabled: listing.closed === true,
+    fx_stablecoin: false,
+    max_slippage_percentage: '0.02000000',
+    auction_mode: false,
+    high_bid_limit_percentage: '',
+  };
+}
+
+const PAGE_MAX = 1000;
+
+function tradeRow(trade: PastTrade, listing: Listing): Record<string, unknown> {
+  return {
+    trade_id: trade.id,
+    side: trade.side === BUY ? 'sell' : 'buy',
+    size: decimalText(trade.size_lots, listing.size_scale, SIZE_DECIMALS),
+    price: decimalText(trade.price_ticks, listing.price_scale),
+    time: isoMicros(trade.time_us),
+  };
+}
+
+/** A page of trades, newest first, from `newest` down to `oldest`. */
+function tradesPage(symbol: SymbolMarket, newest: number, oldest: number): RestAnswer {
+  const rows: Record<string, unknown>[] = [];
+  for (let id = newest; id >= oldest; id--) {
+    const trade = symbol.past(id);
+    if (trade !== undefined) rows.push(tradeRow(trade, symbol.listing));
+  }
+  const headers: Record<string, string> = {};
+  if (rows.length > 0) {
+    headers['cb-before'] = String(rows[0]['trade_id']);
+    headers['cb-after'] = String(rows[rows.length - 1]['trade_id']);
+  }
+  return json(rows, 200, headers);
+}
+
+class CoinbaseRest {
+  readonly #venue: VenueView;
+  readonly #bucket = new TokenBucket({ burst: 15, per_s: 10 }, 0);
+  /** first pages without parameters, as the content delivery network keeps them */
+  readonly #cached = new Map<string, { until_ms: number; answer: RestAnswer }>();
+
+  constructor(venue: VenueView) {
+    this.#venue = venue;
+  }
+
+  answer({ path, query, now_ms }: RestRequest): RestAnswer {
+    if (!this.#bucket.take(now_ms)) return json({ message: 'Public rate limit exceeded' }, 429);
+    const parts = path.split('/').filter((part) => part !== '');
+    if (path === '/time')
+      return json({ iso: `${new Date(now_ms).toISOString()}`, epoch: Math.floor(now_ms) / 1000 });
+    if (parts[0] !== 'products' || parts.length > 3) return json({ message: 'NotFound' }, 404);
+    if (parts.length === 1)
+      return json(this.#venue.listings.map(productOf), 200, { 'cache-control': 'max-age=5' });
+    const listing = this.#venue.listings.find(({ name }) => name === decodeURIComponent(parts[1]));
+    if (listing === undefined) return json({ message: 'NotFound' }, 404);
+    if (parts.length === 2) return json(productOf(listing));
+    if (parts[2] !== 'trades') return json({ message: 'NotFound' }, 404);
+    const symbol = this.#venue.symbols.get(listing.name);
+    return symbol === undefined ? json([]) : this.#trades(symbol, query, now_ms);
+  }
+
+  #trades(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
+    const limit = integerParameter(query, 'limit') ?? PAGE_MAX;
+    const before = integerParameter(query, 'before');
+    const after = integerParameter(query, 'after');
+    if (Number.isNaN(limit) || limit < 1 || limit > PAGE_MAX) return json({ message: 'Invalid limit' }, 400);
+    if (Number.isNaN(before ?? 0)) return json({ message: 'Invalid before' }, 400);
+    if (Number.isNaN(after ?? 0)) return json({ message: 'Invalid after' }, 400);
+    if (after !== undefined) {
+      const newest = Math.min(after - 1, symbol.last_id);
+      return tradesPage(symbol, newest, Math.max(1, newest - limit + 1));
+    }
+    const newest = symbol.last_id;
+    // quirk: `before` gives the newest trades above it, not the ones that follow it
+    if (before !== undefined) return tradesPage(symbol, newest, Math.max(before + 1, newest - limit + 1));
+    const key = `${symbol.listing.name} ${limit}`;
+    const cached = this.#cached.get(key);
+    if (cached !== undefined && now_ms < cached.until_ms) return cached.answer;
+    const answer = tradesPage(symbol, newest, Math.max(1, newest - limit + 1));
+    this.#cached.set(key, { until_ms: now_ms + this.#venue.timings.stale_page_ms, answer });
+    return answer;
+  }
+}
+
+const RULES = {
+  quotes: ['USD', 'EUR', 'GBP', 'USDT', 'BTC'],
+  join: '-',
+  size_scale: (usd: number) => Math.min(8, Math.max(0, Math.ceil(Math.log10(usd)) + 3)),
+  first_trade_id: 1_087_500_000,
+  unicode: false,
+};
+
+export const coinbase: VenueProtocol = {
+  id: 'coinbase',
+  channels: ['trades', 'ticker'],
+  timings: {
+    subscribe_deadline_ms: 5000,
+    heartbeat_ms: 1000,
+    ping_ms: 0,
+    pong_deadline_ms: 0,
+    stale_page_ms: 6000,
+  },
+  connection_limit: { burst: 20, per_s: 8 },
+  listings(count) {
+    const open = catalogue(RULES, count);
+    const closed = [...DELISTED, ...HALTED].map((name, i): Listing => {
+      const [base, quote] = name.split('-');
+      return { ...open[0], name, base, quote, rank: count + i, closed: true };
+    });
+    return [...open, ...closed.filter(({ name }) => !open.some((listing) => listing.name === name))];
+  },
+  accepts: () => true,
+  open: (venue, link, _path, _query, now_ms) => new CoinbaseSession(venue, link, now_ms),
+  compose(channel, symbol, _now_us, slab: Slab, slot, event) {
+    const start = slot * SLOT_BYTES;
+    const end =
+      channel === 'trades'
+        ? composeMatch(symbol, slab.bytes, start, event)
+        : composeTicker(symbol, slab.bytes, start, event);
+    slab.length[slot] = end - start;
+    slab.inner_from[slot] = 0;
+    slab.inner_bytes[slot] = end - start;
+  },
+  rest(venue) {
+    const rest = new CoinbaseRest(venue);
+    return (request) => rest.answer(request);
+  },
+  slow_consumer: { text: '{"type":"error","message":"ErrSlowConsume"}', code: 1000, reason: '' },
+  planned_close: { code: 1001, reason: '' },
+  symbolOf: (raw) => /"product_id":"([^"]+)"/.exec(raw)?.[1],
+};
