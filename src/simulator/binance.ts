@@ -5,14 +5,14 @@
 import type { EventValues } from './account.js';
 import { BinanceRest, tradeTimeMs } from './binance-rest.js';
 import {
-  ascii,
   powerOfTen,
   putApproximate,
-  putBytes,
   putDecimalPadded,
+  putText,
   putUint,
   SLOT_BYTES,
   type Slab,
+  Text,
 } from './bytes.js';
 import { catalogue, type Listing } from './catalogue.js';
 import { CHANNELS, type Channel } from './channels.js';
@@ -20,51 +20,51 @@ import { SELL, type SymbolMarket } from './market.js';
 import type { Link, Session, VenueProtocol, VenueView } from './protocol.js';
 
 const DECIMALS = 8;
-const STREAM = ascii('{"stream":"');
-const AT_TRADE = ascii('@trade","data":');
-const AT_TICKER = ascii('@ticker","data":');
-const AT_BOOK = ascii('@bookTicker","data":');
-const TRADE = ascii('{"e":"trade","E":');
-const TICKER = ascii('{"e":"24hrTicker","E":');
-const SYMBOL = ascii(',"s":"');
-const ID = ascii('","t":');
-const PRICE = ascii(',"p":"');
-const SIZE = ascii('","q":"');
-const TIME = ascii('","T":');
-const SELLER = ascii(',"m":true,"M":true}');
-const BUYER = ascii(',"m":false,"M":true}');
-const BOOK = ascii('{"u":');
-const BID = ascii('","b":"');
-const BID_SIZE = ascii('","B":"');
-const ASK = ascii('","a":"');
-const ASK_SIZE = ascii('","A":"');
-const END = ascii('"}');
-const CHANGE = ascii('","p":"');
-const CHANGE_PERCENT = ascii('","P":"');
-const AVERAGE = ascii('","w":"');
-const FIRST = ascii('","x":"');
-const CLOSE = ascii('","c":"');
-const LAST_SIZE = ascii('","Q":"');
-const OPEN = ascii('","o":"');
-const HIGH = ascii('","h":"');
-const LOW = ascii('","l":"');
-const VOLUME = ascii('","v":"');
-const QUOTE_VOLUME = ascii('","q":"');
-const OPEN_TIME = ascii('","O":');
-const CLOSE_TIME = ascii(',"C":');
-const FIRST_ID = ascii(',"F":');
-const LAST_ID = ascii(',"L":');
-const COUNT = ascii(',"n":');
+const STREAM = new Text('{"stream":"');
+const AT_TRADE = new Text('@trade","data":');
+const AT_TICKER = new Text('@ticker","data":');
+const AT_BOOK = new Text('@bookTicker","data":');
+const TRADE = new Text('{"e":"trade","E":');
+const TICKER = new Text('{"e":"24hrTicker","E":');
+const SYMBOL = new Text(',"s":"');
+const ID = new Text('","t":');
+const PRICE = new Text(',"p":"');
+const SIZE = new Text('","q":"');
+const TIME = new Text('","T":');
+const SELLER = new Text(',"m":true,"M":true}');
+const BUYER = new Text(',"m":false,"M":true}');
+const BOOK = new Text('{"u":');
+const BID = new Text('","b":"');
+const BID_SIZE = new Text('","B":"');
+const ASK = new Text('","a":"');
+const ASK_SIZE = new Text('","A":"');
+const END = new Text('"}');
+const CHANGE = new Text('","p":"');
+const CHANGE_PERCENT = new Text('","P":"');
+const AVERAGE = new Text('","w":"');
+const FIRST = new Text('","x":"');
+const CLOSE = new Text('","c":"');
+const LAST_SIZE = new Text('","Q":"');
+const OPEN = new Text('","o":"');
+const HIGH = new Text('","h":"');
+const LOW = new Text('","l":"');
+const VOLUME = new Text('","v":"');
+const QUOTE_VOLUME = new Text('","q":"');
+const OPEN_TIME = new Text('","O":');
+const CLOSE_TIME = new Text(',"C":');
+const FIRST_ID = new Text(',"F":');
+const LAST_ID = new Text(',"L":');
+const COUNT = new Text(',"n":');
 const DAY_MS = 86_400_000;
 const DAY_TRADES = 550_000;
 const BRACE = 125;
 const MINUS = 45;
 
-function putPrice(out: Uint8Array, at: number, ticks: number, listing: Listing): number {
+function putPrice(out: DataView, at: number, ticks: number, listing: Listing): number {
   return putDecimalPadded(out, at, ticks, listing.price_scale, DECIMALS);
 }
 
-function putSize(out: Uint8Array, at: number, lots: number, listing: Listing): number {
+function putSize(out: DataView, at: number, lots: number, listing: Listing): number {
   return putDecimalPadded(out, at, lots, listing.size_scale, DECIMALS);
 }
 
@@ -76,15 +76,15 @@ function setSize(event: EventValues, index: number, lots: number, listing: Listi
   event.set(index, lots * powerOfTen(DECIMALS - listing.size_scale), DECIMALS);
 }
 
-function composeTrade(s: SymbolMarket, out: Uint8Array, at: number, now_us: number, e: EventValues): number {
+function composeTrade(s: SymbolMarket, out: DataView, at: number, now_us: number, e: EventValues): number {
   const time_ms = tradeTimeMs(s.last_time_us);
-  let p = putUint(out, putBytes(out, at, TRADE), Math.floor(now_us / 1000));
-  p = putBytes(out, putBytes(out, p, SYMBOL), s.name_bytes);
-  p = putUint(out, putBytes(out, p, ID), s.last_id);
-  p = putPrice(out, putBytes(out, p, PRICE), s.last_price, s.listing);
-  p = putSize(out, putBytes(out, p, SIZE), s.last_size, s.listing);
-  p = putUint(out, putBytes(out, p, TIME), time_ms);
-  p = putBytes(out, p, s.last_side === SELL ? SELLER : BUYER);
+  let p = putUint(out, putText(out, at, TRADE), Math.floor(now_us / 1000));
+  p = putText(out, putText(out, p, SYMBOL), s.name_text);
+  p = putUint(out, putText(out, p, ID), s.last_id);
+  p = putPrice(out, putText(out, p, PRICE), s.last_price, s.listing);
+  p = putSize(out, putText(out, p, SIZE), s.last_size, s.listing);
+  p = putUint(out, putText(out, p, TIME), time_ms);
+  p = putText(out, p, s.last_side === SELL ? SELLER : BUYER);
   e.id = s.last_id;
   e.side = s.last_side;
   e.setTime(time_ms * 1000);
@@ -93,50 +93,50 @@ function composeTrade(s: SymbolMarket, out: Uint8Array, at: number, now_us: numb
   return p;
 }
 
-function putSignedPrice(out: Uint8Array, at: number, ticks: number, listing: Listing): number {
+function putSignedPrice(out: DataView, at: number, ticks: number, listing: Listing): number {
   if (ticks >= 0) return putPrice(out, at, ticks, listing);
-  out[at] = MINUS;
+  out.setUint8(at, MINUS);
   return putPrice(out, at + 1, -ticks, listing);
 }
 
-function putPercent(out: Uint8Array, at: number, change: number, open: number): number {
+function putPercent(out: DataView, at: number, change: number, open: number): number {
   const thousandths = Math.floor((Math.abs(change) / open) * 1e5);
-  if (change < 0 && thousandths > 0) out[at++] = MINUS;
+  if (change < 0 && thousandths > 0) out.setUint8(at++, MINUS);
   return putDecimalPadded(out, at, thousandths, 3, 3);
 }
 
-function composeTicker(s: SymbolMarket, out: Uint8Array, at: number, now_us: number, e: EventValues): number {
+function composeTicker(s: SymbolMarket, out: DataView, at: number, now_us: number, e: EventValues): number {
   const now_ms = Math.floor(now_us / 1000);
   const change = s.last_price - s.open;
   const average = Math.floor((s.last_price + s.open) / 2);
   const price = average / powerOfTen(s.listing.price_scale);
-  let p = putUint(out, putBytes(out, at, TICKER), now_ms);
-  p = putBytes(out, putBytes(out, p, SYMBOL), s.name_bytes);
-  p = putSignedPrice(out, putBytes(out, p, CHANGE), change, s.listing);
-  p = putPercent(out, putBytes(out, p, CHANGE_PERCENT), change, s.open);
-  p = putPrice(out, putBytes(out, p, AVERAGE), average, s.listing);
-  p = putPrice(out, putBytes(out, p, FIRST), s.open, s.listing);
-  p = putPrice(out, putBytes(out, p, CLOSE), s.last_price, s.listing);
-  p = putSize(out, putBytes(out, p, LAST_SIZE), s.last_size, s.listing);
-  p = putPrice(out, putBytes(out, p, BID), s.bid, s.listing);
-  p = putSize(out, putBytes(out, p, BID_SIZE), s.bid_size, s.listing);
-  p = putPrice(out, putBytes(out, p, ASK), s.ask, s.listing);
-  p = putSize(out, putBytes(out, p, ASK_SIZE), s.ask_size, s.listing);
-  p = putPrice(out, putBytes(out, p, OPEN), s.open, s.listing);
-  p = putPrice(out, putBytes(out, p, HIGH), s.high, s.listing);
-  p = putPrice(out, putBytes(out, p, LOW), s.low, s.listing);
-  p = putSize(out, putBytes(out, p, VOLUME), s.volume, s.listing);
+  let p = putUint(out, putText(out, at, TICKER), now_ms);
+  p = putText(out, putText(out, p, SYMBOL), s.name_text);
+  p = putSignedPrice(out, putText(out, p, CHANGE), change, s.listing);
+  p = putPercent(out, putText(out, p, CHANGE_PERCENT), change, s.open);
+  p = putPrice(out, putText(out, p, AVERAGE), average, s.listing);
+  p = putPrice(out, putText(out, p, FIRST), s.open, s.listing);
+  p = putPrice(out, putText(out, p, CLOSE), s.last_price, s.listing);
+  p = putSize(out, putText(out, p, LAST_SIZE), s.last_size, s.listing);
+  p = putPrice(out, putText(out, p, BID), s.bid, s.listing);
+  p = putSize(out, putText(out, p, BID_SIZE), s.bid_size, s.listing);
+  p = putPrice(out, putText(out, p, ASK), s.ask, s.listing);
+  p = putSize(out, putText(out, p, ASK_SIZE), s.ask_size, s.listing);
+  p = putPrice(out, putText(out, p, OPEN), s.open, s.listing);
+  p = putPrice(out, putText(out, p, HIGH), s.high, s.listing);
+  p = putPrice(out, putText(out, p, LOW), s.low, s.listing);
+  p = putSize(out, putText(out, p, VOLUME), s.volume, s.listing);
   p = putApproximate(
     out,
-    putBytes(out, p, QUOTE_VOLUME),
+    putText(out, p, QUOTE_VOLUME),
     (s.volume / powerOfTen(s.listing.size_scale)) * price,
   );
-  p = putUint(out, putBytes(out, p, OPEN_TIME), now_ms - DAY_MS);
-  p = putUint(out, putBytes(out, p, CLOSE_TIME), now_ms);
-  p = putUint(out, putBytes(out, p, FIRST_ID), Math.max(1, s.last_id - DAY_TRADES));
-  p = putUint(out, putBytes(out, p, LAST_ID), s.last_id);
-  p = putUint(out, putBytes(out, p, COUNT), Math.min(s.last_id, DAY_TRADES + 1));
-  out[p++] = BRACE;
+  p = putUint(out, putText(out, p, OPEN_TIME), now_ms - DAY_MS);
+  p = putUint(out, putText(out, p, CLOSE_TIME), now_ms);
+  p = putUint(out, putText(out, p, FIRST_ID), Math.max(1, s.last_id - DAY_TRADES));
+  p = putUint(out, putText(out, p, LAST_ID), s.last_id);
+  p = putUint(out, putText(out, p, COUNT), Math.min(s.last_id, DAY_TRADES + 1));
+  out.setUint8(p++, BRACE);
   e.id = 0;
   e.side = 0;
   e.setTime(now_ms * 1000);
@@ -149,14 +149,14 @@ function composeTicker(s: SymbolMarket, out: Uint8Array, at: number, now_us: num
   return p;
 }
 
-function composeBook(s: SymbolMarket, out: Uint8Array, at: number, e: EventValues): number {
-  let p = putUint(out, putBytes(out, at, BOOK), s.update_id);
-  p = putBytes(out, putBytes(out, p, SYMBOL), s.name_bytes);
-  p = putPrice(out, putBytes(out, p, BID), s.bid, s.listing);
-  p = putSize(out, putBytes(out, p, BID_SIZE), s.bid_size, s.listing);
-  p = putPrice(out, putBytes(out, p, ASK), s.ask, s.listing);
-  p = putSize(out, putBytes(out, p, ASK_SIZE), s.ask_size, s.listing);
-  p = putBytes(out, p, END);
+function composeBook(s: SymbolMarket, out: DataView, at: number, e: EventValues): number {
+  let p = putUint(out, putText(out, at, BOOK), s.update_id);
+  p = putText(out, putText(out, p, SYMBOL), s.name_text);
+  p = putPrice(out, putText(out, p, BID), s.bid, s.listing);
+  p = putSize(out, putText(out, p, BID_SIZE), s.bid_size, s.listing);
+  p = putPrice(out, putText(out, p, ASK), s.ask, s.listing);
+  p = putSize(out, putText(out, p, ASK_SIZE), s.ask_size, s.listing);
+  p = putText(out, p, END);
   e.id = s.update_id;
   e.side = 0;
   e.setTime(0);
@@ -369,18 +369,18 @@ export const binance: VenueProtocol = {
   accepts: (path) => path === '/stream' || path === '/ws' || path.startsWith('/ws/'),
   open: (venue, link, path, query, now_ms) => new BinanceSession(venue, link, path, query, now_ms),
   compose(channel, symbol, now_us, slab: Slab, slot, event) {
-    const out = slab.bytes;
+    const out = slab.view;
     const start = slot * SLOT_BYTES;
     event.order_ids = false;
-    let p = putBytes(out, putBytes(out, start, STREAM), symbol.lower_bytes);
-    p = putBytes(out, p, channel === 'trades' ? AT_TRADE : channel === 'ticker' ? AT_TICKER : AT_BOOK);
+    let p = putText(out, putText(out, start, STREAM), symbol.lower_text);
+    p = putText(out, p, channel === 'trades' ? AT_TRADE : channel === 'ticker' ? AT_TICKER : AT_BOOK);
     const inner = p;
     if (channel === 'trades') p = composeTrade(symbol, out, p, now_us, event);
     else if (channel === 'ticker') p = composeTicker(symbol, out, p, now_us, event);
     else p = composeBook(symbol, out, p, event);
     slab.inner_from[slot] = inner - start;
     slab.inner_bytes[slot] = p - inner;
-    out[p++] = BRACE;
+    out.setUint8(p++, BRACE);
     slab.length[slot] = p - start;
   },
   rest(venue) {

@@ -5,16 +5,17 @@
  */
 import type { EventValues } from './account.js';
 import {
-  ascii,
   IsoTime,
   powerOfTen,
-  putBytes,
+  putByte,
   putDecimal,
   putDecimalPadded,
   putHex16,
+  putText,
   putUint,
   SLOT_BYTES,
   type Slab,
+  Text,
   trimmedScale,
 } from './bytes.js';
 import { catalogue, type Listing } from './catalogue.js';
@@ -32,117 +33,126 @@ import {
   type VenueProtocol,
   type VenueView,
 } from './protocol.js';
-import { orderIdWord } from './random.js';
+import { ORDER_ROLES, orderIdWord } from './random.js';
 
-const MATCH = ascii('{"type":"match","trade_id":');
-const MAKER = ascii(',"maker_order_id":"');
-const TAKER = ascii('","taker_order_id":"');
-const MATCH_SIDE_SELL = ascii('","side":"sell","size":"');
-const MATCH_SIDE_BUY = ascii('","side":"buy","size":"');
-const PRICE = ascii('","price":"');
-const PRODUCT = ascii('","product_id":"');
-const SEQUENCE = ascii('","sequence":');
-const TIME = ascii(',"time":"');
-const END = ascii('"}');
-const TICKER = ascii('{"type":"ticker","sequence":');
-const TICKER_PRODUCT = ascii(',"product_id":"');
-const OPEN = ascii('","open_24h":"');
-const VOLUME = ascii('","volume_24h":"');
-const LOW = ascii('","low_24h":"');
-const HIGH = ascii('","high_24h":"');
-const VOLUME_30D = ascii('","volume_30d":"');
-const BEST_BID = ascii('","best_bid":"');
-const BEST_BID_SIZE = ascii('","best_bid_size":"');
-const BEST_ASK = ascii('","best_ask":"');
-const BEST_ASK_SIZE = ascii('","best_ask_size":"');
-const TICKER_SIDE_BUY = ascii('","side":"buy","time":"');
-const TICKER_SIDE_SELL = ascii('","side":"sell","time":"');
-const TICKER_TRADE = ascii('","trade_id":');
-const LAST_SIZE = ascii(',"last_size":"');
+const MATCH = new Text('{"type":"match","trade_id":');
+const MAKER = new Text(',"maker_order_id":"');
+const TAKER = new Text('","taker_order_id":"');
+const MATCH_SIDE_SELL = new Text('","side":"sell","size":"');
+const MATCH_SIDE_BUY = new Text('","side":"buy","size":"');
+const PRICE = new Text('","price":"');
+const PRODUCT = new Text('","product_id":"');
+const SEQUENCE = new Text('","sequence":');
+const TIME = new Text(',"time":"');
+const END = new Text('"}');
+const TICKER = new Text('{"type":"ticker","sequence":');
+const TICKER_PRODUCT = new Text(',"product_id":"');
+const OPEN = new Text('","open_24h":"');
+const VOLUME = new Text('","volume_24h":"');
+const LOW = new Text('","low_24h":"');
+const HIGH = new Text('","high_24h":"');
+const VOLUME_30D = new Text('","volume_30d":"');
+const BEST_BID = new Text('","best_bid":"');
+const BEST_BID_SIZE = new Text('","best_bid_size":"');
+const BEST_ASK = new Text('","best_ask":"');
+const BEST_ASK_SIZE = new Text('","best_ask_size":"');
+const TICKER_SIDE_BUY = new Text('","side":"buy","time":"');
+const TICKER_SIDE_SELL = new Text('","side":"sell","time":"');
+const TICKER_TRADE = new Text('","trade_id":');
+const LAST_SIZE = new Text(',"last_size":"');
 
 const SIZE_DECIMALS = 8;
+const DASH = 45;
 const iso = new IsoTime();
+/** for texts outside the hot path */
+const scratch = new DataView(new ArrayBuffer(64));
 
-/** Cuts zeros at the end, as the venue does for prices and sizes of trades. */
-function putTrimmed(out: Uint8Array, at: number, units: number, scale: number): number {
+/** Writes a number without zeros at its end, as the venue does for prices and sizes of trades. */
+function putTrimmed(out: DataView, at: number, units: number, scale: number): number {
   const left = trimmedScale(units, scale);
   return putDecimal(out, at, units / powerOfTen(scale - left), left);
 }
 
-function setTrimmed(event: EventValues, index: number, units: number, scale: number): void {
+/** putTrimmed that also keeps the literal in `event`. */
+function putNoted(
+  out: DataView,
+  at: number,
+  units: number,
+  scale: number,
+  event: EventValues,
+  i: number,
+): number {
   const left = trimmedScale(units, scale);
-  event.set(index, units / powerOfTen(scale - left), left);
+  const digits = units / powerOfTen(scale - left);
+  event.set(i, digits, left);
+  return putDecimal(out, at, digits, left);
 }
 
 /** A UUID in its text form, 8-4-4-4-12. */
-function putOrderId(out: Uint8Array, at: number, hash: number, id: number, role: 'maker' | 'taker'): number {
+function putOrderId(out: DataView, at: number, hash: number, id: number, role: number): number {
   const low = id >>> 0;
   const first = orderIdWord(hash, low, role, 0);
   const second = orderIdWord(hash, low, role, 1);
   const third = orderIdWord(hash, low, role, 2);
   const fourth = orderIdWord(hash, low, role, 3);
   let p = putHex16(out, putHex16(out, at, first >>> 16), first);
-  out[p++] = 45;
+  p = putByte(out, p, DASH);
   p = putHex16(out, p, second >>> 16);
-  out[p++] = 45;
+  p = putByte(out, p, DASH);
   p = putHex16(out, p, second);
-  out[p++] = 45;
+  p = putByte(out, p, DASH);
   p = putHex16(out, p, third >>> 16);
-  out[p++] = 45;
+  p = putByte(out, p, DASH);
   return putHex16(out, putHex16(out, putHex16(out, p, third), fourth >>> 16), fourth);
 }
 
-function composeMatch(symbol: SymbolMarket, out: Uint8Array, start: number, event: EventValues): number {
+function composeMatch(symbol: SymbolMarket, out: DataView, start: number, event: EventValues): number {
   const { price_scale, size_scale } = symbol.listing;
   const id = symbol.last_id;
-  let p = putUint(out, putBytes(out, start, MATCH), id);
-  p = putOrderId(out, putBytes(out, p, MAKER), symbol.hash, id, 'maker');
-  p = putOrderId(out, putBytes(out, p, TAKER), symbol.hash, id, 'taker');
-  p = putBytes(out, p, symbol.last_side === BUY ? MATCH_SIDE_SELL : MATCH_SIDE_BUY);
-  p = putTrimmed(out, p, symbol.last_size, size_scale);
-  p = putTrimmed(out, putBytes(out, p, PRICE), symbol.last_price, price_scale);
-  p = putBytes(out, putBytes(out, p, PRODUCT), symbol.name_bytes);
-  p = putUint(out, putBytes(out, p, SEQUENCE), symbol.sequence);
-  p = iso.put(out, putBytes(out, p, TIME), symbol.last_time_us);
-  p = putBytes(out, p, END);
+  let p = putUint(out, putText(out, start, MATCH), id);
+  p = putOrderId(out, putText(out, p, MAKER), symbol.hash, id, ORDER_ROLES.maker);
+  p = putOrderId(out, putText(out, p, TAKER), symbol.hash, id, ORDER_ROLES.taker);
+  p = putText(out, p, symbol.last_side === BUY ? MATCH_SIDE_SELL : MATCH_SIDE_BUY);
+  p = putNoted(out, p, symbol.last_size, size_scale, event, 1);
+  p = putNoted(out, putText(out, p, PRICE), symbol.last_price, price_scale, event, 0);
+  p = putText(out, putText(out, p, PRODUCT), symbol.name_text);
+  p = putUint(out, putText(out, p, SEQUENCE), symbol.sequence);
+  p = iso.put(out, putText(out, p, TIME), symbol.last_time_us);
+  p = putText(out, p, END);
   event.id = id;
   event.order_ids = true;
   event.side = symbol.last_side;
   event.setTime(symbol.last_time_us);
-  setTrimmed(event, 0, symbol.last_price, price_scale);
-  setTrimmed(event, 1, symbol.last_size, size_scale);
   return p;
 }
 
-function composeTicker(symbol: SymbolMarket, out: Uint8Array, start: number, event: EventValues): number {
+function composeTicker(symbol: SymbolMarket, out: DataView, start: number, event: EventValues): number {
   const { price_scale, size_scale } = symbol.listing;
   const month = symbol.volume + symbol.listing.volume_lots * 29;
-  let p = putUint(out, putBytes(out, start, TICKER), symbol.sequence);
-  p = putBytes(out, putBytes(out, p, TICKER_PRODUCT), symbol.name_bytes);
-  p = putTrimmed(out, putBytes(out, p, PRICE), symbol.last_price, price_scale);
-  p = putTrimmed(out, putBytes(out, p, OPEN), symbol.open, price_scale);
-  p = putDecimalPadded(out, putBytes(out, p, VOLUME), symbol.volume, size_scale, SIZE_DECIMALS);
-  p = putTrimmed(out, putBytes(out, p, LOW), symbol.low, price_scale);
-  p = putTrimmed(out, putBytes(out, p, HIGH), symbol.high, price_scale);
-  p = putDecimalPadded(out, putBytes(out, p, VOLUME_30D), month, size_scale, SIZE_DECIMALS);
-  p = putDecimal(out, putBytes(out, p, BEST_BID), symbol.bid, price_scale);
-  p = putDecimalPadded(out, putBytes(out, p, BEST_BID_SIZE), symbol.bid_size, size_scale, SIZE_DECIMALS);
-  p = putDecimal(out, putBytes(out, p, BEST_ASK), symbol.ask, price_scale);
-  p = putDecimalPadded(out, putBytes(out, p, BEST_ASK_SIZE), symbol.ask_size, size_scale, SIZE_DECIMALS);
-  p = putBytes(out, p, symbol.last_side === BUY ? TICKER_SIDE_BUY : TICKER_SIDE_SELL);
+  let p = putUint(out, putText(out, start, TICKER), symbol.sequence);
+  p = putText(out, putText(out, p, TICKER_PRODUCT), symbol.name_text);
+  p = putNoted(out, putText(out, p, PRICE), symbol.last_price, price_scale, event, 0);
+  p = putTrimmed(out, putText(out, p, OPEN), symbol.open, price_scale);
+  p = putDecimalPadded(out, putText(out, p, VOLUME), symbol.volume, size_scale, SIZE_DECIMALS);
+  p = putTrimmed(out, putText(out, p, LOW), symbol.low, price_scale);
+  p = putTrimmed(out, putText(out, p, HIGH), symbol.high, price_scale);
+  p = putDecimalPadded(out, putText(out, p, VOLUME_30D), month, size_scale, SIZE_DECIMALS);
+  p = putDecimal(out, putText(out, p, BEST_BID), symbol.bid, price_scale);
+  p = putDecimalPadded(out, putText(out, p, BEST_BID_SIZE), symbol.bid_size, size_scale, SIZE_DECIMALS);
+  p = putDecimal(out, putText(out, p, BEST_ASK), symbol.ask, price_scale);
+  p = putDecimalPadded(out, putText(out, p, BEST_ASK_SIZE), symbol.ask_size, size_scale, SIZE_DECIMALS);
+  p = putText(out, p, symbol.last_side === BUY ? TICKER_SIDE_BUY : TICKER_SIDE_SELL);
   p = iso.put(out, p, symbol.last_time_us);
-  p = putUint(out, putBytes(out, p, TICKER_TRADE), symbol.last_id);
-  p = putTrimmed(out, putBytes(out, p, LAST_SIZE), symbol.last_size, size_scale);
-  p = putBytes(out, p, END);
+  p = putUint(out, putText(out, p, TICKER_TRADE), symbol.last_id);
+  p = putNoted(out, putText(out, p, LAST_SIZE), symbol.last_size, size_scale, event, 3);
+  p = putText(out, p, END);
   event.id = 0;
   event.order_ids = false;
   event.side = symbol.last_side;
   event.setTime(symbol.last_time_us);
-  setTrimmed(event, 0, symbol.last_price, price_scale);
   event.set(1, symbol.bid, price_scale);
   event.set(2, symbol.ask, price_scale);
-  setTrimmed(event, 3, symbol.last_size, size_scale);
-  setTrimmed(event, 4, symbol.last_size, size_scale);
+  event.set(4, event.digits[3], event.scales[3]);
   event.set(5, symbol.volume * powerOfTen(SIZE_DECIMALS - size_scale), SIZE_DECIMALS);
   return p;
 }
@@ -158,8 +168,8 @@ function lastMatchText(symbol: SymbolMarket): string {
   return JSON.stringify({
     type: 'last_match',
     trade_id: symbol.last_id,
-    maker_order_id: orderIdText(symbol, symbol.last_id, 'maker'),
-    taker_order_id: orderIdText(symbol, symbol.last_id, 'taker'),
+    maker_order_id: orderIdText(symbol, symbol.last_id, ORDER_ROLES.maker),
+    taker_order_id: orderIdText(symbol, symbol.last_id, ORDER_ROLES.taker),
     side,
     size: trimmed(symbol.last_size, size_scale),
     price: trimmed(symbol.last_price, price_scale),
@@ -169,16 +179,14 @@ function lastMatchText(symbol: SymbolMarket): string {
   });
 }
 
-function orderIdText(symbol: SymbolMarket, id: number, role: 'maker' | 'taker'): string {
-  const bytes = new Uint8Array(36);
-  putOrderId(bytes, 0, symbol.hash, id, role);
-  return Buffer.from(bytes).toString('latin1');
+function orderIdText(symbol: SymbolMarket, id: number, role: number): string {
+  const end = putOrderId(scratch, 0, symbol.hash, id, role);
+  return Buffer.from(scratch.buffer, 0, end).toString('latin1');
 }
 
 function isoMicros(time_us: number): string {
-  const bytes = new Uint8Array(27);
-  iso.put(bytes, 0, time_us);
-  return Buffer.from(bytes).toString('latin1');
+  const end = iso.put(scratch, 0, time_us);
+  return Buffer.from(scratch.buffer, 0, end).toString('latin1');
 }
 
 /** Names a client may use, and what the acknowledgement calls them. */
@@ -515,8 +523,8 @@ export const coinbase: VenueProtocol = {
     const start = slot * SLOT_BYTES;
     const end =
       channel === 'trades'
-        ? composeMatch(symbol, slab.bytes, start, event)
-        : composeTicker(symbol, slab.bytes, start, event);
+        ? composeMatch(symbol, slab.view, start, event)
+        : composeTicker(symbol, slab.view, start, event);
     slab.length[slot] = end - start;
     slab.inner_from[slot] = 0;
     slab.inner_bytes[slot] = end - start;

@@ -4,6 +4,7 @@
  * HOT: one step per message; allocates nothing but the growing history.
  * Runs in the simulator process; stepped by the engine, read by the protocol files.
  */
+import { Text } from './bytes.js';
 import type { Listing } from './catalogue.js';
 import type { Channel } from './channels.js';
 import { hashText, mix32, Random } from './random.js';
@@ -14,6 +15,11 @@ const SIDE_BIT = 0x80000000;
 const HISTORY_FIRST = 256;
 /** Trades before the simulation are one second apart. */
 const PREHISTORY_STEP_US = 1e6;
+
+/** Place of a trade in a history of `length` (a power of two). */
+function slotOf(id: number, length: number): number {
+  return (id >>> 0) & (length - 1);
+}
 
 /** A trade as the REST endpoints need it. */
 export interface PastTrade {
@@ -34,8 +40,8 @@ export interface Listener {
 export class SymbolMarket<L extends Listener = Listener> {
   readonly listing: Listing;
   readonly index: number;
-  readonly name_bytes: Uint8Array;
-  readonly lower_bytes: Uint8Array;
+  readonly name_text: Text;
+  readonly lower_text: Text;
   readonly hash: number;
   readonly #random: Random;
   readonly #history_max: number;
@@ -73,8 +79,8 @@ export class SymbolMarket<L extends Listener = Listener> {
     this.listing = listing;
     this.index = index;
     this.hash = hashText(listing.name);
-    this.name_bytes = new Uint8Array(Buffer.from(listing.name, 'utf8'));
-    this.lower_bytes = new Uint8Array(Buffer.from(listing.name.toLowerCase(), 'utf8'));
+    this.name_text = new Text(listing.name);
+    this.lower_text = new Text(listing.name.toLowerCase());
     this.#random = new Random(seed ^ this.hash);
     this.#history_max = history_max;
     this.#begin_us = now_us;
@@ -122,7 +128,7 @@ export class SymbolMarket<L extends Listener = Listener> {
     if (id < 1 || id > this.last_id || !Number.isSafeInteger(id)) return undefined;
     if (id < this.#first_id) return this.#prehistory(id);
     if (id < this.oldest_kept) return undefined;
-    const slot = id % this.#history_time.length;
+    const slot = slotOf(id, this.#history_time.length);
     return {
       id,
       time_us: this.#history_time[slot],
@@ -153,8 +159,7 @@ export class SymbolMarket<L extends Listener = Listener> {
     // the walk turns round at half and at one and a half times the first price
     const pull = this.bid - this.listing.price_ticks;
     const away = Math.abs(pull) * 2 > this.listing.price_ticks;
-    const bid = this.bid + (away ? -Math.sign(pull) * 4 : Math.trunc(step));
-    this.bid = bid < 1 ? 1 : bid;
+    this.bid = Math.max(1, this.bid + (away ? -Math.sign(pull) * 4 : Math.trunc(step)));
     this.ask = this.bid + 1 + ((r >>> 8) & 3);
     this.bid_size = 1 + ((r >>> 5) % this.listing.size_lots_max);
     this.ask_size = 1 + ((r >>> 11) % this.listing.size_lots_max);
@@ -163,7 +168,7 @@ export class SymbolMarket<L extends Listener = Listener> {
   #remember(): void {
     const count = this.last_id - this.#first_id;
     if (count >= this.#history_time.length && this.#history_time.length < this.#history_max) this.#grow();
-    const slot = this.last_id % this.#history_time.length;
+    const slot = slotOf(this.last_id, this.#history_time.length);
     this.#history_time[slot] = this.last_time_us;
     this.#history_price[slot] = this.last_price;
     this.#history_size[slot] = this.last_side === SELL ? (this.last_size | SIDE_BIT) >>> 0 : this.last_size;
@@ -176,9 +181,10 @@ export class SymbolMarket<L extends Listener = Listener> {
     this.#history_price = new Uint32Array(old * 2);
     this.#history_size = new Uint32Array(old * 2);
     for (let id = Math.max(this.#first_id, this.last_id - old); id < this.last_id; id++) {
-      this.#history_time[id % (old * 2)] = time[id % old];
-      this.#history_price[id % (old * 2)] = price[id % old];
-      this.#history_size[id % (old * 2)] = size[id % old];
+      const [from, to] = [slotOf(id, old), slotOf(id, old * 2)];
+      this.#history_time[to] = time[from];
+      this.#history_price[to] = price[from];
+      this.#history_size[to] = size[from];
     }
   }
 

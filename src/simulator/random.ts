@@ -47,17 +47,15 @@ export class Random {
   }
 }
 
+/** Whose order an order id belongs to. */
+export const ORDER_ROLES = { maker: 3, taker: 5 } as const;
+
 /**
  * Word `word` (0-3) of the order id of a trade: a function of symbol, trade and role alone, so that the account need
  * not keep 32 bytes per trade. RFC 4122 version 4 in form.
  */
-export function orderIdWord(
-  symbolHash: number,
-  tradeIdLow: number,
-  role: 'maker' | 'taker',
-  word: number,
-): number {
-  const bits = mix32(symbolHash ^ Math.imul(tradeIdLow + word * 0x9e3779b9, role === 'maker' ? 3 : 5));
+export function orderIdWord(symbolHash: number, tradeIdLow: number, role: number, word: number): number {
+  const bits = mix32(symbolHash ^ Math.imul(tradeIdLow + Math.imul(word, 0x9e3779b9), role));
   if (word === 1) return ((bits & 0xffff0fff) | 0x4000) >>> 0;
   if (word === 2) return ((bits & 0x3fffffff) | 0x80000000) >>> 0;
   return bits;
