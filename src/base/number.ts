@@ -3,7 +3,7 @@
  * the calling thread, so nothing is allocated. The digits of a literal are exact over the whole u64 range; its f32 is
  * the correctly rounded value, also where rounding by way of a double would round twice.
  */
-import { exactFloat32, parseUnusual } from './exact.js';
+import { exactFloat32, parseUnusual, u64Words } from './exact.js';
 
 /** [low word, high word, decimals] of the last parsed number. */
 export const DIGITS = new Uint32Array(3);
@@ -26,6 +26,7 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const INT_DIGITS = 9;
 /** digits that a double holds, whatever they are */
 const UINT_DIGITS = 15;
+const NOTHING = [0, 0];
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
@@ -89,9 +90,9 @@ function storeUnusual(bytes: Uint8Array, start: number, end: number): number {
   const literal = parseUnusual(latin1(bytes, start, end));
   if (literal === undefined) return LITERAL.invalid;
   VALUE[0] = literal.value;
-  storeBigInt(literal.digits ?? 0n);
-  DIGITS[2] = literal.digits === undefined ? 0 : literal.decimals;
-  if (literal.digits === undefined) return LITERAL.oversized;
+  DIGITS.set(literal.words ?? NOTHING);
+  DIGITS[2] = literal.words === undefined ? 0 : literal.decimals;
+  if (literal.words === undefined) return LITERAL.oversized;
   return literal.sameText ? LITERAL.exact : LITERAL.normalized;
 }
 
@@ -105,17 +106,9 @@ export function parseU64(bytes: Uint8Array, start: number, end: number): boolean
 
 /** More digits than a double holds exactly. Cold for today's ids. */
 function parseLongU64(bytes: Uint8Array, start: number, end: number): boolean {
-  const text = latin1(bytes, start, end);
-  if (!/^\d{1,20}$/.test(text)) return false;
-  const value = BigInt(text);
-  if (value > 0xffffffffffffffffn) return false;
-  storeBigInt(value);
-  return true;
-}
-
-function storeBigInt(value: bigint): void {
-  DIGITS[0] = Number(value & 0xffffffffn);
-  DIGITS[1] = Number(value >> 32n);
+  const words = u64Words(latin1(bytes, start, end));
+  if (words !== undefined) DIGITS.set(words);
+  return words !== undefined;
 }
 
 /** The last parsed u64 as a double; exact below 2^53. */
