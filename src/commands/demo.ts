@@ -21,7 +21,7 @@ import { LiveTable } from './live-table.js';
 
 /** Marks a data folder as the demo's own, which the next demo may empty. */
 const MARKER = '.demo';
-/** The capture is complete when no message has come for so long. */
+/** The capture is complete when no row has come for so long; heartbeats never end. */
 const QUIET_MS = 500;
 const QUIET_MS_MAX = 10_000;
 
@@ -106,7 +106,7 @@ function demoConfig(
 
 /** Waits until everything that was on its way has arrived. */
 async function quiet(supervisor: Supervisor): Promise<void> {
-  const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.messages, 0);
+  const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.rows, 0);
   const end = performance.now() + QUIET_MS_MAX;
   let [seen, since] = [-1, performance.now()];
   while (performance.now() < end && (performance.now() - since < QUIET_MS * 4 || seen !== total())) {
@@ -138,8 +138,10 @@ async function capture(
   table.stop();
   await control(endpoints, '/finish');
   await quiet(running.supervisor);
-  await running.stop();
+  const complete = await running.stop();
   await control(endpoints, '/stop');
+  if (!complete)
+    throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
 }
 
 async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promise<void> {

@@ -201,6 +201,7 @@ export class Shard {
 
   /** HOT: shows the rows of a chunk to the writer. */
   private chunkEnd(): void {
+    if (this.waitingGaps.length > 0) this.writeWaitingGaps();
     this.producer.publish();
     const messages = (this.counters[SHARD.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
@@ -210,10 +211,11 @@ export class Shard {
     this.latency.record((monotonicMs() - this.times[0]) * 1000, messages);
   }
 
+  /** A hole shows itself in the middle of writing a row, so its own row has to wait for the end of the chunk. */
   private addGap(gap: Gap): void {
     this.counters[SHARD.gaps]++;
     this.counters[SHARD.missing] += gap.messages;
-    if (this.waitingGaps.length > 0 || !this.rows.gap(gap)) this.waitingGaps.push(gap);
+    this.waitingGaps.push(gap);
     if (this.waitingGaps.length > WAITING_GAPS_MAX) this.waitingGaps.shift();
   }
 

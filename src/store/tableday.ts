@@ -113,6 +113,12 @@ export class TableDay {
     this.opened = true;
   }
 
+  /** Creates the files that are not there yet. */
+  create(): void {
+    this.open();
+    for (const { file } of this.columns) file.with(() => undefined);
+  }
+
   /**
    * Writes all waiting rows and answers the number of bytes. When a call fails nothing is forgotten: the rows stay
    * and the next flush writes them to the same place.

@@ -34,6 +34,8 @@ const SLEEP_MS = 5;
 const TURN_WORDS = 64 * 1024;
 /** Flushing goes on for so long before the rings are looked at again. */
 const FLUSH_SLICE_MS = 4;
+/** The same once rows are older than they should ever become. */
+const LATE_FLUSH_SLICE_MS = 20;
 /** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
 const DUE_PART = 0.8;
 const HOUSEKEEPING_MS = 100;
@@ -50,6 +52,8 @@ export interface WriterStream {
   readonly exchange: string;
   readonly directory: string;
   readonly ring: number;
+  /** ids of the tables that its channels fill */
+  readonly tables: readonly number[];
 }
 
 export interface WriterRing {
@@ -83,6 +87,8 @@ export type WriterCommand =
 /** Writer to supervisor. */
 export type WriterReport =
   | { readonly kind: 'stopped' }
+  /** the files of today are there, rows can come */
+  | { readonly kind: 'ready' }
   /** an `add` has been carried out */
   | { readonly kind: 'added' }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };
@@ -135,6 +141,8 @@ export class Writer {
 
   /** Runs until a stop command has been carried out: everything published is in the files then. */
   run(): void {
+    this.prepare();
+    this.port.postMessage({ kind: 'ready' } satisfies WriterReport);
     while (!this.stopping || this.backlog() > 0) {
       const drained = this.drainAll();
       this.flushDue();
@@ -144,6 +152,28 @@ export class Writer {
       if (drained === 0) this.sleep();
     }
     this.finish();
+  }
+
+  /**
+   * Creates today's files before the first row: thousands of new files cost seconds, which rows in a ring should not
+   * have to wait for. What fails here fails again, and is reported, when there are rows.
+   */
+  private prepare(): void {
+    const day = Math.floor(Date.now() / 86_400_000);
+    try {
+      for (const spec of this.streams) {
+        for (const id of spec?.tables ?? []) {
+          this.tableDay(
+            (spec as WriterStream).stream,
+            tables[id] as Table,
+            day,
+            (spec as WriterStream).ring,
+          ).create();
+        }
+      }
+    } catch (error) {
+      this.log('warn', `cannot create the files of today: ${messageOf(error)}`);
+    }
   }
 
   private backlog(): number {
@@ -275,8 +305,10 @@ export class Writer {
   /** Writes what is due, a slice at a time so that the rings do not wait. */
   private flushDue(): void {
     const started = monotonicMs();
+    const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.init.flushIntervalMs;
+    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
     while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
-      if (!this.flushOldest() || monotonicMs() - started > FLUSH_SLICE_MS) return;
+      if (!this.flushOldest() || monotonicMs() - started > slice) return;
     }
   }
 

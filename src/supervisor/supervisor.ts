@@ -18,7 +18,7 @@ import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
 import { createDoorbell, createRing } from '../ring/layout.js';
 import { lastTradeId } from '../store/resume.js';
-import type { WriterReport, WriterRing, WriterStream } from '../store/writer.js';
+import type { WriterRing, WriterStream } from '../store/writer.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { Rates } from './rates.js';
@@ -28,6 +28,7 @@ import { type ShardThread, startShard, startWriter, type WriterThread } from './
 const SAMPLE_MS = 1000;
 /** A connection that does not close in this time is cut. */
 const SHARD_STOP_MS_MAX = 1500;
+/** A writer that is stopping and writes nothing for so long has met a dead disk. */
 const WRITER_STOP_MS_MAX = 6000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
@@ -113,7 +114,7 @@ export class Supervisor {
       this.log.info({ exchange: exchange.id, connections: shards.length }, 'planned');
     }
     this.quiet.turnedMs = this.quiet.writtenMs = performance.now();
-    this.startWriter();
+    await this.startWriter();
     for (const slot of this.slots) this.startShard(slot);
     this.sampler = setInterval(() => {
       this.latest = this.look();
@@ -174,32 +175,43 @@ export class Supervisor {
     };
   }
 
-  private startWriter(): void {
+  /** Resolves when the writer can take rows. */
+  private startWriter(): Promise<void> {
     const { logger } = this.config;
-    this.writer = startWriter({
+    const writer = startWriter({
       dataPath: logger.data_path,
       flushIntervalMs: logger.flush_interval_secs * 1000,
       rowsPerTableDay: logger.buffer_size,
       exact: logger.exact,
       descriptorsMax: descriptorBudget(),
       rings: this.slots.map(writerRing),
-      streams: this.slots.flatMap((slot, ring) => writerStreams(slot.streams, ring)),
+      streams: this.slots.flatMap((slot, ring) => this.writerStreams(slot.streams, ring)),
       doorbell: this.doorbell,
       counters: this.writerCounters,
       latency: this.writerLatency,
     });
-    this.writer.onReport((report) => this.writerReported(report));
-    this.writer.onEnd((reason) => {
+    this.writer = writer;
+    writer.onEnd((reason) => {
       if (this.stopping) return;
       // its state is half applied: the process must end and start again
       this.log.fatal({ reason }, 'the writer has died');
       this.options.fatal(EXIT.internal);
     });
+    return new Promise((ready) => {
+      writer.onReport((report) => {
+        if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
+        else if (report.kind === 'added') this.waitingAdds.shift()?.();
+        else if (report.kind === 'ready') ready();
+      });
+    });
   }
 
-  private writerReported(report: WriterReport): void {
-    if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
-    else if (report.kind === 'added') this.waitingAdds.shift()?.();
+  private writerStreams(streams: readonly StreamSpec[], ring: number): WriterStream[] {
+    return streams.map(({ stream, exchange, directory }) => {
+      const channels = this.exchanges.find(({ id }) => id === exchange)?.channels ?? {};
+      const tables = this.config.exchanges[exchange].channels.map((channel) => channels[channel].table.id);
+      return { stream, exchange, directory, ring, tables };
+    });
   }
 
   private startShard(slot: ShardSlot): void {
@@ -322,7 +334,7 @@ export class Supervisor {
         .map((native) => this.directory.stream(exchange.id, native));
       if (added.length + removed.length === 0) continue;
       slot.streams.push(...added);
-      await this.announce([], writerStreams(added, this.slots.indexOf(slot)));
+      await this.announce([], this.writerStreams(added, this.slots.indexOf(slot)));
       slot.thread?.send({ kind: 'change', added, removed: removed.map((s) => s.stream) });
       this.log.info(
         { exchange: exchange.id, shard: slot.init.shard, added: added.length, removed: removed.length },
@@ -335,7 +347,7 @@ export class Supervisor {
         this.slots.filter((s) => s.init.exchange === exchange.id).length,
         fresh.splice(0, perConnection),
       );
-      await this.announce([writerRing(slot)], writerStreams(slot.streams, this.slots.indexOf(slot)));
+      await this.announce([writerRing(slot)], this.writerStreams(slot.streams, this.slots.indexOf(slot)));
       this.startShard(slot);
     }
   }
@@ -358,13 +370,22 @@ export class Supervisor {
     return complete;
   }
 
+  /** Waits for as long as rows go on reaching the disk. */
   private stopWriter(): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), WRITER_STOP_MS_MAX);
+      let written = -1;
+      const watch = setInterval(() => {
+        const { rows_written } = this.writerReader.read();
+        if (rows_written === written) done(false);
+        written = rows_written;
+      }, WRITER_STOP_MS_MAX);
+      const done = (complete: boolean) => {
+        clearInterval(watch);
+        resolve(complete);
+      };
       this.writer?.onEnd(() => {
-        clearTimeout(timer);
         const { stopped, dropped_rows } = this.writerReader.read();
-        resolve(stopped === 1 && dropped_rows === 0);
+        done(stopped === 1 && dropped_rows === 0);
       });
       this.writer?.send({ kind: 'stop' });
     });
@@ -385,10 +406,6 @@ function stopShard(thread: ShardThread | undefined): Promise<void> {
 
 function writerRing(slot: ShardSlot): WriterRing {
   return { ring: slot.init.ring, drain: slot.drain };
-}
-
-function writerStreams(streams: readonly StreamSpec[], ring: number): WriterStream[] {
-  return streams.map(({ stream, exchange, directory }) => ({ stream, exchange, directory, ring }));
 }
 
 function readCa(path: string): string | undefined {
