@@ -221,7 +221,12 @@ export async function startSimulator(
   options: SimulatorOptions = {},
 ): Promise<{ simulator: Simulator; endpoints: Endpoints }> {
   const simulator = new Simulator(options);
-  return { simulator, endpoints: await simulator.start() };
+  try {
+    return { simulator, endpoints: await simulator.start() };
+  } catch (error) {
+    simulator.stop();
+    throw error;
+  }
 }
 
 function portAt(base: number | undefined, offset: number): number {
