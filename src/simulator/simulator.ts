@@ -92,13 +92,12 @@ export class Simulator {
     const recording = settings.play === undefined ? undefined : readRecording(settings.play);
     this.#certificate = settings.tls ? (settings.certificate ?? makeCertificate()) : undefined;
     this.#venues = settings.exchanges.map((id, i) => {
-      const protocol = PROTOCOLS[id];
-      if (protocol === undefined) {
+      if (!Object.hasOwn(PROTOCOLS, id)) {
         const known = Object.keys(PROTOCOLS).join(', ');
         throw new LoggerError('USAGE', `exchange ${JSON.stringify(id)} cannot be simulated; known: ${known}`);
       }
       return new Venue({
-        protocol,
+        protocol: PROTOCOLS[id],
         symbols: settings.symbols,
         rate: settings.rate,
         mix: settings.mix,

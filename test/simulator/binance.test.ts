@@ -97,6 +97,16 @@ test('unknown symbols and upper-case names: acknowledged, then silence', async (
   client.socket.terminate();
 });
 
+test('hostile names and paths do no harm', async () => {
+  const client = await Client.open(`${url}/ws/%zz@trade`);
+  client.send({ method: 'SUBSCRIBE', params: ['btcusdt@constructor', '__proto__@trade', '!x'], id: 1 });
+  client.send('null');
+  await client.until('replies', () => client.texts.length === 2);
+  assert.equal(client.texts[0], '{"result":null,"id":1}');
+  client.socket.terminate();
+  assert.equal((await fetch(`${rest}/products/%zz`)).status, 404);
+});
+
 test('errors are nested and exact', async () => {
   const cases: [string, string][] = [
     ['{"method":', '{"error":{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}}'],

@@ -111,6 +111,16 @@ test('errors: exact frames, error before the ack of the valid rest, connection s
   client.socket.terminate();
 });
 
+test('hostile names and paths do no harm', async () => {
+  const client = await Client.open(url);
+  client.send(subscribe(['constructor'], ['heartbeat']));
+  client.send(subscribe(['BTC-USD'], ['constructor', { name: null }, 7, null]));
+  await client.until('replies', () => client.texts.length === 3);
+  assert.ok(client.ofType('error').length === 3);
+  client.socket.terminate();
+  assert.equal((await fetch(`${rest}/products/%zz`)).status, 404);
+});
+
 test('a client that does not subscribe is closed, one that does is not', async () => {
   const [idle, active] = [await Client.open(url), await Client.open(url)];
   active.send(subscribe(['BTC-USD'], ['heartbeat']));
