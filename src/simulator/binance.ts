@@ -17,7 +17,7 @@ import {
 import { catalogue, type Listing } from './catalogue.js';
 import { CHANNELS, type Channel } from './channels.js';
 import { SELL, type SymbolMarket } from './market.js';
-import type { Link, Session, VenueProtocol, VenueView } from './protocol.js';
+import { decodePath, type Link, type Session, type VenueProtocol, type VenueView } from './protocol.js';
 
 const DECIMALS = 8;
 const STREAM = new Text('{"stream":"');
@@ -167,11 +167,11 @@ function composeBook(s: SymbolMarket, out: DataView, at: number, e: EventValues)
   return p;
 }
 
-const STREAM_CHANNELS: Readonly<Record<string, Channel>> = {
-  trade: 'trades',
-  ticker: 'ticker',
-  bookTicker: 'bbo',
-};
+const STREAM_CHANNELS = new Map<string, Channel>([
+  ['trade', 'trades'],
+  ['ticker', 'ticker'],
+  ['bookTicker', 'bbo'],
+]);
 const METHODS = ['SUBSCRIBE', 'UNSUBSCRIBE', 'LIST_SUBSCRIPTIONS', 'SET_PROPERTY', 'GET_PROPERTY'];
 const STREAMS_MAX = 1024;
 const MESSAGES_PER_S = 5;
@@ -199,8 +199,10 @@ class BinanceSession implements Session {
     this.#answered_ms = now_ms;
     link.wrapped = path === '/stream';
     const named =
-      path === '/stream' ? (new URLSearchParams(query).get('streams') ?? '') : path.slice('/ws'.length);
-    this.#add(decodeURIComponent(named).split('/').filter(Boolean));
+      path === '/stream'
+        ? (new URLSearchParams(query).get('streams') ?? '')
+        : decodePath(path.slice('/ws'.length));
+    this.#add(named.split('/').filter(Boolean));
   }
 
   get active(): boolean {
@@ -298,7 +300,7 @@ class BinanceSession implements Session {
 
   #streamOf(name: string): [SymbolMarket, Channel] | undefined {
     const [symbol, kind] = name.split('@');
-    const channel = STREAM_CHANNELS[kind];
+    const channel = STREAM_CHANNELS.get(kind);
     // an upper-case name is acknowledged and stays silent, like an unknown one
     const market =
       symbol === symbol.toLowerCase() ? this.#venue.symbols.get(symbol.toUpperCase()) : undefined;

@@ -164,6 +164,8 @@ export class Slab {
   readonly inner_bytes = new Int32Array(SLOTS);
   readonly #views: (Uint8Array | undefined)[] = new Array(SLOTS * SLOT_BYTES).fill(undefined);
 
+  readonly #inner_views = new Map<number, Uint8Array>();
+
   frame(slot: number): Uint8Array {
     const length = this.length[slot];
     const key = slot * SLOT_BYTES + length;
@@ -172,6 +174,13 @@ export class Slab {
 
   inner(slot: number): Uint8Array {
     const from = slot * SLOT_BYTES + this.inner_from[slot];
-    return this.bytes.subarray(from, from + this.inner_bytes[slot]);
+    const length = this.inner_bytes[slot];
+    const key = from * SLOT_BYTES + length;
+    let view = this.#inner_views.get(key);
+    if (view === undefined) {
+      view = new Uint8Array(this.bytes.buffer, from, length);
+      this.#inner_views.set(key, view);
+    }
+    return view;
   }
 }

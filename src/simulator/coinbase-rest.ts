@@ -7,6 +7,7 @@ import type { Listing } from './catalogue.js';
 import { BUY, type PastTrade, type SymbolMarket } from './market.js';
 import {
   decimalText,
+  decodePath,
   integerParameter,
   json,
   type RestAnswer,
@@ -104,7 +105,7 @@ export class CoinbaseRest {
     if (parts[0] !== 'products' || parts.length > 3) return json({ message: 'NotFound' }, 404);
     if (parts.length === 1)
       return json(this.#venue.listings.map(productOf), 200, { 'cache-control': 'max-age=5' });
-    const listing = this.#venue.listings.find(({ name }) => name === decodeURIComponent(parts[1]));
+    const listing = this.#venue.listings.find(({ name }) => name === decodePath(parts[1]));
     if (listing === undefined) return json({ message: 'NotFound' }, 404);
     if (parts.length === 2) return json(productOf(listing));
     if (parts[2] !== 'trades') return json({ message: 'NotFound' }, 404);

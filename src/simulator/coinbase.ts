@@ -175,19 +175,22 @@ function orderIdText(symbol: SymbolMarket, id: number, role: number): string {
 }
 
 /** Names a client may use, and what the acknowledgement calls them. */
-const CHANNEL_NAMES: Readonly<Record<string, string>> = {
-  matches: 'matches',
-  ticker: 'ticker',
-  heartbeat: 'heartbeat',
-  ticker_batch: 'ticker_1000',
-  ticker_1000: 'ticker_1000',
-  level2_batch: 'level2_50',
-  level2_50: 'level2_50',
-  status: 'status',
-  auctionfeed: 'auctionfeed',
-};
+const CHANNEL_NAMES = new Map([
+  ['matches', 'matches'],
+  ['ticker', 'ticker'],
+  ['heartbeat', 'heartbeat'],
+  ['ticker_batch', 'ticker_1000'],
+  ['ticker_1000', 'ticker_1000'],
+  ['level2_batch', 'level2_50'],
+  ['level2_50', 'level2_50'],
+  ['status', 'status'],
+  ['auctionfeed', 'auctionfeed'],
+]);
 const NEEDS_LOGIN = new Set(['level2', 'level3', 'full']);
-const DATA_CHANNELS: Readonly<Record<string, Channel>> = { matches: 'trades', ticker: 'ticker' };
+const DATA_CHANNELS = new Map<string, Channel>([
+  ['matches', 'trades'],
+  ['ticker', 'ticker'],
+]);
 
 interface Wanted {
   readonly name: string;
@@ -270,9 +273,9 @@ class CoinbaseSession implements Session {
   #subscribe(wanted: readonly Wanted[]): void {
     this.#subscribed = true;
     let accepted = false;
-    const history: [string, SymbolMarket][] = [];
+    const history: [Channel, SymbolMarket][] = [];
     for (const { name, products } of wanted) {
-      const acknowledged = CHANNEL_NAMES[name];
+      const acknowledged = CHANNEL_NAMES.get(name);
       if (NEEDS_LOGIN.has(name)) {
         this.#link.send(
           subscriptionError(
@@ -293,34 +296,37 @@ class CoinbaseSession implements Session {
         accepted = true;
         if (this.#add(acknowledged, product)) {
           const symbol = this.#venue.symbols.get(product);
-          if (symbol !== undefined && acknowledged in DATA_CHANNELS) history.push([acknowledged, symbol]);
+          const channel = DATA_CHANNELS.get(acknowledged);
+          if (symbol !== undefined && channel !== undefined) history.push([channel, symbol]);
         }
       }
-      if (acknowledged === 'status') accepted = true;
+      if (acknowledged === 'status') {
+        accepted = true;
+        this.#state.set(acknowledged, new Set());
+      }
     }
     if (!accepted) return;
     this.#acknowledge();
     this.#link.cork(() => {
-      for (const [name, symbol] of history) {
+      for (const [channel, symbol] of history) {
         // begins the channel only now, so that nothing precedes the history
-        if (name === 'ticker') this.#link.sendTicker(symbol);
+        if (channel === 'ticker') this.#link.sendTicker(symbol);
         else this.#link.send(lastMatchText(symbol));
-        this.#link.subscribe(symbol, DATA_CHANNELS[name]);
+        this.#link.subscribe(symbol, channel);
       }
     });
   }
 
   #unsubscribe(wanted: readonly Wanted[]): void {
     for (const { name, products } of wanted) {
-      const acknowledged = CHANNEL_NAMES[name] ?? name;
+      const acknowledged = CHANNEL_NAMES.get(name) ?? name;
       const state = this.#state.get(acknowledged);
       if (state === undefined) continue;
       for (const product of products.length === 0 ? [...state] : products) {
         state.delete(product);
         const symbol = this.#venue.symbols.get(product);
-        if (symbol !== undefined && acknowledged in DATA_CHANNELS) {
-          this.#link.unsubscribe(symbol, DATA_CHANNELS[acknowledged]);
-        }
+        const channel = DATA_CHANNELS.get(acknowledged);
+        if (symbol !== undefined && channel !== undefined) this.#link.unsubscribe(symbol, channel);
       }
       if (state.size === 0) this.#state.delete(acknowledged);
     }

@@ -77,13 +77,13 @@ export function parseFault(value: unknown): FaultRequest {
   const fault: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(value)) {
     if (key === 'kind') {
-      if (!(String(field) in FAULT_KINDS))
+      if (!Object.hasOwn(FAULT_KINDS, String(field)))
         throw usage(`unknown kind; one of ${Object.keys(FAULT_KINDS).join(', ')}`);
       fault[key] = String(field);
     } else if ((NUMBERS as readonly string[]).includes(key)) {
       if (typeof field !== 'number' || !(field >= 0)) throw usage(`${key} is not a number from 0 up`);
       fault[key] = field;
-    } else if (key in CHOICES) {
+    } else if (Object.hasOwn(CHOICES, key)) {
       const choices = CHOICES[key as keyof typeof CHOICES];
       if (!choices.includes(String(field))) throw usage(`${key} is one of ${choices.join(', ')}`);
       fault[key] = field;

@@ -143,6 +143,15 @@ export function decimalText(units: number, scale: number, decimals = scale): str
   return fraction === '' ? whole : `${whole}.${fraction}`;
 }
 
+/** A part of a URL path without its %HH; as it is when they are malformed. */
+export function decodePath(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** A query parameter as a non-negative integer; undefined when absent, NaN when it is something else. */
 export function integerParameter(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);

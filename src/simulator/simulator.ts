@@ -92,13 +92,12 @@ export class Simulator {
     const recording = settings.play === undefined ? undefined : readRecording(settings.play);
     this.#certificate = settings.tls ? (settings.certificate ?? makeCertificate()) : undefined;
     this.#venues = settings.exchanges.map((id, i) => {
-      const protocol = PROTOCOLS[id];
-      if (protocol === undefined) {
+      if (!Object.hasOwn(PROTOCOLS, id)) {
         const known = Object.keys(PROTOCOLS).join(', ');
         throw new LoggerError('USAGE', `exchange ${JSON.stringify(id)} cannot be simulated; known: ${known}`);
       }
       return new Venue({
-        protocol,
+        protocol: PROTOCOLS[id],
         symbols: settings.symbols,
         rate: settings.rate,
         mix: settings.mix,
@@ -230,7 +229,12 @@ export async function startSimulator(
   options: SimulatorOptions = {},
 ): Promise<{ simulator: Simulator; endpoints: Endpoints }> {
   const simulator = new Simulator(options);
-  return { simulator, endpoints: await simulator.start() };
+  try {
+    return { simulator, endpoints: await simulator.start() };
+  } catch (error) {
+    simulator.stop();
+    throw error;
+  }
 }
 
 function portAt(base: number | undefined, offset: number): number {

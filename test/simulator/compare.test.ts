@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { flag } from '../../src/schema/flags.js';
+import { GAP_CAUSES, MD, TRADES } from '../../src/schema/tables.js';
+import { type ChannelComparison, compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import type { FaultRequest } from '../../src/simulator/faults.js';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js';
+import { Client, type Json, until } from './client.js';
+import { type Row, rowsOf, type Store, store, write } from './stand-in.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'logger-compare-test-'));
+const simulators: Simulator[] = [];
+// a listener left open by a failed test would keep the process alive
+afterEach(() => {
+  for (const simulator of simulators.splice(0)) simulator.stop();
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+let runs = 0;
+
+interface Run {
+  readonly account: string;
+  readonly received: Client['received'];
+  /** first message of the second connection, when the first was cut */
+  readonly resumed: number;
+}
+
+const MESSAGES = 3000;
+
+/** Runs a market to its end with one client that reconnects when it is cut; faults come once data flow. */
+async function run(
+  exchange: 'coinbase' | 'binance',
+  faults: readonly FaultRequest[] = [],
+  options: SimulatorOptions = {},
+): Promise<Run> {
+  const account = join(directory, `account-${runs++}`);
+  const { simulator, endpoints } = await startSimulator({
+    exchanges: [exchange],
+    symbols: 5,
+    rate: 6000,
+    mix: [3, 2, exchange === 'binance' ? 2 : 0],
+    messages: MESSAGES,
+    account_directory: account,
+    ...options,
+  });
+  simulators.push(simulator);
+  const received: Client['received'] = [];
+  const { ws, rest } = endpoints.exchanges[exchange];
+  const path = exchange === 'coinbase' ? '/products' : '/api/v3/exchangeInfo';
+  const listed = (await (await fetch(rest + path)).json()) as Json;
+  const connect = async (): Promise<Client> => {
+    const client = await Client.open(exchange === 'coinbase' ? ws : `${ws}/stream`);
+    if (exchange === 'coinbase') {
+      const product_ids = listed.filter((p: Json) => !p.trading_disabled).map((p: Json) => p.id);
+      client.send({ type: 'subscribe', product_ids, channels: ['matches', 'ticker'] });
+    } else {
+      const names = listed.symbols.filter((s: Json) => s.status === 'TRADING').map((s: Json) => s.symbol);
+      const params = names.flatMap((name: string) =>
+        ['trade', 'ticker', 'bookTicker'].map((kind) => `${name.toLowerCase()}@${kind}`),
+      );
+      client.send({ method: 'SUBSCRIBE', params, id: 1 });
+    }
+    return client;
+  };
+  let client = await connect();
+  await until('data', () => client.received.length > 300);
+  for (const fault of faults) simulator.fault(fault);
+  await until('the end of the market', () => {
+    if (client.close_code !== undefined && client.received.length > 0) {
+      received.push(...client.received.splice(0));
+      void connect().then((next) => {
+        client = next;
+      });
+    }
+    return simulator.totals().exchanges[exchange].finished;
+  });
+  // a last message proves that everything before it has come
+  client.send(exchange === 'coinbase' ? '{"type":"unsubscribe"}' : '{"method":"LIST_SUBSCRIPTIONS","id":99}');
+  await until('the last reply', () => /"subscriptions"|"id":99/.test(client.texts.at(-1) ?? ''));
+  simulator.stop();
+  client.socket.terminate();
+  return { account, received: [...received, ...client.received], resumed: received.length };
+}
+
+function compared(account: string, exchange: string, rows: Store, exact = true) {
+  const data = join(directory, `data-${runs++}`);
+  write(data, exchange, rows, exact);
+  return compareAccount(account, data);
+}
+
+function sum(channels: readonly ChannelComparison[], field: keyof ChannelComparison): number {
+  return channels.reduce((total, channel) => total + Number(channel[field]), 0);
+}
+
+let coinbase: Run;
+let binance: Run;
+before(async () => {
+  [coinbase, binance] = [await run('coinbase'), await run('binance')];
+});
+
+test('what JSON.parse reads on the wire is what the account says, with and without exact digits', () => {
+  for (const [exchange, { account, received }] of Object.entries({ coinbase, binance })) {
+    for (const exact of [true, false]) {
+      const result = compared(account, exchange, store(exchange, received), exact);
+      assert.ok(result.ok, formatComparison(result));
+      assert.ok(sum(result.channels, 'sent') >= MESSAGES);
+      assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
+      assert.ok(sum(result.channels, 'on_disk') >= MESSAGES);
+      assert.equal(sum(result.channels, 'listed') + sum(result.channels, 'outside'), 0);
+    }
+  }
+  const summary = JSON.parse(readFileSync(join(binance.account, 'account.json'), 'utf8'));
+  assert.equal(summary.exchanges.binance.sent, MESSAGES);
+});
+
+type Field = 'missing' | 'unexpected' | 'repeated' | 'different' | 'disordered';
+interface Damage {
+  readonly what: string;
+  readonly exchange: 'coinbase' | 'binance';
+  readonly table: string;
+  readonly change: (rows: Row[]) => void;
+  readonly field: Field;
+}
+
+/** A change of one value in the middle row. */
+const set = (column: string, value: (old: Json, row: Row) => number | bigint | string) => (rows: Row[]) => {
+  const row = rows[rows.length >> 1];
+  row[column] = value(row[column], row);
+};
+const plusOne = (old: Json) => (typeof old === 'bigint' ? old + 1n : old + 1);
+const middle = (rows: Row[]) => rows.length >> 1;
+
+const DAMAGES: Damage[] = [
+  ...['TRADES', 'MD', 'BBO'].flatMap((table): Damage[] => [
+    {
+      what: 'a missing row',
+      exchange: 'binance',
+      table,
+      change: (r) => r.splice(middle(r), 1),
+      field: 'missing',
+    },
+    {
+      what: 'a row twice',
+      exchange: 'binance',
+      table,
+      change: (r) => r.splice(middle(r), 0, r[middle(r)]),
+      field: 'repeated',
+    },
+    {
+      what: 'a changed scale',
+      exchange: 'binance',
+      table,
+      change: set('scales', plusOne),
+      field: 'different',
+    },
+    {
+      what: 'a changed time',
+      exchange: 'binance',
+      table,
+      change: set(table === 'TRADES' ? 'trade_nanos' : 'nanos', plusOne),
+      field: 'different',
+    },
+    {
+      what: 'two rows swapped',
+      exchange: 'binance',
+      table,
+      change: (r) => r.splice(middle(r), 2, r[middle(r) + 1], r[middle(r)]),
+      field: 'disordered',
+    },
+  ]),
+  {
+    what: 'a changed digit',
+    exchange: 'coinbase',
+    table: 'TRADES',
+    change: set('price_digits', plusOne),
+    field: 'different',
+  },
+  {
+    what: 'a changed f32',
+    exchange: 'coinbase',
+    table: 'TRADES',
+    change: set('trade_size', (v) => v * 1.0000002),
+    field: 'different',
+  },
+  {
+    what: 'a changed side',
+    exchange: 'coinbase',
+    table: 'TRADES',
+    change: set('trade_side', (v) => 3 - v),
+    field: 'different',
+  },
+  {
+    what: 'a changed order id',
+    exchange: 'coinbase',
+    table: 'TRADES',
+    change: set('taker_order_id', (_, row) => row['maker_order_id'] as string),
+    field: 'different',
+  },
+  {
+    what: 'a changed digit',
+    exchange: 'coinbase',
+    table: 'MD',
+    change: set('best_ask_digits', plusOne),
+    field: 'different',
+  },
+  {
+    what: 'a changed price',
+    exchange: 'coinbase',
+    table: 'MD',
+    change: set('price', (v) => v * 1.001),
+    field: 'different',
+  },
+  {
+    what: 'a changed side',
+    exchange: 'coinbase',
+    table: 'MD',
+    change: set('side', (v) => 3 - v),
+    field: 'different',
+  },
+  {
+    what: 'a changed 24-hour volume',
+    exchange: 'binance',
+    table: 'MD',
+    change: set('volume_24h', (v) => v * 1.001),
+    field: 'different',
+  },
+  {
+    what: 'a trade that was never sent',
+    exchange: 'coinbase',
+    table: 'TRADES',
+    change: (r) => r.push({ ...r[r.length - 1], trade_id: (r[r.length - 1]['trade_id'] as bigint) + 1n }),
+    field: 'unexpected',
+  },
+  {
+    what: 'a ticker that was never sent',
+    exchange: 'coinbase',
+    table: 'MD',
+    change: (r) => r.push({ ...r[r.length - 1], price: 1 }),
+    field: 'unexpected',
+  },
+];
+
+for (const { what, exchange, table, change, field } of DAMAGES) {
+  test(`the comparison finds ${what} in ${table} of ${exchange}, and nothing else`, () => {
+    const { account, received } = exchange === 'coinbase' ? coinbase : binance;
+    const rows = store(exchange, received);
+    const symbol = exchange === 'coinbase' ? 'ETH-USD' : 'ETHUSDT';
+    change(rowsOf(rows, symbol, table));
+    const result = compared(account, exchange, rows);
+    assert.equal(result.ok, false);
+    const fields = ['missing', 'unexpected', 'repeated', 'different', 'disordered'] as const;
+    for (const name of fields) assert.equal(sum(result.channels, name), name === field ? 1 : 0, name);
+    assert.match(formatComparison(result), new RegExp(`${symbol}[^]*DIFFERENCES FOUND`));
+    assert.ok(result.channels.flatMap(({ examples }) => examples).length > 0);
+  });
+}
+
+test('a symbol on disk that was never simulated is unexpected', () => {
+  const rows = store('coinbase', coinbase.received);
+  rows.set('NEW-USD TRADES', [...rowsOf(rows, 'ETH-USD', 'TRADES')]);
+  const result = compared(coinbase.account, 'coinbase', rows);
+  assert.equal(sum(result.channels, 'unexpected'), rowsOf(rows, 'ETH-USD', 'TRADES').length);
+});
+
+test('dropped trades must stand in GAPS, by id', async () => {
+  const { account, received } = await run('coinbase', [{ kind: 'drop', symbol: 'ETH-USD', count: 3 }]);
+  const rows = store('coinbase', received);
+  const unlisted = compared(account, 'coinbase', rows);
+  assert.equal(sum(unlisted.channels, 'missing'), 3, formatComparison(unlisted));
+  const ids = rowsOf(rows, 'ETH-USD', 'TRADES').map((row) => Number(row['trade_id']));
+  const gap = ids.findIndex((id, i) => i > 0 && id !== ids[i - 1] + 1);
+  const gaps = rowsOf(rows, 'ETH-USD', 'GAPS');
+  const list = (from: number, to: number) =>
+    gaps.push({
+      time: Number(rowsOf(rows, 'ETH-USD', 'TRADES')[gap]['recv_time']),
+      table: TRADES.id,
+      cause: GAP_CAUSES.unknown.id,
+      from_id: BigInt(from),
+      to_id: BigInt(to),
+    });
+  list(ids[gap] - 3, ids[gap] - 2);
+  assert.equal(sum(compared(account, 'coinbase', rows).channels, 'missing'), 1);
+  list(ids[gap] - 1, ids[gap] - 1);
+  const listed = compared(account, 'coinbase', rows);
+  assert.ok(listed.ok, formatComparison(listed));
+  assert.equal(sum(listed.channels, 'listed'), 3);
+  // the same trades fetched afterwards: allowed only when marked as repaired
+  const patched = rowsOf(rows, 'ETH-USD', 'TRADES');
+  const fake = { ...patched[gap], trade_id: BigInt(ids[gap] - 1), flags: 0 };
+  patched.push(fake);
+  assert.equal(sum(compared(account, 'coinbase', rows).channels, 'unexpected'), 1);
+  fake.flags = flag('repaired');
+  assert.equal(
+    sum(compared(account, 'coinbase', rows).channels, 'different'),
+    1,
+    'repaired with wrong values',
+  );
+});
+
+test('a cut connection: what was missed must stand in GAPS, tickers by time', async () => {
+  const { account, received, resumed } = await run('coinbase', [{ kind: 'cut' }], { messages: 6000 });
+  const rows = store('coinbase', received);
+  const result = compared(account, 'coinbase', rows);
+  const missing = (channel: string) =>
+    sum(
+      result.channels.filter((c) => c.channel === channel),
+      'missing',
+    );
+  assert.ok(missing('trades') > 0 && missing('ticker') > 0, formatComparison(result));
+  for (const { symbol } of result.channels.filter(({ channel }) => channel === 'ticker')) {
+    const tickers = rowsOf(rows, symbol, 'MD');
+    const earlier = store('coinbase', received.slice(0, resumed)).get(`${symbol} MD`) ?? [];
+    const [before, behind] = [tickers[earlier.length - 1], tickers[earlier.length]];
+    const times = { from_time: before['recv_time'], from_nanos: before['recv_nanos'] };
+    const until = { to_time: behind['recv_time'], to_nanos: behind['recv_nanos'] };
+    rowsOf(rows, symbol, 'GAPS').push({
+      time: behind['recv_time'],
+      table: MD.id,
+      cause: 1,
+      ...times,
+      ...until,
+    });
+  }
+  const listed = compared(account, 'coinbase', rows);
+  const tickers = listed.channels.filter(({ channel }) => channel === 'ticker');
+  assert.equal(sum(tickers, 'missing'), 0, formatComparison(listed));
+  assert.ok(sum(tickers, 'listed') > 0);
+});
+
+test('duplicated and reordered events: once on disk is right, twice is not', async () => {
+  const { account, received } = await run('binance', [
+    { kind: 'duplicate', count: 20 },
+    { kind: 'reorder', count: 20 },
+  ]);
+  const rows = store('binance', received);
+  const result = compared(account, 'binance', rows);
+  assert.ok(result.ok, formatComparison(result));
+  const trades = received.map(({ text }) => JSON.parse(text).data).filter((data) => data?.e === 'trade');
+  const repeats = trades.length - new Set(trades.map(({ s, t }) => `${s}${t}`)).size;
+  assert.equal(repeats, 20);
+  const newest = new Map<string, number>();
+  const backwards = trades.filter(({ s, t }) => {
+    const late = t < (newest.get(s) ?? 0);
+    newest.set(s, Math.max(t, newest.get(s) ?? 0));
+    return late;
+  });
+  assert.equal(backwards.length, 20);
+});
