@@ -149,21 +149,14 @@ export class LoggerProcess {
     }
   }
 
-  /** Messages received so far, of all connections. */
-  async messages(): Promise<number> {
-    const { exchanges } = await this.health();
-    return Object.values(exchanges).reduce(
-      (n, e) => n + e.connections.reduce((m, c) => m + c.messages, 0),
-      0,
-    );
-  }
-
-  /** Waits until nothing more arrives. */
+  /** Waits until no more rows arrive; heartbeats never end. */
   async quiet(): Promise<void> {
+    const rows = async () =>
+      Object.values((await this.health()).exchanges).reduce((n, e) => n + e.rows_written, 0);
     let before = -1;
-    for (let now = await this.messages(); now !== before; now = await this.messages()) {
+    for (let now = await rows(); now !== before; now = await rows()) {
       before = now;
-      // the counters behind /health are read once a second
+      // rows are written once a second, and the counters behind /health are read once a second
       await new Promise((resolve) => setTimeout(resolve, 2200));
     }
   }
