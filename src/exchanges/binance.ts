@@ -97,8 +97,9 @@ class BinanceParser implements MessageParser {
     if (!isObject(document)) return RESULT.unknownKind;
     if (Array.isArray(document.data)) return this.mapAll(document.data);
     if (isObject(document.data)) return this.mapOne(document.data);
-    if (Object.hasOwn(document, 'id') || Object.hasOwn(document, 'error')) return this.control(document);
-    return this.mapOne(document);
+    const result = this.mapOne(document);
+    const answer = Object.hasOwn(document, 'id') || Object.hasOwn(document, 'error');
+    return answer && result === RESULT.unknownKind ? this.control(document) : result;
   }
 
   private mapAll(documents: readonly JsonValue[]): number {
@@ -119,7 +120,7 @@ class BinanceParser implements MessageParser {
       });
       return RESULT.control;
     }
-    if (!this.fields.load(document)) return RESULT.badJson;
+    this.fields.load(document);
     if (type !== undefined && OTHER_TICKERS.test(type)) return this.ticker(this.fields.scratch);
     const result = this.emit(this.fields.scratch);
     return result === RESULT.unfamiliar ? RESULT.unknownKind : result;
