@@ -187,11 +187,16 @@ class BinanceParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** Order ids were sent until a June of the past; they are numbers. */
+  /** Order ids were sent until a June of the past; they are numbers. Whose they are is known with the side alone. */
   private orderId(bytes: Uint8Array, field: number, word: number, missing: number): void {
     const { rows } = this.context;
     const { fields } = this;
-    if (!fields.present(field) || !rows.numericUuid(word, bytes, fields.from[field], fields.to[field]))
+    const sided = fields.kind[BUYER_IS_MAKER] === KIND.true || fields.kind[BUYER_IS_MAKER] === KIND.false;
+    if (
+      !sided ||
+      !fields.present(field) ||
+      !rows.numericUuid(word, bytes, fields.from[field], fields.to[field])
+    )
       rows.flag(missing);
   }
 
@@ -275,9 +280,8 @@ class BinanceParser implements MessageParser {
 
   /** `{"result":null,"id":1}` or `{"error":{"code":2,"msg":"…"},"id":1}`; never wrapped. */
   private control(document: JsonObject): number {
-    const id =
-      document.id instanceof JsonNumber ? Number(document.id.text) : Number(document.id ?? Number.NaN);
-    const known = Number.isSafeInteger(id) ? id : undefined;
+    const id = document.id instanceof JsonNumber ? Number(document.id.text) : document.id;
+    const known = typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
     if (isObject(document.error)) {
       const reason = stringOf(document.error, 'msg') ?? 'no reason given';
       this.context.control({ kind: 'refused', id: known, reason });
