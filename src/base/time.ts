@@ -23,6 +23,14 @@ export function daysOfDate(year: number, month: number, day: number): number {
   return era * 146_097 + dayOfEra - DAYS_BEFORE_1970;
 }
 
+const DAYS_OF_MONTH = Uint8Array.of(31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31);
+
+function isDayOfMonth(year: number, month: number, day: number): boolean {
+  if (day < 1 || day > 31) return false;
+  if (day <= DAYS_OF_MONTH[month - 1]) return true;
+  return month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
 export const TIME_RESULT = {
   /** not a time */
   invalid: 0,
@@ -32,7 +40,8 @@ export const TIME_RESULT = {
 } as const;
 
 /**
- * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` with 0 to 9 digits of fraction into TIME. Returns a TIME_RESULT.
+ * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` with 0 to 9 digits of fraction into TIME. Returns a TIME_RESULT. A date that
+ * does not exist is invalid, never rolled over; second 60 of a leap second is the first of the next minute.
  */
 export function parseIsoTime(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < 20 || bytes[end - 1] !== 0x5a) return TIME_RESULT.invalid;
@@ -43,7 +52,8 @@ export function parseIsoTime(bytes: Uint8Array, start: number, end: number): num
   const hour = two(bytes, start + 11);
   const minute = two(bytes, start + 14);
   const second = two(bytes, start + 17);
-  if (high < 0 || low < 0 || month < 1 || month > 12 || day < 1 || day > 31) return TIME_RESULT.invalid;
+  if (high < 0 || low < 0 || month < 1 || month > 12) return TIME_RESULT.invalid;
+  if (!isDayOfMonth(high * 100 + low, month, day)) return TIME_RESULT.invalid;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
     return TIME_RESULT.invalid;
   if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d || bytes[start + 10] !== 0x54)

@@ -97,8 +97,9 @@ class BinanceParser implements MessageParser {
     if (!isObject(document)) return RESULT.unknownKind;
     if (Array.isArray(document.data)) return this.mapAll(document.data);
     if (isObject(document.data)) return this.mapOne(document.data);
-    if (Object.hasOwn(document, 'id') || Object.hasOwn(document, 'error')) return this.control(document);
-    return this.mapOne(document);
+    const result = this.mapOne(document);
+    const answer = Object.hasOwn(document, 'id') || Object.hasOwn(document, 'error');
+    return answer && result === RESULT.unknownKind ? this.control(document) : result;
   }
 
   private mapAll(documents: readonly JsonValue[]): number {
@@ -119,7 +120,7 @@ class BinanceParser implements MessageParser {
       });
       return RESULT.control;
     }
-    if (!this.fields.load(document)) return RESULT.badJson;
+    this.fields.load(document);
     if (type !== undefined && OTHER_TICKERS.test(type)) return this.ticker(this.fields.scratch);
     const result = this.emit(this.fields.scratch);
     return result === RESULT.unfamiliar ? RESULT.unknownKind : result;
@@ -186,11 +187,16 @@ class BinanceParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** Order ids were sent until a June of the past; they are numbers. */
+  /** Order ids were sent until a June of the past; they are numbers. Whose they are is known with the side alone. */
   private orderId(bytes: Uint8Array, field: number, word: number, missing: number): void {
     const { rows } = this.context;
     const { fields } = this;
-    if (!fields.present(field) || !rows.numericUuid(word, bytes, fields.from[field], fields.to[field]))
+    const sided = fields.kind[BUYER_IS_MAKER] === KIND.true || fields.kind[BUYER_IS_MAKER] === KIND.false;
+    if (
+      !sided ||
+      !fields.present(field) ||
+      !rows.numericUuid(word, bytes, fields.from[field], fields.to[field])
+    )
       rows.flag(missing);
   }
 
@@ -274,9 +280,8 @@ class BinanceParser implements MessageParser {
 
   /** `{"result":null,"id":1}` or `{"error":{"code":2,"msg":"…"},"id":1}`; never wrapped. */
   private control(document: JsonObject): number {
-    const id =
-      document.id instanceof JsonNumber ? Number(document.id.text) : Number(document.id ?? Number.NaN);
-    const known = Number.isSafeInteger(id) ? id : undefined;
+    const id = document.id instanceof JsonNumber ? Number(document.id.text) : document.id;
+    const known = typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
     if (isObject(document.error)) {
       const reason = stringOf(document.error, 'msg') ?? 'no reason given';
       this.context.control({ kind: 'refused', id: known, reason });

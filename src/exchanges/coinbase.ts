@@ -17,14 +17,7 @@ import {
   type SymbolInfo,
 } from '../feed/exchange.js';
 import { JsonFields, UNFAMILIAR } from '../feed/fields.js';
-import {
-  decodeUtf8,
-  isObject,
-  type JsonObject,
-  type JsonValue,
-  parseKeepingText,
-  stringOf,
-} from '../feed/json.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
 import type { Sequence } from '../feed/sequence.js';
 import { isFresh, isoTime, optionalDecimal, optionalFloat } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
@@ -50,9 +43,6 @@ const KEYS = [
   'volume_24h',
   'last_size',
   'last_trade_id',
-  'message',
-  'reason',
-  'channels',
 ] as const;
 const [
   TYPE,
@@ -72,13 +62,11 @@ const [
 ] = KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
-const [MATCH, LAST_MATCH, TICKER, HEARTBEAT_TYPE, SUBSCRIPTIONS, ERROR, BUY, SELL] = [
+const [MATCH, LAST_MATCH, TICKER, HEARTBEAT_TYPE, BUY, SELL] = [
   'match',
   'last_match',
   'ticker',
   'heartbeat',
-  'subscriptions',
-  'error',
   'buy',
   'sell',
 ].map(text);
@@ -88,7 +76,7 @@ const M = MD.at;
 const REPLAYED = flag('replayed');
 
 class CoinbaseParser implements MessageParser {
-  private readonly fields = new JsonFields(KEYS, ['channels']);
+  private readonly fields = new JsonFields(KEYS);
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
@@ -99,12 +87,7 @@ class CoinbaseParser implements MessageParser {
   }
 
   scan(bytes: Uint8Array, start: number, end: number): number {
-    const { fields } = this;
-    if (fields.scan(bytes, start, end) === UNFAMILIAR) return RESULT.unfamiliar;
-    if (fields.equals(bytes, TYPE, SUBSCRIPTIONS) || fields.equals(bytes, TYPE, ERROR)) {
-      return this.control(parseKeepingText(decodeUtf8(bytes, start, end) ?? 'null'));
-    }
-    return this.emit(bytes);
+    return this.fields.scan(bytes, start, end) === UNFAMILIAR ? RESULT.unfamiliar : this.emit(bytes);
   }
 
   map(document: JsonValue): number {
@@ -112,7 +95,7 @@ class CoinbaseParser implements MessageParser {
     const type = stringOf(document, 'type');
     if (type === 'subscriptions' || type === 'error') return this.control(document);
     if (type === undefined && stringOf(document, 'channel') !== undefined) return this.advanced(document);
-    if (!this.fields.load(document)) return RESULT.badJson;
+    this.fields.load(document);
     const result = this.emit(this.fields.scratch);
     return result === RESULT.unfamiliar ? RESULT.unknownKind : result;
   }
@@ -237,15 +220,12 @@ class CoinbaseParser implements MessageParser {
       if (channel === 'market_trades') {
         for (const trade of listOf(event.trades).sort(byTradeId)) {
           const side = stringOf(trade, 'side')?.toLowerCase() ?? null;
-          if (!this.fields.load({ ...trade, side })) return RESULT.badJson;
+          this.fields.load({ ...trade, side });
           result = worse(result, this.trade(this.fields.scratch, flags));
         }
       } else if (channel === 'ticker') {
         for (const ticker of listOf(event.tickers)) {
-          if (
-            !this.fields.load({ ...ticker, volume_24h: ticker.volume_24_h ?? null, time: document.timestamp })
-          )
-            return RESULT.badJson;
+          this.fields.load({ ...ticker, volume_24h: ticker.volume_24_h ?? null, time: document.timestamp });
           result = worse(result, this.ticker(this.fields.scratch));
         }
       }

@@ -37,8 +37,8 @@ export class JsonFields {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
-  /** where load() puts the texts of a parsed document */
-  readonly scratch = new Uint8Array(SCRATCH_BYTES);
+  /** where load() puts the texts of a parsed document; ask for it after each load() */
+  scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
   private readonly keys: readonly string[];
   private readonly keyBytes: readonly Uint8Array[];
   private readonly hash = new Int16Array(HASH_SIZE).fill(-1);
@@ -150,6 +150,8 @@ export class JsonFields {
       const keyEnd = this.stringEnd(bytes, i + 1, end);
       if (keyEnd < 0) return UNFAMILIAR;
       const field = this.fieldOf(bytes, i + 1, keyEnd);
+      // the caller reads the inside of the last one alone, so an earlier one would go unchecked
+      if (field >= 0 && this.kind[field] === KIND.nested) return UNFAMILIAR;
       i = keyEnd + 1;
       while (i < end && isSpace(bytes[i])) i++;
       if (i >= end || bytes[i] !== 0x3a) return UNFAMILIAR;
@@ -247,8 +249,8 @@ export class JsonFields {
     else this.seen?.push({ field, kind, from, to });
   }
 
-  /** Fills the fields from a parsed object; afterwards positions refer to `scratch`. False when it does not fit. */
-  load(document: Readonly<Record<string, unknown>>): boolean {
+  /** Cold: fills the fields from a parsed object; afterwards positions refer to `scratch`. */
+  load(document: Readonly<Record<string, unknown>>): void {
     this.show(this.own);
     this.seen = undefined;
     this.kind.fill(KIND.absent);
@@ -259,12 +261,18 @@ export class JsonFields {
       const value = document[key];
       const kind = kindOf(value);
       const text = kind === KIND.string ? (value as string) : kind === KIND.number ? numberText(value) : '';
-      if (Buffer.byteLength(text) > SCRATCH_BYTES - at) return false;
-      const length = Buffer.from(this.scratch.buffer).write(text, at);
-      this.record(field, kind, at, at + length);
-      at += length;
+      const bytes = Buffer.from(text);
+      if (bytes.length > this.scratch.length - at) this.growScratch(at + bytes.length);
+      this.scratch.set(bytes, at);
+      this.record(field, kind, at, at + bytes.length);
+      at += bytes.length;
     }
-    return true;
+  }
+
+  private growScratch(bytes: number): void {
+    const grown = new Uint8Array(bytes * 2);
+    grown.set(this.scratch);
+    this.scratch = grown;
   }
 
   /** Whether the field is a string or number that is not empty. */

@@ -15,9 +15,9 @@ export type JsonValue = string | number | boolean | null | JsonNumber | JsonValu
 /** Parses one document; throws SyntaxError for anything that JSON.parse refuses, and for too deep nesting. */
 export type JsonParser = (text: string) => JsonValue;
 
-/** A mark, a string (JSON.parse checks its inside), a number or a word. */
+/** A mark, the beginning of a string, a number or a word. */
 const TOKEN =
-  /[ \t\n\r]*(?:([{}[\],:])|("[^"\\]*(?:\\.[^"\\]*)*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
+  /[ \t\n\r]*(?:([{}[\],:])|(")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
 
 /** One open array or object of the document being parsed. */
 interface Level {
@@ -44,26 +44,43 @@ class Tokenizer {
       const match = TOKEN.exec(this.text);
       if (match === null) throw new SyntaxError(`unexpected text at byte ${at}, expected ${this.expect}`);
       at = TOKEN.lastIndex;
-      this.take(match[1], match[2], match[3], match[4], at);
+      if (match[2] === undefined) this.take(match[1], match[3], match[4], at);
+      else at = this.string(at);
     }
     if (/[^ \t\n\r]/.test(this.text.slice(at)))
       throw new SyntaxError(`unexpected text behind the document at byte ${at}`);
     return this.root as JsonValue;
   }
 
+  /** Takes the string whose text begins at `from`; JSON.parse checks its inside. Answers where it ends. */
+  private string(from: number): number {
+    const { text } = this;
+    let close = text.indexOf('"', from);
+    while (close >= 0 && this.isEscaped(close)) close = text.indexOf('"', close + 1);
+    if (close < 0) throw new SyntaxError(`the string at byte ${from - 1} has no end`);
+    const value = JSON.parse(text.slice(from - 1, close + 1)) as string;
+    if (this.expect === 'key' || this.expect === 'key or }') {
+      (this.levels.at(-1) as Level).key = value;
+      this.expect = ':';
+    } else this.add(value, close);
+    return close + 1;
+  }
+
+  /** Whether an odd number of backslashes stands in front of the quote. */
+  private isEscaped(quote: number): boolean {
+    let first = quote;
+    while (this.text[first - 1] === '\\') first--;
+    return (quote - first) % 2 === 1;
+  }
+
   private take(
     mark: string | undefined,
-    string: string | undefined,
     number: string | undefined,
     word: string | undefined,
     at: number,
   ): void {
     const top = this.levels.at(-1);
-    if (string !== undefined && (this.expect === 'key' || this.expect === 'key or }')) {
-      (top as Level).key = JSON.parse(string) as string;
-      this.expect = ':';
-    } else if (string !== undefined) this.add(JSON.parse(string) as string, at);
-    else if (number !== undefined) this.add(new JsonNumber(number), at);
+    if (number !== undefined) this.add(new JsonNumber(number), at);
     else if (word !== undefined) this.add(word === 'null' ? null : word === 'true', at);
     else if (mark === '{' || mark === '[') this.open(mark, at);
     else if (mark === ':' && this.expect === ':') this.expect = 'value';
@@ -107,11 +124,14 @@ export function parseKeepingText(text: string): JsonValue {
   return new Tokenizer(text).parse();
 }
 
-/** Numbers that a double may not hold: the alternatives leave such a message to the text-keeping parser. */
-const LONG_NUMBER = /[[:,]\s*-?\d{16,}/;
+/**
+ * Numbers that a double may not hold, or whose text it would not give back (-0, 1.10, 1e5): the alternatives leave such
+ * a message to the text-keeping parser. The quote tells a value from a colon within a time.
+ */
+const FRAGILE_NUMBER = /(?:"\s*:|[[,])\s*(?:-|\d{16}|\d+[.eE])/;
 
 function exactOr(parse: (text: string) => unknown): JsonParser {
-  return (text) => (LONG_NUMBER.test(text) ? parseKeepingText(text) : (parse(text) as JsonValue));
+  return (text) => (FRAGILE_NUMBER.test(text) ? parseKeepingText(text) : (parse(text) as JsonValue));
 }
 
 /** The document parser for a value of the `parser` option. */

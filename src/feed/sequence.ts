@@ -12,6 +12,11 @@ import type { Gap } from './rows.js';
 const GRACE_MS = 2000;
 /** Ids below the first one seen that are remembered per stream, to recognise their repetition. */
 const OLDER_IDS_MAX = 4096;
+/**
+ * How far below the newest id of an earlier run everything counts as stored by it. An exchange repeats its last trades
+ * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
+ */
+const SEED_DEPTH = 4096;
 
 export const SEEN = {
   /** received before, must not be stored again */
@@ -48,6 +53,7 @@ export interface SequenceEvents {
 
 const NONE = 0;
 const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+const DOWNTIME = CAUSES.indexOf('downtime');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -82,11 +88,12 @@ export class Sequence {
     this.pending = grow(this.pending, new Uint8Array(slots));
   }
 
-  /** Continues behind what an earlier run of the process stored. */
+  /** Continues behind what an earlier run of the process stored, unless this one has gone further. */
   seed(slot: number, lastId: number): void {
+    if (lastId <= this.lastId[slot] || !Number.isSafeInteger(lastId)) return;
     this.lastId[slot] = lastId;
-    this.firstId[slot] = 0;
-    this.pending[slot] = CAUSES.indexOf('downtime');
+    this.firstId[slot] = Math.max(0, lastId - SEED_DEPTH);
+    this.pending[slot] = DOWNTIME;
   }
 
   /** Whether anything has arrived for the slot. */
@@ -96,7 +103,9 @@ export class Sequence {
 
   /** Everything received after now may follow a hole of this cause. */
   interrupted(cause: GapCause): void {
-    this.pending.fill(CAUSES.indexOf(cause));
+    const index = CAUSES.indexOf(cause);
+    for (let slot = 0; slot < this.pending.length; slot++)
+      if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
   }
 
   /** A message with an id that grows by one: answers SEEN. */
@@ -124,12 +133,15 @@ export class Sequence {
   private outOfOrder(slot: number, id: number): number {
     const last = this.lastId[slot];
     // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
-    if (id > Number.MAX_SAFE_INTEGER) return SEEN.fresh;
+    if (id > Number.MAX_SAFE_INTEGER) {
+      this.stamp(slot);
+      return SEEN.fresh;
+    }
     if (last < 0) {
       this.lastId[slot] = id;
       this.firstId[slot] = id;
     } else if (id > last) {
-      this.openHole(slot, last + 1, id - 1, CAUSES[this.pending[slot]]);
+      this.openHole(slot, last + 1, id - 1, this.nowMs());
       this.lastId[slot] = id;
     } else return this.earlier(slot, id);
     this.stamp(slot);
@@ -145,24 +157,24 @@ export class Sequence {
     return state;
   }
 
-  private openHole(slot: number, from: number, to: number, cause: GapCause): void {
-    const { holes } = this.state(slot);
-    holes.push({
+  private openHole(slot: number, from: number, to: number, openedMs: number): void {
+    this.state(slot).holes.push({
       from,
       to,
-      cause,
-      openedMs: this.nowMs(),
+      cause: CAUSES[this.pending[slot]],
+      openedMs,
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],
       toSeconds: this.received[0],
       toNanos: this.received[1],
       reported: false,
     });
-    if (holes.length > SEQUENCE_HOLES_MAX) this.forgetOldest(slot);
+    this.boundHoles(slot);
   }
 
-  private forgetOldest(slot: number): void {
+  private boundHoles(slot: number): void {
     const state = this.state(slot);
+    if (state.holes.length <= SEQUENCE_HOLES_MAX) return;
     const hole = state.holes.shift() as Hole;
     this.report(slot, hole);
     state.forgottenTo = Math.max(state.forgottenTo, hole.to);
@@ -179,6 +191,7 @@ export class Sequence {
         { ...hole, from: id + 1 },
       ].filter((part) => part.from <= part.to);
       state.holes.splice(at, 1, ...rest);
+      this.boundHoles(slot);
       this.events.reordered();
       return SEEN.fresh;
     }
@@ -208,7 +221,7 @@ export class Sequence {
       if (now - atMs < GRACE_MS && !all) continue;
       this.announced.delete(slot);
       if (id <= this.lastId[slot]) continue;
-      this.openHole(slot, this.lastId[slot] + 1, id, CAUSES[this.pending[slot]]);
+      this.openHole(slot, this.lastId[slot] + 1, id, atMs);
       this.lastId[slot] = id;
     }
     for (const [slot, { holes }] of this.irregular) {

@@ -10,10 +10,11 @@ import type { ControlEvent, ControlRequest, Exchange, Subscription } from './exc
 interface Entry {
   readonly subscription: Subscription;
   state: 'wanted' | 'asked' | 'confirmed' | 'refused';
-  attempts: number;
+  /** acknowledgement timeouts that have passed since it was first asked for */
+  timeouts: number;
 }
 
-const ATTEMPTS_MAX = 2;
+const TIMEOUTS_MAX = 2;
 
 function keyOf(s: Subscription): string {
   return `${s.channel} ${s.native}`;
@@ -33,7 +34,7 @@ export class Subscriptions {
   add(subscriptions: readonly Subscription[]): void {
     for (const subscription of subscriptions) {
       const key = keyOf(subscription);
-      if (!this.entries.has(key)) this.entries.set(key, { subscription, state: 'wanted', attempts: 0 });
+      if (!this.entries.has(key)) this.entries.set(key, { subscription, state: 'wanted', timeouts: 0 });
     }
   }
 
@@ -49,7 +50,7 @@ export class Subscriptions {
     this.open.clear();
     for (const entry of this.entries.values()) {
       entry.state = 'wanted';
-      entry.attempts = 0;
+      entry.timeouts = 0;
     }
   }
 
@@ -60,10 +61,7 @@ export class Subscriptions {
 
   private ask(entries: readonly Entry[]): ControlRequest[] {
     if (entries.length === 0) return [];
-    for (const entry of entries) {
-      entry.state = 'asked';
-      entry.attempts++;
-    }
+    for (const entry of entries) entry.state = 'asked';
     const requests = this.number(
       this.exchange.subscribe(
         entries.map((e) => e.subscription),
@@ -125,7 +123,7 @@ export class Subscriptions {
   overdue(): ControlRequest[] {
     const late = [...this.entries.values()].filter((e) => e.state === 'asked');
     for (const entry of late)
-      if (entry.attempts >= ATTEMPTS_MAX) this.giveUp(entry, 'not confirmed by the exchange');
+      if (++entry.timeouts >= TIMEOUTS_MAX) this.giveUp(entry, 'not confirmed by the exchange');
     this.open.clear();
     return this.ask(late.filter((e) => e.state === 'asked'));
   }

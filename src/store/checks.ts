@@ -2,13 +2,13 @@
  * What must hold for the rows of a block, one check per function, each a plain loop over typed arrays: tens of
  * millions of rows pass here. Called by verify.ts in a pool task. BigInt only where a row is already suspicious.
  */
+import { nearestFloat32 } from '../base/exact.js';
 import { FLAGS } from '../schema/flags.js';
 import { GAP_CAUSES, GAPS, tableById } from '../schema/tables.js';
 import {
   f32OfText,
   type Literals,
   literal,
-  nearestF32,
   POWERS_OF_TEN,
   QUOTIENT_ABOVE,
   QUOTIENT_BELOW,
@@ -159,7 +159,8 @@ function checkLiteralExactly(
     return;
   }
   const text = literals.get(row)?.get(role.value);
-  const expected = text === undefined ? nearestF32(digits, scaleOf(scales, role.position)) : f32OfText(text);
+  const expected =
+    text === undefined ? nearestFloat32(digits, scaleOf(scales, role.position)) : f32OfText(text);
   // a text that is no number has no value to compare with; NaN without a reason is named by checkMissing
   if (expected === undefined || expected === value || Number.isNaN(value)) return;
   problems.add(

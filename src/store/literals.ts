@@ -5,6 +5,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
+import { exactFloat32 } from '../base/exact.js';
+import { literalOf } from '../schema/codec.js';
 import { literalsFile } from './paths.js';
 
 /** Decimals of the literal at a position of the packed `scales` column. */
@@ -14,43 +16,7 @@ export function scaleOf(scales: number, position: number): number {
 
 /** The exact text of a number, trailing zeros included; `position` is that of its digits column in the table. */
 export function literal(digits: bigint, scales: number, position: number): string {
-  const scale = scaleOf(scales, position);
-  const text = digits.toString();
-  if (scale === 0) return text;
-  const padded = text.padStart(scale + 1, '0');
-  return `${padded.slice(0, -scale)}.${padded.slice(-scale)}`;
-}
-
-const parts = new DataView(new ArrayBuffer(8));
-
-/** A finite double above 0 as `mantissa * 2^exponent`. */
-function split(value: number): { mantissa: bigint; exponent: number } {
-  parts.setFloat64(0, value);
-  const bits = parts.getBigUint64(0);
-  const biased = Number(bits >> 52n);
-  const fraction = bits & 0xfffffffffffffn;
-  return biased === 0
-    ? { mantissa: fraction, exponent: -1074 }
-    : { mantissa: fraction | 0x10000000000000n, exponent: biased - 1075 };
-}
-
-/** Sign of `digits / 10^scale - value`, exactly. */
-function compareExact(digits: bigint, scale: number, value: number): number {
-  const { mantissa, exponent } = split(value);
-  let left = digits;
-  let right = mantissa;
-  if (scale >= 0) right *= 10n ** BigInt(scale);
-  else left *= 10n ** BigInt(-scale);
-  if (exponent >= 0) right <<= BigInt(exponent);
-  else left <<= BigInt(-exponent);
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-const floatBits = new DataView(new ArrayBuffer(4));
-
-function isEven(value: number): boolean {
-  floatBits.setFloat32(0, value);
-  return (floatBits.getUint32(0) & 1) === 0;
+  return literalOf(digits, scaleOf(scales, position));
 }
 
 /**
@@ -62,40 +28,11 @@ export const QUOTIENT_ABOVE = 1 + 2 ** -50;
 /** 10^scale for every scale that fits its byte. */
 export const POWERS_OF_TEN = Float64Array.from({ length: 256 }, (_, scale) => Number(`1e${scale}`));
 
-/** From here on a number is infinite as f32: half a unit above the largest one. */
-const F32_OVERFLOW = (2 - 2 ** -24) * 2 ** 127;
-
-/** `approximate` is the value of `digits / 10^scale` as a double, right to a few units. */
-function roundOnce(approximate: number, digits: bigint, scale: number): number {
-  const low = Math.fround(approximate * QUOTIENT_BELOW);
-  const high = Math.fround(approximate * QUOTIENT_ABOVE);
-  if (low === high) return high;
-  const side = compareExact(digits, scale, Number.isFinite(high) ? (low + high) / 2 : F32_OVERFLOW);
-  if (side === 0) return isEven(low) ? low : high;
-  return side < 0 ? low : high;
-}
-
-/**
- * The f32 nearest to `digits / 10^scale` (scale 0 to 255), ties to even, rounded once. `Math.fround(Number(text))`
- * rounds twice and is off by one unit for one number in some hundred million.
- */
-export function nearestF32(digits: bigint, scale: number): number {
-  return roundOnce(Number(digits) / POWERS_OF_TEN[scale]!, digits, scale);
-}
-
-const NUMBER = /^(-?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/;
+const NUMBER = /^-?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?$/;
 
 /** The correctly rounded f32 of a decimal text; undefined when the text is no such number. */
 export function f32OfText(text: string): number | undefined {
-  const match = NUMBER.exec(text);
-  if (match === null) return undefined;
-  const [, sign, whole, fraction = '', exponent = '0'] = match;
-  const value = roundOnce(
-    Math.abs(Number(text)),
-    BigInt(whole + fraction),
-    fraction.length - Number(exponent),
-  );
-  return sign === '-' ? -value : value;
+  return NUMBER.test(text) ? exactFloat32(text) : undefined;
 }
 
 /** The smallest f32 with the full 24 bits; below it fewer digits may tell a value from its neighbours. */

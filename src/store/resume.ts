@@ -11,6 +11,8 @@ const ID_BYTES = 8;
 /** Trades may be stored a little out of order: the newest id is looked for in so many last rows. */
 const ROWS_LOOKED_AT = 4096;
 const COLUMN = 'trade_id';
+/** Ids beyond it are stored, but sequences do not follow them. */
+const FOLLOWED_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** The newest trade id of a symbol as decimal text; '' when nothing is on disk. */
 export function lastTradeId(dataPath: string, exchange: string, directory: string): string {
@@ -45,7 +47,10 @@ function newestIn(path: string): bigint | undefined {
     const rows = Math.floor(fstatSync(fd).size / ID_BYTES);
     const ids = new BigUint64Array(Math.min(rows, ROWS_LOOKED_AT));
     readSync(fd, ids, 0, ids.byteLength, (rows - ids.length) * ID_BYTES);
-    return ids.reduce<bigint | undefined>((max, id) => (max === undefined || id > max ? id : max), undefined);
+    return ids.reduce<bigint | undefined>(
+      (max, id) => (id <= FOLLOWED_MAX && (max === undefined || id > max) ? id : max),
+      undefined,
+    );
   } finally {
     closeSync(fd);
   }

@@ -41,7 +41,7 @@ function once(url: URL, ca: string | undefined): Promise<string> {
       response.on('end', () => {
         const { statusCode = 0 } = response;
         if (statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
-        else reject(failed(url, `HTTP status ${statusCode}`, statusCode >= 500));
+        else reject(failed(url, `HTTP status ${statusCode}`, statusCode >= 500 || statusCode === 429));
       });
     });
     request.on('timeout', () =>

@@ -1,7 +1,8 @@
 /** Exact numbers: text from digits and scale, and the f32 nearest to it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { f32OfText, literal, nearestF32, textOfF32 } from '../../src/store/literals.js';
+import { nearestFloat32 } from '../../src/base/exact.js';
+import { f32OfText, literal, textOfF32 } from '../../src/store/literals.js';
 
 test('rebuilds the text that was sent', () => {
   const cases: [bigint, number, string][] = [
@@ -32,10 +33,10 @@ test('rounds once where a double in between rounds twice', () => {
   // just above the middle between 16777216 and 16777218: as a double it becomes the middle, which ties to even
   const digits = 16777217000000001n;
   assert.equal(Math.fround(Number('16777217.000000001')), 16777216);
-  assert.equal(nearestF32(digits, 9), 16777218);
-  assert.equal(nearestF32(16777217n, 0), 16777216, 'a tie goes to the even one');
-  assert.equal(nearestF32(16777219n, 0), 16777220, 'a tie goes to the even one');
-  assert.equal(nearestF32(16777216999999999n, 9), 16777216);
+  assert.equal(nearestFloat32(digits, 9), 16777218);
+  assert.equal(nearestFloat32(16777217n, 0), 16777216, 'a tie goes to the even one');
+  assert.equal(nearestFloat32(16777219n, 0), 16777220, 'a tie goes to the even one');
+  assert.equal(nearestFloat32(16777216999999999n, 9), 16777216);
   assert.equal(f32OfText('16777217.00000000000000000000000000000001'), 16777218);
 });
 
@@ -45,7 +46,7 @@ test('agrees with a comparison in whole numbers for many literals', () => {
     state = (state * 6364136223846793005n + 1442695040888963407n) & 0xffffffffffffffffn;
     const digits = state >> BigInt(i % 60);
     const scale = i % 24;
-    const value = nearestF32(digits, scale);
+    const value = nearestFloat32(digits, scale);
     const bits = new DataView(new ArrayBuffer(4));
     bits.setFloat32(0, value);
     const at = (step: number) => {

@@ -5,6 +5,9 @@ import { test as nodeTest, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SOCKET_CHUNK_BYTES } from '../../../src/base/limits.js';
 import { type FrameHandlers, FrameReader } from '../../../src/feed/websocket/frames.js';
+import { randomFrom } from '../../support/random.js';
+
+export { randomFrom };
 
 export const MIB = 1024 * 1024;
 
@@ -27,17 +30,6 @@ export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => voi
     resolve = settle;
   });
   return { promise, resolve };
-}
-
-/** Repeatable random numbers below `below` (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
 }
 
 /** A frame as a server sends it. */

@@ -1,0 +1,45 @@
+/** The budget of connection attempts that all threads of an exchange share. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { createPacing, reserveConnect } from '../../src/feed/pacing.js';
+
+const BURST = 20;
+
+test('lets a burst through and spaces out what follows', () => {
+  const pacing = createPacing();
+  const waits = Array.from({ length: 60 }, () => reserveConnect(pacing, 60));
+  assert.ok(waits.slice(0, BURST).every((wait) => wait === 0));
+  const last = waits.at(-1) as number;
+  assert.ok(last > 38_000 && last <= 39_000, `${last} ms`);
+  assert.ok(waits.every((wait, i) => i === 0 || wait >= waits[i - 1] - 1000));
+});
+
+test('a machine that has run for weeks, or a long quiet time, delays nothing', () => {
+  const pacing = createPacing();
+  const word = new BigInt64Array(pacing);
+  const nowMs = process.hrtime.bigint() / 1_000_000n;
+  for (const days of [0n, 1n, 13n, 20n, 24n, 25n, 40n, 400n]) {
+    word[0] = nowMs - days * 86_400_000n;
+    assert.equal(reserveConnect(pacing, 60), 0, `${days} days`);
+  }
+});
+
+test('threads that ask at once never exceed the rate together', async () => {
+  const pacing = createPacing();
+  const [perMinute, attempts] = [1200, 300];
+  const workers = [1, 2].map(
+    () =>
+      new Worker(new URL('./pacing_thread.js', import.meta.url), {
+        workerData: { pacing, perMinute, attempts },
+      }),
+  );
+  const lists = await Promise.all(workers.map((worker) => once(worker, 'message') as Promise<[number[]]>));
+  const times = lists.flatMap(([list]) => list).sort((a, b) => a - b);
+  const interval = 60_000 / perMinute;
+  // in any stretch of time: what its length allows, and one burst; a millisecond for the cut of the clock
+  for (let i = 0; i < times.length; i++)
+    for (let j = i + 1; j < times.length; j += 7)
+      assert.ok(j - i + 1 <= BURST + 1 + (times[j] - times[i] + 2) / interval, `attempts ${i} to ${j}`);
+});
