@@ -1,0 +1,164 @@
+/**
+ * `logger simulate`: a stand-in for the exchanges, with their wire protocols, on loopback ports. A process of its own;
+ * the capture code knows nothing of it.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
+import {
+  PROTOCOLS,
+  SIMULATOR_DEFAULTS,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../simulator/simulator.js';
+
+interface Flags {
+  exchanges: string[];
+  symbols: number;
+  rate: number;
+  mix: number[];
+  seed: number;
+  messages?: number;
+  seconds?: number;
+  portBase: number;
+  tls: boolean;
+  cert?: string;
+  key?: string;
+  account?: string;
+  play?: string;
+  fault: FaultRequest[];
+  quiet: boolean;
+}
+
+const PROGRESS_MS = 1000;
+
+const EXAMPLES = `
+Kinds of fault (--fault kind:field=value,… or POST /fault {"kind":…}):
+${Object.entries(FAULT_KINDS)
+  .map(([kind, doc]) => `  ${kind.padEnd(16)}${doc}`)
+  .join('\n')}
+Fields: exchange, symbol, channel, count, probability, seconds, rate, code, connections (all, one),
+  target (rest, upgrade), status, bytes, after (seconds), every (seconds).
+
+Control port: POST /fault, GET /account (flushes the account, answers totals), POST /stop.
+
+Examples:
+  $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
+  $ logger simulate --rate 0 --mix 1:0:0 --messages 1000000
+  $ logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001
+  $ logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000
+`;
+
+function integer(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number from 0 up');
+  return Number(text);
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('a number from 0 up');
+  return value;
+}
+
+function list(text: string): string[] {
+  return text.split(',').map((item) => item.trim());
+}
+
+function weights(text: string): number[] {
+  const parts = text.split(':').map(Number);
+  if (parts.length !== 3 || parts.some((part) => !(part >= 0)))
+    throw new InvalidArgumentError('three weights, trades:ticker:bbo, e.g. 6:3:1');
+  return parts;
+}
+
+function faultOption(text: string, earlier: FaultRequest[]): FaultRequest[] {
+  try {
+    return [...earlier, parseFaultText(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
+}
+
+function optionsOf(flags: Flags): SimulatorOptions {
+  const { cert, key } = flags;
+  if ((cert === undefined) !== (key === undefined))
+    throw new LoggerError('USAGE', '--cert and --key belong together');
+  return {
+    exchanges: flags.exchanges,
+    symbols: flags.symbols,
+    rate: flags.rate,
+    mix: flags.mix,
+    seed: flags.seed,
+    messages: flags.messages,
+    seconds: flags.seconds,
+    port_base: flags.portBase,
+    tls: flags.tls || cert !== undefined,
+    certificate: cert === undefined || key === undefined ? undefined : { cert_path: cert, key_path: key },
+    account_directory: flags.account,
+    play: flags.play,
+    faults: flags.fault,
+  };
+}
+
+/** A line per second on stderr: what was sent since the last one. */
+function reportProgress(simulator: Simulator): void {
+  let before: Record<string, number> = {};
+  setInterval(() => {
+    const { exchanges } = simulator.totals();
+    const parts = Object.entries(exchanges).map(([id, { sent, connections, finished }]) => {
+      const rate = sent - (before[id] ?? 0);
+      return `${id} ${connections} connections ${sent} sent (${rate}/s)${finished ? ' done' : ''}`;
+    });
+    before = Object.fromEntries(Object.entries(exchanges).map(([id, { sent }]) => [id, sent]));
+    process.stderr.write(`${parts.join(' · ')}\n`);
+  }, PROGRESS_MS).unref();
+}
+
+/**
+ * Starts the simulator, prints its endpoints as one JSON line on stdout, and runs until SIGINT, SIGTERM or POST /stop.
+ */
+export async function runSimulator(options: SimulatorOptions, quiet: boolean): Promise<void> {
+  const { simulator, endpoints } = await startSimulator(options);
+  process.stdout.write(`${JSON.stringify(endpoints)}\n`);
+  if (!quiet) reportProgress(simulator);
+  await new Promise<void>((resolve) => {
+    simulator.on_stop = resolve;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        simulator.stop();
+        resolve();
+      });
+    }
+  });
+  process.exit(EXIT.ok);
+}
+
+/** The command, for the program's command line. */
+export function simulateCommand(): Command {
+  const defaults = SIMULATOR_DEFAULTS;
+  return new Command('simulate')
+    .description('Stand in for the exchanges: their wire protocols and a consistent market on loopback ports')
+    .option('--exchanges <ids>', `of ${Object.keys(PROTOCOLS).join(', ')}`, list, [...defaults.exchanges])
+    .option('--symbols <n>', 'symbols per exchange', integer, defaults.symbols)
+    .option(
+      '--rate <n>',
+      'data messages per second and exchange; 0 = as fast as clients take them',
+      number,
+      defaults.rate,
+    )
+    .option('--mix <t:k:b>', 'weights of trades, ticker and best quotes', weights, [...defaults.mix])
+    .option('--seed <n>', 'the same seed gives the same market', integer, defaults.seed)
+    .option('--messages <n>', 'stop sending after so many messages per exchange', integer)
+    .option('--seconds <s>', 'stop sending after so many seconds', number)
+    .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', integer, 0)
+    .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
+    .option('--cert <file>', 'certificate to use for TLS (PEM)')
+    .option('--key <file>', 'its private key (PEM)')
+    .option('--account <dir>', 'keep an account of every event there')
+    .option('--play <file>', 'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange')
+    .option('--fault <fault>', 'a fault, see below; may be given several times', faultOption, [])
+    .option('--quiet', 'no progress on stderr', false)
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Flags) => runSimulator(optionsOf(flags), flags.quiet));
+}

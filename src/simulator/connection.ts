@@ -1,0 +1,152 @@
+/**
+ * One WebSocket connection on the side of the exchange: its queue of frames within a batch, its subscriptions, its
+ * backlog. HOT: enqueue() per frame, flush() per batch.
+ * Runs in the simulator process; made by venue.ts, filled by engine.ts.
+ */
+import type { WebSocket } from 'uWebSockets.js';
+import { SLOTS, type Slab } from './bytes.js';
+import type { Channel } from './channels.js';
+import type { Engine, VenueSymbol } from './engine.js';
+import type { SymbolMarket } from './market.js';
+import type { Link, Session } from './protocol.js';
+
+/** Bytes that may wait for a client before the market waits for it. */
+const BACKLOG_BYTES = 256 * 1024;
+
+export class Connection implements Link {
+  readonly #socket: WebSocket<unknown>;
+  readonly #engine: Engine;
+  readonly #queue = new Int32Array(SLOTS * 4);
+  readonly #channels = new Map<VenueSymbol, Set<Channel>>();
+  readonly #send_queued: () => void;
+  #slab: Slab | undefined;
+  /** texts held back during a stall */
+  #held: string[] | undefined;
+  session: Session | undefined;
+  queued = 0;
+  wrapped = false;
+  closed = false;
+  /** symbols with at least one data channel */
+  readonly symbols: VenueSymbol[] = [];
+
+  constructor(socket: WebSocket<unknown>, engine: Engine) {
+    this.#socket = socket;
+    this.#engine = engine;
+    this.#send_queued = () => this.#sendQueued();
+  }
+
+  enqueue(slot: number): void {
+    this.#queue[this.queued++] = slot;
+  }
+
+  /** Swaps the two newest frames of the batch. */
+  swapLast(): void {
+    if (this.queued < 2) return;
+    const last = this.#queue[this.queued - 1];
+    this.#queue[this.queued - 1] = this.#queue[this.queued - 2];
+    this.#queue[this.queued - 2] = last;
+  }
+
+  /** Writes the queued frames of the slab. */
+  flush(slab: Slab): void {
+    if (!this.closed) {
+      this.#slab = slab;
+      this.#socket.cork(this.#send_queued);
+    }
+    this.queued = 0;
+  }
+
+  get backlog_bytes(): number {
+    return this.closed ? 0 : this.#socket.getBufferedAmount();
+  }
+
+  /** Whether the client has so much unread that the market waits for it. */
+  get behind(): boolean {
+    return this.backlog_bytes > BACKLOG_BYTES;
+  }
+
+  send(text: string): void {
+    if (this.#held !== undefined) this.#held.push(text);
+    else if (!this.closed) this.#socket.send(text, false);
+  }
+
+  sendFrame(bytes: Uint8Array, binary: boolean): void {
+    if (!this.closed) this.#socket.send(bytes, binary);
+  }
+
+  cork(sends: () => void): void {
+    if (!this.closed) this.#socket.cork(sends);
+  }
+
+  ping(payload: string): void {
+    if (!this.closed) this.#socket.ping(payload);
+  }
+
+  end(code: number, reason: string): void {
+    if (!this.closed) this.#socket.end(code, reason);
+  }
+
+  /** Ends without a close frame. */
+  abort(): void {
+    if (!this.closed) this.#socket.close();
+  }
+
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const text of held) this.send(text);
+  }
+
+  subscribe(market: SymbolMarket, channel: Channel): void {
+    const symbol = market as VenueSymbol;
+    const channels = this.#channels.get(symbol) ?? new Set();
+    if (channels.has(channel)) return;
+    channels.add(channel);
+    if (!this.#channels.has(symbol)) {
+      this.#channels.set(symbol, channels);
+      this.symbols.push(symbol);
+    }
+    this.#engine.listen(symbol, channel, this);
+  }
+
+  unsubscribe(market: SymbolMarket, channel: Channel): void {
+    const symbol = market as VenueSymbol;
+    const channels = this.#channels.get(symbol);
+    if (channels === undefined || !channels.delete(channel)) return;
+    this.#engine.unlisten(symbol, channel, this);
+    if (channels.size > 0) return;
+    this.#channels.delete(symbol);
+    this.symbols.splice(this.symbols.indexOf(symbol), 1);
+  }
+
+  sendTicker(symbol: SymbolMarket): void {
+    this.#engine.single(symbol as VenueSymbol, 'ticker', this);
+  }
+
+  /** The socket is gone. */
+  forget(): void {
+    this.closed = true;
+    for (const [symbol, channels] of this.#channels) {
+      for (const channel of channels) this.#engine.unlisten(symbol, channel, this);
+    }
+    this.#channels.clear();
+    this.symbols.length = 0;
+  }
+
+  #sendQueued(): void {
+    const slab = this.#slab!;
+    if (this.wrapped) {
+      for (let i = 0; i < this.queued; i++) this.#socket.send(slab.frame(this.#queue[i]), false);
+    } else {
+      for (let i = 0; i < this.queued; i++) {
+        const slot = this.#queue[i];
+        const whole = slab.inner_bytes[slot] === slab.length[slot];
+        this.#socket.send(whole ? slab.frame(slot) : slab.inner(slot), false);
+      }
+    }
+  }
+}

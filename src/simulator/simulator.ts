@@ -1,0 +1,242 @@
+/**
+ * The simulator as a whole: exchanges, control port, account summary. A process of its own, or started by a test.
+ * Called by commands/simulate.ts.
+ */
+
+import { App, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LoggerError, messageOf } from '../base/errors.js';
+import { binance } from './binance.js';
+import { coinbase } from './coinbase.js';
+import { type FaultRequest, parseFault } from './faults.js';
+import { listenLoopback } from './loopback.js';
+import type { VenueProtocol, VenueTimings } from './protocol.js';
+import { readRecording } from './recording.js';
+import { type Certificate, makeCertificate } from './tls.js';
+import { Venue } from './venue.js';
+
+/** The exchanges that can be simulated, by id. */
+export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = { coinbase, binance };
+
+export const SIMULATOR_DEFAULTS = {
+  exchanges: ['coinbase', 'binance'] as readonly string[],
+  symbols: 20,
+  rate: 1000,
+  mix: [6, 3, 1] as readonly number[],
+  seed: 1,
+} as const;
+
+export interface SimulatorOptions {
+  readonly exchanges?: readonly string[];
+  /** per exchange */
+  readonly symbols?: number;
+  /** data messages per second and exchange; 0 = as fast as clients take them */
+  readonly rate?: number;
+  /** weights of trades, ticker and bbo */
+  readonly mix?: readonly number[];
+  readonly seed?: number;
+  readonly messages?: number;
+  readonly seconds?: number;
+  /** first port; 0 = free ports */
+  readonly port_base?: number;
+  readonly tls?: boolean;
+  readonly certificate?: Certificate;
+  readonly account_directory?: string;
+  /** recording to play instead of a market */
+  readonly play?: string;
+  readonly faults?: readonly FaultRequest[];
+  readonly timings?: Partial<VenueTimings>;
+}
+
+export interface Endpoints {
+  readonly ready: true;
+  readonly exchanges: Readonly<Record<string, { ws: string; rest: string }>>;
+  readonly control: string;
+  /** certificate to trust, with TLS */
+  readonly ca?: string;
+}
+
+export interface AccountSummary {
+  readonly exchanges: Record<
+    string,
+    {
+      sent: number;
+      finished: boolean;
+      connections: number;
+      connections_opened: number;
+      channels: Record<string, { events: number; delivered: number; undelivered: number }>;
+    }
+  >;
+}
+
+export class Simulator {
+  readonly #options: SimulatorOptions;
+  readonly #venues: readonly Venue[];
+  readonly #control: TemplatedApp = App();
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #certificate: Certificate | undefined;
+  #control_port = 0;
+  #stopped = false;
+  /** called after a stop over the control port */
+  on_stop: () => void = () => {};
+
+  constructor(options: SimulatorOptions) {
+    const settings = { ...SIMULATOR_DEFAULTS, ...definedOf(options) };
+    this.#options = settings;
+    if (settings.account_directory !== undefined) mkdirSync(settings.account_directory, { recursive: true });
+    if (settings.play !== undefined && settings.exchanges.length !== 1)
+      throw new LoggerError('USAGE', '--play needs exactly one exchange in --exchanges');
+    if (!settings.mix.some((weight) => weight > 0))
+      throw new LoggerError('USAGE', '--mix needs at least one weight above 0');
+    const recording = settings.play === undefined ? undefined : readRecording(settings.play);
+    this.#certificate = settings.tls ? (settings.certificate ?? makeCertificate()) : undefined;
+    this.#venues = settings.exchanges.map((id, i) => {
+      const protocol = PROTOCOLS[id];
+      if (protocol === undefined) {
+        const known = Object.keys(PROTOCOLS).join(', ');
+        throw new LoggerError('USAGE', `exchange ${JSON.stringify(id)} cannot be simulated; known: ${known}`);
+      }
+      return new Venue({
+        protocol,
+        symbols: settings.symbols,
+        rate: settings.rate,
+        mix: settings.mix,
+        seed: settings.seed,
+        messages: settings.messages ?? 0,
+        seconds: settings.seconds ?? 0,
+        port: portAt(settings.port_base, i + 1),
+        certificate: this.#certificate,
+        account_directory: settings.account_directory,
+        recording,
+        timings: settings.timings ?? {},
+      });
+    });
+  }
+
+  /** Opens the ports; the faults of the options are timed from here. */
+  async start(): Promise<Endpoints> {
+    for (const venue of this.#venues) await venue.listen();
+    await this.#listenControl();
+    for (const fault of this.#options.faults ?? []) this.#schedule(fault);
+    const [ws, http] = this.#certificate === undefined ? ['ws', 'http'] : ['wss', 'https'];
+    return {
+      ready: true,
+      exchanges: Object.fromEntries(
+        this.#venues.map(({ id, port }) => [
+          id,
+          { ws: `${ws}://127.0.0.1:${port}`, rest: `${http}://127.0.0.1:${port}` },
+        ]),
+      ),
+      control: `http://127.0.0.1:${this.#control_port}`,
+      ...(this.#certificate === undefined ? {} : { ca: this.#certificate.cert_path }),
+    };
+  }
+
+  /** Carries out a fault on the exchanges it names, now or on its schedule. */
+  fault(request: FaultRequest): void {
+    if (request.exchange !== undefined && !this.#venues.some(({ id }) => id === request.exchange))
+      throw new LoggerError('USAGE', `fault: exchange ${JSON.stringify(request.exchange)} is not simulated`);
+    this.#schedule(request);
+  }
+
+  /** Writes what the account holds so far and tells the totals. */
+  summary(): AccountSummary {
+    for (const venue of this.#venues) venue.flushAccount();
+    return this.totals();
+  }
+
+  totals(): AccountSummary {
+    return {
+      exchanges: Object.fromEntries(
+        this.#venues.map(({ id, sent, finished, connections, connections_opened, totals }) => [
+          id,
+          { sent, finished, connections, connections_opened, channels: totals },
+        ]),
+      ),
+    };
+  }
+
+  /** Ends every connection, completes the account, closes the ports. */
+  stop(): AccountSummary {
+    const summary = this.summary();
+    if (this.#stopped) return summary;
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const venue of this.#venues) venue.close();
+    this.#control.close();
+    if (this.#options.account_directory !== undefined) {
+      const path = join(this.#options.account_directory, 'account.json');
+      writeFileSync(path, `${JSON.stringify(summary, null, 2)}\n`);
+    }
+    return summary;
+  }
+
+  #schedule(request: FaultRequest): void {
+    const apply = () => {
+      for (const venue of this.#venues) {
+        if (request.exchange === undefined || request.exchange === venue.id) venue.fault(request);
+      }
+      if (request.every !== undefined && request.every > 0)
+        this.#timers.push(setTimeout(apply, request.every * 1000));
+    };
+    if (request.after === undefined) apply();
+    else this.#timers.push(setTimeout(apply, request.after * 1000));
+  }
+
+  async #listenControl(): Promise<void> {
+    const answer = (response: HttpResponse, status: string, body: unknown): void => {
+      response.cork(() => {
+        response
+          .writeStatus(status)
+          .writeHeader('content-type', 'application/json')
+          .end(JSON.stringify(body));
+      });
+    };
+    this.#control.get('/account', (response) => answer(response, '200 OK', this.summary()));
+    this.#control.post('/stop', (response) => {
+      answer(response, '200 OK', this.summary());
+      // after the answer has left
+      setTimeout(() => {
+        this.stop();
+        this.on_stop();
+      }, 10);
+    });
+    this.#control.post('/fault', (response) => {
+      readBody(response, (text) => {
+        try {
+          this.fault(parseFault(JSON.parse(text)));
+          answer(response, '200 OK', { done: true });
+        } catch (error) {
+          answer(response, '400 Bad Request', { error: messageOf(error) });
+        }
+      });
+    });
+    this.#control_port = await listenLoopback(this.#control, portAt(this.#options.port_base, 0));
+  }
+}
+
+/** Starts a simulator in this process. */
+export async function startSimulator(
+  options: SimulatorOptions = {},
+): Promise<{ simulator: Simulator; endpoints: Endpoints }> {
+  const simulator = new Simulator(options);
+  return { simulator, endpoints: await simulator.start() };
+}
+
+function portAt(base: number | undefined, offset: number): number {
+  return base === undefined || base === 0 ? 0 : base + offset;
+}
+
+function definedOf(options: SimulatorOptions): SimulatorOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function readBody(response: HttpResponse, done: (text: string) => void): void {
+  const chunks: Buffer[] = [];
+  response.onAborted(() => {});
+  response.onData((chunk, last) => {
+    chunks.push(Buffer.from(Buffer.from(chunk)));
+    if (last) done(Buffer.concat(chunks).toString('utf8'));
+  });
+}
