@@ -13,6 +13,7 @@ import { examples } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 import { readCommand } from './read.js';
 import { runCommand } from './run.js';
+import { simulateCommand } from './simulate.js';
 import { symbolsCommand } from './symbols.js';
 import { verifyCommand } from './verify.js';
 
@@ -60,6 +61,7 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(readCommand())
     .addCommand(verifyCommand())
     .addCommand(symbolsCommand())
+    .addCommand(simulateCommand())
     .addCommand(
       checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),
     )
