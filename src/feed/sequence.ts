@@ -48,6 +48,7 @@ export interface SequenceEvents {
 
 const NONE = 0;
 const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+const DOWNTIME = CAUSES.indexOf('downtime');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -82,21 +83,31 @@ export class Sequence {
     this.pending = grow(this.pending, new Uint8Array(slots));
   }
 
-  /** Continues behind what an earlier run of the process stored. */
-  seed(slot: number, lastId: number): void {
+  /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
+  seed(slot: number, received: readonly [seconds: number, nanos: number]): void {
+    this.lastSeconds[slot] = received[0];
+    this.lastNanos[slot] = received[1];
+    this.pending[slot] = DOWNTIME;
+  }
+
+  /** Continues behind `lastId`; `unlisted` are holes below it that the earlier run did not live to report. */
+  seedIds(slot: number, lastId: number, unlisted: readonly (readonly [from: number, to: number])[]): void {
     this.lastId[slot] = lastId;
     this.firstId[slot] = 0;
-    this.pending[slot] = CAUSES.indexOf('downtime');
+    const seen = [this.lastSeconds[slot], this.lastNanos[slot]];
+    for (const [from, to] of unlisted) this.openHole(slot, from, to, 'downtime', seen);
   }
 
   /** Whether anything has arrived for the slot. */
   seen(slot: number): boolean {
-    return this.lastSeconds[slot] !== 0;
+    return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
   }
 
   /** Everything received after now may follow a hole of this cause. */
   interrupted(cause: GapCause): void {
-    this.pending.fill(CAUSES.indexOf(cause));
+    const index = CAUSES.indexOf(cause);
+    // until the first message of a run has come, nothing but its own absence explains a hole
+    this.pending = this.pending.map((before) => (before === DOWNTIME ? before : index));
   }
 
   /** A message with an id that grows by one: answers SEEN. */
@@ -145,7 +156,13 @@ export class Sequence {
     return state;
   }
 
-  private openHole(slot: number, from: number, to: number, cause: GapCause): void {
+  private openHole(
+    slot: number,
+    from: number,
+    to: number,
+    cause: GapCause,
+    before: ArrayLike<number> = this.received,
+  ): void {
     const { holes } = this.state(slot);
     holes.push({
       from,
@@ -154,8 +171,8 @@ export class Sequence {
       openedMs: this.nowMs(),
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],
-      toSeconds: this.received[0],
-      toNanos: this.received[1],
+      toSeconds: before[0],
+      toNanos: before[1],
       reported: false,
     });
     if (holes.length > SEQUENCE_HOLES_MAX) this.forgetOldest(slot);

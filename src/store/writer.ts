@@ -74,6 +74,8 @@ export interface WriterInit {
 /** Supervisor to writer. */
 export type WriterCommand =
   | { readonly kind: 'stop' }
+  /** write what waits of one ring without regard to its age */
+  | { readonly kind: 'flush'; readonly ring: number }
   | {
       readonly kind: 'add';
       readonly rings: readonly WriterRing[];
@@ -280,6 +282,11 @@ export class Writer {
     }
   }
 
+  private flushRing(ring: number): void {
+    for (const tableDay of this.tableDays.values())
+      if (tableDay.key.ring === ring && tableDay.staged > 0 && !this.flush(tableDay)) return;
+  }
+
   /** False when the disk refuses. */
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
@@ -359,6 +366,7 @@ export class Writer {
     ) {
       const command = got.message as WriterCommand;
       if (command.kind === 'stop') this.stopping = true;
+      else if (command.kind === 'flush') this.flushRing(command.ring);
       else {
         this.add(command.rings, command.streams);
         this.port.postMessage({ kind: 'added' } satisfies WriterReport);

@@ -1,0 +1,254 @@
+/**
+ * The real programs as processes: a simulator, and loggers that capture from it. For tests of what happens to whole
+ * processes; everything goes through the command line, signals and HTTP, as it does in production.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after } from 'node:test';
+
+const CLI = resolve('dist/src/cli.js');
+
+/** A folder that is removed when the tests of the file are over. */
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `logger-${name}-`));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+/** Waits until `probe` answers something; it may throw meanwhile. Fails after `seconds`. */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  seconds = 30,
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + seconds * 1000;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const value = await probe();
+      if (value) return value;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(20);
+  }
+  throw new Error(`waited ${seconds} s in vain until ${what}`, { cause: last });
+}
+
+const running = new Set<ChildProcess>();
+after(async () => {
+  const ended = [...running].map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(ended);
+});
+
+function track<C extends ChildProcess>(child: C): C {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+export interface SimulatorProcess {
+  readonly exchanges: Readonly<Record<string, { ws: string; rest: string }>>;
+  readonly account: string;
+  fault(request: Readonly<Record<string, unknown>>): Promise<void>;
+  /** totals of what was sent; the account files are complete up to then */
+  summary(): Promise<{ exchanges: Record<string, { sent: number; finished: boolean }> }>;
+  stop(): Promise<void>;
+}
+
+/** Starts `logger simulate` with an account in `account`. */
+export async function startSimulatorProcess(
+  account: string,
+  flags: readonly string[],
+  exchanges = 'coinbase,binance',
+): Promise<SimulatorProcess> {
+  const child = track(
+    spawn(
+      process.execPath,
+      [CLI, 'simulate', '--quiet', '--account', account, '--exchanges', exchanges, ...flags],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    ),
+  );
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const { exchanges: endpoints, control } = JSON.parse(line);
+  const post = (path: string, body: unknown) =>
+    fetch(`${control}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  return {
+    exchanges: endpoints,
+    account,
+    fault: async (request) => {
+      const answer = await post('/fault', request);
+      if (answer.status !== 200) throw new Error(await answer.text());
+    },
+    summary: async () =>
+      (await (await fetch(`${control}/account`)).json()) as Awaited<ReturnType<SimulatorProcess['summary']>>,
+    stop: async () => {
+      const ended = once(child, 'exit');
+      await post('/stop', {});
+      await ended;
+    },
+  };
+}
+
+export interface LoggerOptions {
+  /** folder for the configuration; the data directory is `data` in it unless named */
+  readonly folder: string;
+  readonly dataPath?: string;
+  readonly flushSecs?: number;
+  readonly bufferSize?: number;
+  readonly symbolsPerConnection?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** flags of Node before the program */
+  readonly nodeFlags?: readonly string[];
+  /** a program in front of Node, e.g. strace with its flags */
+  readonly wrapper?: readonly string[];
+  /** JavaScript that is loaded into the main thread and gets messages */
+  readonly preload?: string;
+}
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+export interface LoggerProcess {
+  readonly child: ChildProcess;
+  readonly lines: readonly LogLine[];
+  readonly exited: Promise<{ code: number | null; signal: string | null }>;
+  /** text of everything written to stderr */
+  stderr(): string;
+  /** Waits for a log line whose message matches. */
+  logged(message: RegExp): Promise<LogLine>;
+  /** body of GET /health */
+  health(): Promise<Health>;
+  /** Waits until every connection is up. */
+  ready(): Promise<void>;
+  /** SIGTERM; answers the exit status. */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
+}
+
+export interface Health {
+  readonly status: string;
+  readonly reasons: readonly string[];
+  readonly disk?: {
+    readonly free_bytes: number;
+    readonly runway_seconds: number | null;
+    readonly level: string;
+  };
+  readonly writer: {
+    readonly rows_written: number;
+    readonly rows_waiting: number;
+    readonly disk_errors: number;
+  };
+  readonly exchanges: Readonly<
+    Record<
+      string,
+      {
+        readonly connected: boolean;
+        readonly rows_written: number;
+        readonly messages_dropped: number;
+        readonly gaps: number;
+        readonly duplicates: number;
+        readonly connections: readonly {
+          readonly state: string;
+          readonly restarts: number;
+          readonly messages: number;
+        }[];
+      }
+    >
+  >;
+}
+
+/** The configuration of a logger that captures everything a simulator offers. */
+function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
+  const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'logger.toml');
+  const known = ['coinbase', 'binance'];
+  const sections = known.map((id) => {
+    const endpoint = simulator.exchanges[id];
+    if (endpoint === undefined) return `[exchanges.${id}]\nenabled = false\n`;
+    return `[exchanges.${id}]\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nsymbols_per_connection = ${symbolsPerConnection}\n`;
+  });
+  writeFileSync(
+    file,
+    `[logger]\ndata_path = ${JSON.stringify(options.dataPath ?? join(folder, 'data'))}\nflush_interval_secs = ${flushSecs}\nbuffer_size = ${bufferSize}\n[http]\nport = 0\n[websocket]\ninitial_retry_delay_secs = 0.1\nmax_retry_delay_secs = 0.5\n${sections.join('')}`,
+  );
+  return file;
+}
+
+/** Starts `logger run` on what the simulator offers. */
+export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorProcess): LoggerProcess {
+  const config = writeConfig(options, simulator);
+  const preload = options.preload === undefined ? [] : ['--import', options.preload];
+  const [program, ...args] = [
+    ...(options.wrapper ?? []),
+    process.execPath,
+    ...(options.nodeFlags ?? []),
+    ...preload,
+    CLI,
+    'run',
+    '--config',
+    config,
+  ];
+  const child = track(
+    spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe', ...(preload.length > 0 ? ['ipc' as const] : [])],
+      env: { ...process.env, ...options.env },
+    }),
+  );
+  const lines: LogLine[] = [];
+  let stderr = '';
+  createInterface(child.stdout as NodeJS.ReadableStream).on('line', (line) => {
+    if (line.startsWith('{')) lines.push(JSON.parse(line));
+  });
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  const logged = (message: RegExp) =>
+    until(`${message} was logged`, () => lines.find(({ msg }) => message.test(msg)));
+  const url = async () => /health at (\S+)/.exec((await logged(/health at/)).msg)?.[1] as string;
+  const health = async () => (await (await fetch(await url())).json()) as Health;
+  return {
+    child,
+    lines,
+    exited,
+    stderr: () => stderr,
+    logged,
+    health,
+    ready: async () => {
+      const address = (await url()).replace('/health', '/ready');
+      await until('every connection is up', async () => (await fetch(address)).status === 200);
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      return (await exited).code;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+/** What is wrong with the data directory in the eyes of `logger verify`; '' when nothing is. */
+export async function verifyProblems(dataPath: string): Promise<string> {
+  const child = track(spawn(process.execPath, [CLI, 'verify', '--data', dataPath], { stdio: 'pipe' }));
+  let text = '';
+  child.stdout.on('data', (chunk) => (text += chunk));
+  child.stderr.on('data', (chunk) => (text += chunk));
+  const [code] = await once(child, 'exit');
+  return code === 0 ? '' : text;
+}
