@@ -71,8 +71,8 @@ function floatOfParts(digitText: string, decimals: number): number {
 
 /** A literal with a sign, an exponent, padding or too many digits for the fast way. */
 export interface UnusualLiteral {
-  /** digits and decimals stand for the same value; undefined when they do not fit a u64 and a byte of scale */
-  readonly digits: bigint | undefined;
+  /** the digits as low and high word; undefined when they and the decimals do not fit a u64 and a byte */
+  readonly words: readonly [number, number] | undefined;
   readonly decimals: number;
   /** digits and decimals give back the very text */
   readonly sameText: boolean;
@@ -97,5 +97,12 @@ export function parseUnusual(text: string): UnusualLiteral | undefined {
   }
   const fits =
     sign === '' && !padded && digits.length <= DIGITS_MAX && decimals >= 0 && decimals <= DECIMALS_MAX;
-  return { digits: fits ? BigInt(digits) : undefined, decimals, sameText: exponent === undefined, value };
+  return { words: fits ? u64Words(digits) : undefined, decimals, sameText: exponent === undefined, value };
+}
+
+/** Low and high word of decimal digits; undefined when they are none or above 2^64 - 1. */
+export function u64Words(digits: string): [number, number] | undefined {
+  if (!/^\d{1,20}$/.test(digits)) return undefined;
+  const value = BigInt(digits);
+  return value > 0xffffffffffffffffn ? undefined : [Number(value & 0xffffffffn), Number(value >> 32n)];
 }

@@ -19,3 +19,9 @@ export function secondsOption(): Option {
     return seconds;
   });
 }
+
+/** Parser of an option that is a whole number from 0 up. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0 up.');
+  return Number(text);
+}

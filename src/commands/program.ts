@@ -10,6 +10,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { restOf } from '../supervisor/rest.js';
 import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
+import { demoCommand } from './demo.js';
 import { exchangeDefaults } from './exchanges.js';
 import { readCommand } from './read.js';
 import { runCommand } from './run.js';
@@ -58,6 +59,8 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .description('Logs crypto market data: every trade and ticker, from the socket to column files.')
     .version(VERSION)
     .addCommand(runCommand(exchanges))
+    .addCommand(demoCommand(exchanges))
+    .addCommand(simulateCommand())
     .addCommand(readCommand())
     .addCommand(verifyCommand())
     .addCommand(symbolsCommand())

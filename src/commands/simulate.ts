@@ -12,6 +12,7 @@ import {
   type SimulatorOptions,
   startSimulator,
 } from '../simulator/simulator.js';
+import { wholeNumber } from './common.js';
 
 interface Flags {
   exchanges: string[];
@@ -41,7 +42,8 @@ ${Object.entries(FAULT_KINDS)
 Fields: exchange, symbol, channel, count, probability, seconds, rate, code, connections (all, one),
   target (rest, upgrade), status, bytes, after (seconds), every (seconds).
 
-Control port: POST /fault, GET /account (flushes the account, answers totals), POST /stop.
+Control port: POST /fault, GET /account (flushes the account, answers totals), POST /finish (no more events,
+connections stay), POST /stop.
 
 Examples:
   $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
@@ -49,11 +51,6 @@ Examples:
   $ logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001
   $ logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000
 `;
-
-function integer(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number from 0 up');
-  return Number(text);
-}
 
 function number(text: string): number {
   const value = Number(text);
@@ -140,7 +137,7 @@ export function simulateCommand(): Command {
   return new Command('simulate')
     .description('Stand in for the exchanges: their wire protocols and a consistent market on loopback ports')
     .option('--exchanges <ids>', `of ${Object.keys(PROTOCOLS).join(', ')}`, list, [...defaults.exchanges])
-    .option('--symbols <n>', 'symbols per exchange', integer, defaults.symbols)
+    .option('--symbols <n>', 'symbols per exchange', wholeNumber, defaults.symbols)
     .option(
       '--rate <n>',
       'data messages per second and exchange; 0 = as fast as clients take them',
@@ -148,10 +145,10 @@ export function simulateCommand(): Command {
       defaults.rate,
     )
     .option('--mix <t:k:b>', 'weights of trades, ticker and best quotes', weights, [...defaults.mix])
-    .option('--seed <n>', 'the same seed gives the same market', integer, defaults.seed)
-    .option('--messages <n>', 'stop sending after so many messages per exchange', integer)
+    .option('--seed <n>', 'the same seed gives the same market', wholeNumber, defaults.seed)
+    .option('--messages <n>', 'stop sending after so many messages per exchange', wholeNumber)
     .option('--seconds <s>', 'stop sending after so many seconds', number)
-    .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', integer, 0)
+    .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', wholeNumber, 0)
     .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
     .option('--cert <file>', 'certificate to use for TLS (PEM)')
     .option('--key <file>', 'its private key (PEM)')

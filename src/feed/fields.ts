@@ -8,8 +8,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { assert } from '../base/errors.js';
+import { createSlots, type FieldSlots, KIND, numberEnd, Shape, type ValueSeen } from './shapes.js';
 
-export const KIND = { absent: 0, string: 1, number: 2, true: 3, false: 4, null: 5, nested: 6 } as const;
+export { KIND };
 
 /** The answer of scan() when the JSON parser has to look at the message. */
 export const UNFAMILIAR = -1;
@@ -23,6 +24,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HASH_SIZE = 256;
 const SCRATCH_BYTES = 4096;
+/** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
+const SHAPES_MAX = 8;
+const MISSES_PER_EXCHANGE = 1024;
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
@@ -30,25 +34,35 @@ function isSpace(byte: number): boolean {
 
 export class JsonFields {
   /** first byte of each value (strings without their quotes), by field number */
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  readonly kind: Uint8Array;
+  from: Int32Array;
+  to: Int32Array;
+  kind: Uint8Array;
   /** where load() puts the texts of a parsed document */
   readonly scratch = new Uint8Array(SCRATCH_BYTES);
   private readonly keys: readonly string[];
   private readonly keyBytes: readonly Uint8Array[];
   private readonly hash = new Int16Array(HASH_SIZE).fill(-1);
   private readonly nested: Uint8Array;
+  /** filled by full reading and by load(); a shape that matches shows its own */
+  private readonly own: FieldSlots;
   private nonAscii = 0;
+  private viewed: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.viewed.buffer);
+  private readonly shapes: Shape[] = [];
+  private nextShape = 0;
+  private misses = 0;
+  /** values of the message being learned from; undefined when nothing is to be learned */
+  private seen: ValueSeen[] | undefined;
 
   /** Field numbers are positions in `keys`; the value of a key in `nested` may be an object or array, seen as one span. */
   constructor(keys: readonly string[], nested: readonly string[] = []) {
     this.keys = keys;
     this.keyBytes = keys.map((key) => Buffer.from(key));
     this.nested = Uint8Array.from(keys, (key) => (nested.includes(key) ? 1 : 0));
-    this.from = new Int32Array(keys.length);
-    this.to = new Int32Array(keys.length);
-    this.kind = new Uint8Array(keys.length);
+    this.own = createSlots(keys.length);
+    this.from = this.own.from;
+    this.to = this.own.to;
+    this.kind = this.own.kind;
     for (let field = 0; field < keys.length; field++) {
       const bytes = this.keyBytes[field];
       assert(bytes.length > 0 && bytes.length < 64, 'a key has 1 to 63 bytes');
@@ -85,6 +99,42 @@ export class JsonFields {
    * Of a key that occurs twice the last value counts, as in JSON.parse.
    */
   scan(bytes: Uint8Array, start: number, end: number): number {
+    // a connection reads into one buffer for as long as it lives
+    if (bytes !== this.viewed) this.look(bytes);
+    for (let s = 0; s < this.shapes.length; s++) {
+      const shape = this.shapes[s];
+      if (!shape.match(bytes, this.view, start, end)) continue;
+      this.show(shape.slots);
+      return shape.count;
+    }
+    return this.learn(bytes, start, end);
+  }
+
+  private look(bytes: Uint8Array): void {
+    this.viewed = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  private show(slots: FieldSlots): void {
+    this.from = slots.from;
+    this.to = slots.to;
+    this.kind = slots.kind;
+  }
+
+  /** Reads in full; a message of a new shape is remembered. */
+  private learn(bytes: Uint8Array, start: number, end: number): number {
+    this.misses++;
+    this.show(this.own);
+    const learning = this.shapes.length < SHAPES_MAX || this.misses % MISSES_PER_EXCHANGE === 0;
+    this.seen = learning ? [] : undefined;
+    const count = this.read(bytes, start, end);
+    if (count < 0 || this.seen === undefined) return count;
+    this.shapes[this.nextShape] = new Shape(bytes, start, end, this.seen, this.keys.length);
+    this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
+    return count;
+  }
+
+  private read(bytes: Uint8Array, start: number, end: number): number {
     this.kind.fill(KIND.absent);
     this.nonAscii = 0;
     let i = start;
@@ -143,12 +193,12 @@ export class JsonFields {
     if (byte === QUOTE) {
       const close = this.stringEnd(bytes, i + 1, end);
       if (close < 0) return -1;
-      if (field >= 0) this.record(field, KIND.string, i + 1, close);
+      this.record(field, KIND.string, i + 1, close);
       return close + 1;
     }
     if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
       const stop = numberEnd(bytes, i, end);
-      if (stop > 0 && field >= 0) this.record(field, KIND.number, i, stop);
+      if (stop > 0) this.record(field, KIND.number, i, stop);
       return stop;
     }
     if (byte === 0x7b || byte === 0x5b) {
@@ -179,18 +229,28 @@ export class JsonFields {
       length = 5;
     }
     if (kind === KIND.absent || i + length > end) return -1;
-    if (field >= 0) this.record(field, kind, i, i + length);
+    this.record(field, kind, i, i + length);
     return i + length;
   }
 
   private record(field: number, kind: number, from: number, to: number): void {
+    if (this.seen !== undefined) this.note(field, kind, from, to);
+    if (field < 0) return;
     this.kind[field] = kind;
     this.from[field] = from;
     this.to[field] = to;
   }
 
+  /** What a shape is learned from; one with nested values is not worth it. */
+  private note(field: number, kind: number, from: number, to: number): void {
+    if (kind === KIND.nested) this.seen = undefined;
+    else this.seen?.push({ field, kind, from, to });
+  }
+
   /** Fills the fields from a parsed object; afterwards positions refer to `scratch`. False when it does not fit. */
   load(document: Readonly<Record<string, unknown>>): boolean {
+    this.show(this.own);
+    this.seen = undefined;
     this.kind.fill(KIND.absent);
     let at = 0;
     for (let field = 0; field < this.keys.length; field++) {
@@ -235,27 +295,6 @@ function kindOf(value: unknown): number {
 /** The literal of a number: as sent where the parser kept it, else the shortest that gives the same double. */
 function numberText(value: unknown): string {
   return value instanceof JsonNumber ? value.text : String(value);
-}
-
-/** Index behind the JSON number that begins at `i`, or -1 when it is none. */
-function numberEnd(bytes: Uint8Array, start: number, end: number): number {
-  let i = bytes[start] === 0x2d ? start + 1 : start;
-  const integer = i;
-  while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-  if (i === integer || (bytes[integer] === 0x30 && i > integer + 1)) return -1;
-  if (i < end && bytes[i] === 0x2e) {
-    const fraction = ++i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === fraction) return -1;
-  }
-  if (i < end && (bytes[i] === 0x65 || bytes[i] === 0x45)) {
-    i++;
-    if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
-    const exponent = i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === exponent) return -1;
-  }
-  return i;
 }
 
 /** Index behind the object or array that begins at `start`; its inside is only balanced, the caller reads it in turn. */

@@ -52,6 +52,12 @@ export class Pacer {
     clearImmediate(this.#immediate);
   }
 
+  /** Sends nothing more, as if everything asked for had been sent. */
+  finish(): void {
+    this.stop();
+    this.finished = true;
+  }
+
   get sent(): number {
     return this.#sent;
   }

@@ -157,6 +157,11 @@ export class Simulator {
     };
   }
 
+  /** Ends the markets but leaves the connections open, so that clients can take what is on its way. */
+  finish(): void {
+    for (const venue of this.#venues) venue.finish();
+  }
+
   /** Ends every connection, completes the account, closes the ports. */
   stop(): AccountSummary {
     const summary = this.summary();
@@ -194,6 +199,10 @@ export class Simulator {
       });
     };
     this.#control.get('/account', (response) => answer(response, '200 OK', this.summary()));
+    this.#control.post('/finish', (response) => {
+      this.finish();
+      answer(response, '200 OK', this.summary());
+    });
     this.#control.post('/stop', (response) => {
       answer(response, '200 OK', this.summary());
       // after the answer has left

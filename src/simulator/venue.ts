@@ -156,6 +156,11 @@ export class Venue implements VenueView {
     return this.#pacer.sent;
   }
 
+  /** Ends the market; connections and their heartbeats stay. */
+  finish(): void {
+    this.#pacer.finish();
+  }
+
   get finished(): boolean {
     return this.#pacer.finished;
   }
