@@ -64,7 +64,6 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(readCommand())
     .addCommand(verifyCommand())
     .addCommand(symbolsCommand())
-    .addCommand(simulateCommand())
     .addCommand(
       checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),
     )
