@@ -179,7 +179,7 @@ function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): strin
   const sections = known.map((id) => {
     const endpoint = simulator.exchanges[id];
     if (endpoint === undefined) return `[exchanges.${id}]\nenabled = false\n`;
-    return `[exchanges.${id}]\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nsymbols_per_connection = ${symbolsPerConnection}\n`;
+    return `[exchanges.${id}]\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nmax_connections = 20\nsymbols_per_connection = ${symbolsPerConnection}\n`;
   });
   writeFileSync(
     file,
@@ -217,8 +217,13 @@ export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorP
     stderr += chunk;
   });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  const tail = () => [stderr, ...lines.slice(-5).map((line) => JSON.stringify(line))].join('\n');
+  const ended = exited.then(({ code, signal }) => {
+    throw new Error(`the logger ended with ${code ?? signal}:\n${tail()}`);
+  });
+  ended.catch(() => {});
   const logged = (message: RegExp) =>
-    until(`${message} was logged`, () => lines.find(({ msg }) => message.test(msg)));
+    Promise.race([ended, until(`${message} was logged`, () => lines.find(({ msg }) => message.test(msg)))]);
   const url = async () => /health at (\S+)/.exec((await logged(/health at/)).msg)?.[1] as string;
   const health = async () => (await (await fetch(await url())).json()) as Health;
   return {
