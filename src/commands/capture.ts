@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
-import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { EXIT, messageOf } from '../base/errors.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
@@ -64,7 +64,7 @@ export async function startCapture(
     http.close();
     throw error;
   }
-  const watching = watchCapture(supervisor, lock, log);
+  const watching = watchCapture(config, supervisor, lock, log);
   const stop = async () => {
     watching.stopping();
     const complete = await supervisor.stop();
@@ -75,8 +75,13 @@ export async function startCapture(
   return { supervisor, http, stop };
 }
 
-/** Keeps the lock on the directory that is really there, and the service manager informed. */
-function watchCapture(supervisor: Supervisor, lock: DataLock, log: Logger): { stopping(): void } {
+/** Sees that the directory stays the one that is locked, and keeps the service manager informed. */
+function watchCapture(
+  config: Config,
+  supervisor: Supervisor,
+  lock: DataLock,
+  log: Logger,
+): { stopping(): void } {
   const notifier = new Notifier();
   let ready = false;
   notifier.watch(() => isAlive(supervisor.snapshot()));
@@ -86,15 +91,11 @@ function watchCapture(supervisor: Supervisor, lock: DataLock, log: Logger): { st
       ready = true;
       notifier.send('READY=1');
     }
-    lock
-      .follow()
-      .then(
-        (moved) => moved && log.error('the data directory was removed or replaced; going on in a new one'),
-      )
-      .catch((error: unknown) => {
-        log.fatal(messageOf(error));
-        if (error instanceof LoggerError && error.code === 'DATA_LOCKED') process.exit(error.exitStatus);
-      });
+    if (!lock.holds()) {
+      // open files lead to what is gone: a new process begins with what is there
+      log.fatal(`the data directory ${config.logger.data_path} was removed or replaced`);
+      process.exit(EXIT.ioError);
+    }
   }, WATCH_MS);
   return {
     stopping: () => {

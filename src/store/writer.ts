@@ -27,6 +27,7 @@ import type { StoreIo } from './io.js';
 import { tableDirectory } from './paths.js';
 import { RejectedLog } from './rejected.js';
 import { TableDay } from './tableday.js';
+import { Tomorrow } from './tomorrow.js';
 
 /** Longest sleep: the bound on how long a row waits in a ring that nobody fills. */
 const SLEEP_MS = 5;
@@ -107,6 +108,7 @@ export class Writer {
   private readonly doorbell: Int32Array;
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
+  private readonly tomorrow: Tomorrow;
   private readonly dueMs: number;
   private stagedBytes = 0;
   private failingUntilMs = 0;
@@ -124,6 +126,7 @@ export class Writer {
     this.dueMs = init.flushIntervalMs * DUE_PART;
     this.files = new FilePool(io, init.descriptorsMax, () => this.counters[WRITER.files_opened]++);
     this.rejected = new RejectedLog(init.dataPath, this.files);
+    this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
   }
 
@@ -374,7 +377,10 @@ export class Writer {
     }
     this.counters[WRITER.buffered_rows] =
       this.counters[WRITER.rows_drained] - this.counters[WRITER.rows_written];
-    if (now >= this.failingUntilMs) this.guard(() => this.rejected.flush());
+    if (now >= this.failingUntilMs) {
+      this.guard('refused messages', () => this.rejected.flush());
+      this.guard("tomorrow's files", () => this.tomorrow.turn(Date.now(), this.tableDays.values()));
+    }
     this.restIdle(now);
   }
 
@@ -388,12 +394,12 @@ export class Writer {
     }
   }
 
-  private guard(act: () => void): void {
+  private guard(what: string, act: () => void): void {
     try {
       act();
     } catch (error) {
       this.counters[WRITER.disk_errors]++;
-      this.log('error', `cannot write refused messages: ${messageOf(error)}`);
+      this.log('error', `cannot write ${what}: ${messageOf(error)}`);
     }
   }
 
@@ -404,7 +410,7 @@ export class Writer {
       if (tableDay.staged > 0 && !this.flush(tableDay)) this.lost(tableDay);
       tableDay.rest();
     }
-    this.guard(() => this.rejected.flush());
+    this.guard('refused messages', () => this.rejected.flush());
     this.rejected.close();
     this.counters[WRITER.buffered_rows] = 0;
     this.counters[WRITER.stopped] = 1;

@@ -28,8 +28,8 @@ const ANSWER_BYTES_MAX = 1024;
 export class DataLock {
   private constructor(
     private readonly dataPath: string,
-    private server: Server,
-    private name: string,
+    private readonly server: Server,
+    private readonly name: string,
   ) {}
 
   /** Takes the directory, which is made when it is missing. Throws DATA_LOCKED when another process has it. */
@@ -38,17 +38,13 @@ export class DataLock {
     return new DataLock(dataPath, await listen(dataPath, name), name);
   }
 
-  /**
-   * Follows the directory: when it was removed or replaced, the lock moves to what is there now. Answers whether it
-   * moved; throws DATA_LOCKED when another process has that one.
-   */
-  async follow(): Promise<boolean> {
-    const name = lockName(this.dataPath);
-    if (name === this.name) return false;
-    const server = await listen(this.dataPath, name);
-    this.server.close();
-    [this.server, this.name] = [server, name];
-    return true;
+  /** Whether the directory is still the one that was taken: it may have been removed or replaced. */
+  holds(): boolean {
+    try {
+      return nameOf(this.dataPath) === this.name;
+    } catch {
+      return false;
+    }
   }
 
   release(): void {
@@ -60,12 +56,16 @@ export class DataLock {
 function lockName(dataPath: string): string {
   try {
     mkdirSync(dataPath, { recursive: true, mode: 0o750 });
-    const { dev, ino } = statSync(dataPath, { bigint: true });
-    // some versions of Node fill the name up with zeros: a name of full length is the same in all of them
-    return `\0logger:${dev}:${ino}:`.padEnd(SOCKET_NAME_BYTES, '-');
+    return nameOf(dataPath);
   } catch (error) {
     throw new LoggerError('DISK_WRITE', `cannot use the data directory: ${messageOf(error)}`);
   }
+}
+
+function nameOf(dataPath: string): string {
+  const { dev, ino } = statSync(dataPath, { bigint: true });
+  // some versions of Node fill the name up with zeros: a name of full length is the same in all of them
+  return `\0logger:${dev}:${ino}:`.padEnd(SOCKET_NAME_BYTES, '-');
 }
 
 async function listen(dataPath: string, name: string): Promise<Server> {

@@ -82,14 +82,16 @@ test('an owner that is stopped still owns', { skip }, async () => {
   child.kill('SIGKILL');
 });
 
-test('a directory that was replaced is owned anew', { skip }, async () => {
+test('a directory that was replaced or removed is another one', { skip }, async () => {
   const directory = join(root, 'replaced');
   const lock = await DataLock.take(directory);
-  assert.equal(await lock.follow(), false);
+  assert.equal(lock.holds(), true);
   renameSync(directory, join(root, 'away'));
-  assert.equal(await lock.follow(), true);
-  await assert.rejects(DataLock.take(directory), refusal(/in use/));
-  // the one that was moved away is free
-  (await DataLock.take(join(root, 'away'))).release();
+  assert.equal(lock.holds(), false);
+  const next = await DataLock.take(directory);
+  assert.equal(lock.holds(), false);
+  assert.equal(next.holds(), true);
+  await assert.rejects(DataLock.take(join(root, 'away')), refusal(/in use/));
+  next.release();
   lock.release();
 });

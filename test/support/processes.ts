@@ -70,12 +70,13 @@ export async function startSimulatorProcess(
   account: string,
   flags: readonly string[],
   exchanges = 'coinbase,binance',
+  env: Readonly<Record<string, string>> = {},
 ): Promise<SimulatorProcess> {
   const child = track(
     spawn(
       process.execPath,
       [CLI, 'simulate', '--quiet', '--account', account, '--exchanges', exchanges, ...flags],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
     ),
   );
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
