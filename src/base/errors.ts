@@ -3,7 +3,7 @@
  * the supervisor restarts it. Everything the outside can cause is a LoggerError with a code from this list.
  */
 
-/** What the process answers to its caller. 75 and 78 are kept for the data-directory lock and damaged journals. */
+/** What the process answers to its caller. 78 is kept for damaged journals. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   DEPENDENCY_MISSING: EXIT.failed,
   DATA_UNREADABLE: EXIT.failed,
   DISK_WRITE: EXIT.ioError,
+  DATA_LOCKED: EXIT.locked,
   ADDRESS_IN_USE: EXIT.failed,
   DIFFERENCES_FOUND: EXIT.failed,
 } as const;

@@ -43,6 +43,10 @@ export const JSON_DEPTH_MAX = 32;
 export const SEQUENCE_HOLES_MAX = 64;
 /** Streams (exchange, symbol) of one process. */
 export const STREAMS_MAX = 65_536;
+/** Seconds without a turn after which a shard thread is ended and started again. Its longest turn is one long message. */
+export const SHARD_HANG_SECS = 10;
+/** Seconds without a turn after which the process gives up its writer and ends: a disk may be slow, not dead. */
+export const WRITER_HANG_SECS = 30;
 
 assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
 assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');

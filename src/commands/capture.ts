@@ -11,10 +11,15 @@ import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type HttpServer, startHttp } from '../http/server.js';
+import { DataLock } from '../supervisor/lock.js';
+import { Notifier } from '../supervisor/notify.js';
+import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { loadSymbolMapper } from '../symbols/file.js';
 import { exchangeDefaults } from './exchanges.js';
 
+/** How often the state is looked at for the service manager, and the data directory for its identity. */
+const WATCH_MS = 1000;
 const SYMBOL_FILE = 'symbol_mappings.yaml';
 
 export interface Capture {
@@ -37,12 +42,13 @@ export function createLog(level: string, quiet = false): Logger {
     : pino({ level, base: undefined });
 }
 
-/** Starts capturing; throws a LoggerError before anything runs. */
+/** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */
 export async function startCapture(
   config: Config,
   exchanges: readonly Exchange[],
   log: Logger,
 ): Promise<Capture> {
+  const lock = await DataLock.take(config.logger.data_path);
   const mapper = loadSymbolMapper(symbolFile());
   const supervisor = new Supervisor({
     config,
@@ -58,12 +64,45 @@ export async function startCapture(
     http.close();
     throw error;
   }
+  const watching = watchCapture(config, supervisor, lock, log);
   const stop = async () => {
+    watching.stopping();
     const complete = await supervisor.stop();
     http.close();
+    lock.release();
     return complete;
   };
   return { supervisor, http, stop };
+}
+
+/** Sees that the directory stays the one that is locked, and keeps the service manager informed. */
+function watchCapture(
+  config: Config,
+  supervisor: Supervisor,
+  lock: DataLock,
+  log: Logger,
+): { stopping(): void } {
+  const notifier = new Notifier();
+  let ready = false;
+  notifier.watch(() => isAlive(supervisor.snapshot()));
+  const timer = setInterval(() => {
+    // the first turn of the writer: what an earlier run left behind is in order
+    if (!ready && supervisor.snapshot().writer.heartbeat > 0) {
+      ready = true;
+      notifier.send('READY=1');
+    }
+    if (!lock.holds()) {
+      // open files lead to what is gone: a new process begins with what is there
+      log.fatal(`the data directory ${config.logger.data_path} was removed or replaced`);
+      process.exit(EXIT.ioError);
+    }
+  }, WATCH_MS);
+  return {
+    stopping: () => {
+      clearInterval(timer);
+      notifier.stopping();
+    },
+  };
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */

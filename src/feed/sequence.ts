@@ -88,17 +88,28 @@ export class Sequence {
     this.pending = grow(this.pending, new Uint8Array(slots));
   }
 
-  /** Continues behind what an earlier run of the process stored, unless this one has gone further. */
-  seed(slot: number, lastId: number): void {
+  /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
+  seed(slot: number, received: readonly [seconds: number, nanos: number]): void {
+    this.lastSeconds[slot] = received[0];
+    this.lastNanos[slot] = received[1];
+    this.pending[slot] = DOWNTIME;
+  }
+
+  /**
+   * Continues behind `lastId`, unless this run has gone further; `unlisted` are holes below it that the earlier run
+   * did not live to report.
+   */
+  seedIds(slot: number, lastId: number, unlisted: readonly (readonly [from: number, to: number])[]): void {
     if (lastId <= this.lastId[slot] || !Number.isSafeInteger(lastId)) return;
     this.lastId[slot] = lastId;
     this.firstId[slot] = Math.max(0, lastId - SEED_DEPTH);
-    this.pending[slot] = DOWNTIME;
+    const seen = [this.lastSeconds[slot], this.lastNanos[slot]];
+    for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
   }
 
   /** Whether anything has arrived for the slot. */
   seen(slot: number): boolean {
-    return this.lastSeconds[slot] !== 0;
+    return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
   }
 
   /** Everything received after now may follow a hole of this cause. */
@@ -157,7 +168,13 @@ export class Sequence {
     return state;
   }
 
-  private openHole(slot: number, from: number, to: number, openedMs: number): void {
+  private openHole(
+    slot: number,
+    from: number,
+    to: number,
+    openedMs: number,
+    before: ArrayLike<number> = this.received,
+  ): void {
     this.state(slot).holes.push({
       from,
       to,
@@ -165,8 +182,8 @@ export class Sequence {
       openedMs,
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],
-      toSeconds: this.received[0],
-      toNanos: this.received[1],
+      toSeconds: before[0],
+      toNanos: before[1],
       reported: false,
     });
     this.boundHoles(slot);

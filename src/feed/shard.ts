@@ -77,6 +77,7 @@ export class Shard {
     private readonly init: ShardInit,
     private readonly port: MessagePort,
   ) {
+    this.clock.read();
     this.producer = new RingProducer(init.ring, init.doorbell);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
@@ -123,15 +124,19 @@ export class Shard {
       const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
-      if (ids !== 'contiguous') continue;
-      for (const [slot, spec] of this.init.streams.entries()) this.seed(sequence, spec, slot);
+      for (const [slot, spec] of this.init.streams.entries())
+        this.seed(sequence, spec, slot, ids === 'contiguous');
     }
     return sequences;
   }
 
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
-  private seed(sequence: Sequence, spec: StreamSpec, slot: number): void {
-    if (spec.lastTradeId !== '') sequence.seed(slot, Number(spec.lastTradeId));
+  private seed(sequence: Sequence, spec: StreamSpec, slot: number, contiguous: boolean): void {
+    const received = spec.lastReceived[sequence.table.name];
+    if (received === undefined) return;
+    sequence.seed(slot, received);
+    if (contiguous && spec.lastTradeId !== '')
+      sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
   private createConnection(): Connection {
@@ -264,7 +269,7 @@ export class Shard {
       const slot = this.streams.add(spec);
       for (const [channel, sequence] of this.sequences) {
         sequence.resize(this.streams.size);
-        if (this.exchange.channels[channel].ids === 'contiguous') this.seed(sequence, spec, slot);
+        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids === 'contiguous');
       }
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));

@@ -15,8 +15,12 @@ export interface StreamSpec {
   readonly symbol: string;
   /** path component of the native name */
   readonly directory: string;
-  /** newest trade id on disk when the process started, as decimal text; '' when there is none */
+  /** newest trade id on disk when the thread started, as decimal text; '' when there is none */
   readonly lastTradeId: string;
+  /** ids below it that are neither on disk nor in GAPS: first and last of each hole */
+  readonly unlistedIds: readonly (readonly [from: number, to: number])[];
+  /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
+  readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
 }
 
 const SLOTS_PER_STREAM = 4;

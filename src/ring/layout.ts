@@ -30,3 +30,9 @@ export function createRing(words: number): SharedArrayBuffer {
 export function createDoorbell(): SharedArrayBuffer {
   return new SharedArrayBuffer(DOORBELL.words * 4);
 }
+
+/** Whether everything that was published has been released; any thread. */
+export function isDrained(ring: SharedArrayBuffer): boolean {
+  const control = new Int32Array(ring, 0, DATA_WORD);
+  return Atomics.load(control, TAIL_WORD) === Atomics.load(control, HEAD_WORD);
+}

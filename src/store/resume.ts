@@ -1,57 +1,94 @@
 /**
- * Where an earlier run stopped: the newest trade id on disk of a symbol, so that the next run can tell what was missed
- * in between and does not store again what an exchange repeats on subscribing. Main thread, at start.
+ * Where an earlier run stopped: the newest trade id of a symbol, what is missing below it and was not listed yet, and
+ * when each table last received something. From it the next run can tell what was missed in between, and does not
+ * store again what an exchange repeats on subscribing. Main thread, at start and before a shard is started again.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { TRADES } from '../schema/tables.js';
-import { columnFile, parseDayStamp, tableDirectory } from './paths.js';
+import type { Table } from '../schema/layout.js';
+import { GAPS, TABLES, TRADES } from '../schema/tables.js';
+import { holes, subtract, union } from './intervals.js';
+import { tableDirectory } from './paths.js';
+import { listDays, readColumns, type TableDay, tableDayAt, u32Of, u64Of } from './reader.js';
+import { RECV_TIME } from './roles.js';
+import { listedIds, readGaps } from './sequences.js';
 
-const ID_BYTES = 8;
-/** Trades may be stored a little out of order: the newest id is looked for in so many last rows. */
-const ROWS_LOOKED_AT = 4096;
-const COLUMN = 'trade_id';
-/** Ids beyond it are stored, but sequences do not follow them. */
-const FOLLOWED_MAX = BigInt(Number.MAX_SAFE_INTEGER);
-
-/** The newest trade id of a symbol as decimal text; '' when nothing is on disk. */
-export function lastTradeId(dataPath: string, exchange: string, directory: string): string {
-  const folder = tableDirectory(dataPath, exchange, directory, TRADES.name);
-  const days = daysIn(folder);
-  for (const day of days) {
-    const id = newestIn(join(folder, columnFile(COLUMN, day)));
-    if (id !== undefined) return String(id);
-  }
-  return '';
+/** What is on disk of one stream. */
+export interface StreamResume {
+  /** newest trade id as decimal text; '' when there is none */
+  readonly lastTradeId: string;
+  /** first and last of the ids that are neither there nor listed in GAPS: a killed process could not report them */
+  readonly unlistedIds: readonly (readonly [from: number, to: number])[];
+  /** receive time of the newest row of each table, by its name: seconds and nanoseconds since 1970 */
+  readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
 }
 
-/** Days with trades, newest first. */
-function daysIn(folder: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+/**
+ * Trades are stored a little out of order, and a hole is listed a few seconds after it was seen at the latest: the
+ * newest id and what is missing below it are looked for in so many last rows.
+ */
+const ROWS_LOOKED_AT = 16_384;
+/** Days of GAPS that may list a hole within those rows. */
+const GAP_DAYS = 2;
+
+/** Reads what is on disk of a stream; whole rows only, as the writer will find them. */
+export function resumeStream(dataPath: string, exchange: string, directory: string): StreamResume {
+  const newest = (table: Table, days: number) =>
+    newestDays(tableDirectory(dataPath, exchange, directory, table.name), table, days);
+  const lastReceived: Record<string, readonly [number, number]> = {};
+  let [lastTradeId, unlistedIds]: [string, StreamResume['unlistedIds']] = ['', []];
+  for (const table of TABLES) {
+    if (table === GAPS || !(RECV_TIME in table.at)) continue;
+    const [tableDay] = newest(table, 1);
+    if (tableDay === undefined) continue;
+    const last = readColumns(tableDay, [RECV_TIME, 'recv_nanos'], tableDay.rows - 1);
+    lastReceived[table.name] = [u32Of(last, RECV_TIME)[0], u32Of(last, 'recv_nanos')[0]];
+    if (table !== TRADES) continue;
+    const ids = lastIds(tableDay);
+    lastTradeId = String(ids.max);
+    if (ids.contiguous) continue;
+    const listed = listedIds(newest(GAPS, GAP_DAYS).flatMap((day) => [...readGaps(day)]));
+    unlistedIds = unlisted(ids.values, tableDay.rows > ids.values.length, listed);
   }
-  return names
-    .filter((name) => name.startsWith(`${COLUMN}.`) && name.endsWith('.bin'))
-    .map((name) => parseDayStamp(name.slice(COLUMN.length + 1, -'.bin'.length)))
-    .filter((day) => day !== undefined)
-    .sort((a, b) => b - a);
+  return { lastTradeId, unlistedIds, lastReceived };
 }
 
-function newestIn(path: string): bigint | undefined {
-  const fd = openSync(path, 'r');
-  try {
-    const rows = Math.floor(fstatSync(fd).size / ID_BYTES);
-    const ids = new BigUint64Array(Math.min(rows, ROWS_LOOKED_AT));
-    readSync(fd, ids, 0, ids.byteLength, (rows - ids.length) * ID_BYTES);
-    return ids.reduce<bigint | undefined>(
-      (max, id) => (id <= FOLLOWED_MAX && (max === undefined || id > max) ? id : max),
-      undefined,
-    );
-  } finally {
-    closeSync(fd);
+/** The newest days of a table that hold rows. */
+function newestDays(directory: string, table: Table, days: number): TableDay[] {
+  const found: TableDay[] = [];
+  for (const day of listDays(directory, table).sort((a, b) => b - a)) {
+    const tableDay = tableDayAt({ exchange: '', symbol: '', directory, table, day });
+    if (tableDay.rows > 0 && isWhole(tableDay)) found.push(tableDay);
+    if (found.length === days) break;
   }
+  return found;
+}
+
+/** Whether every column has its file: the first rows of a day may not have got that far. */
+function isWhole({ table, columns }: TableDay): boolean {
+  const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
+  return table.columns.every((column) => (column.exact && !exact) || columns.includes(column.name));
+}
+
+function lastIds(tableDay: TableDay): { values: BigUint64Array; max: bigint; contiguous: boolean } {
+  const from = Math.max(0, tableDay.rows - ROWS_LOOKED_AT);
+  const values = u64Of(readColumns(tableDay, ['trade_id'], from), 'trade_id');
+  const contiguous = values.every((id, i) => i === 0 || id === values[i - 1] + 1n);
+  return { values, max: newestOf(values), contiguous };
+}
+
+function newestOf(ids: BigUint64Array): bigint {
+  let newest = 0n;
+  for (const id of ids) if (id > newest) newest = id;
+  return newest;
+}
+
+function unlisted(
+  ids: BigUint64Array,
+  cut: boolean,
+  listed: ReturnType<typeof listedIds>,
+): (readonly [number, number])[] {
+  const { merged } = union([...ids].map((id) => ({ from: id, to: id })));
+  // what came late at the beginning of the rows belongs to rows that were not looked at
+  const floor = cut ? newestOf(ids.subarray(0, ids.length >> 2)) : 0n;
+  const between = holes(merged).filter(({ from, to }) => from > floor && to <= Number.MAX_SAFE_INTEGER);
+  return subtract(between, listed).map(({ from, to }) => [Number(from), Number(to)] as const);
 }

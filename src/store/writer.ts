@@ -27,6 +27,7 @@ import type { StoreIo } from './io.js';
 import { tableDirectory } from './paths.js';
 import { RejectedLog } from './rejected.js';
 import { TableDay } from './tableday.js';
+import { Tomorrow } from './tomorrow.js';
 
 /** Longest sleep: the bound on how long a row waits in a ring that nobody fills. */
 const SLEEP_MS = 5;
@@ -78,6 +79,8 @@ export interface WriterInit {
 /** Supervisor to writer. */
 export type WriterCommand =
   | { readonly kind: 'stop' }
+  /** write what waits of one ring without regard to its age */
+  | { readonly kind: 'flush'; readonly ring: number }
   | {
       readonly kind: 'add';
       readonly rings: readonly WriterRing[];
@@ -111,6 +114,7 @@ export class Writer {
   private readonly doorbell: Int32Array;
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
+  private readonly tomorrow: Tomorrow;
   private readonly dueMs: number;
   private stagedBytes = 0;
   private failingUntilMs = 0;
@@ -128,6 +132,7 @@ export class Writer {
     this.dueMs = init.flushIntervalMs * DUE_PART;
     this.files = new FilePool(io, init.descriptorsMax, () => this.counters[WRITER.files_opened]++);
     this.rejected = new RejectedLog(init.dataPath, this.files);
+    this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
   }
 
@@ -312,6 +317,11 @@ export class Writer {
     }
   }
 
+  private flushRing(ring: number): void {
+    for (const tableDay of this.tableDays.values())
+      if (tableDay.key.ring === ring && tableDay.staged > 0 && !this.flush(tableDay)) return;
+  }
+
   /** False when the disk refuses. */
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
@@ -391,6 +401,7 @@ export class Writer {
     ) {
       const command = got.message as WriterCommand;
       if (command.kind === 'stop') this.stopping = true;
+      else if (command.kind === 'flush') this.flushRing(command.ring);
       else {
         this.add(command.rings, command.streams);
         this.port.postMessage({ kind: 'added' } satisfies WriterReport);
@@ -398,7 +409,10 @@ export class Writer {
     }
     this.counters[WRITER.buffered_rows] =
       this.counters[WRITER.rows_drained] - this.counters[WRITER.rows_written];
-    if (now >= this.failingUntilMs) this.guard(() => this.rejected.flush());
+    if (now >= this.failingUntilMs) {
+      this.guard('refused messages', () => this.rejected.flush());
+      this.guard("tomorrow's files", () => this.tomorrow.turn(Date.now(), this.tableDays.values()));
+    }
     this.restIdle(now);
   }
 
@@ -412,12 +426,12 @@ export class Writer {
     }
   }
 
-  private guard(act: () => void): void {
+  private guard(what: string, act: () => void): void {
     try {
       act();
     } catch (error) {
       this.counters[WRITER.disk_errors]++;
-      this.log('error', `cannot write refused messages: ${messageOf(error)}`);
+      this.log('error', `cannot write ${what}: ${messageOf(error)}`);
     }
   }
 
@@ -428,7 +442,7 @@ export class Writer {
       if (tableDay.staged > 0 && !this.flush(tableDay)) this.lost(tableDay);
       tableDay.rest();
     }
-    this.guard(() => this.rejected.flush());
+    this.guard('refused messages', () => this.rejected.flush());
     this.rejected.close();
     this.counters[WRITER.buffered_rows] = 0;
     this.counters[WRITER.stopped] = 1;

@@ -9,7 +9,7 @@ import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { planShards, type ShardPlan } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/streams.js';
-import { lastTradeId } from '../store/resume.js';
+import { resumeStream } from '../store/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { restOf } from './rest.js';
 
@@ -62,7 +62,7 @@ export class StreamDirectory {
       native,
       symbol: this.mapper.normalize(exchange, native) ?? native,
       directory,
-      lastTradeId: lastTradeId(this.dataPath, exchange, directory),
+      ...resumeStream(this.dataPath, exchange, directory),
     };
     this.byName.set(name, spec);
     return spec;

@@ -5,6 +5,7 @@
 import type { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/state.js';
+import type { DiskState } from './disk.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
 
@@ -32,6 +33,8 @@ export interface Snapshot {
   /** seconds since anything was dropped; Infinity when nothing ever was */
   readonly dropQuietSecs: number;
   readonly flushIntervalSecs: number;
+  /** undefined before the first look */
+  readonly disk: DiskState | undefined;
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
   /** receive to the writer, µs */
@@ -56,6 +59,9 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
     unhealthy.push(`the writer has not turned for ${Math.round(s.writerQuietSecs)} s`);
   if (s.unwrittenSecs > s.flushIntervalSecs * 2)
     unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
+  const { disk } = s;
+  if (disk?.level === 'unhealthy' || disk?.level === 'degraded')
+    (disk.level === 'unhealthy' ? unhealthy : degraded).push(roomText(disk));
   if (s.shards.length === 0) degraded.push('starting');
   for (const [exchange, shards] of byExchange(s)) {
     const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
@@ -72,6 +78,26 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   }
   if (s.dropQuietSecs < DROP_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
   return { unhealthy, degraded };
+}
+
+function roomText({ runway_seconds }: DiskState): string {
+  return runway_seconds === 0
+    ? 'the disk is full'
+    : `the disk will be full in ${Math.ceil((runway_seconds ?? 0) / 60)} min`;
+}
+
+/** Nothing is wrong yet, but will be. */
+function warningsOf({ disk }: Snapshot): string[] {
+  return disk?.level === 'warn' ? [roomText(disk)] : [];
+}
+
+/**
+ * Whether the process does its work, as a watchdog asks: the writer turns, and what waits gets written. A disk that
+ * refuses is no reason to end the process: the rings keep what a new process would have lost.
+ */
+export function isAlive(s: Snapshot): boolean {
+  if (s.writerQuietSecs > WRITER_QUIET_SECS_MAX) return false;
+  return s.writer.disk_failing === 1 || s.unwrittenSecs <= s.flushIntervalSecs * 2;
 }
 
 export function byExchange(s: Snapshot): Map<string, ShardStatus[]> {
@@ -92,9 +118,11 @@ export function healthOf(s: Snapshot) {
   return {
     status,
     reasons: [...unhealthy, ...degraded],
+    warnings: warningsOf(s),
     uptime_seconds: Math.floor((s.nowMs - s.startedMs) / 1000),
     connections: { up: s.shards.filter((shard) => shard.state === 'ACTIVE').length, total: s.shards.length },
     messages_dropped: dropped(s),
+    disk: s.disk,
     exchanges: Object.fromEntries(
       [...byExchange(s)].map(([id, shards]) => [id, exchangeHealth(s, id, shards)]),
     ),

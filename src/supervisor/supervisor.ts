@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { RING_WORDS } from '../base/limits.js';
+import { RING_WORDS, SHARD_HANG_SECS, WRITER_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
@@ -16,11 +16,14 @@ import { createPacing } from '../feed/pacing.js';
 import type { ShardInit } from '../feed/shard.js';
 import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
-import { createDoorbell, createRing } from '../ring/layout.js';
-import { lastTradeId } from '../store/resume.js';
+import { createDoorbell, createRing, isDrained } from '../ring/layout.js';
+import { GAPS } from '../schema/tables.js';
+import { resumeStream } from '../store/resume.js';
 import type { WriterRing, WriterStream } from '../store/writer.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
+import { DiskWatch } from './disk.js';
+import { Heartbeat } from './heartbeat.js';
 import { Rates } from './rates.js';
 import type { Snapshot } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
@@ -32,6 +35,9 @@ const SHARD_STOP_MS_MAX = 1500;
 const WRITER_STOP_MS_MAX = 6000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
+/** A thread that worked for so long is restarted with the shortest delay again. */
+const RESTART_HEALTHY_MS = 60_000;
+const STORED_POLL_MS = 50;
 /** Room for files beside the column files: sockets, logs, the program itself. */
 const DESCRIPTORS_RESERVED = 1024;
 const DESCRIPTORS_MAX = 16_384;
@@ -45,6 +51,9 @@ interface ShardSlot {
   readonly drained: CounterReader<typeof DRAIN_COUNTERS>;
   readonly rates: Rates;
   readonly backoff: Backoff;
+  readonly heartbeat: Heartbeat;
+  /** monotonic ms */
+  startedMs: number;
   thread: ShardThread | undefined;
   restarts: number;
 }
@@ -54,7 +63,7 @@ export interface SupervisorOptions {
   readonly exchanges: readonly Exchange[];
   readonly mapper: SymbolMapper;
   readonly log: Logger;
-  /** the process cannot go on: the writer is gone */
+  /** the process cannot go on: the writer is gone or hangs */
   readonly fatal: (exitStatus: number) => void;
 }
 
@@ -73,6 +82,8 @@ export class Supervisor {
   private writer: WriterThread | undefined;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
+  private readonly writerHeartbeat = new Heartbeat(false);
+  private readonly disk: DiskWatch;
   private stopping = false;
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
@@ -91,6 +102,9 @@ export class Supervisor {
     this.log = options.log;
     this.directory = new StreamDirectory(this.config.logger.data_path, options.mapper);
     this.ca = readCa(this.config.websocket.ca_file);
+    this.disk = new DiskWatch(this.config.logger.data_path, (disk) =>
+      this.log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
+    );
     this.startedMs = Date.now();
     this.latest = this.look();
   }
@@ -118,6 +132,7 @@ export class Supervisor {
     for (const slot of this.slots) this.startShard(slot);
     this.sampler = setInterval(() => {
       this.latest = this.look();
+      this.watch();
     }, SAMPLE_MS);
     this.latest = this.look();
   }
@@ -134,6 +149,8 @@ export class Supervisor {
       drained: new CounterReader(DRAIN_COUNTERS, drain),
       rates: new Rates(),
       backoff: new Backoff(RESTART_FIRST_MS, RESTART_LONGEST_MS),
+      heartbeat: new Heartbeat(true),
+      startedMs: 0,
       thread: undefined,
       restarts: 0,
     };
@@ -218,35 +235,73 @@ export class Supervisor {
     const name = `${slot.init.exchange}-${slot.init.shard}`;
     const thread = startShard({ ...slot.init, streams: slot.streams });
     slot.thread = thread;
+    slot.startedMs = performance.now();
+    slot.heartbeat.reset(true);
     thread.onReport((report) => {
       if (report.kind === 'log') this.log[report.level]({ thread: name }, report.text);
     });
     thread.onEnd((reason) => {
       slot.thread = undefined;
       if (this.stopping) return;
+      if (performance.now() - slot.startedMs > RESTART_HEALTHY_MS) slot.backoff.reset();
       const delay = slot.backoff.next();
       slot.restarts++;
       this.log.error({ thread: name, reason, restart_in_ms: Math.round(delay) }, 'a shard thread has ended');
-      setTimeout(() => void this.restartShard(slot), delay);
+      void this.restartShard(slot, delay);
     });
   }
 
   /** What the dead thread had published is stored first: the new one continues behind it. */
-  private async restartShard(slot: ShardSlot): Promise<void> {
-    const deadline = Date.now() + this.config.logger.flush_interval_secs * 2000;
-    for (
-      let d = slot.drained.read();
-      d.rows_drained > d.rows_written && Date.now() < deadline;
-      d = slot.drained.read()
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+  private async restartShard(slot: ShardSlot, delayMs: number): Promise<void> {
+    await Promise.all([new Promise((resolve) => setTimeout(resolve, delayMs)), this.stored(slot)]);
     if (this.stopping) return;
     slot.streams = slot.streams.map((spec) => ({
       ...spec,
-      lastTradeId: lastTradeId(this.config.logger.data_path, spec.exchange, spec.directory),
+      ...resumeStream(this.config.logger.data_path, spec.exchange, spec.directory),
     }));
     this.startShard(slot);
+  }
+
+  /** Waits until everything in a ring that nobody fills is in the files; not for ever, if the disk refuses. */
+  private async stored(slot: ShardSlot): Promise<void> {
+    const deadline = performance.now() + this.config.logger.flush_interval_secs * 2000;
+    const ring = this.slots.indexOf(slot);
+    while (!this.stopping && performance.now() < deadline) {
+      const { rows_drained, rows_written } = slot.drained.read();
+      // in this order: the writer counts what it takes before it releases it
+      if (isDrained(slot.init.ring) && rows_drained === rows_written) return;
+      this.writer?.send({ kind: 'flush', ring });
+      await new Promise((resolve) => setTimeout(resolve, STORED_POLL_MS));
+    }
+  }
+
+  /** Once a second: threads that hang, and room on the disk. */
+  private watch(): void {
+    if (this.stopping) return;
+    for (const slot of this.slots) {
+      if (
+        slot.thread === undefined ||
+        slot.heartbeat.sample(slot.counters.read().heartbeat) < SHARD_HANG_SECS
+      )
+        continue;
+      this.log.error({ thread: `${slot.init.exchange}-${slot.init.shard}` }, 'a shard thread hangs');
+      slot.heartbeat.reset(true);
+      slot.thread.terminate();
+    }
+    const { writer } = this.latest;
+    if (this.writerHeartbeat.sample(writer.heartbeat) >= WRITER_HANG_SECS) {
+      this.log.fatal(`the writer has not turned for ${WRITER_HANG_SECS} s`);
+      this.options.fatal(EXIT.internal);
+    }
+    this.disk.look(writer.bytes_written * 64, this.filesPerDay());
+  }
+
+  private filesPerDay(): number {
+    return this.slots.reduce((files, { init, streams }) => {
+      const exchange = this.exchanges.find(({ id }) => id === init.exchange);
+      const tables = new Set(init.channels.map((channel) => exchange?.channels[channel].table ?? GAPS));
+      return files + streams.length * [...tables].reduce((n, { columns }) => n + columns.length, 0);
+    }, 0);
   }
 
   /** Reads every counter once. */
@@ -287,6 +342,7 @@ export class Supervisor {
       unwrittenSecs: (now - quiet.writtenMs) / 1000,
       dropQuietSecs: (now - quiet.droppedMs) / 1000,
       flushIntervalSecs: this.config.logger.flush_interval_secs,
+      disk: this.disk.state,
       latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
       writerLatency: quantiles([this.writerLatency]),
     };

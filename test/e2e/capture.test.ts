@@ -6,71 +6,70 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { test } from 'node:test';
 import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
-import { configFor, LoggerProcess, SimulatorProcess, temporaryFolder } from '../support/processes.js';
+import {
+  startLoggerProcess,
+  startSimulatorProcess,
+  temporaryFolder,
+  until,
+  verifyProblems,
+} from '../support/processes.js';
 
-const BINANCE = ['symbols_per_connection = 20', 'channels = ["ticker", "trades", "bbo"]'];
-const COINBASE = ['symbols_per_connection = 20'];
+const ALL_CHANNELS = ['channels = ["ticker", "trades", "bbo"]'];
 
-describe('capture', { concurrency: 1 }, () => {
-  for (const transport of ['plain', 'tls']) {
-    it(`stores every event once over ${transport} connections, and lists what a disconnect lost`, async (t) => {
-      const folder = temporaryFolder(t);
-      const [account, data] = [join(folder, 'account'), join(folder, 'data')];
-      const tls = transport === 'tls' ? ['--tls'] : [];
-      const simulator = await SimulatorProcess.start(t, [
-        '--symbols',
-        '40',
-        '--rate',
-        '2000',
-        '--account',
-        account,
-        ...tls,
-      ]);
-      const logger = await LoggerProcess.start(
-        t,
-        folder,
-        configFor(simulator.endpoints, data, { binance: BINANCE, coinbase: COINBASE }),
+for (const transport of ['plain', 'tls']) {
+  test(`every event is stored once over ${transport} connections, and what a disconnect lost is listed`, async () => {
+    const folder = temporaryFolder(`capture-${transport}`);
+    const [account, data] = [join(folder, 'account'), join(folder, 'data')];
+    const tls = transport === 'tls' ? ['--tls'] : [];
+    const simulator = await startSimulatorProcess(account, ['--symbols', '40', '--rate', '2000', ...tls]);
+    const options = { folder, symbolsPerConnection: 20, exchangeLines: { binance: ALL_CHANNELS } };
+    const logger = startLoggerProcess(options, simulator);
+    const written = (id: string, rows: number) =>
+      until(
+        `${rows} rows of ${id} are written`,
+        async () => (await logger.health()).exchanges[id].rows_written > rows,
       );
-      const written = (id: string, rows: number) =>
-        logger.until(`${rows} rows of ${id}`, (health) => health.exchanges[id].rows_written > rows);
-      await logger.until('every connection is up', ({ connections }) => connections.up === 4);
-      await written('binance', 2000);
-      await simulator.post('/fault', { kind: 'cut', connections: 'all' });
-      await logger.until('every connection has come back', ({ connections, exchanges }) => {
-        const reconnects = Object.values(exchanges).flatMap((e) => e.connections.map((c) => c.reconnects));
-        return connections.up === 4 && reconnects.every((n) => n > 0);
-      });
+    await logger.ready();
+    await written('binance', 2000);
+    await simulator.fault({ kind: 'cut', connections: 'all' });
+    await until('every connection has been lost', async () => {
       const { exchanges } = await logger.health();
-      await written('coinbase', exchanges.coinbase.rows_written + 2000);
-      await simulator.post('/finish');
-      await logger.quiet();
-      assert.equal(await logger.stop(), 0, logger.lines.join('\n'));
-      await simulator.stop();
-      const comparison = compareAccount(account, data);
-      assert.ok(comparison.ok, formatComparison(comparison));
-      const listed = comparison.channels.reduce((n, channel) => n + channel.listed, 0);
-      const stored = comparison.channels.reduce((n, channel) => n + channel.on_disk, 0);
-      assert.ok(stored > 4000, 'there was something to compare');
-      assert.ok(listed > 0, 'the disconnect lost events, and GAPS lists them');
+      return Object.values(exchanges).every((e) => e.connections.every((c) => c.reconnects > 0));
     });
-  }
-
-  it('ends within two seconds with fifteen connections, and at once at the second signal', async (t) => {
-    const folder = temporaryFolder(t);
-    const simulator = await SimulatorProcess.start(t, ['--symbols', '15', '--rate', '1000']);
-    const extra = ['symbols_per_connection = 1', 'max_connections = 15', 'symbols = "all"'];
-    const config = configFor(simulator.endpoints, join(folder, 'data'), {
-      binance: [...extra, 'enabled = false'],
-      coinbase: extra,
-    });
-    const logger = await LoggerProcess.start(t, folder, config);
-    await logger.until('every connection is up', ({ connections }) => connections.up === 15);
-    assert.equal(await logger.stop(), 0);
-    const hanging = await LoggerProcess.start(t, folder, config);
-    hanging.child.kill('SIGTERM');
-    await once(hanging.child.stdout as Readable, 'data');
-    assert.equal(await hanging.stop('SIGTERM'), 1, 'the second signal does not wait');
+    await logger.ready();
+    const { exchanges } = await logger.health();
+    await written('coinbase', exchanges.coinbase.rows_written + 2000);
+    await simulator.finish();
+    await logger.quiet();
+    assert.equal(await logger.stop(), 0, logger.stderr());
+    await simulator.stop();
+    const comparison = compareAccount(account, data);
+    assert.ok(comparison.ok, formatComparison(comparison));
+    const sum = (pick: 'listed' | 'on_disk') =>
+      comparison.channels.reduce((n, channel) => n + channel[pick], 0);
+    assert.ok(sum('on_disk') > 4000, 'there was something to compare');
+    assert.ok(sum('listed') > 0, 'the disconnect lost events, and GAPS lists them');
+    assert.equal(await verifyProblems(data), '');
   });
+}
+
+test('fifteen connections end cleanly at a signal, and at once at the second one', async () => {
+  const folder = temporaryFolder('stop');
+  const simulator = await startSimulatorProcess(
+    join(folder, 'account'),
+    ['--symbols', '15', '--rate', '1000'],
+    'coinbase',
+  );
+  const options = { folder, symbolsPerConnection: 1 };
+  const logger = startLoggerProcess(options, simulator);
+  await logger.ready();
+  assert.equal(await logger.stop(), 0);
+  const hasty = startLoggerProcess(options, simulator);
+  await hasty.ready();
+  hasty.child.kill('SIGTERM');
+  await once(hasty.child.stdout as Readable, 'data');
+  hasty.child.kill('SIGTERM');
+  assert.equal((await hasty.exited).code, 1, 'the second signal does not wait');
 });

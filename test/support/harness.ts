@@ -55,6 +55,8 @@ export class Harness {
         symbol: native,
         directory: native,
         lastTradeId: '',
+        unlistedIds: [],
+        lastReceived: {},
       })),
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;

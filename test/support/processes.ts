@@ -1,71 +1,179 @@
 /**
- * The program as processes: a simulator, a logger that captures from it, and what a test wants to know of both.
+ * The real programs as processes: a simulator, and loggers that capture from it. For tests of what happens to whole
+ * processes; everything goes through the command line, signals and HTTP, as it does in production.
  */
-import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
-import type { Endpoints } from '../../src/simulator/simulator.js';
+import { after } from 'node:test';
 
 const CLI = resolve('dist/src/cli.js');
-const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LOGGER__')));
 
-/** A folder that is gone after the test. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'logger-test-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+/** A folder that is removed when the tests of the file are over. */
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `logger-${name}-`));
+  after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-export class SimulatorProcess {
-  private constructor(
-    private readonly child: ChildProcess,
-    readonly endpoints: Endpoints,
-  ) {}
+export function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
 
-  static async start(t: TestContext, args: readonly string[]): Promise<SimulatorProcess> {
-    const child = spawn(process.execPath, [CLI, 'simulate', '--quiet', ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: ENV,
-    });
-    t.after(() => child.kill('SIGKILL'));
-    for await (const line of createInterface({ input: child.stdout }))
-      return new SimulatorProcess(child, JSON.parse(line));
-    throw new Error('the simulator ended before it was ready');
+/** Waits until `probe` answers something; it may throw meanwhile. Fails after `seconds`. */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  seconds = 30,
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + seconds * 1000;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const value = await probe();
+      if (value) return value;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(20);
   }
+  throw new Error(`waited ${seconds} s in vain until ${what}`, { cause: last });
+}
 
-  async post(path: string, body?: unknown): Promise<void> {
-    const response = await fetch(this.endpoints.control + path, {
-      method: 'POST',
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    assert.equal(response.status, 200, await response.text());
-  }
+const running = new Set<ChildProcess>();
+after(async () => {
+  const ended = [...running].map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(ended);
+});
 
-  /** Ends the process; its account is complete then. */
-  async stop(): Promise<void> {
-    const ended = once(this.child, 'exit');
-    await this.post('/stop');
-    await ended;
-  }
+function track<C extends ChildProcess>(child: C): C {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+export interface SimulatorProcess {
+  readonly exchanges: Readonly<Record<string, { ws: string; rest: string }>>;
+  readonly account: string;
+  /** certificate to trust, with TLS */
+  readonly ca?: string;
+  fault(request: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Ends the markets and leaves the connections open. */
+  finish(): Promise<void>;
+  /** totals of what was sent; the account files are complete up to then */
+  summary(): Promise<{ exchanges: Record<string, { sent: number; finished: boolean }> }>;
+  stop(): Promise<void>;
+}
+
+/** Starts `logger simulate` with an account in `account`. */
+export async function startSimulatorProcess(
+  account: string,
+  flags: readonly string[],
+  exchanges = 'coinbase,binance',
+  env: Readonly<Record<string, string>> = {},
+): Promise<SimulatorProcess> {
+  const child = track(
+    spawn(
+      process.execPath,
+      [CLI, 'simulate', '--quiet', '--account', account, '--exchanges', exchanges, ...flags],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
+    ),
+  );
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const { exchanges: endpoints, control, ca } = JSON.parse(line);
+  const post = (path: string, body: unknown) =>
+    fetch(`${control}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  return {
+    exchanges: endpoints,
+    account,
+    ca,
+    finish: async () => void (await post('/finish', {})),
+    fault: async (request) => {
+      const answer = await post('/fault', request);
+      if (answer.status !== 200) throw new Error(await answer.text());
+    },
+    summary: async () =>
+      (await (await fetch(`${control}/account`)).json()) as Awaited<ReturnType<SimulatorProcess['summary']>>,
+    stop: async () => {
+      const ended = once(child, 'exit');
+      await post('/stop', {});
+      await ended;
+    },
+  };
+}
+
+export interface LoggerOptions {
+  /** folder for the configuration; the data directory is `data` in it unless named */
+  readonly folder: string;
+  readonly dataPath?: string;
+  readonly flushSecs?: number;
+  readonly bufferSize?: number;
+  readonly symbolsPerConnection?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** lines for the sections of exchanges, by id */
+  readonly exchangeLines?: Readonly<Record<string, readonly string[]>>;
+  /** flags of Node before the program */
+  readonly nodeFlags?: readonly string[];
+  /** a program in front of Node, e.g. strace with its flags */
+  readonly wrapper?: readonly string[];
+  /** JavaScript that is loaded into the main thread and gets messages */
+  readonly preload?: string;
+}
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+export interface LoggerProcess {
+  readonly child: ChildProcess;
+  readonly lines: readonly LogLine[];
+  readonly exited: Promise<{ code: number | null; signal: string | null }>;
+  /** text of everything written to stderr */
+  stderr(): string;
+  /** Waits for a log line whose message matches. */
+  logged(message: RegExp): Promise<LogLine>;
+  /** body of GET /health */
+  health(): Promise<Health>;
+  /** Waits until every connection is up. */
+  ready(): Promise<void>;
+  /** Waits until no more rows arrive; heartbeats never end. */
+  quiet(): Promise<void>;
+  /** SIGTERM; answers the exit status. */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
 }
 
 export interface Health {
   readonly status: string;
-  readonly connections: { readonly up: number; readonly total: number };
-  readonly messages_dropped: number;
+  readonly reasons: readonly string[];
+  readonly disk?: {
+    readonly free_bytes: number;
+    readonly runway_seconds: number | null;
+    readonly level: string;
+  };
+  readonly writer: {
+    readonly rows_written: number;
+    readonly rows_waiting: number;
+    readonly disk_errors: number;
+  };
   readonly exchanges: Readonly<
     Record<
       string,
       {
+        readonly connected: boolean;
         readonly rows_written: number;
+        readonly messages_dropped: number;
         readonly gaps: number;
+        readonly duplicates: number;
         readonly connections: readonly {
           readonly state: string;
+          readonly restarts: number;
           readonly messages: number;
           readonly reconnects: number;
         }[];
@@ -74,97 +182,100 @@ export interface Health {
   >;
 }
 
-/** Configuration for capturing from a simulator; `extra` goes into the section of each exchange. */
-export function configFor(
-  endpoints: Endpoints,
-  dataPath: string,
-  extra: Readonly<Record<string, readonly string[]>> = {},
-): string {
-  const lines = [
-    '[logger]',
-    `data_path = "${dataPath}"`,
-    'flush_interval_secs = 1',
-    ...(extra.logger ?? []),
-    '[http]',
-    'port = 0',
-  ];
-  lines.push('[websocket]', 'initial_retry_delay_secs = 0.2', ...(extra.websocket ?? []));
-  if (endpoints.ca !== undefined) lines.push(`ca_file = "${endpoints.ca}"`);
-  for (const id of ['binance', 'coinbase']) {
-    const at = endpoints.exchanges[id];
-    lines.push(`[exchanges.${id}]`);
-    if (at === undefined) lines.push('enabled = false');
-    else lines.push(`ws_endpoint = "${at.ws}"`, `rest_endpoint = "${at.rest}"`, ...(extra[id] ?? []));
-  }
-  return `${lines.join('\n')}\n`;
+/** The configuration of a logger that captures everything a simulator offers. */
+function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
+  const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'logger.toml');
+  const known = ['coinbase', 'binance'];
+  const sections = known.map((id) => {
+    const endpoint = simulator.exchanges[id];
+    if (endpoint === undefined) return `[exchanges.${id}]\nenabled = false\n`;
+    return `[exchanges.${id}]\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nmax_connections = 20\nsymbols_per_connection = ${symbolsPerConnection}\n${(options.exchangeLines?.[id] ?? []).join('\n')}\n`;
+  });
+  writeFileSync(
+    file,
+    `[logger]\ndata_path = ${JSON.stringify(options.dataPath ?? join(folder, 'data'))}\nflush_interval_secs = ${flushSecs}\nbuffer_size = ${bufferSize}\n[http]\nport = 0\n[websocket]\ninitial_retry_delay_secs = 0.1\nmax_retry_delay_secs = 0.5\n${simulator.ca === undefined ? '' : `ca_file = "${simulator.ca}"\n`}${sections.join('')}`,
+  );
+  return file;
 }
 
-export class LoggerProcess {
-  readonly lines: string[] = [];
-  private healthUrl = '';
-
-  private constructor(readonly child: ChildProcess) {}
-
-  /** Starts `logger run`; resolves when it says where its health address is. */
-  static async start(t: TestContext, folder: string, config: string): Promise<LoggerProcess> {
-    const file = join(folder, 'logger.toml');
-    writeFileSync(file, config);
-    const child = spawn(process.execPath, [CLI, 'run', '--config', file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: ENV,
-    });
-    t.after(() => child.kill('SIGKILL'));
-    const logger = new LoggerProcess(child);
-    const ready = new Promise<void>((resolve, reject) => {
-      child.on('exit', (code) => reject(new Error(`logger ended with ${code}: ${logger.lines.join('\n')}`)));
-      for (const stream of [child.stdout, child.stderr]) {
-        createInterface({ input: stream }).on('line', (line) => {
-          logger.lines.push(line);
-          const url = /health at (http:[^"]+)/.exec(line);
-          if (url === null) return;
-          logger.healthUrl = url[1];
-          resolve();
-        });
+/** Starts `logger run` on what the simulator offers. */
+export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorProcess): LoggerProcess {
+  const config = writeConfig(options, simulator);
+  const preload = options.preload === undefined ? [] : ['--import', options.preload];
+  const [program, ...args] = [
+    ...(options.wrapper ?? []),
+    process.execPath,
+    ...(options.nodeFlags ?? []),
+    ...preload,
+    CLI,
+    'run',
+    '--config',
+    config,
+  ];
+  const child = track(
+    spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe', ...(preload.length > 0 ? ['ipc' as const] : [])],
+      env: { ...process.env, ...options.env },
+    }),
+  );
+  const lines: LogLine[] = [];
+  let stderr = '';
+  createInterface(child.stdout as NodeJS.ReadableStream).on('line', (line) => {
+    if (line.startsWith('{')) lines.push(JSON.parse(line));
+  });
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  const tail = () => [stderr, ...lines.slice(-5).map((line) => JSON.stringify(line))].join('\n');
+  const ended = exited.then(({ code, signal }) => {
+    throw new Error(`the logger ended with ${code ?? signal}:\n${tail()}`);
+  });
+  ended.catch(() => {});
+  const logged = (message: RegExp) =>
+    Promise.race([ended, until(`${message} was logged`, () => lines.find(({ msg }) => message.test(msg)))]);
+  const url = async () => /health at (\S+)/.exec((await logged(/health at/)).msg)?.[1] as string;
+  const health = async () => (await (await fetch(await url())).json()) as Health;
+  return {
+    child,
+    lines,
+    exited,
+    stderr: () => stderr,
+    logged,
+    health,
+    ready: async () => {
+      const address = (await url()).replace('/health', '/ready');
+      await until('every connection is up', async () => (await fetch(address)).status === 200);
+    },
+    quiet: async () => {
+      const rows = async () =>
+        Object.values((await health()).exchanges).reduce((n, e) => n + e.rows_written, 0);
+      let before = -1;
+      for (let now = await rows(); now !== before; now = await rows()) {
+        before = now;
+        // rows are written once a second, and the counters behind /health are read once a second
+        await sleep(2200);
       }
-    });
-    await ready;
-    return logger;
-  }
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      return (await exited).code;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
 
-  async health(): Promise<Health> {
-    return (await (await fetch(this.healthUrl)).json()) as Health;
-  }
-
-  /** Polls /health until it satisfies `condition`. */
-  async until(what: string, condition: (health: Health) => boolean, timeoutMs = 30_000): Promise<Health> {
-    const end = performance.now() + timeoutMs;
-    for (;;) {
-      const health = await this.health();
-      if (condition(health)) return health;
-      assert.ok(
-        performance.now() < end,
-        `${what} within ${timeoutMs} ms; health is ${JSON.stringify(health)}\n${this.lines.join('\n')}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  /** Waits until no more rows arrive; heartbeats never end. */
-  async quiet(): Promise<void> {
-    const rows = async () =>
-      Object.values((await this.health()).exchanges).reduce((n, e) => n + e.rows_written, 0);
-    let before = -1;
-    for (let now = await rows(); now !== before; now = await rows()) {
-      before = now;
-      // rows are written once a second, and the counters behind /health are read once a second
-      await new Promise((resolve) => setTimeout(resolve, 2200));
-    }
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const ended = once(this.child, 'exit');
-    this.child.kill(signal);
-    const [code] = await ended;
-    return code;
-  }
+/** What is wrong with the data directory in the eyes of `logger verify`; '' when nothing is. */
+export async function verifyProblems(dataPath: string): Promise<string> {
+  const child = track(spawn(process.execPath, [CLI, 'verify', '--data', dataPath], { stdio: 'pipe' }));
+  let text = '';
+  child.stdout.on('data', (chunk) => (text += chunk));
+  child.stderr.on('data', (chunk) => (text += chunk));
+  const [code] = await once(child, 'exit');
+  return code === 0 ? '' : text;
 }

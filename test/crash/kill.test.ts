@@ -1,0 +1,28 @@
+/** A few rounds of what `npm run test:crash` does by the hundred. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { temporaryFolder } from '../support/processes.js';
+import { type CrashOptions, killAtRandom, killAtSyscalls } from './rounds.js';
+
+const OPTIONS: Omit<CrashOptions, 'folder' | 'rounds'> = {
+  seed: 7,
+  windowMs: 7000,
+  journaled: false,
+  symbols: 6,
+  rate: 1000,
+  report: () => {},
+};
+const noStrace = spawnSync('strace', ['-V']).status === 0 ? false : 'strace is not installed';
+
+test('killed at random moments and while starting', async () => {
+  const { problems } = await killAtRandom({ ...OPTIONS, rounds: 5, folder: temporaryFolder('kill') });
+  assert.deepEqual(problems, []);
+});
+
+test('killed in the middle of writing', { skip: noStrace }, async () => {
+  const options = { ...OPTIONS, rounds: 3, folder: temporaryFolder('syscall') };
+  const { problems, lives } = await killAtSyscalls(options, 'pwrite64', 97, 10_000);
+  assert.deepEqual(problems, []);
+  assert.equal(lives.length, 3);
+});

@@ -1,0 +1,41 @@
+/** The whole way once: what the simulator sent is on disk, through an orderly stop and a start after it. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { EXIT } from '../../src/base/errors.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import {
+  sleep,
+  startLoggerProcess,
+  startSimulatorProcess,
+  temporaryFolder,
+  until,
+  verifyProblems,
+} from '../support/processes.js';
+
+test('two runs with a pause: every event is there once, or listed as missed', async () => {
+  const folder = temporaryFolder('capture');
+  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+    '--symbols',
+    '12',
+    '--rate',
+    '2000',
+  ]);
+  const first = startLoggerProcess({ folder }, simulator);
+  await first.ready();
+  const second = startLoggerProcess({ folder }, simulator);
+  assert.equal((await second.exited).code, EXIT.locked);
+  assert.match(second.stderr(), new RegExp(`in use by process ${first.child.pid}, running since`));
+  await until('rows are written', async () => (await first.health()).writer.rows_written > 3000);
+  assert.equal(await first.stop(), EXIT.ok);
+  await sleep(300);
+  const third = startLoggerProcess({ folder }, simulator);
+  await third.ready();
+  await until('rows are written', async () => (await third.health()).writer.rows_written > 3000);
+  assert.equal(await third.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  assert.ok(comparison.ok, formatComparison(comparison));
+  assert.ok(comparison.channels.some(({ listed }) => listed > 0));
+  assert.equal(await verifyProblems(join(folder, 'data')), '');
+});
