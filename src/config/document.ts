@@ -14,14 +14,17 @@ function assignment(name: string, value: unknown): string {
 /** The sample logger.toml: every option with its default, its meaning and what is allowed. */
 export function sampleToml(exchanges: readonly ExchangeDefaults[]): string {
   const lines = [
-    '# Configuration of the logger. Every line shows the default, so a line may be left out.',
+    '# Configuration of the logger. Every line shows the default, but for the ones that say otherwise, so most may be',
+    '# left out.',
     '# Any value can be overridden by an environment variable, e.g. LOGGER__HTTP__PORT=9191.',
     '# Check it with: logger check-config',
   ];
-  for (const { path, doc, options } of declaredSections(exchanges)) {
+  for (const { path, doc, options, samples } of declaredSections(exchanges)) {
     lines.push('', `# ${doc}`, `[${path.join('.')}]`);
     for (const [name, option] of Object.entries(options)) {
-      lines.push(`# ${option.doc}`, `# Allowed: ${option.allowed}.`, assignment(name, option.default));
+      lines.push(`# ${option.doc}`, `# Allowed: ${option.allowed}.`);
+      if (name in samples) lines.push(`# The default is ${assignment(name, option.default)}`);
+      lines.push(assignment(name, samples[name] ?? option.default));
     }
   }
   return `${lines.join('\n')}\n`;

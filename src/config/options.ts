@@ -133,6 +133,8 @@ export interface ExchangeDefaults {
   /** allowed in `channels` */
   readonly channels: readonly string[];
   readonly default_channels: readonly string[];
+  /** listed in the sample configuration in place of "all", which may be more than the connections carry */
+  readonly sample_symbols: readonly string[];
 }
 
 /** The section `[exchanges.{id}]`; the same options for every exchange. */
@@ -203,13 +205,23 @@ export const RELATIONS: readonly {
 /** A section with its place in the file, e.g. `exchanges.coinbase`. */
 export interface DeclaredSection extends Section {
   readonly path: readonly string[];
+  /** values that the sample file shows instead of the default */
+  readonly samples: Readonly<Record<string, unknown>>;
 }
 
 /** Every section in the order of the file. */
 export function declaredSections(exchanges: readonly ExchangeDefaults[]): DeclaredSection[] {
   return [
-    ...Object.entries<Section>(SECTIONS).map(([name, section]) => ({ ...section, path: [name] })),
-    ...exchanges.map((exchange) => ({ ...exchangeSection(exchange), path: ['exchanges', exchange.id] })),
+    ...Object.entries<Section>(SECTIONS).map(([name, section]) => ({
+      ...section,
+      path: [name],
+      samples: {},
+    })),
+    ...exchanges.map((exchange) => ({
+      ...exchangeSection(exchange),
+      path: ['exchanges', exchange.id],
+      samples: { symbols: exchange.sample_symbols },
+    })),
   ];
 }
 

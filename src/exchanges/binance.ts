@@ -339,6 +339,18 @@ const binance: Exchange = {
     symbols_per_connection: 100,
     channels: ['ticker', 'trades'],
   },
+  sampleSymbols: [
+    'BTCUSDT',
+    'ETHUSDT',
+    'SOLUSDT',
+    'XRPUSDT',
+    'ADAUSDT',
+    'DOGEUSDT',
+    'LTCUSDT',
+    'LINKUSDT',
+    'AVAXUSDT',
+    'DOTUSDT',
+  ],
   channels: {
     ticker: { table: MD, ids: 'none' },
     trades: { table: TRADES, ids: 'contiguous' },

@@ -112,6 +112,8 @@ export interface Exchange {
     readonly symbols_per_connection: number;
     readonly channels: readonly string[];
   };
+  /** for the sample configuration: active markets that will still be there tomorrow */
+  readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */

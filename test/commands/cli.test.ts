@@ -80,7 +80,9 @@ test('the printed default is what the program accepts, and check-config shows it
   const { status, stdout } = logger(['check-config', '--config', file]);
   assert.equal(status, 0);
   assert.deepEqual(parse(stdout), parse(sample.stdout));
-  assert.match(stdout, /^# binance +symbols = "all": the list is fetched at start/m);
+  assert.match(stdout, /^# binance +0 +10 {2}BTCUSDT … /m);
+  const bare = logger(['check-config', '--config', fileWith('')]);
+  assert.match(bare.stdout, /^# binance +symbols = "all": the list is fetched at start/m);
 });
 
 test('check-config shows overrides with their origin and the plan of listed symbols', () => {

@@ -6,8 +6,13 @@ import { effectiveToml, sampleToml } from '../../src/config/document.js';
 import { declaredSections } from '../../src/config/options.js';
 import { EXCHANGES, read } from './fixtures.js';
 
-test('the sample file is valid and says nothing but the defaults', () => {
-  assert.deepEqual(read(sampleToml(EXCHANGES)).config, read('').config);
+test('the sample file is valid and says nothing but the defaults, and symbols that fit', () => {
+  const { exchanges, ...sample } = read(sampleToml(EXCHANGES)).config;
+  const { exchanges: defaults, ...rest } = read('').config;
+  assert.deepEqual(sample, rest);
+  for (const { id, sample_symbols } of EXCHANGES) {
+    assert.deepEqual(exchanges[id], { ...defaults[id], symbols: sample_symbols });
+  }
 });
 
 test('the sample file names every option, and every default is allowed by its own option', () => {
