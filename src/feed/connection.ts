@@ -215,9 +215,10 @@ export class Connection {
     }
   }
 
-  /** Drops a connection that is of no use any more; the usual reconnect follows. */
+  /** Drops a connection that is of no use any more; the usual reconnect follows. Without one there is nothing to do. */
   giveUp(reason: string, stale = false): void {
-    this.client?.destroy();
+    if (this.client === undefined || this.stopped !== undefined) return;
+    this.client.destroy();
     this.ended(reason, stale);
   }
 

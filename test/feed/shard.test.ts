@@ -1,0 +1,246 @@
+/**
+ * A whole shard, in this thread, against a real `ws` server: from subscribing to rows in the ring, with cuts, garbage
+ * and a ring that is full.
+ */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import type { WebSocket } from 'ws';
+import { CounterReader, createCounters } from '../../src/counters/counters.js';
+import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { createHistogram, quantiles } from '../../src/counters/histogram.js';
+import { loadExchange } from '../../src/exchanges/index.js';
+import { createPacing } from '../../src/feed/pacing.js';
+import { Shard, type ShardInit, type ShardReport } from '../../src/feed/shard.js';
+import type { StreamSpec } from '../../src/feed/streams.js';
+import { RingConsumer } from '../../src/ring/consumer.js';
+import { createDoorbell, createRing } from '../../src/ring/layout.js';
+import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
+import { GAP_CAUSES } from '../../src/schema/tables.js';
+import { test, until } from './websocket/helpers.js';
+import { wsServer } from './websocket/servers.js';
+
+const coinbase = await loadExchange('coinbase');
+
+function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
+  return { stream, exchange: 'coinbase', native, symbol: native, directory: native, lastTradeId };
+}
+
+const match = (id: number, product = 'BTC-USD') =>
+  `{"type":"match","trade_id":${id},"side":"buy","size":"0.5","price":"100.25","product_id":"${product}","time":"${new Date().toISOString()}"}`;
+
+class Rig {
+  readonly sockets: WebSocket[] = [];
+  readonly closes: number[] = [];
+  readonly reports: ShardReport[] = [];
+  readonly rows: DecodedRow[] = [];
+  readonly latency = createHistogram();
+  private readonly consumer: RingConsumer;
+  private readonly reader;
+  private readonly channel = new MessageChannel();
+
+  private constructor(
+    readonly init: ShardInit,
+    readonly url: string,
+  ) {
+    this.consumer = new RingConsumer(init.ring);
+    this.reader = new CounterReader(SHARD_COUNTERS, init.counters);
+  }
+
+  static async start(t: TestContext, streams: readonly StreamSpec[], ringWords = 1 << 18): Promise<Rig> {
+    const holder: { rig?: Rig } = {};
+    const url = await wsServer(t, (socket) => {
+      const rig = holder.rig as Rig;
+      rig.sockets.push(socket);
+      socket.on('close', (code) => rig.closes.push(code));
+      socket.on('message', (data) => {
+        const { product_ids, channels } = JSON.parse(data.toString()) as {
+          product_ids: string[];
+          channels: string[];
+        };
+        socket.send(
+          JSON.stringify({
+            type: 'subscriptions',
+            channels: channels.map((name) => ({ name, product_ids })),
+          }),
+        );
+      });
+    });
+    const rig = new Rig(
+      {
+        shard: 0,
+        exchange: 'coinbase',
+        streams,
+        channels: ['trades', 'ticker'],
+        parser: 'scan',
+        clockSkewSecondsMax: 86_400,
+        connection: {
+          endpoint: url,
+          frameBytesMax: 1 << 20,
+          messageTimeoutMs: 60_000,
+          firstRetryMs: 20,
+          longestRetryMs: 50,
+          ackTimeoutMs: 10_000,
+        },
+        ring: createRing(ringWords),
+        doorbell: createDoorbell(),
+        counters: createCounters(SHARD_COUNTERS),
+        latency: createHistogram(),
+        pacing: createPacing(),
+      },
+      url,
+    );
+    holder.rig = rig;
+    rig.channel.port2.on('message', (report: ShardReport) => rig.reports.push(report));
+    t.after(() => rig.stop());
+    new Shard(coinbase, rig.init, rig.channel.port1).start();
+    await rig.connected(1);
+    return rig;
+  }
+
+  send(command: object): void {
+    this.channel.port2.postMessage(command);
+  }
+
+  counters() {
+    return this.reader.read();
+  }
+
+  /** Waits until so many connections have been made and the newest one is confirmed. */
+  connected(times: number): Promise<void> {
+    const wanted = this.init.streams.length * 2;
+    return until(() => {
+      const { connects, state, confirmed } = this.counters();
+      return connects >= times && state === 4 && confirmed >= wanted;
+    });
+  }
+
+  get socket(): WebSocket {
+    return this.sockets.at(-1) as WebSocket;
+  }
+
+  /** Takes what is in the ring. */
+  drain(): void {
+    for (let words = this.consumer.take(); words > 0; words = this.consumer.take()) {
+      const records = decodeRecords(this.consumer.u32, this.consumer.start, this.consumer.start + words);
+      this.rows.push(...records.filter((record): record is DecodedRow => record.table !== 'TEXT'));
+      this.consumer.release(words);
+    }
+  }
+
+  of(table: string): DecodedRow[] {
+    this.drain();
+    return this.rows.filter((row) => row.table === table);
+  }
+
+  ids(): number[] {
+    return this.of('TRADES').map((row) => Number(row.values.trade_id));
+  }
+
+  /** GAPS as `cause from-to`. */
+  gaps(): string[] {
+    const causes = Object.entries(GAP_CAUSES);
+    return this.of('GAPS').map(({ values }) => {
+      const [cause] = causes.find(([, { id }]) => id === values.cause) ?? ['?'];
+      return `${cause} ${values.from_id}-${values.to_id}`;
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.reports.some((report) => report.kind === 'stopped')) return;
+    this.send({ kind: 'stop' });
+    await until(() => this.reports.some((report) => report.kind === 'stopped'));
+    this.channel.port2.close();
+  }
+}
+
+test('turns messages into rows, counts them, and ends with a close handshake', async (t) => {
+  const rig = await Rig.start(t, [spec(7, 'BTC-USD'), spec(8, 'ETH-USD')]);
+  for (let id = 1; id <= 500; id++)
+    rig.socket.send(
+      match(id, id % 2 === 0 ? 'ETH-USD' : 'BTC-USD').replace(String(id), String(Math.ceil(id / 2))),
+    );
+  await until(() => rig.of('TRADES').length === 500);
+  assert.deepEqual([...new Set(rig.rows.map((row) => row.stream))].sort(), [7, 8]);
+  await until(() => rig.counters().rows === 500);
+  const { messages, rejected, gaps, bytes, control } = rig.counters();
+  assert.deepEqual([messages, rejected, gaps, control], [501, 0, 0, 1]);
+  assert.ok(bytes > 500 * 100);
+  await until(() => rig.counters().silent === 0);
+  assert.ok(quantiles([rig.init.latency]).count >= 500);
+  await rig.stop();
+  await until(() => rig.closes.length === 1);
+  assert.deepEqual(rig.closes, [1000]);
+});
+
+test('reports what a cut and a downtime have cost', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD', '90')]);
+  rig.socket.send(match(95));
+  rig.socket.send(match(96));
+  await until(() => rig.ids().length === 2);
+  rig.socket.terminate();
+  await rig.connected(2);
+  rig.socket.send(match(96));
+  rig.socket.send(match(100));
+  await until(() => rig.ids().length === 3);
+  await rig.stop();
+  assert.deepEqual(rig.ids(), [95, 96, 100]);
+  assert.deepEqual(rig.gaps(), ['downtime 91-94', 'disconnect 97-99']);
+  assert.deepEqual([rig.counters().duplicates, rig.counters().missing], [1, 7]);
+});
+
+test('closes with 1007 over text that is not UTF-8, and comes back', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')]);
+  rig.socket.send(match(1));
+  rig.socket.send(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), { binary: false });
+  await rig.connected(2);
+  await until(() => rig.closes.length === 1);
+  assert.deepEqual([rig.closes, rig.counters().rejected, rig.ids()], [[1007], 1, [1]]);
+});
+
+test('leaves a connection that sends garbage', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')]);
+  // enough to trip the breaker several times within one chunk
+  for (let i = 0; i < 100; i++) rig.socket.send('{"type":"match","trade_id":');
+  await rig.connected(2);
+  const { breaker, failures } = rig.counters();
+  assert.ok(breaker >= 1);
+  assert.equal(failures, 1, 'one connection was given up, once');
+  rig.socket.send(match(1));
+  await until(() => rig.ids().length === 1);
+  assert.equal(rig.sockets.length, 2);
+});
+
+test('waits for room in a full ring, and loses nothing', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 14);
+  const count = 3000;
+  for (let id = 1; id <= count; id++) rig.socket.send(match(id));
+  await until(() => rig.counters().pauses > 0);
+  await until(() => rig.ids().length === count);
+  assert.deepEqual(
+    rig.ids(),
+    Array.from({ length: count }, (_, i) => i + 1),
+  );
+  await rig.stop();
+  assert.deepEqual([rig.counters().dropped, rig.gaps()], [0, []]);
+});
+
+test('takes symbols up, drops them, and takes them up again where they were', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD', '10')]);
+  rig.socket.send(match(11));
+  await until(() => rig.ids().length === 1);
+  rig.send({ kind: 'change', added: [spec(1, 'ETH-USD', '5')], removed: [0] });
+  await until(() => rig.sockets.length === 1 && rig.counters().confirmed === 2);
+  rig.socket.send(match(12));
+  rig.socket.send(match(6, 'ETH-USD'));
+  await until(() => rig.ids().length === 2);
+  rig.send({ kind: 'change', added: [spec(0, 'BTC-USD', '10')], removed: [] });
+  await until(() => rig.counters().confirmed === 4);
+  rig.socket.send(match(11));
+  rig.socket.send(match(13));
+  await until(() => rig.ids().length === 3);
+  await rig.stop();
+  assert.deepEqual(rig.ids(), [11, 6, 13]);
+  assert.deepEqual([rig.counters().unwanted, rig.counters().duplicates], [1, 1]);
+  assert.deepEqual(rig.gaps(), ['unknown 12-12']);
+});

@@ -1,0 +1,123 @@
+/** Health and readiness: every reason to worry, one at a time. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { healthOf, readinessOf } from '../../src/supervisor/status.js';
+import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
+
+const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
+
+const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unhealthy', RegExp][] = [
+  ['all is well', {}, 'healthy', /^$/],
+  ['the disk refuses', { writer: { disk_failing: 1 } }, 'unhealthy', /disk refuses writes/],
+  ['the writer hangs', { writerQuietSecs: 6 }, 'unhealthy', /writer has not turned for 6 s/],
+  ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
+  ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],
+  ['no shard yet', { shards: [] }, 'degraded', /starting/],
+  ['nothing is connected', { shards: [down(0), down(1)] }, 'unhealthy', /venue: no connection is up/],
+  ['nothing is connected yet', { shards: [down(0)], ...YOUNG }, 'degraded', /no connection is up/],
+  ['one of two is down', { shards: [shard(), down(1)] }, 'degraded', /1 of 2 connections/],
+  [
+    'another exchange is down',
+    { shards: [shard(), shard({ exchange: 'other', state: 'ERROR' })] },
+    'unhealthy',
+    /other: no connection is up/,
+  ],
+  [
+    'connected, but nothing reaches the disk',
+    { shards: [shard({ drain: { last_row: NOW_SECS - 36 } })] },
+    'degraded',
+    /no row has reached the disk/,
+  ],
+  [
+    'the same just after the start',
+    { shards: [shard({ drain: { last_row: 0 } })], ...YOUNG },
+    'healthy',
+    /^$/,
+  ],
+  [
+    'subscriptions refused',
+    { shards: [shard({ counters: { refused: 2 } })] },
+    'degraded',
+    /2 subscriptions were refused/,
+  ],
+  [
+    'silent symbols',
+    { shards: [shard({ counters: { silent: 3 } })] },
+    'degraded',
+    /3 symbols have sent nothing/,
+  ],
+  [
+    'silent symbols just after the start',
+    { shards: [shard({ counters: { silent: 3 } })], ...YOUNG },
+    'healthy',
+    /^$/,
+  ],
+  ['messages were dropped', { dropQuietSecs: 59 }, 'degraded', /dropped in the last minute/],
+  ['messages were dropped long ago', { dropQuietSecs: 60 }, 'healthy', /^$/],
+];
+
+describe('health', () => {
+  for (const [name, changes, status, reason] of CASES) {
+    it(`${name}: ${status}`, () => {
+      const health = healthOf(snapshot(changes));
+      assert.equal(health.status, status);
+      assert.match(health.reasons.join('; '), reason);
+    });
+  }
+
+  it('names the worse reasons first, and all of them', () => {
+    const { status, reasons } = healthOf(snapshot({ dropQuietSecs: 1, writer: { disk_failing: 1 } }));
+    assert.equal(status, 'unhealthy');
+    assert.deepEqual(reasons, ['the disk refuses writes', 'messages were dropped in the last minute']);
+  });
+
+  it('adds up the connections of each exchange', () => {
+    const health = healthOf(
+      snapshot({
+        shards: [
+          shard({ counters: { dropped: 1, gaps: 2, missing: 5, last_message: NOW_SECS - 9 } }),
+          shard({ shard: 1, counters: { dropped: 2, duplicates: 4 }, drain: { rows_written: 7 } }),
+          shard({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 }, drain: { last_row: 0 } }),
+        ],
+        writer: { bytes_written: 3, dropped_rows: 10 },
+      }),
+    );
+    const { venue, other } = health.exchanges;
+    assert.deepEqual(
+      [
+        venue.symbols,
+        venue.messages_dropped,
+        venue.gaps,
+        venue.trades_missing,
+        venue.duplicates,
+        venue.rows_written,
+      ],
+      [6, 3, 2, 5, 4, 7],
+    );
+    assert.deepEqual(
+      [venue.connected, venue.last_message, venue.messages_per_second],
+      [true, new Date(NOW_SECS * 1000).toISOString(), 21],
+    );
+    assert.deepEqual([other.connected, other.last_message, other.last_row_on_disk], [false, null, null]);
+    assert.deepEqual(
+      [health.messages_dropped, health.connections, health.writer.bytes_written],
+      [13, { up: 2, total: 3 }, 192],
+    );
+    assert.doesNotThrow(() => JSON.stringify(health));
+  });
+});
+
+describe('readiness', () => {
+  it('waits for every connection, and for the disk', () => {
+    assert.deepEqual(readinessOf(snapshot()), { ready: true, waiting: [] });
+    assert.deepEqual(
+      readinessOf(snapshot({ shards: [shard(), shard({ shard: 4, state: 'SUBSCRIBING' })] })),
+      {
+        ready: false,
+        waiting: ['venue-4 SUBSCRIBING'],
+      },
+    );
+    assert.equal(readinessOf(snapshot({ shards: [] })).ready, false);
+    assert.equal(readinessOf(snapshot({ writer: { disk_failing: 1 } })).ready, false);
+  });
+});
