@@ -36,8 +36,7 @@ export class Tomorrow {
       this.prepared.clear();
     }
     // a symbol may have its first row of the day within these minutes
-    if (this.queue.length === 0)
-      for (const { key } of tableDays) if (key.day === today) this.prepare(key);
+    if (this.queue.length === 0) for (const { key } of tableDays) if (key.day === today) this.prepare(key);
     for (const path of this.queue.splice(0, FILES_PER_TURN)) this.io.close(openWithFolder(this.io, path));
   }
 

@@ -28,7 +28,13 @@ test('ids go on: the hole in between is downtime, what was stored is not stored 
   time.ms = 5000;
   sequence.reportDue();
   assert.deepEqual(
-    gaps.map(({ cause, fromId, toId, fromSeconds, toSeconds }) => ({ cause, fromId, toId, fromSeconds, toSeconds })),
+    gaps.map(({ cause, fromId, toId, fromSeconds, toSeconds }) => ({
+      cause,
+      fromId,
+      toId,
+      fromSeconds,
+      toSeconds,
+    })),
     [{ cause: 'downtime', fromId: 51, toId: 59, fromSeconds: 1000, toSeconds: 2000 }],
   );
 });
