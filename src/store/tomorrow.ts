@@ -16,7 +16,9 @@ const DAY_SECS = 86_400;
 
 export class Tomorrow {
   private day = -1;
-  private queue: string[] = [];
+  private readonly queue: string[] = [];
+  /** folders whose files are there or in the queue */
+  private readonly prepared = new Set<string>();
 
   constructor(
     private readonly io: StoreIo,
@@ -30,16 +32,19 @@ export class Tomorrow {
     const today = Math.floor(seconds / DAY_SECS);
     if (today !== this.day) {
       this.day = today;
-      this.queue = [...tableDays].flatMap(({ key }) => this.filesAfter(key, today));
+      this.queue.length = 0;
+      this.prepared.clear();
     }
+    // a symbol may have its first row of the day within these minutes
+    if (this.queue.length === 0) for (const { key } of tableDays) if (key.day === today) this.prepare(key);
     for (const path of this.queue.splice(0, FILES_PER_TURN)) this.io.close(openWithFolder(this.io, path));
   }
 
   /** A day may pass without a hole: GAPS gets its files when there is something to say. */
-  private filesAfter({ table, day, folder }: TableDayKey, today: number): string[] {
-    if (day !== today || table === GAPS) return [];
-    return table.columns
-      .filter((column) => this.exact || !column.exact)
-      .map((column) => join(folder, columnFile(column.name, day + 1)));
+  private prepare({ table, day, folder }: TableDayKey): void {
+    if (table === GAPS || this.prepared.has(folder)) return;
+    this.prepared.add(folder);
+    for (const column of table.columns)
+      if (this.exact || !column.exact) this.queue.push(join(folder, columnFile(column.name, day + 1)));
   }
 }

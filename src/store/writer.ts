@@ -6,7 +6,7 @@
  */
 import { constants } from 'node:os';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { monotonicMs } from '../base/clock.js';
+import { monotonicMs, WallClock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { DRAIN, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
@@ -111,6 +111,7 @@ export class Writer {
   private readonly dirty: { readonly tableDay: TableDay; readonly sinceMs: number }[] = [];
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
+  private readonly clock = new WallClock();
   private readonly doorbell: Int32Array;
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
@@ -235,9 +236,11 @@ export class Writer {
   private recordLatency(words: Uint32Array, index: number): void {
     const table = tables[recordTableId(words[index])];
     if (table?.at.recv_time === undefined) return;
-    const now = performance.timeOrigin + performance.now();
-    const received = words[index + table.at.recv_time] * 1000 + words[index + table.at.recv_nanos] / 1e6;
-    this.latency.record((now - received) * 1000, 1);
+    const { now } = this.clock;
+    this.clock.read();
+    const secs = now[0] - words[index + table.at.recv_time];
+    const nanos = now[1] - words[index + table.at.recv_nanos];
+    this.latency.record(secs * 1e6 + nanos / 1000, 1);
   }
 
   /** False when there is no room and the disk refuses: the row waits in the ring. */

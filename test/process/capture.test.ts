@@ -39,3 +39,27 @@ test('two runs with a pause: every event is there once, or listed as missed', as
   assert.ok(comparison.channels.some(({ listed }) => listed > 0));
   assert.equal(await verifyProblems(join(folder, 'data')), '');
 });
+
+test('a connection that breaks: both tables list the hole, and every row stays whole', async () => {
+  const folder = temporaryFolder('cut');
+  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+    '--symbols',
+    '6',
+    '--rate',
+    '1000',
+  ]);
+  const logger = startLoggerProcess({ folder }, simulator);
+  await logger.ready();
+  for (let cut = 1; cut <= 3; cut++) {
+    await simulator.fault({ kind: 'cut' });
+    await until('holes of both tables are listed', async () => {
+      const { binance, coinbase } = (await logger.health()).exchanges;
+      return Math.min(binance.gaps, coinbase.gaps) >= cut * 12;
+    });
+  }
+  assert.equal(await logger.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  assert.ok(comparison.ok, formatComparison(comparison));
+  assert.equal(await verifyProblems(join(folder, 'data')), '');
+});

@@ -12,10 +12,25 @@ import { after } from 'node:test';
 
 const CLI = resolve('dist/src/cli.js');
 
+const running = new Set<ChildProcess>();
+const cleanups: (() => void)[] = [];
+
+after(async () => {
+  const ended = [...running].map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGKILL');
+  await Promise.all(ended);
+  for (const clean of cleanups.reverse()) clean();
+});
+
+/** Runs when the tests of the file are over and no process is left; what was asked for last comes first. */
+export function afterProcesses(clean: () => void): void {
+  cleanups.push(clean);
+}
+
 /** A folder that is removed when the tests of the file are over. */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `logger-${name}-`));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  afterProcesses(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -42,13 +57,6 @@ export async function until<T>(
   }
   throw new Error(`waited ${seconds} s in vain until ${what}`, { cause: last });
 }
-
-const running = new Set<ChildProcess>();
-after(async () => {
-  const ended = [...running].map((child) => once(child, 'exit'));
-  for (const child of running) child.kill('SIGKILL');
-  await Promise.all(ended);
-});
 
 function track<C extends ChildProcess>(child: C): C {
   running.add(child);
