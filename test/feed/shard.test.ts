@@ -23,7 +23,16 @@ import { wsServer } from './websocket/servers.js';
 const coinbase = await loadExchange('coinbase');
 
 function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
-  return { stream, exchange: 'coinbase', native, symbol: native, directory: native, lastTradeId };
+  return {
+    stream,
+    exchange: 'coinbase',
+    native,
+    symbol: native,
+    directory: native,
+    lastTradeId,
+    unlistedIds: [],
+    lastReceived: {},
+  };
 }
 
 const match = (id: number, product = 'BTC-USD') =>

@@ -18,7 +18,7 @@ import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import { MD, TRADES } from '../../src/schema/tables.js';
 import { DiskIo, type StoreIo } from '../../src/store/io.js';
-import { lastTradeId } from '../../src/store/resume.js';
+import { resumeStream } from '../../src/store/resume.js';
 import { Writer, type WriterInit, type WriterReport } from '../../src/store/writer.js';
 import { until } from '../feed/websocket/helpers.js';
 import { randomFrom } from '../support/random.js';
@@ -48,6 +48,7 @@ class Rig {
       exchange: 'venue',
       directory,
       ring: stream >> 1,
+      tables: [],
     }));
     const doorbell = createDoorbell();
     const rings = [0, 1].map(() => ({
@@ -58,7 +59,14 @@ class Rig {
       const producer = new RingProducer(ring, doorbell);
       const specs = streams
         .filter((s) => s.ring === i)
-        .map((s) => ({ ...s, native: s.directory, symbol: s.directory, lastTradeId: '' }));
+        .map((s) => ({
+          ...s,
+          native: s.directory,
+          symbol: s.directory,
+          lastTradeId: '',
+          unlistedIds: [],
+          lastReceived: {},
+        }));
       this.producers.push(producer);
       this.rows.push(new Rows(producer, new StreamIndex(specs), this.received, DAY));
     });
@@ -209,7 +217,7 @@ describe('writer', () => {
     const first = new Rig(t);
     for (const id of upTo(100)) first.trade(0, id);
     first.run();
-    assert.equal(lastTradeId(first.folder, 'venue', 'A'), '100');
+    assert.equal(resumeStream(first.folder, 'venue', 'A').lastTradeId, '100');
     const second = new Rig(t, { folder: first.folder });
     for (const id of upTo(50, 101)) second.trade(0, id);
     second.run();
@@ -393,7 +401,7 @@ describe('the writer thread', () => {
     rig.publish();
     await until(() => rig.ids('A').length === 20);
     const ring = createRing(1 << 12);
-    const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2 };
+    const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2, tables: [] };
     worker.postMessage({
       kind: 'add',
       rings: [{ ring, drain: createCounters(DRAIN_COUNTERS) }],
@@ -401,7 +409,7 @@ describe('the writer thread', () => {
     });
     await until(() => reports.some((report) => report.kind === 'added'));
     const producer = new RingProducer(ring, rig.init.doorbell);
-    const spec = { ...stream, native: 'E', symbol: 'E', lastTradeId: '' };
+    const spec = { ...stream, native: 'E', symbol: 'E', lastTradeId: '', unlistedIds: [], lastReceived: {} };
     rig.rows[0] = new Rows(producer, new StreamIndex([spec]), rig.received, DAY);
     rig.trade(0, 5);
     producer.publish();

@@ -47,6 +47,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
     writerLatency: quantiles,
+    disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, level: 'ok' },
     ...changes,
     writer: zeros(WRITER_COUNTERS, changes.writer),
   };
