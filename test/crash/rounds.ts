@@ -106,8 +106,9 @@ export async function killAtSyscalls(
       const inject = `inject=${syscall}:signal=SIGKILL:when=${k}`;
       const wrapper = [
         'strace',
+        // the logger stays the child that signals go to
+        '-D',
         '-f',
-        '--seccomp-bpf',
         '-qqq',
         '-o',
         '/dev/null',
