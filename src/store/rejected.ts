@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import type { FilePool, PooledFile } from './files.js';
 import { isoDay, rejectedFile } from './paths.js';
 
-/** Size of one day's file of one exchange; what exceeds it is only counted. */
+/** Size of one day's file of one exchange, lines that wait included; what exceeds it is only counted. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Log {
+  readonly path: string;
   readonly file: PooledFile;
+  /** size of the file, -1 before it was looked at */
   bytes: number;
+  waitingBytes: number;
   readonly lines: string[];
 }
 
@@ -27,19 +30,24 @@ export class RejectedLog {
     const path = join(this.dataPath, exchange, rejectedFile(day));
     let log = this.logs.get(path);
     if (log === undefined) {
-      log = { file: this.files.file(path), bytes: Math.max(0, this.files.io.sizeOf(path)), lines: [] };
+      log = { file: this.files.file(path), path, bytes: -1, waitingBytes: 0, lines: [] };
       this.logs.set(path, log);
     }
-    if (log.bytes < FILE_BYTES_MAX) log.lines.push(`${JSON.stringify({ day: isoDay(day), reason, text })}\n`);
+    if (log.bytes + log.waitingBytes >= FILE_BYTES_MAX) return;
+    const line = `${JSON.stringify({ day: isoDay(day), reason, text })}\n`;
+    log.lines.push(line);
+    log.waitingBytes += line.length;
   }
 
   flush(): void {
     for (const log of this.logs.values()) {
       if (log.lines.length === 0) continue;
+      if (log.bytes < 0) log.bytes = Math.max(0, this.files.io.sizeOf(log.path));
       const bytes = Buffer.from(log.lines.join(''));
       log.file.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, log.bytes));
       log.bytes += bytes.length;
       log.lines.length = 0;
+      log.waitingBytes = 0;
     }
   }
 

@@ -37,7 +37,8 @@ export class TableDay {
   private capacity = 0;
   private opened = false;
   private columns: readonly { readonly column: Column; readonly file: PooledFile }[] = [];
-  private readonly texts: string[] = [];
+  /** side-car lines; `row` counts from the rows in the files, -1 is the last of them */
+  private readonly texts: { readonly row: number; readonly column: string; readonly text: string }[] = [];
   private textBytes = 0;
   private readonly textFile: PooledFile;
 
@@ -52,6 +53,11 @@ export class TableDay {
 
   get full(): boolean {
     return this.staged >= this.rowsMax;
+  }
+
+  /** Whether a flush has something to write: rows, or the text of a row that was written before its text came. */
+  get waiting(): boolean {
+    return this.staged > 0 || this.texts.length > 0;
   }
 
   /** Memory it holds for waiting rows. */
@@ -76,11 +82,9 @@ export class TableDay {
     this.records = grown;
   }
 
-  /** Text of a number of the newest staged row. */
+  /** Text of a number of the newest row. */
   stageLiteral(column: number, text: string): void {
-    this.open();
-    const row = this.written + this.staged - 1;
-    this.texts.push(`${JSON.stringify({ row, column: this.key.table.columns[column]?.name, text })}\n`);
+    this.texts.push({ row: this.staged - 1, column: this.key.table.columns[column]?.name ?? '', text });
   }
 
   /** A word of the newest staged row. */
@@ -129,6 +133,7 @@ export class TableDay {
     let bytes = 0;
     // texts first: whoever reads a flagged row finds its text
     this.flushTexts();
+    if (this.staged === 0) return 0;
     for (const { column, file } of this.columns) {
       const values = this.transpose(column);
       file.with((fd) => io.write(fd, values, 0, this.staged * column.bytes, this.written * column.bytes));
@@ -156,7 +161,8 @@ export class TableDay {
 
   private flushTexts(): void {
     if (this.texts.length === 0) return;
-    const bytes = Buffer.from(this.texts.join(''));
+    const lines = this.texts.map((line) => JSON.stringify({ ...line, row: this.written + line.row }));
+    const bytes = Buffer.from(`${lines.join('\n')}\n`);
     this.textFile.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, this.textBytes));
     this.textBytes += bytes.length;
     this.texts.length = 0;

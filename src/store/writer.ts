@@ -247,14 +247,16 @@ export class Writer {
   private stageRow(words: Uint32Array, index: number, table: Table, ring: number): boolean {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
     if (tableDay.full && !this.flush(tableDay)) return false;
-    if (tableDay.staged === 0) {
-      tableDay.sinceMs = monotonicMs();
-      this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
-    }
+    if (!tableDay.waiting) this.markDirty(tableDay);
     const before = tableDay.bytes;
     tableDay.stage(words, index);
     this.stagedBytes += tableDay.bytes - before;
     return true;
+  }
+
+  private markDirty(tableDay: TableDay): void {
+    tableDay.sinceMs = monotonicMs();
+    this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
   }
 
   private tableDay(stream: number, table: Table, day: number, ring: number): TableDay {
@@ -305,9 +307,10 @@ export class Writer {
     }
     const table = tables[words[index + TEXT_AT.table]] as Table;
     const slot = stream * TABLES.length + TABLES.indexOf(table);
-    this.tableDays
-      .get(`${slot} ${words[index + DAY_WORD]}`)
-      ?.stageLiteral(words[index + TEXT_AT.detail], text);
+    const tableDay = this.tableDays.get(`${slot} ${words[index + DAY_WORD]}`);
+    if (tableDay === undefined) return;
+    if (!tableDay.waiting) this.markDirty(tableDay);
+    tableDay.stageLiteral(words[index + TEXT_AT.detail], text);
   }
 
   /** Writes what is due, a slice at a time so that the rings do not wait. */
@@ -328,7 +331,7 @@ export class Writer {
   /** False when the disk refuses. */
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
-    if (tableDay.staged > 0 && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
+    if (tableDay.waiting && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
     this.dirty.shift();
     return true;
   }
@@ -339,7 +342,7 @@ export class Writer {
     if (monotonicMs() < this.failingUntilMs) return false;
     try {
       const { recv_time } = tableDay.key.table.at;
-      const newest = recv_time === undefined ? 0 : tableDay.newest(recv_time);
+      const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
       const bytes = tableDay.flush();
       tableDay.lastUsedMs = monotonicMs();
       this.flushed(tableDay, staged, bytes, newest);
@@ -421,7 +424,7 @@ export class Writer {
 
   private restIdle(now: number): void {
     for (const [name, tableDay] of this.tableDays) {
-      if (tableDay.staged > 0 || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
+      if (tableDay.waiting || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
       this.rest(tableDay);
       const slot = Number(name.split(' ')[0]);
       if (this.current[slot] !== tableDay) this.tableDays.delete(name);
@@ -442,7 +445,7 @@ export class Writer {
   private finish(): void {
     this.failingUntilMs = 0;
     for (const tableDay of this.tableDays.values()) {
-      if (tableDay.staged > 0 && !this.flush(tableDay)) this.lost(tableDay);
+      if (tableDay.waiting && !this.flush(tableDay)) this.lost(tableDay);
       tableDay.rest();
     }
     this.guard('refused messages', () => this.rejected.flush());

@@ -423,3 +423,16 @@ describe('the writer thread', () => {
     assert.equal(rig.counters().stopped, 1);
   });
 });
+
+describe('a text that is drained later than its row', () => {
+  it('is written all the same', (t) => {
+    // the writer gives another ring its turn after 64 Ki words: the row lies before that, its text behind
+    const before = Math.floor((64 * 1024) / TRADES.words);
+    const rig = new Rig(t, { ringWords: 1 << 18, flushIntervalMs: 0 });
+    for (const id of upTo(before)) rig.trade(0, id);
+    rig.trade(0, before + 1, '-1.5');
+    rig.run();
+    const [line] = readFileSync(rig.path('A', 'TRADES', `literals.${STAMP}.jsonl`), 'utf8').split('\n');
+    assert.deepEqual(JSON.parse(line), { row: before, column: 'trade_price', text: '-1.5' });
+  });
+});
