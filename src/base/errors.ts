@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   DEPENDENCY_MISSING: EXIT.failed,
   DATA_UNREADABLE: EXIT.failed,
   DISK_WRITE: EXIT.ioError,
+  JOURNAL_DAMAGED: EXIT.refused,
+  JOURNAL_FOREIGN: EXIT.refused,
   ADDRESS_IN_USE: EXIT.failed,
   DIFFERENCES_FOUND: EXIT.failed,
 } as const;

@@ -12,6 +12,7 @@ import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 import { readCommand } from './read.js';
+import { recoverCommand } from './recover.js';
 import { runCommand } from './run.js';
 import { symbolsCommand } from './symbols.js';
 import { verifyCommand } from './verify.js';
@@ -59,6 +60,7 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(runCommand(exchanges))
     .addCommand(readCommand())
     .addCommand(verifyCommand())
+    .addCommand(recoverCommand())
     .addCommand(symbolsCommand())
     .addCommand(
       checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),

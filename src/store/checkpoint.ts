@@ -3,7 +3,7 @@
  * files held at that block. One line, `{CRC-32 in hex} {JSON}`; the last and smallest write of a checkpoint.
  */
 import { crc32 } from 'node:zlib';
-import { type StoreIo, readWhole, replaceFile } from './io.js';
+import { readWhole, replaceFile, type StoreIo } from './io.js';
 import { CHECKPOINT_FILE } from './journal_format.js';
 import { decodeStates, type EncodedStates, encodeStates, type States } from './states.js';
 

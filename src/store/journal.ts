@@ -5,12 +5,14 @@
  * memory, so that a failed call can be repeated at the same place and a failed fdatasync, which is final for its file,
  * can be answered with a new segment.
  *
- * All calls but append() throw what the disk answers; calling them again goes on where they stopped. JournalFailed is
+ * All calls but append() throw what the disk answers; calling them again goes on where they stopped. DiskUnreliable is
  * thrown when two fdatasync in a row fail: nothing that is written then can be relied on, the process must end.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { messageOf } from '../base/errors.js';
 import { LAYOUT_HASH, TABLES } from '../schema/tables.js';
+import { DiskUnreliable } from './disk_health.js';
 import { type StoreIo, wasTried } from './io.js';
 import {
   BLOCK_HEADER_BYTES,
@@ -27,9 +29,6 @@ import {
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
 const HELD_BYTES_FIRST = 256 * 1024;
 const SYNC_FAILURES_MAX = 2;
-
-/** The disk cannot be relied on: two fdatasync in a row have failed. */
-export class JournalFailed extends Error {}
 
 /** A segment with its first block; it ends where the next one begins. */
 export interface SegmentRange {
@@ -106,6 +105,11 @@ export class Journal {
   /** Number of the segment that is being written; 0 when there is none. */
   get currentSegment(): number {
     return this.fd < 0 ? 0 : this.segment;
+  }
+
+  /** Highest number that a segment had. */
+  get segmentsUsed(): number {
+    return this.segment;
   }
 
   /** Appends the records words[from, to) of a ring as one block. */
@@ -194,9 +198,7 @@ export class Journal {
 
   private syncFailed(error: unknown): void {
     if (++this.syncFailures >= SYNC_FAILURES_MAX)
-      throw new JournalFailed(
-        `the journal cannot be made durable: ${error instanceof Error ? error.message : error}`,
-      );
+      throw new DiskUnreliable(`the journal cannot be made durable: ${messageOf(error)}`);
   }
 
   /** Opens the next segment; its header is durable before any block of it exists. */

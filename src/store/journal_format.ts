@@ -38,7 +38,16 @@ export const JOURNAL_FOLDER = 'journal';
 export const CURSORS_FOLDER = 'cursors';
 export const CHECKPOINT_FILE = 'checkpoint';
 
-const AT = { crc: 4, length: 8, kind: 12, sequence: 16, synced: 24, segment: 32, salt: 36, layout: 40 } as const;
+const AT = {
+  crc: 4,
+  length: 8,
+  kind: 12,
+  sequence: 16,
+  synced: 24,
+  segment: 32,
+  salt: 36,
+  layout: 40,
+} as const;
 const CRC_FROM = 8;
 const SEGMENT_FILE = /^(\d{12})\.segment$/;
 

@@ -80,9 +80,16 @@ export class RejectedLog {
     );
   }
 
-  /** Every file with the bytes it must hold and those it has, -1 without a file. */
-  sizes(): { readonly path: string; readonly bytes: number; readonly size: number }[] {
-    return [...this.logs].map(([path, { bytes }]) => ({ path, bytes, size: this.files.io.sizeOf(path) }));
+  /** Cuts off what stands behind the last line; answers the number of bytes. */
+  cut(): number {
+    let cut = 0;
+    for (const [path, { bytes }] of this.logs) {
+      const size = this.files.io.sizeOf(path);
+      if (size <= bytes) continue;
+      this.files.truncate(path, bytes);
+      cut += size - bytes;
+    }
+    return cut;
   }
 
   close(): void {

@@ -130,7 +130,9 @@ export class TableDay {
     if (this.opened) return;
     const { table, folder, day } = this.key;
     const { io } = this.options.files;
-    const sizes = new Map(table.columns.map((c) => [c.name, io.sizeOf(join(folder, columnFile(c.name, day)))]));
+    const sizes = new Map(
+      table.columns.map((c) => [c.name, io.sizeOf(join(folder, columnFile(c.name, day)))]),
+    );
     const rowsOf = (column: Column) =>
       Math.floor(Math.max(0, sizes.get(column.name) as number) / column.bytes);
     this.use(this.columnsBegun(rowsOf).map((column) => column.name));
@@ -145,8 +147,8 @@ export class TableDay {
     const begun = columns.filter((column) => rowsOf(column) > 0);
     if (begun.length === 0) return this.options.exact ? columns : plain;
     if (this.options.quarantine !== undefined) return begun;
-    const exact = begun.length > 0 && plain.every((column) => rowsOf(column) > 0);
-    return (exact ? begun.some((column) => column.exact) : this.options.exact) ? columns : plain;
+    const complete = plain.every((column) => rowsOf(column) > 0);
+    return (complete ? begun.some((column) => column.exact) : this.options.exact) ? columns : plain;
   }
 
   /** Takes over what a journal says that the files held, whatever stands in them. */
@@ -154,6 +156,15 @@ export class TableDay {
     this.use(state.columns);
     this.written = state.rows;
     this.textBytes = state.textBytes;
+  }
+
+  /** After accepted damage: counts only rows that every column has. */
+  shorten(): void {
+    const rows = this.columns.map(({ column, path }) =>
+      Math.floor(Math.max(0, this.options.files.io.sizeOf(path)) / column.bytes),
+    );
+    this.written = Math.min(this.written, ...rows);
+    this.textBytes = Math.min(this.textBytes, Math.max(0, this.options.files.io.sizeOf(this.textPath)));
   }
 
   private use(names: readonly string[]): void {
@@ -204,7 +215,7 @@ export class TableDay {
     for (const { path, bytes, size } of this.files()) {
       if (size <= bytes) continue;
       quarantine?.keepTail(path, bytes);
-      this.options.files.file(path).with((fd) => this.options.files.io.truncate(fd, bytes));
+      this.options.files.truncate(path, bytes);
       cut += size - bytes;
     }
     return cut;

@@ -17,8 +17,11 @@ import type { ShardInit } from '../feed/shard.js';
 import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
 import { createDoorbell, createRing } from '../ring/layout.js';
+import { DiskIo } from '../store/io.js';
+import { recover } from '../store/recovery.js';
 import { lastTradeId } from '../store/resume.js';
 import type { WriterReport, WriterRing, WriterStream } from '../store/writer.js';
+import type { WriterJournal } from '../store/writer_messages.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { Rates } from './rates.js';
@@ -26,6 +29,8 @@ import type { Snapshot } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
 const SAMPLE_MS = 1000;
+/** What a start after a crash has to redo at most. */
+const CHECKPOINT_MS = 60_000;
 /** A connection that does not close in this time is cut. */
 const SHARD_STOP_MS_MAX = 1500;
 const WRITER_STOP_MS_MAX = 6000;
@@ -102,6 +107,7 @@ export class Supervisor {
         'CONFIG_INVALID',
         'no exchange is enabled; set enabled = true in one of [exchanges.*]',
       );
+    this.recover();
     const planned = await Promise.all(
       enabled.map(async (exchange) => {
         const symbols = await resolveSymbols(exchange, this.config, this.ca, this.options.mapper);
@@ -119,6 +125,18 @@ export class Supervisor {
       this.latest = this.look();
     }, SAMPLE_MS);
     this.latest = this.look();
+  }
+
+  /** Column files are brought in order before anything looks at them. */
+  private recover(): void {
+    const { findings, clean, quarantine, milliseconds, ...done } = recover(
+      new DiskIo(),
+      this.config.logger.data_path,
+    );
+    if (quarantine !== undefined) this.log.error({ quarantine }, 'damaged files are in quarantine');
+    if (clean) return;
+    for (const { label, text } of findings) this.log.info({ case: label }, text);
+    this.log.info({ ...done, milliseconds: Math.round(milliseconds) }, 'recovered from the journal');
   }
 
   private createSlot(exchange: Exchange, shard: number, symbols: readonly string[]): ShardSlot {
@@ -182,6 +200,7 @@ export class Supervisor {
       rowsPerTableDay: logger.buffer_size,
       exact: logger.exact,
       descriptorsMax: descriptorBudget(),
+      journal: journalOf(this.config),
       rings: this.slots.map(writerRing),
       streams: this.slots.flatMap((slot, ring) => writerStreams(slot.streams, ring)),
       doorbell: this.doorbell,
@@ -200,6 +219,10 @@ export class Supervisor {
   private writerReported(report: WriterReport): void {
     if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
     else if (report.kind === 'added') this.waitingAdds.shift()?.();
+    else if (report.kind === 'fatal') {
+      this.log.fatal(report.text);
+      this.options.fatal(report.status);
+    }
   }
 
   private startShard(slot: ShardSlot): void {
@@ -389,6 +412,17 @@ function writerRing(slot: ShardSlot): WriterRing {
 
 function writerStreams(streams: readonly StreamSpec[], ring: number): WriterStream[] {
   return streams.map(({ stream, exchange, directory }) => ({ stream, exchange, directory, ring }));
+}
+
+function journalOf({ journal }: Config): WriterJournal | undefined {
+  if (!journal.enabled) return undefined;
+  const { sync_ms, segment_bytes, max_bytes } = journal;
+  return {
+    syncMs: sync_ms,
+    segmentBytes: segment_bytes,
+    bytesMax: max_bytes,
+    checkpointMs: CHECKPOINT_MS,
+  };
 }
 
 function readCa(path: string): string | undefined {
