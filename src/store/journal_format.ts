@@ -24,6 +24,7 @@
 import { crc32 } from 'node:zlib';
 import type { ColumnType } from '../schema/columns.js';
 import { deriveTable, layoutHash, type Table } from '../schema/layout.js';
+import { LAYOUT_HASH, TABLES } from '../schema/tables.js';
 
 export const BLOCK_MAGIC = 0x4a4c4f47;
 export const BLOCK_HEADER_BYTES = 48;
@@ -167,8 +168,9 @@ export function segmentHeader(tables: readonly Table[], streams: readonly Stream
 }
 
 /** The tables of a segment; undefined when this program cannot read them. */
-export function tablesOf(header: SegmentHeader): Table[] | undefined {
+export function tablesOf(header: SegmentHeader): readonly Table[] | undefined {
   if (header.format !== FORMAT_VERSION || header.crc !== CRC_NAME) return undefined;
+  if (header.layout === LAYOUT_HASH) return TABLES;
   try {
     const tables = header.tables.map(({ columns, ...table }) =>
       deriveTable({

@@ -53,7 +53,7 @@ export class SegmentReader {
   /** undefined when the first block is not whole */
   readonly head: SegmentHead | undefined;
   private readonly fd: number;
-  private window: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(WINDOW_BYTES));
+  private window: Buffer<ArrayBuffer>;
   private windowAt = 0;
   private windowEnd = 0;
   private salt = 0;
@@ -66,6 +66,7 @@ export class SegmentReader {
   ) {
     const path = join(folder, segmentFile(id));
     this.size = io.sizeOf(path);
+    this.window = Buffer.from(new ArrayBuffer(Math.min(WINDOW_BYTES, this.size)));
     this.fd = io.openToRead(path);
     this.head = this.readHead();
   }
