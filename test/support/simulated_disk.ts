@@ -317,7 +317,8 @@ export class SimulatedDisk implements StoreIo {
   private lost(bytes: Buffer, from: number, to: number): void {
     const choice = this.random.below(4);
     if (choice === 0) for (let i = from; i < to; i++) bytes[i] = this.random.below(256);
-    else if (choice === 1 && this.stale.length > 0) this.random.of(this.stale).copy(bytes, from, 0, to - from);
+    else if (choice === 1 && this.stale.length > 0)
+      this.random.of(this.stale).copy(bytes, from, 0, to - from);
   }
 
   /** The bytes of a file as a process sees them. */

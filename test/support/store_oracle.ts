@@ -141,7 +141,8 @@ export class Oracle {
     for (const column of this.columnsOf(stream)) {
       const size = this.read(join(folder, columnFile(column.name, day)))?.length ?? 0;
       const count = size / column.bytes;
-      if (rows >= 0 && count !== rows) return `${folder} day ${day}: ${column.name} has ${count} of ${rows} rows`;
+      if (rows >= 0 && count !== rows)
+        return `${folder} day ${day}: ${column.name} has ${count} of ${rows} rows`;
       rows = count;
     }
     return rows;

@@ -15,7 +15,12 @@ import { TEXT_KIND } from '../../src/schema/text.js';
 import type { StoreIo } from '../../src/store/io.js';
 import type { Journal } from '../../src/store/journal.js';
 import { Writer } from '../../src/store/writer.js';
-import type { WriterCommand, WriterInit, WriterReport, WriterStream } from '../../src/store/writer_messages.js';
+import type {
+  WriterCommand,
+  WriterInit,
+  WriterReport,
+  WriterStream,
+} from '../../src/store/writer_messages.js';
 
 export const DATA = '/data';
 export const FIRST_DAY = 20_000;
@@ -150,7 +155,8 @@ export class World {
     producer.u32[at] = table.headerWord;
     producer.u32[at + STREAM_WORD] = stream;
     producer.u32[at + DAY_WORD] = day;
-    for (let word = HEADER_WORDS; word < table.words; word++) producer.u32[at + word] = wordOf(stream, n, word);
+    for (let word = HEADER_WORDS; word < table.words; word++)
+      producer.u32[at + word] = wordOf(stream, n, word);
     this.commit(ring, at, table.words, { kind: 'row', stream, day, n });
     return true;
   }
