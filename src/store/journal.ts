@@ -27,7 +27,7 @@ import {
 
 /** Unsynced bytes above which sync() is due at once. */
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
-const HELD_BYTES_FIRST = 256 * 1024;
+const HELD_BYTES_FIRST = 64 * 1024;
 const SYNC_FAILURES_MAX = 2;
 
 /** A segment with its first block; it ends where the next one begins. */

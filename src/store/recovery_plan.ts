@@ -218,10 +218,10 @@ export class RecoveryPlanner {
     const folder = tableDirectory(this.dataPath, base.exchange, base.directory, base.table);
     const sizeOf = (path: string) => Math.max(0, this.io.sizeOf(path));
     const columns = table.columns.filter(({ name }) => base.columns.includes(name));
-    const text = join(folder, literalsFile(base.day));
+    const text = `${folder}/${literalsFile(base.day)}`;
     return [
       ...columns.map((column) => {
-        const path = join(folder, columnFile(column.name, base.day));
+        const path = `${folder}/${columnFile(column.name, base.day)}`;
         return { path, bytes: base.rows * column.bytes, width: column.bytes, size: sizeOf(path) };
       }),
       { path: text, bytes: base.textBytes, width: 0, size: sizeOf(text) },

@@ -5,7 +5,6 @@
  *
  * Everything is written at the place that its row number says, so writing the same rows again changes nothing.
  */
-import { join } from 'node:path';
 import { COLUMN_TYPES, type Column } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import type { FilePool, PooledFile } from './files.js';
@@ -72,7 +71,7 @@ export class TableDay {
     readonly key: TableDayKey,
     private readonly options: TableDayOptions,
   ) {
-    this.textPath = join(key.folder, literalsFile(key.day));
+    this.textPath = `${key.folder}/${literalsFile(key.day)}`;
     this.textFile = options.files.file(this.textPath);
   }
 
@@ -128,17 +127,21 @@ export class TableDay {
    */
   open(): void {
     if (this.opened) return;
-    const { table, folder, day } = this.key;
     const { io } = this.options.files;
     const sizes = new Map(
-      table.columns.map((c) => [c.name, io.sizeOf(join(folder, columnFile(c.name, day)))]),
+      this.key.table.columns.map((c) => [c.name, Math.max(0, io.sizeOf(this.pathOf(c)))]),
     );
-    const rowsOf = (column: Column) =>
-      Math.floor(Math.max(0, sizes.get(column.name) as number) / column.bytes);
+    const sizeOf = (column: Column) => sizes.get(column.name) as number;
+    const rowsOf = (column: Column) => Math.floor(sizeOf(column) / column.bytes);
     this.use(this.columnsBegun(rowsOf).map((column) => column.name));
     this.written = Math.min(...this.columns.map(({ column }) => rowsOf(column)));
     this.textBytes = Math.max(0, io.sizeOf(this.textPath));
-    this.cut(this.options.quarantine);
+    const ragged = this.columns.some(({ column }) => sizeOf(column) !== this.written * column.bytes);
+    if (ragged) this.cut(this.options.quarantine);
+  }
+
+  private pathOf(column: Column): string {
+    return `${this.key.folder}/${columnFile(column.name, this.key.day)}`;
   }
 
   private columnsBegun(rowsOf: (column: Column) => number): readonly Column[] {
@@ -168,11 +171,10 @@ export class TableDay {
   }
 
   private use(names: readonly string[]): void {
-    const { table, folder, day } = this.key;
-    this.columns = table.columns
+    this.columns = this.key.table.columns
       .filter((column) => names.includes(column.name))
       .map((column) => {
-        const path = join(folder, columnFile(column.name, day));
+        const path = this.pathOf(column);
         return { column, path, file: this.options.files.file(path) };
       });
     this.opened = true;

@@ -130,7 +130,7 @@ class History {
 
   run(): HistoryResult {
     let problem = '';
-    const lives = 1 + this.random.below(LIVES_MAX);
+    const lives = 1 + Math.floor(this.random.next() ** 2 * LIVES_MAX);
     for (let life = 0; life < lives && problem === ''; life++) problem = this.live(life === lives - 1);
     if (problem === '') problem = this.finishSink();
     const { cuts, kills, recoveryCuts } = this;

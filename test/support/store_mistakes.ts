@@ -108,7 +108,9 @@ function appendBehindTornTail(): () => void {
         },
     ),
   ];
-  return () => undo.forEach((act) => act());
+  return () => {
+    for (const act of undo) act();
+  };
 }
 
 export const MISTAKES: readonly Mistake[] = [

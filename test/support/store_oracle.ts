@@ -139,7 +139,7 @@ export class Oracle {
     const folder = this.folderOf(stream);
     let rows = -1;
     for (const column of this.columnsOf(stream)) {
-      const size = this.read(join(folder, columnFile(column.name, day)))?.length ?? 0;
+      const size = this.read(`${folder}/${columnFile(column.name, day)}`)?.length ?? 0;
       const count = size / column.bytes;
       if (rows >= 0 && count !== rows)
         return `${folder} day ${day}: ${column.name} has ${count} of ${rows} rows`;
@@ -173,7 +173,7 @@ export class Oracle {
   private compareTableDay({ stream, day, rows, texts }: TableDayContent): string | undefined {
     const folder = this.folderOf(stream);
     for (const column of this.columnsOf(stream)) {
-      const path = join(folder, columnFile(column.name, day));
+      const path = `${folder}/${columnFile(column.name, day)}`;
       const bytes = this.read(path) ?? Buffer.alloc(0);
       if (bytes.length !== rows.length * column.bytes)
         return `${path}: ${bytes.length / column.bytes} rows instead of ${rows.length}`;
