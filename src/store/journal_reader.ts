@@ -65,9 +65,9 @@ export class SegmentReader {
     readonly id: number,
   ) {
     const path = join(folder, segmentFile(id));
+    this.fd = io.openToRead(path);
     this.size = io.sizeOf(path);
     this.window = Buffer.from(new ArrayBuffer(Math.min(WINDOW_BYTES, this.size)));
-    this.fd = io.openToRead(path);
     this.head = this.readHead();
   }
 

@@ -2,7 +2,7 @@
  * Where bytes go that nobody can explain: `{data_path}/quarantine/{time}/`, with their path below the data directory.
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { openWithFolder, type StoreIo, withFile } from './io.js';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -24,12 +24,13 @@ export class Quarantine {
     return join(this.dataPath, QUARANTINE_FOLDER, this.name);
   }
 
-  /** Copies what a file holds from `from` on, before it is cut off there. */
+  /** Copies what a file holds from `from` on, before it is cut off there; nothing without such a file. */
   keepTail(path: string, from: number): void {
     const { io } = this;
     const suffix = from === 0 ? '' : `.from-${from}`;
     const target = `${join(this.folder, relative(this.dataPath, path))}${suffix}`;
     const size = io.sizeOf(path);
+    if (size < 0) return;
     withFile(io, io.openToRead(path), (source) =>
       withFile(io, openWithFolder(io, target), (fd) => {
         const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, Math.max(1, size - from)));
@@ -43,16 +44,6 @@ export class Quarantine {
         io.fdatasync(fd);
       }),
     );
-  }
-
-  /** Takes a whole file away from its place. */
-  take(path: string): void {
-    const target = join(this.folder, relative(this.dataPath, path));
-    const size = this.io.sizeOf(path);
-    if (size < 0) return;
-    this.io.makeFolder(dirname(target));
-    this.io.rename(path, target);
-    this.bytes += size;
   }
 
   /** Writes down why. */

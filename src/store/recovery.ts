@@ -40,6 +40,7 @@ import { TableDay } from './tableday.js';
 const ROWS_MAX = 8192;
 const STAGED_BYTES_MAX = 128 * 1024 * 1024;
 const DESCRIPTORS_MAX = 256;
+const COPY_BYTES = 256 * 1024;
 
 export interface RecoveryOptions {
   /** go on with what can be explained; the rest goes to the quarantine */
@@ -111,13 +112,22 @@ export class Recovery {
     };
   }
 
-  /** What the columns get must not be gone after the next power cut: then nobody could tell which rows are whole. */
+  /**
+   * What the columns get must not be gone after the next power cut: then nobody could tell which rows are whole. The
+   * bytes are written again, because a sync that failed before may have left them in memory and told the kernel
+   * otherwise.
+   */
   protected syncJournal(plan: RecoveryPlan): void {
-    for (const { id } of plan.range.redo) {
-      const fd = this.io.open(join(plan.folder, segmentFile(id)));
-      withFile(this.io, fd, () => this.io.fdatasync(fd));
+    const { io } = this;
+    const chunk = Buffer.alloc(COPY_BYTES);
+    for (const { id, size } of plan.range.redo) {
+      withFile(io, io.open(join(plan.folder, segmentFile(id))), (fd) => {
+        for (let at = 0; at < size; at += COPY_BYTES)
+          io.write(fd, chunk, 0, Math.min(io.read(fd, chunk, 0, at), size - at), at);
+        io.fdatasync(fd);
+      });
     }
-    if (plan.range.redo.length > 0) this.io.syncFolder(plan.folder);
+    if (plan.range.redo.length > 0) io.syncFolder(plan.folder);
   }
 
   private redo(plan: RecoveryPlan): void {

@@ -30,6 +30,8 @@ class FileNode {
   durable = Buffer.alloc(0);
   /** sectors that were written since the last sync */
   readonly dirty = new Set<number>();
+  /** sectors that a failed sync left in memory only and that no later sync writes, as ext4 and XFS do */
+  readonly lost = new Set<number>();
 
   grow(size: number): void {
     if (size > this.bytes.length) {
@@ -41,12 +43,27 @@ class FileNode {
   }
 
   touch(from: number, to: number): void {
-    for (let s = Math.floor(from / SECTOR); s * SECTOR < to; s++) this.dirty.add(s);
+    for (let s = Math.floor(from / SECTOR); s * SECTOR < to; s++) {
+      this.dirty.add(s);
+      this.lost.delete(s);
+    }
   }
 
   sync(): void {
     if (this.dirty.size === 0 && this.durable.length === this.size) return;
-    this.durable = Buffer.from(this.bytes.subarray(0, this.size));
+    const synced = Buffer.from(this.bytes.subarray(0, this.size));
+    for (const sector of this.lost) {
+      const from = sector * SECTOR;
+      synced.fill(0, Math.min(from, this.size), Math.min(from + SECTOR, this.size));
+      const end = Math.min(from + SECTOR, this.durable.length);
+      if (from < end) this.durable.copy(synced, from, from, end);
+    }
+    this.durable = synced;
+    this.dirty.clear();
+  }
+
+  failSync(): void {
+    for (const sector of this.dirty) this.lost.add(sector);
     this.dirty.clear();
   }
 }
@@ -286,7 +303,7 @@ export class SimulatedDisk implements StoreIo {
   private cutFile(file: FileNode): void {
     const { durable, dirty } = file;
     const { random } = this;
-    if (dirty.size === 0 && durable.length === file.size) return;
+    if (dirty.size + file.lost.size === 0 && durable.length === file.size) return;
     const size = this.sizeAfterCut(durable.length, file.size);
     const after = Buffer.alloc(size);
     durable.copy(after, 0, 0, Math.min(size, durable.length));
@@ -304,6 +321,7 @@ export class SimulatedDisk implements StoreIo {
     file.size = size;
     file.durable = Buffer.from(after);
     dirty.clear();
+    file.lost.clear();
   }
 
   private sizeAfterCut(durable: number, size: number): number {
@@ -319,6 +337,19 @@ export class SimulatedDisk implements StoreIo {
     if (choice === 0) for (let i = from; i < to; i++) bytes[i] = this.random.below(256);
     else if (choice === 1 && this.stale.length > 0)
       this.random.of(this.stale).copy(bytes, from, 0, to - from);
+  }
+
+  /** What a failed fdatasync does: the data stays in memory, and is taken for written from now on. */
+  failFdatasync(fd: number): void {
+    this.file(fd).failSync();
+  }
+
+  /** The same for all files. */
+  failSyncFs(folder: FolderNode = this.root): void {
+    for (const node of folder.entries.values()) {
+      if (node instanceof FolderNode) this.failSyncFs(node);
+      else node.failSync();
+    }
   }
 
   /** The bytes of a file as a process sees them. */
