@@ -28,6 +28,8 @@ export const ERROR_CODES = {
   DATA_UNREADABLE: EXIT.failed,
   DISK_WRITE: EXIT.ioError,
   DATA_LOCKED: EXIT.locked,
+  JOURNAL_DAMAGED: EXIT.refused,
+  JOURNAL_FOREIGN: EXIT.refused,
   ADDRESS_IN_USE: EXIT.failed,
   DIFFERENCES_FOUND: EXIT.failed,
 } as const;

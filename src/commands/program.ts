@@ -13,6 +13,7 @@ import { examples } from './common.js';
 import { demoCommand } from './demo.js';
 import { exchangeDefaults } from './exchanges.js';
 import { readCommand } from './read.js';
+import { recoverCommand } from './recover.js';
 import { runCommand } from './run.js';
 import { simulateCommand } from './simulate.js';
 import { symbolsCommand } from './symbols.js';
@@ -63,6 +64,7 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(simulateCommand())
     .addCommand(readCommand())
     .addCommand(verifyCommand())
+    .addCommand(recoverCommand())
     .addCommand(symbolsCommand())
     .addCommand(
       checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),

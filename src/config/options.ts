@@ -67,6 +67,33 @@ export const SECTIONS = {
       }),
     },
   },
+  journal: {
+    doc: 'What makes rows survive a crash or a power cut before they are in their column files.',
+    options: {
+      enabled: boolean({
+        default: true,
+        doc: 'Whether a journal is kept; without one a crash costs up to `flush_interval_secs` of rows.',
+      }),
+      sync_ms: integer({
+        default: 200,
+        min: 1,
+        max: 10_000,
+        doc: 'Milliseconds after which a row is durable at the latest: what a power cut may cost.',
+      }),
+      segment_bytes: integer({
+        default: 268_435_456,
+        min: 1_048_576,
+        max: 4_294_967_296,
+        doc: 'Size at which a new file of the journal is begun.',
+      }),
+      max_bytes: integer({
+        default: 10_737_418_240,
+        min: 16_777_216,
+        max: 1_099_511_627_776,
+        doc: 'Size of the journal at which the slowest sink is cut off; without sinks a journal holds about a minute.',
+      }),
+    },
+  },
   http: {
     doc: 'The built-in HTTP server (health, metrics).',
     options: {
@@ -199,6 +226,11 @@ export const RELATIONS: readonly {
     key: 'websocket.initial_retry_delay_secs',
     rule: 'must not be larger than websocket.max_retry_delay_secs',
     holds: ({ websocket }) => websocket.initial_retry_delay_secs <= websocket.max_retry_delay_secs,
+  },
+  {
+    key: 'journal.max_bytes',
+    rule: 'must be at least twice journal.segment_bytes',
+    holds: ({ journal }) => journal.max_bytes >= 2 * journal.segment_bytes,
   },
 ];
 

@@ -50,12 +50,24 @@ export const WRITER_COUNTERS = {
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),
   buffered_rows: gauge('rows that wait for their flush'),
+  journal_blocks: counter('blocks written to the journal'),
+  journal_written: counter('bytes written to the journal in 64-byte units'),
+  journal_size: gauge('size of all segments in 64 KiB'),
+  journal_syncs: counter('times the journal was made durable'),
+  journal_sync_us: gauge('duration of the last of these, µs'),
+  journal_poisoned: counter('segments given up because they could not be made durable'),
+  unsynced_ms: gauge('age of the oldest row that a power cut would cost, ms'),
+  checkpoints: counter('checkpoints written'),
+  checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint, ms'),
+  cursors_cut_off: counter('sinks cut off because the journal had become too large'),
+  quarantined: gauge('bytes that were put into the quarantine since the start, in 64-byte units'),
   stopped: gauge('1 when everything is on disk after a stop'),
 } as const satisfies CounterSpecs;
 
 /** One block per ring, written by the writer: what became of a shard's rows. */
 export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
+  rows_durable: counter('rows of this ring that a power cut does not cost any more'),
   rows_written: counter('rows of this ring that reached the column files'),
   bytes_written: counter('bytes of this ring written to column files in 64-byte units'),
   last_row: gauge('receive time of the newest row that reached the column files, seconds since 1970'),

@@ -2,7 +2,7 @@
  * The descriptors of the store. Column files come by the ten thousand, so only a bounded number is held open; beyond
  * that a file is opened for each flush and closed again, which costs microseconds. Writer thread only.
  */
-import { openWithFolder, type StoreIo } from './io.js';
+import { openWithFolder, type StoreIo, withFile } from './io.js';
 
 export class FilePool {
   private held = 0;
@@ -21,6 +21,10 @@ export class FilePool {
   open(path: string): number {
     this.opened();
     return openWithFolder(this.io, path);
+  }
+
+  truncate(path: string, bytes: number): void {
+    withFile(this.io, this.open(path), (fd) => this.io.truncate(fd, bytes));
   }
 
   /** Whether one more descriptor may be kept. */
@@ -69,6 +73,10 @@ export class PooledFile {
     const { fd } = this;
     this.fd = -1;
     this.pool.give();
-    this.pool.io.close(fd);
+    try {
+      this.pool.io.close(fd);
+    } catch {
+      // the descriptor is gone either way, and what did not reach the disk is told by the sync of a checkpoint
+    }
   }
 }

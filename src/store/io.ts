@@ -1,22 +1,41 @@
 /**
  * Everything the store asks of the operating system, in one small interface, so that a simulator of power cuts and
  * failing calls can stand in for the disk under the very code that runs. All calls are synchronous: they run on the
- * writer thread, which has nothing else to wait for. Failures are thrown as Node's system errors.
+ * writer thread, which has nothing else to wait for, or before capture starts. Failures are thrown as Node's system
+ * errors.
+ *
+ * What a crash may undo: everything since the last fdatasync of a file, and the names that were made, renamed or
+ * removed in a folder since its last syncFolder. syncFs makes all of it durable.
  */
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface StoreIo {
   /** Opens for positioned reading and writing, creating the file but never its folder. */
   open(path: string): number;
+  /** Opens a file that exists, changing nothing. */
+  openToRead(path: string): number;
   close(fd: number): void;
   /** Writes all of bytes[from, to) at `position`, or throws. */
   write(fd: number, bytes: Uint8Array, from: number, to: number, position: number): void;
+  /** Reads up to `bytes.length - from` bytes; answers how many there were. */
+  read(fd: number, bytes: Uint8Array, from: number, position: number): number;
   /** Size of a file, or -1 when there is none. */
   sizeOf(path: string): number;
   truncate(fd: number, bytes: number): void;
   /** Creates a folder and those above it. */
   makeFolder(path: string): void;
+  /** Names in a folder, sorted; none when there is no such folder. */
+  list(folder: string): string[];
+  rename(from: string, to: string): void;
+  unlink(path: string): void;
+  /** Data and size of a file. A failure is final for the file: a second call may succeed without the data. */
+  fdatasync(fd: number): void;
+  /** The names in a folder. */
+  syncFolder(path: string): void;
+  /** Everything of the file system that holds `path`. EIO: something is not on disk, and nobody can say what. */
+  syncFs(path: string): void;
 }
 
 export class DiskIo implements StoreIo {
@@ -24,6 +43,10 @@ export class DiskIo implements StoreIo {
     // never in append mode: Linux would ignore the positions
     const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
     return fs.openSync(path, flags, 0o640);
+  }
+
+  openToRead(path: string): number {
+    return fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   }
 
   close(fd: number): void {
@@ -40,6 +63,16 @@ export class DiskIo implements StoreIo {
     }
   }
 
+  read(fd: number, bytes: Uint8Array, from: number, position: number): number {
+    let at = from;
+    while (at < bytes.length) {
+      const got = fs.readSync(fd, bytes, at, bytes.length - at, position + at - from);
+      if (got === 0) break;
+      at += got;
+    }
+    return at - from;
+  }
+
   sizeOf(path: string): number {
     return fs.statSync(path, { throwIfNoEntry: false })?.size ?? -1;
   }
@@ -50,6 +83,44 @@ export class DiskIo implements StoreIo {
 
   makeFolder(path: string): void {
     fs.mkdirSync(path, { recursive: true, mode: 0o750 });
+  }
+
+  list(folder: string): string[] {
+    try {
+      return fs.readdirSync(folder).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  rename(from: string, to: string): void {
+    fs.renameSync(from, to);
+  }
+
+  unlink(path: string): void {
+    fs.unlinkSync(path);
+  }
+
+  fdatasync(fd: number): void {
+    fs.fdatasyncSync(fd);
+  }
+
+  syncFolder(path: string): void {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  syncFs(path: string): void {
+    // one call for tens of thousands of files; Node has no syncfs of its own
+    const { error, status, stderr } = spawnSync('sync', ['-f', path], { encoding: 'utf8' });
+    if (error !== undefined) throw error;
+    if (status !== 0)
+      throw Object.assign(new Error(`EIO: sync -f ${path} failed: ${stderr.trim()}`), { code: 'EIO' });
   }
 }
 
@@ -62,4 +133,42 @@ export function openWithFolder(io: StoreIo, path: string): number {
     io.makeFolder(dirname(path));
     return io.open(path);
   }
+}
+
+/** Errors that say that a call was not even tried; of a sync that is, nothing was lost by it. */
+const NOT_TRIED: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
+
+export function wasTried(error: unknown): boolean {
+  return !NOT_TRIED.includes((error as NodeJS.ErrnoException).code);
+}
+
+/** Runs `use` with a descriptor and closes it whatever happens. */
+export function withFile<R>(io: StoreIo, fd: number, use: (fd: number) => R): R {
+  try {
+    return use(fd);
+  } finally {
+    io.close(fd);
+  }
+}
+
+/** The bytes of a file, or undefined when there is none. */
+export function readWhole(io: StoreIo, path: string): Buffer | undefined {
+  const size = io.sizeOf(path);
+  if (size < 0) return undefined;
+  return withFile(io, io.openToRead(path), (fd) => {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, io.read(fd, bytes, 0, 0));
+  });
+}
+
+/** Puts a small file in the place of an older one so that a crash leaves the one or the other, whole. */
+export function replaceFile(io: StoreIo, folder: string, name: string, bytes: Uint8Array): void {
+  const temporary = `${folder}/${name}.tmp`;
+  withFile(io, io.open(temporary), (fd) => {
+    io.truncate(fd, 0);
+    io.write(fd, bytes, 0, bytes.length, 0);
+    io.fdatasync(fd);
+  });
+  io.rename(temporary, `${folder}/${name}`);
+  io.syncFolder(folder);
 }

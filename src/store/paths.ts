@@ -6,8 +6,16 @@ import { join } from 'node:path';
 
 const DAY_MS = 86_400_000;
 
+/** The stamp asked for last: thousands of files of one day are opened one after the other. */
+let latest = { day: -1, stamp: '' };
+
 /** The day part of a file name, e.g. `21.11.26`. */
 export function dayStamp(day: number): string {
+  if (latest.day !== day) latest = { day, stamp: stampOf(day) };
+  return latest.stamp;
+}
+
+function stampOf(day: number): string {
   const date = new Date(day * DAY_MS);
   const two = (n: number) => String(n % 100).padStart(2, '0');
   return `${two(date.getUTCDate())}.${two(date.getUTCMonth() + 1)}.${two(date.getUTCFullYear())}`;

@@ -1,21 +1,21 @@
 /**
  * Messages that were refused, one JSON object a line in `{data_path}/{exchange}/rejected.DD.MM.YY.jsonl`: what could
- * not become a row is at least there to be read. Writer thread only.
+ * not become a row is at least there to be read. Used by the writer, and by recovery for what the journal holds.
  */
 import { join } from 'node:path';
 import type { FilePool, PooledFile } from './files.js';
 import { isoDay, rejectedFile } from './paths.js';
+import type { RejectedState } from './states.js';
 
-/** Size of one day's file of one exchange, lines that wait included; what exceeds it is only counted. */
+/** Size of one day's file of one exchange; what exceeds it is only counted. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
-interface Log {
-  readonly path: string;
+interface Log extends RejectedState {
   readonly file: PooledFile;
-  /** size of the file, -1 before it was looked at */
+  /** in the file */
   bytes: number;
-  waitingBytes: number;
   readonly lines: string[];
+  waitingBytes: number;
 }
 
 export class RejectedLog {
@@ -24,34 +24,79 @@ export class RejectedLog {
   constructor(
     private readonly dataPath: string,
     private readonly files: FilePool,
+    /** a file is taken into use; called before its first line */
+    private readonly opened: (state: RejectedState) => void,
   ) {}
 
   stage(exchange: string, day: number, reason: number, text: string): void {
-    const path = join(this.dataPath, exchange, rejectedFile(day));
+    const path = this.pathOf(exchange, day);
     let log = this.logs.get(path);
     if (log === undefined) {
-      log = { file: this.files.file(path), path, bytes: -1, waitingBytes: 0, lines: [] };
-      this.logs.set(path, log);
+      const bytes = Math.max(0, this.files.io.sizeOf(path));
+      log = this.begin({ exchange, day, bytes });
+      this.opened({ exchange, day, bytes });
     }
     if (log.bytes + log.waitingBytes >= FILE_BYTES_MAX) return;
     const line = `${JSON.stringify({ day: isoDay(day), reason, text })}\n`;
     log.lines.push(line);
-    log.waitingBytes += line.length;
+    log.waitingBytes += Buffer.byteLength(line);
+  }
+
+  /** Takes over what a journal says that a file held, whatever stands in it. */
+  begin(state: RejectedState): Log {
+    const path = this.pathOf(state.exchange, state.day);
+    const log = { ...state, file: this.files.file(path), lines: [], waitingBytes: 0 };
+    this.logs.set(path, log);
+    return log;
   }
 
   flush(): void {
     for (const log of this.logs.values()) {
       if (log.lines.length === 0) continue;
-      if (log.bytes < 0) log.bytes = Math.max(0, this.files.io.sizeOf(log.path));
       const bytes = Buffer.from(log.lines.join(''));
       log.file.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, log.bytes));
       log.bytes += bytes.length;
-      log.lines.length = 0;
-      log.waitingBytes = 0;
+      log.waitingBytes = log.lines.length = 0;
     }
+  }
+
+  get waiting(): boolean {
+    return [...this.logs.values()].some((log) => log.lines.length > 0);
+  }
+
+  /** What the files hold when everything that waits is written. */
+  states(): RejectedState[] {
+    return [...this.logs.values()].map(({ exchange, day, bytes, waitingBytes }) => ({
+      exchange,
+      day,
+      bytes: bytes + waitingBytes,
+    }));
+  }
+
+  /** Whether the files hold everything that `states` says. */
+  reached(states: readonly RejectedState[]): boolean {
+    return states.every(
+      ({ exchange, day, bytes }) => (this.logs.get(this.pathOf(exchange, day))?.bytes ?? bytes) >= bytes,
+    );
+  }
+
+  /** Cuts off what stands behind the last line; answers the number of bytes. */
+  cut(): number {
+    let cut = 0;
+    for (const [path, { bytes }] of this.logs) {
+      const size = this.files.io.sizeOf(path);
+      if (size <= bytes) continue;
+      this.files.truncate(path, bytes);
+      cut += size - bytes;
+    }
+    return cut;
   }
 
   close(): void {
     for (const log of this.logs.values()) log.file.close();
+  }
+
+  private pathOf(exchange: string, day: number): string {
+    return join(this.dataPath, exchange, rejectedFile(day));
   }
 }

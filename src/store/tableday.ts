@@ -1,13 +1,16 @@
 /**
  * The rows of one symbol, table and day on their way to their column files. Rows wait as records, side by side as they
  * came, and are transposed into columns when they are written: one or two cache lines per row however many symbols
- * there are. Writer thread only; stage() is HOT, once per row.
+ * there are. Used by the writer, and by recovery for what the journal holds; stage() is HOT, once per row.
+ *
+ * Everything is written at the place that its row number says, so writing the same rows again changes nothing.
  */
-import { join } from 'node:path';
 import { COLUMN_TYPES, type Column } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import type { FilePool, PooledFile } from './files.js';
 import { columnFile, literalsFile } from './paths.js';
+import type { Quarantine } from './quarantine.js';
+import type { TableDayState } from './states.js';
 
 const FIRST_ROWS = 32;
 
@@ -18,11 +21,29 @@ let columnBytes = new Uint8Array(columnWords.buffer);
 
 export interface TableDayKey {
   readonly table: Table;
-  readonly stream: number;
+  readonly exchange: string;
+  /** folder name of the symbol */
+  readonly directory: string;
   readonly day: number;
   /** index of the ring its rows come from */
   readonly ring: number;
   readonly folder: string;
+}
+
+export interface TableDayOptions {
+  /** rows that wait at most */
+  readonly rowsMax: number;
+  /** whether a day that begins now has the exact columns */
+  readonly exact: boolean;
+  /** a journal vouches for the files: what does not fit together was not left by a crash */
+  readonly quarantine: Quarantine | undefined;
+  readonly files: FilePool;
+}
+
+interface UsedColumn {
+  readonly column: Column;
+  readonly path: string;
+  readonly file: PooledFile;
 }
 
 export class TableDay {
@@ -33,29 +54,32 @@ export class TableDay {
   /** monotonic ms when the oldest waiting row was staged */
   sinceMs = 0;
   lastUsedMs = 0;
+  /** block of the journal that says what the files held; they are not written before it is durable */
+  baseSequence = 0;
   private records = new Uint32Array(0);
   private capacity = 0;
   private opened = false;
-  private columns: readonly { readonly column: Column; readonly file: PooledFile }[] = [];
-  /** side-car lines; `row` counts from the rows in the files, -1 is the last of them */
-  private readonly texts: { readonly row: number; readonly column: string; readonly text: string }[] = [];
+  private columns: readonly UsedColumn[] = [];
+  private readonly texts: string[] = [];
+  /** bytes in the side-car, and of texts that wait */
   private textBytes = 0;
+  private waitingTextBytes = 0;
+  private readonly textPath: string;
   private readonly textFile: PooledFile;
 
   constructor(
     readonly key: TableDayKey,
-    private readonly rowsMax: number,
-    private readonly exact: boolean,
-    private readonly files: FilePool,
+    private readonly options: TableDayOptions,
   ) {
-    this.textFile = files.file(join(key.folder, literalsFile(key.day)));
+    this.textPath = `${key.folder}/${literalsFile(key.day)}`;
+    this.textFile = options.files.file(this.textPath);
   }
 
   get full(): boolean {
-    return this.staged >= this.rowsMax;
+    return this.staged >= this.options.rowsMax;
   }
 
-  /** Whether a flush has something to write: rows, or the text of a row that was written before its text came. */
+  /** Something waits to be written. */
   get waiting(): boolean {
     return this.staged > 0 || this.texts.length > 0;
   }
@@ -76,7 +100,7 @@ export class TableDay {
   }
 
   private grow(): void {
-    this.capacity = Math.min(this.rowsMax, Math.max(FIRST_ROWS, this.capacity * 2));
+    this.capacity = Math.min(this.options.rowsMax, Math.max(FIRST_ROWS, this.capacity * 2));
     const grown = new Uint32Array(this.capacity * this.key.table.words);
     grown.set(this.records);
     this.records = grown;
@@ -84,7 +108,11 @@ export class TableDay {
 
   /** Text of a number of the newest row. */
   stageLiteral(column: number, text: string): void {
-    this.texts.push({ row: this.staged - 1, column: this.key.table.columns[column]?.name ?? '', text });
+    this.open();
+    const row = this.written + this.staged - 1;
+    const line = `${JSON.stringify({ row, column: this.key.table.columns[column]?.name, text })}\n`;
+    this.texts.push(line);
+    this.waitingTextBytes += Buffer.byteLength(line);
   }
 
   /** A word of the newest staged row. */
@@ -93,34 +121,106 @@ export class TableDay {
   }
 
   /**
-   * Finds how many rows the files hold. A table-day keeps the set of columns it began with: `exact` may have been
-   * switched since. What a killed process left half-written behind the shortest column is cut off.
+   * Finds how many rows the files hold. A table-day keeps the set of columns it began with: `exact` or the tables may
+   * have changed since. What stands behind the shortest column is no whole row and is cut off; where a journal is kept
+   * no crash leaves such a thing, and a copy goes to the quarantine.
    */
   open(): void {
     if (this.opened) return;
-    const { table, folder, day } = this.key;
-    const pathOf = (column: Column) => join(folder, columnFile(column.name, day));
-    const sizes = new Map(table.columns.map((column) => [column.name, this.files.io.sizeOf(pathOf(column))]));
-    const rowsOf = (column: Column) =>
-      Math.floor(Math.max(0, sizes.get(column.name) as number) / column.bytes);
-    const plain = table.columns.filter((column) => !column.exact);
-    const begun = Math.min(...plain.map(rowsOf)) > 0;
-    const exact = begun ? table.columns.some((column) => column.exact && rowsOf(column) > 0) : this.exact;
-    const used = exact ? table.columns : plain;
-    this.written = Math.min(...used.map(rowsOf));
-    this.columns = used.map((column) => ({ column, file: this.files.file(pathOf(column)) }));
-    for (const { column, file } of this.columns) {
-      const bytes = this.written * column.bytes;
-      if ((sizes.get(column.name) as number) > bytes) file.with((fd) => this.files.io.truncate(fd, bytes));
-    }
-    this.textBytes = Math.max(0, this.files.io.sizeOf(join(folder, literalsFile(day))));
+    const { io } = this.options.files;
+    const sizes = new Map(
+      this.key.table.columns.map((c) => [c.name, Math.max(0, io.sizeOf(this.pathOf(c)))]),
+    );
+    const sizeOf = (column: Column) => sizes.get(column.name) as number;
+    const rowsOf = (column: Column) => Math.floor(sizeOf(column) / column.bytes);
+    this.use(this.columnsBegun(rowsOf).map((column) => column.name));
+    this.written = Math.min(...this.columns.map(({ column }) => rowsOf(column)));
+    this.textBytes = Math.max(0, io.sizeOf(this.textPath));
+    const ragged = this.columns.some(({ column }) => sizeOf(column) !== this.written * column.bytes);
+    if (ragged) this.cut(this.options.quarantine);
+  }
+
+  private pathOf(column: Column): string {
+    return `${this.key.folder}/${columnFile(column.name, this.key.day)}`;
+  }
+
+  private columnsBegun(rowsOf: (column: Column) => number): readonly Column[] {
+    const { columns } = this.key.table;
+    const plain = columns.filter((column) => !column.exact);
+    const begun = columns.filter((column) => rowsOf(column) > 0);
+    if (begun.length === 0) return this.options.exact ? columns : plain;
+    if (this.options.quarantine !== undefined) return begun;
+    const complete = plain.every((column) => rowsOf(column) > 0);
+    return (complete ? begun.some((column) => column.exact) : this.options.exact) ? columns : plain;
+  }
+
+  /** Takes over what a journal says that the files held, whatever stands in them. */
+  begin(state: TableDayState): void {
+    this.use(state.columns);
+    this.written = state.rows;
+    this.textBytes = state.textBytes;
+  }
+
+  /** After accepted damage: counts only rows that every column has. */
+  shorten(): void {
+    const rows = this.columns.map(({ column, path }) =>
+      Math.floor(Math.max(0, this.options.files.io.sizeOf(path)) / column.bytes),
+    );
+    this.written = Math.min(this.written, ...rows);
+    this.textBytes = Math.min(this.textBytes, Math.max(0, this.options.files.io.sizeOf(this.textPath)));
+  }
+
+  private use(names: readonly string[]): void {
+    this.columns = this.key.table.columns
+      .filter((column) => names.includes(column.name))
+      .map((column) => {
+        const path = this.pathOf(column);
+        return { column, path, file: this.options.files.file(path) };
+      });
     this.opened = true;
   }
 
-  /** Creates the files that are not there yet. */
-  create(): void {
+  /** What the files hold when everything that waits is written. */
+  state(): TableDayState {
     this.open();
-    for (const { file } of this.columns) file.with(() => undefined);
+    const { exchange, directory, table, day } = this.key;
+    return {
+      exchange,
+      directory,
+      table: table.name,
+      day,
+      rows: this.written + this.staged,
+      textBytes: this.textBytes + this.waitingTextBytes,
+      columns: this.columns.map(({ column }) => column.name),
+    };
+  }
+
+  /** Whether the files hold everything that `state` says. */
+  reached(state: TableDayState): boolean {
+    return this.written >= state.rows && this.textBytes >= state.textBytes;
+  }
+
+  /** Every file with the bytes it must hold and those it has, -1 without a file. */
+  files(): { readonly path: string; readonly bytes: number; readonly size: number }[] {
+    this.open();
+    const { io } = this.options.files;
+    const columns = this.columns.map(({ column, path }) => ({ path, bytes: this.written * column.bytes }));
+    return [...columns, { path: this.textPath, bytes: this.textBytes }].map((file) => ({
+      ...file,
+      size: io.sizeOf(file.path),
+    }));
+  }
+
+  /** Cuts off what stands behind the last row; answers the number of bytes. */
+  cut(quarantine: Quarantine | undefined): number {
+    let cut = 0;
+    for (const { path, bytes, size } of this.files()) {
+      if (size <= bytes) continue;
+      quarantine?.keepTail(path, bytes);
+      this.options.files.truncate(path, bytes);
+      cut += size - bytes;
+    }
+    return cut;
   }
 
   /**
@@ -129,11 +229,10 @@ export class TableDay {
    */
   flush(): number {
     this.open();
-    const { io } = this.files;
+    const { io } = this.options.files;
     let bytes = 0;
     // texts first: whoever reads a flagged row finds its text
     this.flushTexts();
-    if (this.staged === 0) return 0;
     for (const { column, file } of this.columns) {
       const values = this.transpose(column);
       file.with((fd) => io.write(fd, values, 0, this.staged * column.bytes, this.written * column.bytes));
@@ -149,7 +248,7 @@ export class TableDay {
     const { records, staged } = this;
     const size = this.key.table.words;
     if (columnWords.length < staged * column.words) {
-      columnWords = new Uint32Array(this.rowsMax * COLUMN_WORDS_MAX);
+      columnWords = new Uint32Array(this.options.rowsMax * COLUMN_WORDS_MAX);
       columnBytes = new Uint8Array(columnWords.buffer);
     }
     let to = 0;
@@ -161,10 +260,10 @@ export class TableDay {
 
   private flushTexts(): void {
     if (this.texts.length === 0) return;
-    const lines = this.texts.map((line) => JSON.stringify({ ...line, row: this.written + line.row }));
-    const bytes = Buffer.from(`${lines.join('\n')}\n`);
-    this.textFile.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, this.textBytes));
+    const bytes = Buffer.from(this.texts.join(''));
+    this.textFile.with((fd) => this.options.files.io.write(fd, bytes, 0, bytes.length, this.textBytes));
     this.textBytes += bytes.length;
+    this.waitingTextBytes = 0;
     this.texts.length = 0;
   }
 

@@ -1,189 +1,217 @@
 /**
- * The writer: takes blocks of records from the rings in turn, stages them by table-day and appends them to the column
- * files before they are older than the flush interval. It owns its thread and blocks in system calls as it likes; the
- * rings are what keeps the shards going meanwhile. It knows nothing of sockets, and nothing that reads the files can
- * slow it down. drain() is HOT.
+ * The writer: takes blocks of records from the rings in turn, appends them to the journal, stages them by table-day and
+ * appends them to the column files before they are older than the flush interval. A ring gets its words back when the
+ * journal has them. It owns its thread and blocks in system calls as it likes; the rings are what keeps the shards
+ * going meanwhile. It knows nothing of sockets, and nothing that reads the files can slow it down. drain() is HOT.
  */
-import { constants } from 'node:os';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { monotonicMs, WallClock } from '../base/clock.js';
-import { messageOf } from '../base/errors.js';
+import { EXIT } from '../base/errors.js';
 import { DRAIN, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { DOORBELL } from '../ring/layout.js';
-import {
-  DAY_WORD,
-  PADDING_TABLE_ID,
-  recordTableId,
-  recordWords,
-  STREAM_WORD,
-  type Table,
-} from '../schema/layout.js';
-import { TABLES } from '../schema/tables.js';
-import { TEXT_AT, TEXT_KIND, TEXT_TABLE_ID } from '../schema/text.js';
+import { PADDING_TABLE_ID, recordTableId, recordWords, type Table } from '../schema/layout.js';
+import { TEXT_TABLE_ID } from '../schema/text.js';
+import { Checkpointer } from './checkpointer.js';
+import { makeDayFiles, Tomorrow } from './day_files.js';
+import { DiskHealth, DiskUnreliable } from './disk_health.js';
 import { FilePool } from './files.js';
 import type { StoreIo } from './io.js';
+import { Journal } from './journal.js';
+import { BLOCK_KIND, type StreamEntry } from './journal_format.js';
+import { journalFolder, startOfJournal } from './journal_start.js';
 import { tableDirectory } from './paths.js';
-import { RejectedLog } from './rejected.js';
-import { TableDay } from './tableday.js';
-import { Tomorrow } from './tomorrow.js';
+import { Quarantine, quarantineName } from './quarantine.js';
+import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+import { encodeStates, type RejectedState, type TableDayState } from './states.js';
+import type { TableDay } from './tableday.js';
+import type {
+  WriterCommand,
+  WriterInit,
+  WriterJournal,
+  WriterReport,
+  WriterRing,
+  WriterStream,
+} from './writer_messages.js';
+
+export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './writer_messages.js';
 
 /** Longest sleep: the bound on how long a row waits in a ring that nobody fills. */
 const SLEEP_MS = 5;
 /** Words taken from one ring before the next has its turn. */
 const TURN_WORDS = 64 * 1024;
-/** Flushing goes on for so long before the rings are looked at again. */
-const FLUSH_SLICE_MS = 4;
-/** The same once rows are older than they should ever become. */
-const LATE_FLUSH_SLICE_MS = 20;
-/** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
-const DUE_PART = 0.8;
 const HOUSEKEEPING_MS = 100;
-/** A table-day without new rows gives its descriptors and memory back. */
-const IDLE_MS = 60_000;
-/** Waiting rows of all table-days together; beyond it the oldest are written early, and rings wait when that fails. */
-const STAGED_BYTES_MAX = 256 * 1024 * 1024;
-const RETRY_MS = 500;
-const TABLE_SLOTS = 256;
-
-/** A stream as the writer needs it. */
-export interface WriterStream {
-  readonly stream: number;
-  readonly exchange: string;
-  readonly directory: string;
-  readonly ring: number;
-  /** ids of the tables that its channels fill */
-  readonly tables: readonly number[];
-}
-
-export interface WriterRing {
-  readonly ring: SharedArrayBuffer;
-  readonly drain: SharedArrayBuffer;
-}
-
-export interface WriterInit {
-  readonly dataPath: string;
-  readonly flushIntervalMs: number;
-  readonly rowsPerTableDay: number;
-  readonly exact: boolean;
-  readonly descriptorsMax: number;
-  readonly rings: readonly WriterRing[];
-  readonly streams: readonly WriterStream[];
-  readonly doorbell: SharedArrayBuffer;
-  readonly counters: SharedArrayBuffer;
-  /** receive to drained from the ring, µs */
-  readonly latency: SharedArrayBuffer;
-}
-
-/** Supervisor to writer. */
-export type WriterCommand =
-  | { readonly kind: 'stop' }
-  /** write what waits of one ring without regard to its age */
-  | { readonly kind: 'flush'; readonly ring: number }
-  | {
-      readonly kind: 'add';
-      readonly rings: readonly WriterRing[];
-      readonly streams: readonly WriterStream[];
-    };
-
-/** Writer to supervisor. */
-export type WriterReport =
-  | { readonly kind: 'stopped' }
-  /** the files of today are there, rows can come */
-  | { readonly kind: 'ready' }
-  /** an `add` has been carried out */
-  | { readonly kind: 'added' }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };
-
-const tables: (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
-  TABLES.find((t) => t.id === id),
-);
+const DAY_MS = 86_400_000;
+/** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
+const STOP_MS_MAX = 4000;
 
 export class Writer {
+  protected readonly journal: Journal | undefined;
+  private readonly checkpointer: Checkpointer | undefined;
+  private readonly staging: Staging;
+  private readonly disk: DiskHealth;
   private readonly rings: RingConsumer[] = [];
   private readonly drains: Uint32Array[] = [];
-  private readonly streams: (WriterStream | undefined)[] = [];
-  /** newest table-day of each stream and table, by stream × TABLES.length + position of the table */
-  private readonly current: (TableDay | undefined)[] = [];
-  private readonly tableDays = new Map<string, TableDay>();
-  /** table-days in the order in which their oldest waiting row came; entries of rows that were written early are stale */
-  private readonly dirty: { readonly tableDay: TableDay; readonly sinceMs: number }[] = [];
+  private readonly streams: StreamEntry[] = [];
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
-  private readonly clock = new WallClock();
   private readonly doorbell: Int32Array;
-  private readonly files: FilePool;
-  private readonly rejected: RejectedLog;
+  private readonly quarantine: Quarantine | undefined;
+  /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
+  private readonly taken: number[] = [];
+  private readonly receivedMs: number[] = [];
+  private uncommitted = false;
+  private readonly clock = new WallClock();
   private readonly tomorrow: Tomorrow;
-  private readonly dueMs: number;
-  private stagedBytes = 0;
-  private failingUntilMs = 0;
+  private firstRing = 0;
+  /** opened since the last block, to be told to the journal before their first row */
+  private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
+  private readonly openedRejected: RejectedState[] = [];
+  private rejectedBase = 0;
+  private unsyncedSinceMs = 0;
   private housekeepingMs = 0;
   private stopping = false;
+  private stopMs = 0;
 
   constructor(
     private readonly init: WriterInit,
     private readonly port: MessagePort,
-    io: StoreIo,
+    private readonly io: StoreIo,
+    private readonly nowMs: () => number = monotonicMs,
   ) {
-    this.counters = new Uint32Array(init.counters);
+    const counters = (this.counters = new Uint32Array(init.counters));
     this.latency = new HistogramWriter(init.latency);
     this.doorbell = new Int32Array(init.doorbell);
-    this.dueMs = init.flushIntervalMs * DUE_PART;
-    this.files = new FilePool(io, init.descriptorsMax, () => this.counters[WRITER.files_opened]++);
-    this.rejected = new RejectedLog(init.dataPath, this.files);
+    const log = (level: 'info' | 'warn' | 'error', text: string) => this.post({ kind: 'log', level, text });
+    const disk = (this.disk = new DiskHealth(counters, log, nowMs));
+    const { dataPath, journal } = init;
+    if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
+    this.staging = new Staging(
+      { ...init, files, quarantine: this.quarantine, counters, disk, nowMs },
+      {
+        opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
+        openedRejected: (state) => this.openedRejected.push(state),
+        beforeFlush: (tableDay) => this.beforeFlush(tableDay),
+        dayBegan: () => this.checkpointer?.hasten(),
+      },
+    );
     this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
+    if (journal === undefined) return;
+    const folder = journalFolder(dataPath);
+    this.journal = this.openJournal(journal, io, folder);
+    this.checkpointer = new Checkpointer(this.journal, this.staging, {
+      io,
+      dataPath,
+      folder,
+      intervalMs: journal.checkpointMs,
+      journalBytesMax: journal.bytesMax,
+      counters,
+      disk,
+      log,
+      nowMs,
+    });
+    this.checkpointer.start();
+  }
+
+  private openJournal(options: WriterJournal, io: StoreIo, folder: string): Journal {
+    const { counters } = this;
+    const event = (event: 'wrote' | 'synced' | 'poisoned', amount: number) => {
+      if (event === 'wrote') counters[WRITER.journal_written] += Math.ceil(amount / 64);
+      else if (event === 'poisoned') counters[WRITER.journal_poisoned]++;
+      else {
+        counters[WRITER.journal_syncs]++;
+        counters[WRITER.journal_sync_us] = Math.round(amount * 1000);
+        this.synced();
+      }
+    };
+    const start = startOfJournal(io, this.init.dataPath);
+    return new Journal(
+      io,
+      folder,
+      { segmentBytes: options.segmentBytes, streams: () => this.streams, event },
+      start,
+    );
   }
 
   private add(rings: readonly WriterRing[], streams: readonly WriterStream[]): void {
     for (const { ring, drain } of rings) {
       this.rings.push(new RingConsumer(ring));
       this.drains.push(new Uint32Array(drain));
+      this.staging.addRing(this.drains[this.drains.length - 1]);
+      this.taken.push(0);
+      this.receivedMs.push(0);
     }
-    for (const stream of streams) this.streams[stream.stream] = stream;
+    const entries = streams.map(({ stream, exchange, directory }) => [stream, exchange, directory] as const);
+    for (const stream of streams) this.staging.addStream(stream);
+    this.streams.push(...entries);
+    if (this.journal === undefined || entries.length === 0) return;
+    this.append(() => this.journal?.appendJson(BLOCK_KIND.streams, entries));
   }
 
   /** Runs until a stop command has been carried out: everything published is in the files then. */
   run(): void {
-    this.prepare();
-    this.port.postMessage({ kind: 'ready' } satisfies WriterReport);
-    while (!this.stopping || this.backlog() > 0) {
-      const drained = this.drainAll();
-      this.flushDue();
-      this.counters[WRITER.heartbeat]++;
-      const now = monotonicMs();
-      if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
-      if (drained === 0) this.sleep();
+    try {
+      this.makeToday();
+      this.post({ kind: 'ready' });
+      while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
+        if (this.turn() === 0) this.sleep();
+      }
+      this.finish();
+    } catch (error) {
+      if (!(error instanceof DiskUnreliable)) throw error;
+      this.post({ kind: 'fatal', status: EXIT.ioError, text: error.message });
     }
-    this.finish();
   }
 
-  /**
-   * Creates today's files before the first row: thousands of new files cost seconds, which rows in a ring should not
-   * have to wait for. What fails here fails again, and is reported, when there are rows.
-   */
-  private prepare(): void {
-    const day = Math.floor(Date.now() / 86_400_000);
-    try {
-      for (const spec of this.streams) {
-        for (const id of spec?.tables ?? []) {
-          this.tableDay(
-            (spec as WriterStream).stream,
-            tables[id] as Table,
-            day,
-            (spec as WriterStream).ring,
-          ).create();
+  /** What fails here fails again, and is reported, when there are rows. */
+  private makeToday(): void {
+    const { init, io, disk } = this;
+    const day = Math.floor(Date.now() / DAY_MS);
+    for (const { exchange, directory, tables } of init.streams) {
+      for (const id of tables) {
+        const table = TABLE_BY_ID[id] as Table;
+        const folder = tableDirectory(init.dataPath, exchange, directory, table.name);
+        try {
+          makeDayFiles(io, table, folder, day, init.exact);
+        } catch (error) {
+          disk.failed('columns', error, folder);
+          return;
         }
       }
-    } catch (error) {
-      this.log('warn', `cannot create the files of today: ${messageOf(error)}`);
     }
+  }
+
+  private makeTomorrow(): void {
+    const { disk } = this;
+    if (disk.refuses("tomorrow's files")) return;
+    try {
+      this.tomorrow.turn(Date.now(), this.staging.opened());
+      disk.worked("tomorrow's files");
+    } catch (error) {
+      disk.failed("tomorrow's files", error, this.init.dataPath);
+    }
+  }
+
+  /** Everything that is due once; answers the number of words taken from the rings. */
+  protected turn(): number {
+    const drained = this.drainAll();
+    this.staging.flushDue();
+    this.counters[WRITER.heartbeat]++;
+    const now = this.nowMs();
+    this.syncDue(now);
+    if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
+    return drained;
   }
 
   private backlog(): number {
     return this.rings.reduce((words, ring) => words + ring.backlog(), 0);
+  }
+
+  private givesUp(): boolean {
+    return this.counters[WRITER.disk_failing] === 1 && this.nowMs() - this.stopMs > STOP_MS_MAX;
   }
 
   private sleep(): void {
@@ -195,15 +223,21 @@ export class Writer {
 
   /** One turn over all rings; answers the number of words taken. */
   private drainAll(): number {
+    if (!this.commit()) return 0;
+    const { rings, staging } = this;
     let words = 0;
-    for (let ring = 0; ring < this.rings.length; ring++) {
-      if (this.stagedBytes >= STAGED_BYTES_MAX && !this.relieve()) break;
-      words += this.drain(ring);
+    for (let n = 0; n < rings.length; n++) {
+      if (staging.overfull && !staging.relieve()) break;
+      if (this.journal?.crowded) break;
+      // not always the same ring first when there is not room for all
+      words += this.drain((this.firstRing + n) % rings.length);
     }
+    this.firstRing++;
+    this.commit();
     return words;
   }
 
-  /** Stages one run of records of one ring. */
+  /** Stages one run of records of one ring and appends it to the journal. */
   private drain(ringIndex: number): number {
     const ring = this.rings[ringIndex];
     const available = ring.take();
@@ -212,8 +246,8 @@ export class Writer {
     const stop = Math.min(end, ring.start + TURN_WORDS);
     const words = ring.u32;
     let index = ring.start;
+    let recordsEnd = index;
     let rows = 0;
-    this.recordLatency(words, index);
     while (index < stop) {
       const header = words[index];
       const id = recordTableId(header);
@@ -221,250 +255,192 @@ export class Writer {
         index = end;
         break;
       }
-      if (id === TEXT_TABLE_ID) this.stageText(words, index);
-      else if (this.stageRow(words, index, tables[id] as Table, ringIndex)) rows++;
+      if (id === TEXT_TABLE_ID) {
+        if (!this.staging.text(words, index)) break;
+      } else if (this.staging.row(words, index, TABLE_BY_ID[id] as Table, ringIndex)) rows++;
       else break;
       index += recordWords(header);
+      recordsEnd = index;
     }
     this.counters[WRITER.rows_drained] += rows;
     this.drains[ringIndex][DRAIN.rows_drained] += rows;
-    ring.release(index - ring.start);
+    this.receivedMs[ringIndex] = receivedMs(words, ring.start);
+    this.taken[ringIndex] = index - ring.start;
+    this.uncommitted = true;
+    if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
     return index - ring.start;
   }
 
-  /** How long the oldest row of the run has waited since it was received. */
-  private recordLatency(words: Uint32Array, index: number): void {
-    const table = tables[recordTableId(words[index])];
-    if (table?.at.recv_time === undefined) return;
-    const { now } = this.clock;
-    this.clock.read();
-    const secs = now[0] - words[index + table.at.recv_time];
-    const nanos = now[1] - words[index + table.at.recv_nanos];
-    this.latency.record(secs * 1e6 + nanos / 1000, 1);
+  private appendRecords(words: Uint32Array, from: number, to: number): void {
+    const { journal } = this;
+    if (journal === undefined) return;
+    this.appendBases();
+    if (journal.unsyncedBytes === 0) this.unsyncedSinceMs = this.nowMs();
+    journal.appendRecords(words, from, to);
+    this.counters[WRITER.journal_blocks]++;
   }
 
-  /** False when there is no room and the disk refuses: the row waits in the ring. */
-  private stageRow(words: Uint32Array, index: number, table: Table, ring: number): boolean {
-    const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
-    if (tableDay.full && !this.flush(tableDay)) return false;
-    if (!tableDay.waiting) this.markDirty(tableDay);
-    const before = tableDay.bytes;
-    tableDay.stage(words, index);
-    this.stagedBytes += tableDay.bytes - before;
+  private append(act: () => void): void {
+    if (this.journal?.unsyncedBytes === 0) this.unsyncedSinceMs = this.nowMs();
+    act();
+    this.counters[WRITER.journal_blocks]++;
+    this.uncommitted = true;
+  }
+
+  /** Tells the journal what was opened, before the first row of it. */
+  private appendBases(): void {
+    const { openedTableDays, openedRejected, journal } = this;
+    if (journal === undefined || openedTableDays.length + openedRejected.length === 0) return;
+    const tableDays = openedTableDays.map(({ state }) => state);
+    this.append(() =>
+      journal.appendJson(BLOCK_KIND.bases, encodeStates({ tableDays, rejected: openedRejected })),
+    );
+    for (const { tableDay } of openedTableDays) tableDay.baseSequence = journal.sequence;
+    if (openedRejected.length > 0) this.rejectedBase = journal.sequence;
+    openedTableDays.length = openedRejected.length = 0;
+  }
+
+  /** Files are written only when it is durable what they held before: recovery must know which to cut. */
+  private beforeFlush(tableDay: TableDay): void {
+    this.appendBases();
+    if (this.journal !== undefined && tableDay.baseSequence > this.journal.synced) this.journal.sync();
+  }
+
+  /** Hands what was taken to the journal's file and gives the words back to the rings; false when the disk refuses. */
+  private commit(): boolean {
+    if (!this.uncommitted) return true;
+    const { journal, disk } = this;
+    if (journal !== undefined) {
+      if (disk.refuses('journal')) return false;
+      try {
+        journal.write();
+        disk.worked('journal');
+      } catch (error) {
+        disk.failed('journal', error, journalFolder(this.init.dataPath));
+        return false;
+      }
+    }
+    this.uncommitted = false;
+    this.clock.read();
+    const now = this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
+    for (let ring = 0; ring < this.taken.length; ring++) {
+      if (this.taken[ring] === 0) continue;
+      this.rings[ring].release(this.taken[ring]);
+      this.taken[ring] = 0;
+      if (this.receivedMs[ring] > 0) this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+    }
     return true;
   }
 
-  private markDirty(tableDay: TableDay): void {
-    tableDay.sinceMs = monotonicMs();
-    this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
-  }
-
-  private tableDay(stream: number, table: Table, day: number, ring: number): TableDay {
-    const slot = stream * TABLES.length + TABLES.indexOf(table);
-    const current = this.current[slot];
-    if (current !== undefined && current.key.day === day) return current;
-    return this.otherDay(slot, stream, table, day, ring);
-  }
-
-  /** The first row of a day, or a late one of an earlier day. */
-  private otherDay(slot: number, stream: number, table: Table, day: number, ring: number): TableDay {
-    const name = `${slot} ${day}`;
-    let tableDay = this.tableDays.get(name);
-    if (tableDay === undefined) {
-      const spec = this.streams[stream];
-      if (spec === undefined)
-        throw new Error(`assertion failed: stream ${stream} was announced to the writer`);
-      const folder = tableDirectory(this.init.dataPath, spec.exchange, spec.directory, table.name);
-      tableDay = new TableDay(
-        { table, stream, day, ring, folder },
-        this.init.rowsPerTableDay,
-        this.init.exact,
-        this.files,
-      );
-      this.tableDays.set(name, tableDay);
-    }
-    if (this.current[slot] === undefined || (this.current[slot] as TableDay).key.day < day)
-      this.current[slot] = tableDay;
-    return tableDay;
-  }
-
-  private stageText(words: Uint32Array, index: number): void {
-    const stream = words[index + STREAM_WORD];
-    const bytes = new Uint8Array(
-      words.buffer,
-      words.byteOffset + (index + TEXT_AT.text) * 4,
-      words[index + TEXT_AT.bytes],
-    );
-    const text = Buffer.from(bytes).toString('utf8');
-    if (words[index + TEXT_AT.kind] === TEXT_KIND.rejected) {
-      this.rejected.stage(
-        (this.streams[stream] as WriterStream).exchange,
-        words[index + DAY_WORD],
-        words[index + TEXT_AT.detail],
-        text,
-      );
-      return;
-    }
-    const table = tables[words[index + TEXT_AT.table]] as Table;
-    const slot = stream * TABLES.length + TABLES.indexOf(table);
-    const tableDay = this.tableDays.get(`${slot} ${words[index + DAY_WORD]}`);
-    if (tableDay === undefined) return;
-    if (!tableDay.waiting) this.markDirty(tableDay);
-    tableDay.stageLiteral(words[index + TEXT_AT.detail], text);
-  }
-
-  /** Writes what is due, a slice at a time so that the rings do not wait. */
-  private flushDue(): void {
-    const started = monotonicMs();
-    const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.init.flushIntervalMs;
-    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
-    while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
-      if (!this.flushOldest() || monotonicMs() - started > slice) return;
-    }
-  }
-
-  private flushRing(ring: number): void {
-    for (const tableDay of this.tableDays.values())
-      if (tableDay.key.ring === ring && tableDay.staged > 0 && !this.flush(tableDay)) return;
+  private syncDue(now: number): void {
+    const { journal, init, disk } = this;
+    if (journal === undefined || init.journal === undefined) return;
+    const waits = journal.unsyncedBytes > 0 && now - this.unsyncedSinceMs >= init.journal.syncMs;
+    if (waits || journal.crowded || disk.isFailing('journal')) this.syncJournal();
   }
 
   /** False when the disk refuses. */
-  private flushOldest(): boolean {
-    const { tableDay, sinceMs } = this.dirty[0];
-    if (tableDay.waiting && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
-    this.dirty.shift();
-    return true;
-  }
-
-  /** Writes one table-day; false when the disk refused and the rows wait on. */
-  private flush(tableDay: TableDay): boolean {
-    const { staged } = tableDay;
-    if (monotonicMs() < this.failingUntilMs) return false;
+  private syncJournal(): boolean {
+    const { journal, init, disk } = this;
+    if (disk.refuses('journal')) return false;
     try {
-      const { recv_time } = tableDay.key.table.at;
-      const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
-      const bytes = tableDay.flush();
-      tableDay.lastUsedMs = monotonicMs();
-      this.flushed(tableDay, staged, bytes, newest);
+      journal?.sync();
+      disk.worked('journal');
       return true;
     } catch (error) {
-      this.diskFailed(error, tableDay);
+      disk.failed('journal', error, journalFolder(init.dataPath));
       return false;
     }
   }
 
-  private flushed(tableDay: TableDay, rows: number, bytes: number, newest: number): void {
-    const { counters } = this;
-    counters[WRITER.rows_written] += rows;
-    counters[WRITER.bytes_written] += Math.ceil(bytes / 64);
-    counters[WRITER.flushes]++;
-    const drain = this.drains[tableDay.key.ring];
-    drain[DRAIN.rows_written] += rows;
-    drain[DRAIN.bytes_written] += Math.ceil(bytes / 64);
-    if (newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
-    if (counters[WRITER.disk_failing] === 1) {
-      counters[WRITER.disk_failing] = 0;
-      this.log('info', 'the disk takes writes again');
-    }
+  /** Everything appended is durable. */
+  private synced(): void {
+    for (const drain of this.drains) drain[DRAIN.rows_durable] = drain[DRAIN.rows_drained];
   }
 
-  private diskFailed(error: unknown, tableDay: TableDay): void {
-    const { counters } = this;
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    counters[WRITER.disk_errors]++;
-    counters[WRITER.last_error] = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0;
-    this.failingUntilMs = monotonicMs() + RETRY_MS;
-    if (counters[WRITER.disk_failing] === 1) return;
-    counters[WRITER.disk_failing] = 1;
-    this.log(
-      'error',
-      `cannot write to ${tableDay.key.folder}: ${messageOf(error)}; rows are kept and it is tried again every ${RETRY_MS} ms`,
-    );
+  protected receive(): WriterCommand | undefined {
+    return receiveMessageOnPort(this.port)?.message;
   }
 
-  /** Too much memory waits: writes the oldest early. False when the disk refuses. */
-  private relieve(): boolean {
-    while (this.dirty.length > 0 && this.stagedBytes >= STAGED_BYTES_MAX / 2) {
-      const { tableDay } = this.dirty[0];
-      if (!this.flushOldest()) return false;
-      this.rest(tableDay);
-    }
-    return true;
-  }
-
-  private rest(tableDay: TableDay): void {
-    const before = tableDay.bytes;
-    tableDay.rest();
-    this.stagedBytes += tableDay.bytes - before;
+  protected post(report: WriterReport): void {
+    this.port.postMessage(report);
   }
 
   private housekeeping(now: number): void {
     this.housekeepingMs = now;
-    for (
-      let got = receiveMessageOnPort(this.port);
-      got !== undefined;
-      got = receiveMessageOnPort(this.port)
-    ) {
-      const command = got.message as WriterCommand;
-      if (command.kind === 'stop') this.stopping = true;
-      else if (command.kind === 'flush') this.flushRing(command.ring);
-      else {
-        this.add(command.rings, command.streams);
-        this.port.postMessage({ kind: 'added' } satisfies WriterReport);
-      }
-    }
-    this.counters[WRITER.buffered_rows] =
-      this.counters[WRITER.rows_drained] - this.counters[WRITER.rows_written];
-    if (now >= this.failingUntilMs) {
-      this.guard('refused messages', () => this.rejected.flush());
-      this.guard("tomorrow's files", () => this.tomorrow.turn(Date.now(), this.tableDays.values()));
-    }
-    this.restIdle(now);
+    for (let command = this.receive(); command !== undefined; command = this.receive())
+      this.carryOut(command);
+    const { counters, journal, staging } = this;
+    counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
+    counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
+    staging.restIdle(now);
+    this.makeTomorrow();
+    if (journal === undefined) return;
+    counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
+    counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
+    this.checkpointer?.turn();
   }
 
-  private restIdle(now: number): void {
-    for (const [name, tableDay] of this.tableDays) {
-      if (tableDay.waiting || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
-      this.rest(tableDay);
-      const slot = Number(name.split(' ')[0]);
-      if (this.current[slot] !== tableDay) this.tableDays.delete(name);
-      tableDay.lastUsedMs = 0;
-    }
-  }
-
-  private guard(what: string, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.counters[WRITER.disk_errors]++;
-      this.log('error', `cannot write ${what}: ${messageOf(error)}`);
+  private carryOut(command: WriterCommand): void {
+    if (command.kind === 'stop') {
+      this.stopping = true;
+      this.stopMs = this.nowMs();
+    } else if (command.kind === 'flush') this.staging.flushRing(command.ring);
+    else {
+      this.add(command.rings, command.streams);
+      this.post({ kind: 'added' });
     }
   }
 
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
-  private finish(): void {
-    this.failingUntilMs = 0;
-    for (const tableDay of this.tableDays.values()) {
-      if (tableDay.waiting && !this.flush(tableDay)) this.lost(tableDay);
-      tableDay.rest();
+  protected finish(): void {
+    const { counters, staging } = this;
+    this.disk.retryNow();
+    const journaled = this.journal !== undefined && this.commit() && this.syncJournal();
+    const unwritten = staging.flushAll();
+    const complete = staging.flushRejected() && unwritten.length === 0;
+    staging.rejected.close();
+    if (!journaled) for (const tableDay of unwritten) counters[WRITER.dropped_rows] += tableDay.staged;
+    this.countLeft();
+    if (!complete) this.reportUnwritten(unwritten.length);
+    if (complete && journaled) this.endJournal();
+    counters[WRITER.buffered_rows] = 0;
+    counters[WRITER.stopped] = 1;
+    this.post({ kind: 'stopped' });
+  }
+
+  private reportUnwritten(tableDays: number): void {
+    const lost = this.counters[WRITER.dropped_rows];
+    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost, the others are in the journal for the next start`;
+    this.post({ kind: 'log', level: 'error', text });
+  }
+
+  private endJournal(): void {
+    try {
+      this.checkpointer?.end();
+    } catch (error) {
+      this.disk.failed('checkpoint', error, journalFolder(this.init.dataPath));
     }
-    this.guard('refused messages', () => this.rejected.flush());
-    this.rejected.close();
-    this.counters[WRITER.buffered_rows] = 0;
-    this.counters[WRITER.stopped] = 1;
-    this.port.postMessage({ kind: 'stopped' } satisfies WriterReport);
   }
 
-  private lost(tableDay: TableDay): void {
-    this.failingUntilMs = 0;
-    this.counters[WRITER.dropped_rows] += tableDay.staged;
-    this.log(
-      'error',
-      `${tableDay.staged} rows of ${tableDay.key.folder} could not be written before the end`,
-    );
+  /** Rows that are still in the rings: the disk has refused to the end. */
+  private countLeft(): void {
+    for (const [i, ring] of this.rings.entries()) {
+      // what was taken is staged and was counted there
+      ring.release(this.taken[i]);
+      this.taken[i] = 0;
+      for (let words = ring.take(); words > 0; words = ring.take()) {
+        this.counters[WRITER.dropped_rows] += countRows(ring.u32, ring.start, ring.start + words);
+        ring.release(words);
+      }
+    }
   }
+}
 
-  private log(level: 'info' | 'warn' | 'error', text: string): void {
-    this.port.postMessage({ kind: 'log', level, text } satisfies WriterReport);
-  }
+/** Receive time of the record at `index` in ms since 1970, or 0 when it has none. */
+function receivedMs(words: Uint32Array, index: number): number {
+  const at = TABLE_BY_ID[recordTableId(words[index])]?.at;
+  if (at?.recv_time === undefined) return 0;
+  return words[index + at.recv_time] * 1000 + words[index + at.recv_nanos] / 1e6;
 }

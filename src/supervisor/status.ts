@@ -37,7 +37,7 @@ export interface Snapshot {
   readonly disk: DiskState | undefined;
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
-  /** receive to the writer, µs */
+  /** receive to the journal's file (without a journal: to the writer), µs */
   readonly writerLatency: Quantiles;
 }
 
@@ -131,7 +131,15 @@ export function healthOf(s: Snapshot) {
       rows_waiting: s.writer.buffered_rows,
       bytes_written: s.writer.bytes_written * 64,
       disk_errors: s.writer.disk_errors,
-      receive_to_writer_us: s.writerLatency,
+      receive_to_journal_us: s.writerLatency,
+    },
+    journal: {
+      bytes: s.writer.journal_size * 65_536,
+      unsynced_ms: s.writer.unsynced_ms,
+      sync_us: s.writer.journal_sync_us,
+      checkpoints: s.writer.checkpoints,
+      sinks_cut_off: s.writer.cursors_cut_off,
+      quarantined_bytes: s.writer.quarantined * 64,
     },
   };
 }

@@ -2,7 +2,6 @@
  * The main thread's part: allocates everything that is shared, starts the threads, watches and restarts them, applies
  * a new configuration, and ends all of it in order. It never touches a row.
  */
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { RING_WORDS, SHARD_HANG_SECS, WRITER_HANG_SECS } from '../base/limits.js';
@@ -18,6 +17,8 @@ import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
 import { createDoorbell, createRing, isDrained } from '../ring/layout.js';
 import { GAPS } from '../schema/tables.js';
+import { DiskIo } from '../store/io.js';
+import { recover } from '../store/recovery.js';
 import { resumeStream } from '../store/resume.js';
 import type { WriterRing, WriterStream } from '../store/writer.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
@@ -25,6 +26,7 @@ import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
 import { Rates } from './rates.js';
+import { descriptorBudget, journalOf, readCa } from './resources.js';
 import type { Snapshot } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
@@ -38,9 +40,6 @@ const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
 const RESTART_HEALTHY_MS = 60_000;
 const STORED_POLL_MS = 50;
-/** Room for files beside the column files: sockets, logs, the program itself. */
-const DESCRIPTORS_RESERVED = 1024;
-const DESCRIPTORS_MAX = 16_384;
 
 /** A shard with everything that outlives its thread. */
 interface ShardSlot {
@@ -117,6 +116,7 @@ export class Supervisor {
         'CONFIG_INVALID',
         'no exchange is enabled; set enabled = true in one of [exchanges.*]',
       );
+    this.recover();
     const planned = await Promise.all(
       enabled.map(async (exchange) => {
         const symbols = await resolveSymbols(exchange, this.config, this.ca, this.options.mapper);
@@ -135,6 +135,18 @@ export class Supervisor {
       this.watch();
     }, SAMPLE_MS);
     this.latest = this.look();
+  }
+
+  /** Column files are brought in order before anything looks at them. */
+  private recover(): void {
+    const { findings, clean, quarantine, milliseconds, ...done } = recover(
+      new DiskIo(),
+      this.config.logger.data_path,
+    );
+    if (quarantine !== undefined) this.log.error({ quarantine }, 'damaged files are in quarantine');
+    if (clean) return;
+    for (const { label, text } of findings) this.log.info({ case: label }, text);
+    this.log.info({ ...done, milliseconds: Math.round(milliseconds) }, 'recovered from the journal');
   }
 
   private createSlot(exchange: Exchange, shard: number, symbols: readonly string[]): ShardSlot {
@@ -201,6 +213,7 @@ export class Supervisor {
       rowsPerTableDay: logger.buffer_size,
       exact: logger.exact,
       descriptorsMax: descriptorBudget(),
+      journal: journalOf(this.config),
       rings: this.slots.map(writerRing),
       streams: this.slots.flatMap((slot, ring) => this.writerStreams(slot.streams, ring)),
       doorbell: this.doorbell,
@@ -219,6 +232,10 @@ export class Supervisor {
         if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
         else if (report.kind === 'added') this.waitingAdds.shift()?.();
         else if (report.kind === 'ready') ready();
+        else if (report.kind === 'fatal') {
+          this.log.fatal(report.text);
+          this.options.fatal(report.status);
+        }
       });
     });
   }
@@ -462,26 +479,4 @@ function stopShard(thread: ShardThread | undefined): Promise<void> {
 
 function writerRing(slot: ShardSlot): WriterRing {
   return { ring: slot.init.ring, drain: slot.drain };
-}
-
-function readCa(path: string): string | undefined {
-  if (path === '') return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new LoggerError('CONFIG_INVALID', `websocket.ca_file: ${messageOf(error)}`);
-  }
-}
-
-/** Descriptors for column files: half of what the process may open. Node has raised the soft limit to the hard one. */
-function descriptorBudget(): number {
-  try {
-    const limit = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'));
-    return Math.max(
-      64,
-      Math.min(DESCRIPTORS_MAX, Math.floor(Number(limit?.[1] ?? 4096) / 2) - DESCRIPTORS_RESERVED),
-    );
-  } catch {
-    return 1024;
-  }
 }

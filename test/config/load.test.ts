@@ -17,6 +17,7 @@ test('an empty file gives the defaults that are promised to users', () => {
       log_level: 'info',
       max_clock_skew_secs: 86_400,
     },
+    journal: { enabled: true, sync_ms: 200, segment_bytes: 268_435_456, max_bytes: 10_737_418_240 },
     http: { host: '127.0.0.1', port: 9090 },
     websocket: {
       message_timeout_secs: 30,
@@ -98,7 +99,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, http, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, http, websocket, exchanges',
       'FILE:4: unknown key http.__proto__; known are host, port',
     ],
   ],

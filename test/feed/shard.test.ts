@@ -23,6 +23,7 @@ import { wsServer } from './websocket/servers.js';
 const coinbase = await loadExchange('coinbase');
 
 function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
+  const lastReceived: StreamSpec['lastReceived'] = lastTradeId === '' ? {} : { TRADES: [1000, 0] };
   return {
     stream,
     exchange: 'coinbase',
@@ -31,7 +32,7 @@ function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
     directory: native,
     lastTradeId,
     unlistedIds: [],
-    lastReceived: {},
+    lastReceived,
   };
 }
 

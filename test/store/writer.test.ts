@@ -75,6 +75,7 @@ class Rig {
       flushIntervalMs: 5000,
       rowsPerTableDay: 4096,
       exact: true,
+      journal: undefined,
       descriptorsMax: 1000,
       rings,
       streams,

@@ -1,18 +1,32 @@
 /**
- * Tomorrow's column files, created during the last minutes before midnight UTC, a few per turn: the first rows of a
- * day would otherwise create tens of thousands of files at once, seconds in which the rings only fill. Writer thread.
+ * Column files made ahead of their first row. Thousands of new files cost seconds, in which the rings would only fill:
+ * today's are made before a capture starts, tomorrow's during the last minutes before midnight UTC. Writer thread.
  */
 import { join } from 'node:path';
+import type { Table } from '../schema/layout.js';
 import { GAPS } from '../schema/tables.js';
 import { openWithFolder, type StoreIo } from './io.js';
 import { columnFile } from './paths.js';
 import type { TableDayKey } from './tableday.js';
 
-/** When it begins, before midnight. */
+/** When tomorrow's begin, before midnight. */
 export const PREPARE_SECS = 600;
 /** Files per turn; at ten turns a second 32,000 files take less than three minutes. */
 const FILES_PER_TURN = 20;
 const DAY_SECS = 86_400;
+
+/** Paths of the column files of a table-day that has no rows yet; none when it has begun and keeps its columns. */
+function filesToMake(io: StoreIo, table: Table, folder: string, day: number, exact: boolean): string[] {
+  const paths = table.columns
+    .filter((column) => exact || !column.exact)
+    .map((column) => join(folder, columnFile(column.name, day)));
+  return io.sizeOf(paths[0]) > 0 ? [] : paths;
+}
+
+/** Makes the files of one table-day; throws what the disk says. */
+export function makeDayFiles(io: StoreIo, table: Table, folder: string, day: number, exact: boolean): void {
+  for (const path of filesToMake(io, table, folder, day, exact)) io.close(openWithFolder(io, path));
+}
 
 export class Tomorrow {
   private day = -1;
@@ -44,7 +58,6 @@ export class Tomorrow {
   private prepare({ table, day, folder }: TableDayKey): void {
     if (table === GAPS || this.prepared.has(folder)) return;
     this.prepared.add(folder);
-    for (const column of table.columns)
-      if (this.exact || !column.exact) this.queue.push(join(folder, columnFile(column.name, day + 1)));
+    this.queue.push(...filesToMake(this.io, table, folder, day + 1, this.exact));
   }
 }

@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { GAPS, MD, TRADES } from '../../src/schema/tables.js';
+import { PREPARE_SECS, Tomorrow } from '../../src/store/day_files.js';
 import { DiskIo } from '../../src/store/io.js';
 import { columnFile } from '../../src/store/paths.js';
-import { PREPARE_SECS, Tomorrow } from '../../src/store/tomorrow.js';
 import { temporaryFolder } from '../support/processes.js';
 
 const DAY = 20_000;
@@ -14,7 +14,7 @@ const MIDNIGHT_MS = (DAY + 1) * 86_400_000;
 function tableDays(folder: string) {
   return [MD, TRADES, GAPS].flatMap((table) =>
     [DAY - 1, DAY].map((day) => ({
-      key: { table, day, stream: 0, ring: 0, folder: join(folder, table.name) },
+      key: { table, day, exchange: 'x', directory: 'A', ring: 0, folder: join(folder, table.name) },
     })),
   );
 }

@@ -1,0 +1,51 @@
+/** `logger recover`: explains what a start would do to the data directory after a crash, or does it. */
+import type { Writable } from 'node:stream';
+import { Command } from 'commander';
+import { EXIT } from '../base/errors.js';
+import { DiskIo } from '../store/io.js';
+import { planRecovery, recover } from '../store/recovery.js';
+import { refuses } from '../store/recovery_cases.js';
+import { explain } from '../store/recovery_report.js';
+import { examples } from './common.js';
+import { DEFAULT_DATA_PATH } from './select.js';
+
+export interface RecoverOptions {
+  readonly data: string;
+  readonly dryRun?: boolean;
+  readonly acceptLoss?: boolean;
+}
+
+const HELP = `
+\`logger run\` recovers by itself; this is for looking first, and for damage that it refuses to go on from.
+Nothing may capture into the data directory meanwhile.
+
+Ends with status 0 when all rows are there, 78 when the journal is damaged and --accept-loss was not given.
+${examples('logger recover --dry-run', 'logger recover --data /var/lib/logger --accept-loss')}`;
+
+/** Prints the plan and, unless it is a dry run, carries it out; answers the exit status. */
+export function runRecover(options: RecoverOptions, output: Writable): number {
+  const io = new DiskIo();
+  const plan = planRecovery(io, options.data);
+  output.write(`${explain(plan)}\n`);
+  if (options.dryRun) return plan.findings.some(refuses) ? EXIT.refused : EXIT.ok;
+  const { rows, tableDays, cutBytes, quarantine, clean, milliseconds } = recover(io, options.data, options);
+  if (!clean)
+    output.write(
+      `recovered in ${Math.round(milliseconds)} ms: ${rows} rows written again in ${tableDays} table-days, ${cutBytes} bytes cut off\n`,
+    );
+  if (quarantine !== undefined) output.write(`damaged files are in ${quarantine}\n`);
+  return EXIT.ok;
+}
+
+/** The command for `src/cli.ts` to register. */
+export function recoverCommand(): Command {
+  return new Command('recover')
+    .description('bring the column files in order after a crash')
+    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
+    .option('--dry-run', 'only explain what would be done')
+    .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
+    .addHelpText('after', HELP)
+    .action((options: RecoverOptions) => {
+      process.exitCode = runRecover(options, process.stdout);
+    });
+}

@@ -1,0 +1,45 @@
+/**
+ * Opens the journal of a data directory for a writer that begins now. Recovery has run before (recovery.ts): there is
+ * nothing to redo. Writer thread, at its start.
+ */
+import { join } from 'node:path';
+import { assert } from '../base/errors.js';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import type { StoreIo } from './io.js';
+import type { JournalStart, SegmentRange } from './journal.js';
+import { JOURNAL_FOLDER } from './journal_format.js';
+import { listSegments, SegmentReader } from './journal_reader.js';
+import { NO_STATES } from './states.js';
+
+export function journalFolder(dataPath: string): string {
+  return join(dataPath, JOURNAL_FOLDER);
+}
+
+/** Where numbers go on. Makes an empty journal when there is none. */
+export function startOfJournal(io: StoreIo, dataPath: string): JournalStart {
+  const folder = journalFolder(dataPath);
+  const ids = listSegments(io, folder);
+  let checkpoint = readCheckpoint(io, folder);
+  if (checkpoint === undefined && ids.length === 0) {
+    io.makeFolder(folder);
+    checkpoint = { sequence: 0, segment: 0, segmentsUsed: 0, states: NO_STATES };
+    writeCheckpoint(io, folder, checkpoint);
+  }
+  assert(
+    checkpoint !== undefined && checkpoint !== 'damaged' && checkpoint.segment === 0,
+    'recovery ran before the writer',
+  );
+  // what is in the files now will be counted on by the first blocks
+  io.syncFs(dataPath);
+  return {
+    sequence: checkpoint.sequence,
+    segment: Math.max(checkpoint.segmentsUsed, ...ids),
+    segments: ids.flatMap((id) => rangeOf(io, folder, id) ?? []),
+  };
+}
+
+function rangeOf(io: StoreIo, folder: string, id: number): SegmentRange | undefined {
+  const reader = new SegmentReader(io, folder, id);
+  reader.close();
+  return reader.head === undefined ? undefined : { id, first: reader.head.first, bytes: reader.size };
+}

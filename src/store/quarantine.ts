@@ -1,0 +1,63 @@
+/**
+ * Where bytes go that nobody can explain: `{data_path}/quarantine/{time}/`, with their path below the data directory.
+ * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
+ */
+import { join, relative } from 'node:path';
+import { openWithFolder, type StoreIo, withFile } from './io.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+export const QUARANTINE_FOLDER = 'quarantine';
+const REPORT_FILE = 'report.txt';
+
+export class Quarantine {
+  /** bytes taken in */
+  bytes = 0;
+
+  constructor(
+    private readonly io: StoreIo,
+    private readonly dataPath: string,
+    /** name of the folder, which is made when it is needed */
+    private readonly name: string,
+  ) {}
+
+  get folder(): string {
+    return join(this.dataPath, QUARANTINE_FOLDER, this.name);
+  }
+
+  /** Copies what a file holds from `from` on, before it is cut off there; nothing without such a file. */
+  keepTail(path: string, from: number): void {
+    const { io } = this;
+    const suffix = from === 0 ? '' : `.from-${from}`;
+    const target = `${join(this.folder, relative(this.dataPath, path))}${suffix}`;
+    const size = io.sizeOf(path);
+    if (size < 0) return;
+    withFile(io, io.openToRead(path), (source) =>
+      withFile(io, openWithFolder(io, target), (fd) => {
+        const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, Math.max(1, size - from)));
+        for (let at = from; at < size; ) {
+          const count = Math.min(io.read(source, chunk, 0, at), size - at);
+          if (count === 0) break;
+          io.write(fd, chunk, 0, count, at - from);
+          at += count;
+          this.bytes += count;
+        }
+        io.fdatasync(fd);
+      }),
+    );
+  }
+
+  /** Writes down why. */
+  report(text: string): void {
+    const bytes = Buffer.from(text);
+    withFile(this.io, openWithFolder(this.io, join(this.folder, REPORT_FILE)), (fd) => {
+      this.io.truncate(fd, 0);
+      this.io.write(fd, bytes, 0, bytes.length, 0);
+      this.io.fdatasync(fd);
+    });
+  }
+}
+
+/** A name for the folder that sorts by time. */
+export function quarantineName(nowMs: number): string {
+  return new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-');
+}

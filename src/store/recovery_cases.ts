@@ -1,0 +1,67 @@
+/**
+ * Everything that recovery can find, with the one decision for it. `refuse` means: nothing is changed, the process
+ * ends with status 78, and only `logger recover --accept-loss` goes on, with the damaged files in the quarantine.
+ * Every case has a test of its name.
+ */
+export const CASES = {
+  fresh: { decision: 'go on', doc: 'no checkpoint and no segment: a new data directory' },
+  clean: { decision: 'go on', doc: 'the checkpoint covers the whole journal: an orderly end' },
+  redo: { decision: 'redo', doc: 'blocks behind the checkpoint are written to the columns again' },
+  'torn-tail': { decision: 'redo', doc: 'the journal ends within a block that nobody was told of: a crash' },
+  'superseded-tail': { decision: 'redo', doc: 'a segment ends within a block, and the next holds it again' },
+  'unborn-segment': { decision: 'remove', doc: 'a segment whose first block was never completed' },
+  'covered-segment': { decision: 'remove', doc: 'a segment that the checkpoint covers' },
+  'covered-damage': { decision: 'go on', doc: 'damage in blocks that the checkpoint covers' },
+  'foreign-layout': { decision: 'redo', doc: 'written with other tables; replayed as its own header says' },
+  'file-long': {
+    decision: 'cut',
+    doc: 'a file goes beyond the journal: rows that were never told to be durable',
+  },
+  'cursor-ahead': {
+    decision: 'go on',
+    doc: 'a sink is ahead of the journal; numbers go on behind its cursor',
+  },
+  'checkpoint-missing': {
+    decision: 'refuse',
+    doc: 'segments without a checkpoint: row counts are not known',
+  },
+  'checkpoint-damaged': { decision: 'refuse', doc: 'the checkpoint cannot be read' },
+  'segment-missing': { decision: 'refuse', doc: 'the segment that the checkpoint names is gone' },
+  'head-damaged': { decision: 'refuse', doc: 'blocks in a segment whose first block is damaged' },
+  'damaged-block': {
+    decision: 'refuse',
+    doc: 'a damaged block of which a later one says that it was durable',
+  },
+  hole: { decision: 'refuse', doc: 'a segment begins behind the end of the one before' },
+  'unknown-layout': {
+    decision: 'refuse',
+    doc: 'written by a version with a format that this one cannot read',
+  },
+  'unreadable-record': {
+    decision: 'refuse',
+    doc: 'a whole block holds records that its layout does not allow',
+  },
+  'base-missing': {
+    decision: 'refuse',
+    doc: 'rows of a table-day of which the journal does not say where they go',
+  },
+  'base-disagrees': {
+    decision: 'refuse',
+    doc: 'a table-day was reopened with another number of rows than it had',
+  },
+  'file-short': { decision: 'refuse', doc: 'a file holds less than was durable at the checkpoint' },
+} as const satisfies Readonly<
+  Record<string, { decision: 'go on' | 'redo' | 'cut' | 'remove' | 'refuse'; doc: string }>
+>;
+
+export type CaseLabel = keyof typeof CASES;
+
+/** One thing that was found, where and with which numbers. */
+export interface Finding {
+  readonly label: CaseLabel;
+  readonly text: string;
+}
+
+export function refuses(finding: Finding): boolean {
+  return CASES[finding.label].decision === 'refuse';
+}

@@ -1,0 +1,336 @@
+/**
+ * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
+ * when a table-day is full, or when too much memory waits. Writer thread only; row() is HOT, once per row.
+ */
+
+import { DRAIN, WRITER } from '../counters/declarations.js';
+import { type DecodedText, decodeRecord } from '../schema/codec.js';
+import {
+  DAY_WORD,
+  PADDING_TABLE_ID,
+  recordTableId,
+  recordWords,
+  STREAM_WORD,
+  type Table,
+} from '../schema/layout.js';
+import { TABLES } from '../schema/tables.js';
+import { TEXT_KIND } from '../schema/text.js';
+import type { DiskHealth } from './disk_health.js';
+import type { FilePool } from './files.js';
+import { tableDirectory } from './paths.js';
+import type { Quarantine } from './quarantine.js';
+import { RejectedLog } from './rejected.js';
+import type { RejectedState, States } from './states.js';
+import { TableDay, type TableDayOptions } from './tableday.js';
+import type { WriterStream } from './writer_messages.js';
+
+/** Flushing goes on for so long before the rings are looked at again. */
+const FLUSH_SLICE_MS = 4;
+/** The same once rows are older than they should ever become. */
+const LATE_FLUSH_SLICE_MS = 20;
+/** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
+const DUE_PART = 0.8;
+/** A table-day without new rows gives its descriptors and memory back. */
+const IDLE_MS = 60_000;
+/** Waiting rows of all table-days together; beyond it the oldest are written early, and rings wait when that fails. */
+const STAGED_BYTES_MAX = 256 * 1024 * 1024;
+const TABLE_SLOTS = 256;
+
+/** Tables by their id. */
+export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
+  TABLES.find((t) => t.id === id),
+);
+
+export interface StagingOptions {
+  readonly dataPath: string;
+  readonly flushIntervalMs: number;
+  readonly rowsPerTableDay: number;
+  readonly exact: boolean;
+  readonly files: FilePool;
+  readonly quarantine: Quarantine | undefined;
+  readonly counters: Uint32Array;
+  readonly disk: DiskHealth;
+  readonly nowMs: () => number;
+}
+
+/** What the journal must know. */
+export interface StagingEvents {
+  /** a table-day was opened; its rows come next */
+  readonly opened: (tableDay: TableDay) => void;
+  readonly openedRejected: (state: RejectedState) => void;
+  /** files of a table-day are about to be written; throws when that must not be */
+  readonly beforeFlush: (tableDay: TableDay) => void;
+  /** the first row of a day */
+  readonly dayBegan: () => void;
+}
+
+export interface StagedSnapshot {
+  readonly states: States;
+  /** whether the files hold all of it */
+  readonly reached: () => boolean;
+}
+
+export class Staging {
+  readonly rejected: RejectedLog;
+  /** memory of waiting rows */
+  bytes = 0;
+  private readonly streams: (WriterStream | undefined)[] = [];
+  private readonly drains: Uint32Array[] = [];
+  /** newest table-day of each stream and table, by stream × TABLES.length + position of the table */
+  private readonly current: (TableDay | undefined)[] = [];
+  private readonly tableDays = new Map<string, TableDay>();
+  /** table-days in the order in which their oldest waiting row came; entries of rows that were written early are stale */
+  private readonly dirty: { readonly tableDay: TableDay; readonly sinceMs: number }[] = [];
+  private readonly dueMs: number;
+  private readonly tableDayOptions: TableDayOptions;
+  private newestDay = 0;
+
+  constructor(
+    private readonly options: StagingOptions,
+    private readonly events: StagingEvents,
+  ) {
+    const { dataPath, files, quarantine, exact } = options;
+    this.dueMs = options.flushIntervalMs * DUE_PART;
+    this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
+    this.tableDayOptions = { rowsMax: options.rowsPerTableDay, exact, quarantine, files };
+  }
+
+  addRing(drain: Uint32Array): void {
+    this.drains.push(drain);
+  }
+
+  addStream(stream: WriterStream): void {
+    this.streams[stream.stream] = stream;
+  }
+
+  /** False when there is no room and the disk refuses: the row waits in the ring. */
+  row(words: Uint32Array, index: number, table: Table, ring: number): boolean {
+    const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
+    if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
+    if (tableDay.staged === 0) this.markDirty(tableDay);
+    const before = tableDay.bytes;
+    tableDay.stage(words, index);
+    this.bytes += tableDay.bytes - before;
+    return true;
+  }
+
+  private markDirty(tableDay: TableDay): void {
+    tableDay.sinceMs = this.options.nowMs();
+    this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
+  }
+
+  private tableDay(stream: number, table: Table, day: number, ring: number): TableDay | undefined {
+    const slot = stream * TABLES.length + TABLES.indexOf(table);
+    const current = this.current[slot];
+    if (current !== undefined && current.key.day === day) return current;
+    return this.otherDay(slot, stream, table, day, ring);
+  }
+
+  /** The first row of a day, or a late one of an earlier day; undefined when the disk refuses to be looked at. */
+  private otherDay(
+    slot: number,
+    stream: number,
+    table: Table,
+    day: number,
+    ring: number,
+  ): TableDay | undefined {
+    const name = `${slot} ${day}`;
+    const tableDay = this.tableDays.get(name) ?? this.openTableDay(name, stream, table, day, ring);
+    if (tableDay === undefined) return undefined;
+    if (this.current[slot] === undefined || this.current[slot].key.day < day) this.current[slot] = tableDay;
+    return tableDay;
+  }
+
+  private openTableDay(
+    name: string,
+    stream: number,
+    table: Table,
+    day: number,
+    ring: number,
+  ): TableDay | undefined {
+    const { exchange, directory } = this.streamOf(stream);
+    const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
+    if (this.options.disk.refuses('columns')) return undefined;
+    const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
+    try {
+      tableDay.open();
+    } catch (error) {
+      this.options.disk.failed('columns', error, folder);
+      return undefined;
+    }
+    this.tableDays.set(name, tableDay);
+    this.events.opened(tableDay);
+    if (day > this.newestDay) {
+      if (this.newestDay > 0) this.events.dayBegan();
+      this.newestDay = day;
+    }
+    return tableDay;
+  }
+
+  private streamOf(stream: number): WriterStream {
+    const spec = this.streams[stream];
+    if (spec === undefined) throw new Error(`assertion failed: stream ${stream} was announced to the writer`);
+    return spec;
+  }
+
+  /** Stages a text record; false when the disk refuses and it waits in the ring. */
+  text(words: Uint32Array, index: number): boolean {
+    const { kind, stream, day, tableId, detail, text } = decodeRecord(words, index) as DecodedText;
+    if (kind === TEXT_KIND.rejected) return this.rejectedText(stream, day, detail, text);
+    const slot = stream * TABLES.length + TABLES.indexOf(TABLE_BY_ID[tableId] as Table);
+    const tableDay = this.tableDays.get(`${slot} ${day}`);
+    if (tableDay === undefined) return true;
+    if (!tableDay.waiting) this.markDirty(tableDay);
+    tableDay.stageLiteral(detail, text);
+    return true;
+  }
+
+  private rejectedText(stream: number, day: number, reason: number, text: string): boolean {
+    const { disk } = this.options;
+    const { exchange } = this.streamOf(stream);
+    if (disk.refuses('refused messages')) return false;
+    try {
+      this.rejected.stage(exchange, day, reason, text);
+      return true;
+    } catch (error) {
+      disk.failed('refused messages', error, exchange);
+      return false;
+    }
+  }
+
+  /** Writes what is due, a slice at a time so that the rings do not wait. */
+  flushDue(): void {
+    const started = this.options.nowMs();
+    const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.options.flushIntervalMs;
+    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
+    while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
+      if (!this.flushOldest() || this.options.nowMs() - started > slice) return;
+    }
+  }
+
+  /** False when the disk refuses. */
+  private flushOldest(): boolean {
+    const { tableDay, sinceMs } = this.dirty[0];
+    if (tableDay.waiting && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
+    this.dirty.shift();
+    return true;
+  }
+
+  /** Writes one table-day; false when the disk refused and the rows wait on. */
+  private flush(tableDay: TableDay): boolean {
+    const { disk } = this.options;
+    const { staged } = tableDay;
+    if (disk.refuses('columns')) return false;
+    try {
+      this.events.beforeFlush(tableDay);
+      const { recv_time } = tableDay.key.table.at;
+      const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
+      const bytes = tableDay.flush();
+      tableDay.lastUsedMs = this.options.nowMs();
+      this.flushed(tableDay, staged, bytes, newest);
+      return true;
+    } catch (error) {
+      disk.failed('columns', error, tableDay.key.folder);
+      return false;
+    }
+  }
+
+  private flushed(tableDay: TableDay, rows: number, bytes: number, newest: number): void {
+    const { counters, disk } = this.options;
+    counters[WRITER.rows_written] += rows;
+    counters[WRITER.bytes_written] += Math.ceil(bytes / 64);
+    counters[WRITER.flushes]++;
+    const drain = this.drains[tableDay.key.ring];
+    drain[DRAIN.rows_written] += rows;
+    drain[DRAIN.bytes_written] += Math.ceil(bytes / 64);
+    if (newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
+    disk.worked('columns');
+  }
+
+  /** Every table-day that is known. */
+  opened(): Iterable<TableDay> {
+    return this.tableDays.values();
+  }
+
+  /** Writes what waits of one ring; false when the disk refuses. */
+  flushRing(ring: number): boolean {
+    for (const tableDay of this.tableDays.values())
+      if (tableDay.key.ring === ring && tableDay.waiting && !this.flush(tableDay)) return false;
+    return true;
+  }
+
+  /** Writes everything whatever its age and answers the table-days that could not be written. */
+  flushAll(): TableDay[] {
+    return [...this.tableDays.values()].filter((tableDay) => {
+      this.options.disk.retryNow();
+      const left = tableDay.waiting && !this.flush(tableDay);
+      tableDay.rest();
+      return left;
+    });
+  }
+
+  flushRejected(): boolean {
+    const { disk } = this.options;
+    if (disk.refuses('refused messages')) return false;
+    try {
+      this.rejected.flush();
+      disk.worked('refused messages');
+      return true;
+    } catch (error) {
+      disk.failed('refused messages', error, this.options.dataPath);
+      return false;
+    }
+  }
+
+  get overfull(): boolean {
+    return this.bytes >= STAGED_BYTES_MAX;
+  }
+
+  /** Too much memory waits: writes the oldest early. False when the disk refuses. */
+  relieve(): boolean {
+    while (this.dirty.length > 0 && this.bytes >= STAGED_BYTES_MAX / 2) {
+      const { tableDay } = this.dirty[0];
+      if (!this.flushOldest()) return false;
+      this.rest(tableDay);
+    }
+    return true;
+  }
+
+  private rest(tableDay: TableDay): void {
+    const before = tableDay.bytes;
+    tableDay.rest();
+    this.bytes += tableDay.bytes - before;
+  }
+
+  restIdle(now: number): void {
+    for (const [name, tableDay] of this.tableDays) {
+      if (tableDay.waiting || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
+      this.rest(tableDay);
+      const slot = Number(name.split(' ')[0]);
+      if (this.current[slot] !== tableDay) this.tableDays.delete(name);
+      tableDay.lastUsedMs = 0;
+    }
+  }
+
+  /** What all files hold when everything that waits is written, and the way to learn when they do. */
+  snapshot(): StagedSnapshot {
+    const tableDays = [...this.tableDays.values()].map((tableDay) => ({ tableDay, state: tableDay.state() }));
+    const rejected = this.rejected.states();
+    return {
+      states: { tableDays: tableDays.map(({ state }) => state), rejected },
+      reached: () =>
+        this.rejected.reached(rejected) && tableDays.every(({ tableDay, state }) => tableDay.reached(state)),
+    };
+  }
+}
+
+/** Rows among the records words[from, to). */
+export function countRows(words: Uint32Array, from: number, to: number): number {
+  let rows = 0;
+  for (let index = from; index < to; index += recordWords(words[index])) {
+    const id = recordTableId(words[index]);
+    if (id === PADDING_TABLE_ID) break;
+    if (TABLE_BY_ID[id] !== undefined) rows++;
+  }
+  return rows;
+}

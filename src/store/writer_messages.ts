@@ -1,0 +1,63 @@
+/** What goes between supervisor and writer thread: how it is started, what it is told, what it reports. */
+
+/** A stream as the writer needs it. */
+export interface WriterStream {
+  readonly stream: number;
+  readonly exchange: string;
+  readonly directory: string;
+  readonly ring: number;
+  /** ids of the tables that its channels fill */
+  readonly tables: readonly number[];
+}
+
+export interface WriterRing {
+  readonly ring: SharedArrayBuffer;
+  readonly drain: SharedArrayBuffer;
+}
+
+export interface WriterJournal {
+  /** longest time that something written may not be durable */
+  readonly syncMs: number;
+  readonly segmentBytes: number;
+  /** size at which the slowest sink is cut off */
+  readonly bytesMax: number;
+  readonly checkpointMs: number;
+}
+
+export interface WriterInit {
+  readonly dataPath: string;
+  readonly flushIntervalMs: number;
+  readonly rowsPerTableDay: number;
+  readonly exact: boolean;
+  readonly descriptorsMax: number;
+  /** undefined: a crash costs what was not flushed, and may leave columns of unequal length */
+  readonly journal: WriterJournal | undefined;
+  readonly rings: readonly WriterRing[];
+  readonly streams: readonly WriterStream[];
+  readonly doorbell: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  /** receive to journal (without one: to the writer), µs */
+  readonly latency: SharedArrayBuffer;
+}
+
+/** Supervisor to writer. */
+export type WriterCommand =
+  | { readonly kind: 'stop' }
+  /** write what waits of one ring without regard to its age */
+  | { readonly kind: 'flush'; readonly ring: number }
+  | {
+      readonly kind: 'add';
+      readonly rings: readonly WriterRing[];
+      readonly streams: readonly WriterStream[];
+    };
+
+/** Writer to supervisor. */
+export type WriterReport =
+  | { readonly kind: 'stopped' }
+  /** the files of today are there, rows can come */
+  | { readonly kind: 'ready' }
+  /** an `add` has been carried out */
+  | { readonly kind: 'added' }
+  /** the writer has ended; so must the process, with this status, and recovery makes good what is missing */
+  | { readonly kind: 'fatal'; readonly status: number; readonly text: string }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };

@@ -1,0 +1,46 @@
+/** What the threads are given from the configuration and the system. Main thread, at start. */
+import { readFileSync } from 'node:fs';
+import { LoggerError, messageOf } from '../base/errors.js';
+import type { Config } from '../config/options.js';
+import type { WriterJournal } from '../store/writer_messages.js';
+
+/** What a start after a crash has to redo at most. */
+const CHECKPOINT_MS = 60_000;
+/** Room for files beside the column files: sockets, logs, the program itself. */
+const DESCRIPTORS_RESERVED = 1024;
+const DESCRIPTORS_MAX = 16_384;
+
+/** The journal's part of the configuration; undefined when none is kept. */
+export function journalOf({ journal }: Config): WriterJournal | undefined {
+  if (!journal.enabled) return undefined;
+  const { sync_ms, segment_bytes, max_bytes } = journal;
+  return {
+    syncMs: sync_ms,
+    segmentBytes: segment_bytes,
+    bytesMax: max_bytes,
+    checkpointMs: CHECKPOINT_MS,
+  };
+}
+
+/** Certificate authorities to trust besides the usual ones; throws CONFIG_INVALID. */
+export function readCa(path: string): string | undefined {
+  if (path === '') return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new LoggerError('CONFIG_INVALID', `websocket.ca_file: ${messageOf(error)}`);
+  }
+}
+
+/** Descriptors for column files: half of what the process may open. Node has raised the soft limit to the hard one. */
+export function descriptorBudget(): number {
+  try {
+    const limit = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return Math.max(
+      64,
+      Math.min(DESCRIPTORS_MAX, Math.floor(Number(limit?.[1] ?? 4096) / 2) - DESCRIPTORS_RESERVED),
+    );
+  } catch {
+    return 1024;
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Mistakes that a store could make, each as a change to the running classes or to the disk beneath them, so that the
+ * product holds no switch for them. A power-cut test that misses one of these is not worth its time.
+ */
+import { Checkpointer } from '../../src/store/checkpointer.js';
+import type { StoreIo } from '../../src/store/io.js';
+import { Journal } from '../../src/store/journal.js';
+import { BLOCK_HEADER_BYTES } from '../../src/store/journal_format.js';
+import { SegmentReader } from '../../src/store/journal_reader.js';
+import { Recovery } from '../../src/store/recovery.js';
+import { TableDay } from '../../src/store/tableday.js';
+import { Writer } from '../../src/store/writer.js';
+import type { SimulatedDisk } from './simulated_disk.js';
+import type { Mistakes } from './store_history.js';
+
+// the tests reach into classes whose members are private to everybody else
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Open = any;
+
+export interface Mistake {
+  readonly name: string;
+  readonly mistakes?: Mistakes;
+  /** changes classes; answers how to undo it */
+  readonly patch?: () => () => void;
+}
+
+/** Replaces a method; the new one gets the old one. */
+function replace(
+  target: { readonly prototype: object },
+  method: string,
+  make: (before: (...args: unknown[]) => unknown) => (this: Open, ...args: Open[]) => unknown,
+): () => void {
+  const prototype = target.prototype as Record<string, Open>;
+  const before = prototype[method];
+  if (typeof before !== 'function') throw new Error(`no method ${method}`);
+  prototype[method] = make(before);
+  return () => {
+    prototype[method] = before;
+  };
+}
+
+/** A disk that skips a call for some files. */
+function without(call: 'fdatasync' | 'syncFolder' | 'syncFs', concerns: (path: string) => boolean) {
+  return (disk: SimulatedDisk): StoreIo => {
+    const paths = new Map<number, string>();
+    return new Proxy(disk, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return (...args: Open[]) => {
+          if (name === call && concerns(paths.get(args[0]) ?? String(args[0]))) return undefined;
+          const result = value.apply(target, args);
+          if (name === 'open') paths.set(result as number, args[0]);
+          return result;
+        };
+      },
+    });
+  };
+}
+
+const everything = () => true;
+
+/** Takes zeros for an empty block and goes on with the next thing that looks like a block. */
+function readOnBehindZeros(this: Open): unknown {
+  const bytes = Buffer.alloc(Math.max(0, this.size - this.offset));
+  (this.io as StoreIo).read(this.fd, bytes, 0, this.offset);
+  if (bytes.length < BLOCK_HEADER_BYTES || bytes.subarray(0, BLOCK_HEADER_BYTES).some((byte) => byte !== 0))
+    return undefined;
+  for (let at = this.offset; at < this.size; at += 4) {
+    const block = this.blockAt(at);
+    if (block === undefined || block.sequence < this.expected) continue;
+    this.offset = at + BLOCK_HEADER_BYTES + block.length;
+    this.expected = block.sequence + 1;
+    return block;
+  }
+  return undefined;
+}
+
+/** Goes on in the file of the last segment, behind whatever its end is. */
+function appendBehindTornTail(): () => void {
+  const undo = [
+    replace(
+      Recovery,
+      'finish',
+      (before) =>
+        function (plan, damaged) {
+          const last = plan.range.segments.at(-1);
+          const kept = last?.head === undefined ? plan.range.segments : plan.range.segments.slice(0, -1);
+          return before.call(this, { ...plan, range: { ...plan.range, segments: kept } }, damaged);
+        },
+    ),
+    replace(
+      Journal,
+      'beginSegment',
+      (before) =>
+        function () {
+          const last = this.segments.at(-1);
+          if (last === undefined || this.continued) return before.call(this);
+          this.continued = true;
+          const path = `${this.folder}/${String(last.id).padStart(12, '0')}.segment`;
+          const head = Buffer.alloc(BLOCK_HEADER_BYTES);
+          this.fd = this.io.open(path);
+          this.io.read(this.fd, head, 0, 0);
+          this.salt = head.readUInt32LE(36);
+          this.segment = last.id;
+          this.offset = Math.ceil(last.bytes / 4) * 4;
+          return this.reframe();
+        },
+    ),
+  ];
+  return () => {
+    for (const act of undo) act();
+  };
+}
+
+export const MISTAKES: readonly Mistake[] = [
+  {
+    name: 'the journal is not synced',
+    mistakes: { io: without('fdatasync', (path) => path.includes('.segment')) },
+  },
+  {
+    name: 'the checkpoint is not synced',
+    mistakes: { io: without('fdatasync', (path) => path.includes('checkpoint')) },
+  },
+  { name: 'folders are not synced', mistakes: { io: without('syncFolder', everything) } },
+  { name: 'columns are not synced before a checkpoint', mistakes: { io: without('syncFs', everything) } },
+  { name: 'rows are promised before the sync', mistakes: { promiseDrained: true } },
+  { name: 'a sink saves its cursor first', mistakes: { cursorFirst: true, sink: true } },
+  { name: 'CRCs are not checked', patch: () => replace(SegmentReader, 'intact', () => () => true) },
+  {
+    name: 'a header of zeros is accepted',
+    patch: () =>
+      replace(
+        SegmentReader,
+        'next',
+        (before) =>
+          function () {
+            return before.call(this) ?? readOnBehindZeros.call(this);
+          },
+      ),
+  },
+  {
+    name: 'columns are cut to the shortest instead of a redo',
+    patch: () =>
+      replace(
+        Recovery,
+        'redo',
+        () =>
+          function (plan) {
+            for (const [name, planned] of plan.tableDays) {
+              this.open(name, planned);
+              const tableDay = this.tableDays.get(name);
+              const sizes = tableDay.columns.map(({ column, path }: Open) =>
+                Math.floor(Math.max(0, this.io.sizeOf(path)) / column.bytes),
+              );
+              tableDay.written = Math.min(...sizes);
+            }
+          },
+      ),
+  },
+  {
+    name: 'the redo appends',
+    patch: () =>
+      replace(
+        TableDay,
+        'begin',
+        (before) =>
+          function (state) {
+            before.call(this, state);
+            const { column, path } = this.columns[0];
+            this.written = Math.floor(Math.max(0, this.options.files.io.sizeOf(path)) / column.bytes);
+          },
+      ),
+  },
+  { name: 'files are not cut after a redo', patch: () => replace(Recovery, 'cut', () => () => 0) },
+  {
+    name: 'recovery does not sync what it reads',
+    patch: () => replace(Recovery, 'syncJournal', () => () => undefined),
+  },
+  { name: 'writing goes on behind a torn tail', patch: appendBehindTornTail },
+  {
+    name: 'segments are removed before the checkpoint',
+    patch: () =>
+      replace(
+        Checkpointer,
+        'begin',
+        (before) =>
+          function () {
+            before.call(this);
+            this.journal.removeUpTo(this.begun.sequence);
+          },
+      ),
+  },
+  {
+    name: 'segments are removed without regard to sinks',
+    mistakes: { sink: true },
+    patch: () =>
+      replace(
+        Checkpointer,
+        'removable',
+        () =>
+          function () {
+            return this.covered;
+          },
+      ),
+  },
+  {
+    name: 'a checkpoint does not wait for the flushes',
+    patch: () =>
+      replace(
+        Checkpointer,
+        'turn',
+        (before) =>
+          function () {
+            if (this.begun !== undefined)
+              this.begun = { ...this.begun, snapshot: { ...this.begun.snapshot, reached: everything } };
+            before.call(this);
+          },
+      ),
+  },
+  {
+    name: 'rings are released before the journal is written',
+    patch: () =>
+      replace(
+        Journal,
+        'write',
+        (before) =>
+          function () {
+            // only a sync writes
+            if (this.fd < 0 || new Error().stack?.includes('.sync ')) before.call(this);
+          },
+      ),
+  },
+  {
+    name: 'files are written before it is durable what they held',
+    patch: () =>
+      replace(
+        Writer,
+        'beforeFlush',
+        () =>
+          function () {
+            this.appendBases();
+          },
+      ),
+  },
+];
