@@ -107,7 +107,7 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
   }
 
-  /** Whether anything has arrived for the slot. */
+  /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
   }

@@ -133,7 +133,8 @@ export class Shard {
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
   private seed(sequence: Sequence, spec: StreamSpec, slot: number, contiguous: boolean): void {
     const received = spec.lastReceived[sequence.table.name];
-    if (received === undefined) return;
+    // a symbol that is taken up again goes on where it was
+    if (received === undefined || sequence.seen(slot)) return;
     sequence.seed(slot, received);
     if (contiguous && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
