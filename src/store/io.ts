@@ -164,8 +164,9 @@ export function readWhole(io: StoreIo, path: string): Buffer | undefined {
 /** Puts a small file in the place of an older one so that a crash leaves the one or the other, whole. */
 export function replaceFile(io: StoreIo, folder: string, name: string, bytes: Uint8Array): void {
   const temporary = `${folder}/${name}.tmp`;
+  // after a crash within a rename both names may stand for the file that is to be replaced
+  if (io.sizeOf(temporary) >= 0) io.unlink(temporary);
   withFile(io, io.open(temporary), (fd) => {
-    io.truncate(fd, 0);
     io.write(fd, bytes, 0, bytes.length, 0);
     io.fdatasync(fd);
   });
