@@ -7,8 +7,8 @@ import { type CrashOptions, killAtRandom, killAtSyscalls } from './rounds.js';
 
 const OPTIONS: Omit<CrashOptions, 'folder' | 'rounds'> = {
   seed: 7,
-  windowMs: 7000,
-  journaled: false,
+  windowMs: 1500,
+  journaled: true,
   symbols: 6,
   rate: 1000,
   report: () => {},

@@ -1,5 +1,5 @@
 /**
- * `npm run test:crash -- --rounds 100 --seed 1 --window 7000`: kills at random moments; `--syscall pwrite64 --step 25`
+ * `npm run test:crash -- --rounds 100 --seed 1 --window 1500`: kills at random moments; `--syscall pwrite64 --step 25`
  * kills at every 25th such call instead (needs strace). Ends with status 1 when anything was wrong.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '100' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
-    window: { type: 'string', default: '7000' },
+    window: { type: 'string', default: '1500' },
     symbols: { type: 'string', default: '12' },
     rate: { type: 'string', default: '2000' },
     syscall: { type: 'string' },
