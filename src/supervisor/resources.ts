@@ -44,3 +44,17 @@ export function descriptorBudget(): number {
     return 1024;
   }
 }
+
+/** Does something with the data directory; what the system refuses becomes DISK_WRITE with the way out. */
+export function writable<R>(dataPath: string, act: () => R): R {
+  try {
+    return act();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new LoggerError(
+      'DISK_WRITE',
+      `cannot write to ${dataPath}: ${messageOf(error)}; check that it is mounted, writable and not full`,
+      { cause: error },
+    );
+  }
+}

@@ -18,6 +18,7 @@ import type { StreamSpec } from '../feed/streams.js';
 import { createDoorbell, createRing, isDrained } from '../ring/layout.js';
 import { GAPS } from '../schema/tables.js';
 import { DiskIo } from '../store/io.js';
+import { journalFolder } from '../store/journal_start.js';
 import { recover } from '../store/recovery.js';
 import { resumeStream } from '../store/resume.js';
 import type { WriterRing, WriterStream } from '../store/writer.js';
@@ -26,7 +27,7 @@ import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
 import { Rates } from './rates.js';
-import { descriptorBudget, journalOf, readCa } from './resources.js';
+import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
 import type { Snapshot } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
@@ -137,12 +138,15 @@ export class Supervisor {
     this.latest = this.look();
   }
 
-  /** Column files are brought in order before anything looks at them. */
+  /** Column files are brought in order before anything looks at them. Throws DISK_WRITE when that cannot be. */
   private recover(): void {
-    const { findings, clean, quarantine, milliseconds, ...done } = recover(
-      new DiskIo(),
-      this.config.logger.data_path,
-    );
+    const { data_path } = this.config.logger;
+    const { findings, clean, quarantine, milliseconds, ...done } = writable(data_path, () => {
+      const io = new DiskIo();
+      const result = recover(io, data_path);
+      if (this.config.journal.enabled) io.makeFolder(journalFolder(data_path));
+      return result;
+    });
     if (quarantine !== undefined) this.log.error({ quarantine }, 'damaged files are in quarantine');
     if (clean) return;
     for (const { label, text } of findings) this.log.info({ case: label }, text);

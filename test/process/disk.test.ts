@@ -72,7 +72,9 @@ test('a full disk: red at once, capture goes on, nothing torn, and it resumes by
     assert.ok(red.reasons.includes('the disk is full'), red.reasons.join());
     const before = await messages(logger);
     await until('capture goes on', async () => (await messages(logger)) > before + 2000);
-    assert.ok((await logger.health()).writer.rows_waiting > 1000);
+    const { exchanges } = await logger.health();
+    const fills = Object.values(exchanges).flatMap((e) => e.connections.map((c) => c.ring_fill));
+    assert.ok(Math.max(...fills) > 0.01, 'what cannot be written waits in the rings');
     rmSync(ballast);
     await until('it is green', async () => {
       const { status, writer } = await logger.health();
@@ -117,14 +119,18 @@ test('a disk that is full for too long: what could not be kept is in GAPS', { sk
   assert.equal(await verifyProblems(dataPath), '');
 });
 
-test('a read-only disk that becomes writable', { skip }, async () => {
+test('a read-only disk is refused with a reason, and the next start works once it is writable', {
+  skip,
+}, async () => {
   const folder = temporaryFolder('readonly');
   const dataPath = join(folder, 'disk');
   mount(dataPath, 'size=24m', 'ro');
   const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2', '--rate', '200']);
-  const logger = startLoggerProcess({ folder, dataPath }, simulator);
-  await until('it is red', async () => (await logger.health()).reasons.includes('the disk refuses writes'));
+  const refused = startLoggerProcess({ folder, dataPath }, simulator);
+  assert.equal((await refused.exited).code, EXIT.ioError);
+  assert.match(refused.stderr(), /^logger: cannot write to .*; check that it is mounted, writable/);
   assert.equal(spawnSync('mount', ['-o', 'remount,rw', dataPath]).status, 0);
+  const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await until('rows are written', async () => (await logger.health()).writer.rows_written > 500);
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();

@@ -184,6 +184,7 @@ export interface Health {
           readonly restarts: number;
           readonly messages: number;
           readonly reconnects: number;
+          readonly ring_fill: number;
         }[];
       }
     >
