@@ -146,7 +146,8 @@ export class Journal {
   }
 
   private frame(at: number, kind: number, length: number, sequence: number): void {
-    const { synced, segment, salt } = this;
+    const { synced, segment } = this;
+    const salt = this.salt;
     writeHeader(this.held, at, { length, kind, sequence, synced, segment, salt, layout: LAYOUT_HASH });
   }
 

@@ -24,13 +24,8 @@ import { tableDirectory } from './paths.js';
 import { Quarantine, quarantineName } from './quarantine.js';
 import { type Finding, refuses } from './recovery_cases.js';
 import { type SegmentFound, walkLog } from './recovery_log.js';
-import {
-  type PlannedTableDay,
-  type RecoveryPlan,
-  RecoveryPlanner,
-  recordsOf,
-  type WalkedRecord,
-} from './recovery_plan.js';
+import { type PlannedTableDay, type RecoveryPlan, RecoveryPlanner } from './recovery_plan.js';
+import { forEachRecord, type WalkedRecord } from './recovery_records.js';
 import { explain } from './recovery_report.js';
 import { RejectedLog } from './rejected.js';
 import { NO_STATES } from './states.js';
@@ -136,8 +131,7 @@ export class Recovery {
     if (plan.checkpoint !== undefined) {
       const range = { redo: plan.range.redo, end: plan.end };
       for (const walked of walkLog(this.io, plan.folder, range, plan.checkpoint)) {
-        if (walked.block.kind === BLOCK_KIND.records)
-          for (const record of recordsOf(walked)) this.record(record);
+        if (walked.block.kind === BLOCK_KIND.records) forEachRecord(walked, (record) => this.record(record));
       }
     }
     this.flush();
@@ -155,12 +149,12 @@ export class Recovery {
     this.tableDays.set(name, tableDay);
   }
 
-  private record({ name, words, index, text, rejected, exchange, day }: WalkedRecord): void {
-    if (text !== undefined && rejected) {
-      this.rejected.stage(exchange, day, text.detail, text.text);
+  private record({ place, words, index, text, isRejected }: WalkedRecord): void {
+    if (text !== undefined && isRejected) {
+      this.rejected.stage(place.exchange, place.day, text.detail, text.text);
       return;
     }
-    const tableDay = this.tableDays.get(name);
+    const tableDay = this.tableDays.get(place.tableDay);
     if (text !== undefined) {
       tableDay?.stageLiteral(text.detail, text.text);
       return;

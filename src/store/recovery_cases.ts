@@ -65,3 +65,13 @@ export interface Finding {
 export function refuses(finding: Finding): boolean {
   return CASES[finding.label].decision === 'refuse';
 }
+
+/** A block that cannot be redone; the log ends before it. */
+export class Unexplained extends Error {
+  constructor(
+    readonly label: CaseLabel,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -37,6 +37,21 @@ export interface WalkedBlock {
   readonly block: Block;
   readonly tables: readonly Table[];
   readonly streams: Streams;
+  /** of the records of this segment, as far as they were met (recovery_records.ts) */
+  readonly places: Map<number, Place>;
+}
+
+/** Where the records of one stream, table and day go. */
+export interface Place {
+  readonly exchange: string;
+  readonly directory: string;
+  /** undefined for refused messages, which belong to no table */
+  readonly table: Table | undefined;
+  readonly day: number;
+  /** see tableDayName() */
+  readonly tableDay: string;
+  /** see rejectedName() */
+  readonly rejected: string;
 }
 
 /** What is there, by number. */
@@ -167,6 +182,7 @@ export function* walkLog(
   for (const { id, head } of range.redo) {
     const { header, tables } = head as SegmentHead;
     const streams = new Map<number, { exchange: string; directory: string }>();
+    const places = new Map<number, Place>();
     addStreams(streams, header.streams);
     const reader = new SegmentReader(io, folder, id);
     try {
@@ -175,7 +191,7 @@ export function* walkLog(
         if (block.kind === BLOCK_KIND.streams) addStreams(streams, JSON.parse(block.bytes.toString('utf8')));
         if (block.sequence <= done) continue;
         done = block.sequence;
-        yield { block, tables: tables as readonly Table[], streams };
+        yield { block, tables: tables as readonly Table[], streams, places };
       }
     } finally {
       reader.close();

@@ -4,18 +4,17 @@
  * itself. Used by recovery.ts.
  */
 import { join } from 'node:path';
-import { type DecodedText, decodeRecord } from '../schema/codec.js';
-import { DAY_WORD, recordTableId, recordWords, STREAM_WORD, type Table } from '../schema/layout.js';
+import type { Table } from '../schema/layout.js';
 import { TABLES } from '../schema/tables.js';
-import { TEXT_AT, TEXT_KIND, TEXT_TABLE_ID } from '../schema/text.js';
 import { type Checkpoint, readCheckpoint } from './checkpoint.js';
 import { readCursors } from './cursors.js';
 import type { StoreIo } from './io.js';
 import { BLOCK_KIND } from './journal_format.js';
 import { journalFolder } from './journal_start.js';
-import { columnFile, isoDay, literalsFile, rejectedFile, tableDirectory } from './paths.js';
-import { type CaseLabel, type Finding, refuses } from './recovery_cases.js';
+import { columnFile, literalsFile, rejectedFile, tableDirectory } from './paths.js';
+import { type CaseLabel, type Finding, refuses, Unexplained } from './recovery_cases.js';
 import { findSegments, LogFinder, type LogRange, type WalkedBlock, walkLog } from './recovery_log.js';
+import { forEachRecord, rejectedName, tableDayName, type WalkedRecord } from './recovery_records.js';
 import { decodeStates, NO_STATES, type RejectedState, type States, type TableDayState } from './states.js';
 
 export interface PlannedTableDay {
@@ -44,25 +43,6 @@ export interface RecoveryPlan {
   readonly rejected: ReadonlyMap<string, PlannedRejected>;
   /** nothing is to be changed */
   readonly nothing: boolean;
-}
-
-/** Name of a table-day among those of one recovery. */
-export function tableDayName(exchange: string, directory: string, table: string, day: number): string {
-  return `${exchange}/${directory}/${table} ${isoDay(day)}`;
-}
-
-export function rejectedName(exchange: string, day: number): string {
-  return `${exchange} ${isoDay(day)}`;
-}
-
-/** A block that cannot be redone; the log ends before it. */
-class Unexplained extends Error {
-  constructor(
-    readonly label: CaseLabel,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 export class RecoveryPlanner {
@@ -171,26 +151,23 @@ export class RecoveryPlanner {
       this.bases(decodeStates(JSON.parse(block.bytes.toString('utf8'))), tables);
     else if (block.kind === BLOCK_KIND.records) {
       // nothing of a block counts before all of it was understood
-      for (const record of recordsOf(walked)) this.known(record);
-      for (const record of recordsOf(walked)) this.add(record);
+      forEachRecord(walked, (record) => this.expectKnown(record));
+      forEachRecord(walked, (record) => this.add(record));
     } else if (block.kind !== BLOCK_KIND.streams)
       throw new Unexplained('unreadable-record', `no kind ${block.kind}`);
   }
 
-  private known(record: WalkedRecord): void {
-    if (record.rejected) {
-      if (!this.rejected.has(rejectedName(record.exchange, record.day)))
-        throw new Unexplained('base-missing', `refused messages of ${record.exchange}`);
-    } else if (!record.text && !this.tableDays.has(record.name))
-      throw new Unexplained('base-missing', record.name);
+  private expectKnown({ place, text, isRejected }: WalkedRecord): void {
+    if (isRejected) {
+      if (!this.rejected.has(place.rejected))
+        throw new Unexplained('base-missing', `refused ${place.rejected}`);
+    } else if (text === undefined && !this.tableDays.has(place.tableDay))
+      throw new Unexplained('base-missing', place.tableDay);
   }
 
-  private add(record: WalkedRecord): void {
-    const rejected = record.rejected
-      ? this.rejected.get(rejectedName(record.exchange, record.day))
-      : undefined;
-    if (rejected !== undefined) rejected.lines++;
-    else if (!record.text) (this.tableDays.get(record.name) as PlannedTableDay).rows++;
+  private add({ place, text, isRejected }: WalkedRecord): void {
+    if (isRejected) (this.rejected.get(place.rejected) as PlannedRejected).lines++;
+    else if (text === undefined) (this.tableDays.get(place.tableDay) as PlannedTableDay).rows++;
   }
 
   /** What was durable must be there; what is more than the journal explains goes. */
@@ -226,40 +203,5 @@ export class RecoveryPlanner {
       }),
       { path: text, bytes: base.textBytes, width: 0, size: sizeOf(text) },
     ];
-  }
-}
-
-/** A record with the place that it belongs to. */
-export interface WalkedRecord {
-  readonly exchange: string;
-  readonly day: number;
-  /** of its table-day, see tableDayName() */
-  readonly name: string;
-  readonly words: Uint32Array;
-  readonly index: number;
-  /** a text record, decoded */
-  readonly text: DecodedText | undefined;
-  /** the text is a refused message */
-  readonly rejected: boolean;
-}
-
-/** The records of a block; throws when the layout of its segment does not allow them. */
-export function* recordsOf({ block, tables, streams }: WalkedBlock): Generator<WalkedRecord> {
-  const { words } = block;
-  for (let index = 0; index < words.length; index += recordWords(words[index])) {
-    const id = recordTableId(words[index]);
-    const size = recordWords(words[index]);
-    const isText = id === TEXT_TABLE_ID;
-    const tableId = isText ? words[index + TEXT_AT.table] : id;
-    const table = tables.find((t) => t.id === tableId);
-    const stream = streams.get(words[index + STREAM_WORD]);
-    const fits = index + size <= words.length && (isText ? size > TEXT_AT.bytes : size === table?.words);
-    if (!fits || stream === undefined)
-      throw new Unexplained('unreadable-record', `table ${id}, ${size} words at word ${index}`);
-    const text = isText ? (decodeRecord(words, index) as DecodedText) : undefined;
-    const day = words[index + DAY_WORD];
-    const { exchange, directory } = stream;
-    const name = tableDayName(exchange, directory, table?.name ?? '', day);
-    yield { exchange, day, name, words, index, text, rejected: text?.kind === TEXT_KIND.rejected };
   }
 }

@@ -31,7 +31,7 @@ export interface WriterInit {
   readonly exact: boolean;
   readonly descriptorsMax: number;
   /** undefined: a crash costs what was not flushed, and may leave columns of unequal length */
-  readonly journal: WriterJournal | undefined;
+  readonly journal?: WriterJournal;
   readonly rings: readonly WriterRing[];
   readonly streams: readonly WriterStream[];
   readonly doorbell: SharedArrayBuffer;

@@ -9,7 +9,7 @@ import { BLOCK_KIND, CURSORS_FOLDER } from '../../src/store/journal_format.js';
 import { journalFolder } from '../../src/store/journal_start.js';
 import { planRecovery, recover } from '../../src/store/recovery.js';
 import { findSegments, LogFinder, walkLog } from '../../src/store/recovery_log.js';
-import { recordsOf } from '../../src/store/recovery_plan.js';
+import { forEachRecord } from '../../src/store/recovery_records.js';
 import { NO_STATES } from '../../src/store/states.js';
 import { Random } from './random.js';
 import { SimulatedDisk } from './simulated_disk.js';
@@ -84,13 +84,14 @@ class SimulatedSink {
     if (!this.cursorFirst) this.save(to);
   }
 
-  private deliver(walked: Parameters<typeof recordsOf>[0]): void {
-    for (const { words, index, text, exchange } of recordsOf(walked)) {
-      if (text !== undefined) continue;
+  private deliver(walked: Parameters<typeof forEachRecord>[0]): void {
+    forEachRecord(walked, ({ place, words, index, text }) => {
+      if (text !== undefined) return;
       const stream = words[index + 1] as number;
-      if (STREAMS[stream]?.exchange !== exchange) this.problem ||= `a row of ${exchange} in stream ${stream}`;
+      if (STREAMS[stream]?.exchange !== place.exchange)
+        this.problem ||= `a row of ${place.exchange} in stream ${stream}`;
       this.delivered.add(`${stream} ${words[index + 3]}`);
-    }
+    });
   }
 }
 
@@ -105,9 +106,7 @@ class History {
   private readonly options;
   private day = FIRST_DAY;
   private texts = 0;
-  private cuts = 0;
-  private kills = 0;
-  private recoveryCuts = 0;
+  private readonly counts = { cuts: 0, kills: 0, recoveryCuts: 0 };
 
   constructor(
     seed: number,
@@ -133,8 +132,7 @@ class History {
     const lives = 1 + Math.floor(this.random.next() ** 2 * LIVES_MAX);
     for (let life = 0; life < lives && problem === ''; life++) problem = this.live(life === lives - 1);
     if (problem === '') problem = this.finishSink();
-    const { cuts, kills, recoveryCuts } = this;
-    return { problem, rows: this.oracle.rows, cuts, kills, recoveryCuts };
+    return { problem, rows: this.oracle.rows, ...this.counts };
   }
 
   /** One life with the recovery behind it; '' or what is wrong. */
@@ -150,8 +148,8 @@ class History {
     if (ended && items.some((list, ring) => world.released(ring) < list.length))
       return 'an orderly stop left something behind';
     disk.restart(power);
-    if (power) this.cuts++;
-    else this.kills++;
+    if (power) this.counts.cuts++;
+    else this.counts.kills++;
     if (ended && planRecovery(this.io, DATA).findings.some(({ label }) => label === 'redo'))
       return 'something was left to redo by an orderly stop';
     const { refused, cut } = this.recover(power);
@@ -246,7 +244,7 @@ class History {
       } catch (error) {
         if (!disk.dead)
           return { refused: `recovery: ${error instanceof Error ? error.message : error}`, cut };
-        this.recoveryCuts++;
+        this.counts.recoveryCuts++;
         const cutNow = random.chance(0.7);
         disk.restart(cutNow);
         cut ||= cutNow;
