@@ -103,9 +103,11 @@ export class StreamIndex {
   }
 }
 
-/** FNV-1a. */
+/** Names of one exchange differ in their length, their first three bytes or their last; find() compares the rest. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+  const length = end - start;
+  if (length < 3) return length;
+  const head = bytes[start] | (bytes[start + 1] << 8) | (bytes[start + 2] << 16);
+  const hash = Math.imul(head ^ (length << 24) ^ (bytes[end - 1] << 19), 0x9e3779b1);
   return hash ^ (hash >>> 15);
 }

@@ -60,7 +60,10 @@ class GapList {
   hasTime(moment_s: number, before_s: number, after_s: number): boolean {
     return this.#times.some(
       ([from, to]) =>
-        (moment_s >= from && moment_s <= to) || Math.max(from, before_s) < Math.min(to, after_s),
+        (moment_s >= from && moment_s <= to) ||
+        Math.max(from, before_s) < Math.min(to, after_s) ||
+        // rows of one chunk from the socket have the same receive time
+        (from === before_s && to === after_s),
     );
   }
 }
