@@ -196,12 +196,14 @@ export class Staging {
     }
   }
 
-  /** Writes what is due, a slice at a time so that the rings do not wait. */
-  flushDue(): void {
+  /** Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. */
+  flushDue(): boolean {
     const started = this.options.nowMs();
     while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
-      if (!this.flushOldest() || this.options.nowMs() - started > FLUSH_SLICE_MS) return;
+      if (!this.flushOldest()) return false;
+      if (this.options.nowMs() - started > FLUSH_SLICE_MS) return true;
     }
+    return false;
   }
 
   /** False when the disk refuses. */
