@@ -13,6 +13,7 @@ import { loadConfig } from '../config/load.js';
 import type { Exchange } from '../feed/exchange.js';
 import { compareAccount, formatComparison } from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
+import { DataLock } from '../supervisor/lock.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { type Capture, createLog, startCapture, stopRequested } from './capture.js';
 import { examples, secondsOption, wholeNumber } from './common.js';
@@ -40,8 +41,11 @@ interface SimulatorProcess {
 }
 
 /** An empty folder of the demo's own: what an earlier demo left is removed, anything else is left alone. */
-function prepareData(path: string): void {
-  if (existsSync(path) && readdirSync(path).length > 0) {
+async function prepareData(path: string): Promise<void> {
+  mkdirSync(path, { recursive: true });
+  // a logger that is at work there keeps its files
+  (await DataLock.take(path)).release();
+  if (readdirSync(path).length > 0) {
     if (!existsSync(join(path, MARKER))) {
       throw new LoggerError(
         'USAGE',
@@ -128,6 +132,7 @@ async function capture(
   folder: string,
 ): Promise<void> {
   const config = demoConfig(options, endpoints, exchanges, folder);
+  process.stdout.write('making the files of today and connecting …\n');
   const running: Capture = await startCapture(config, exchanges, createLog('warn'));
   const out = process.stdout;
   out.write(
@@ -145,7 +150,7 @@ async function capture(
 }
 
 async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promise<void> {
-  prepareData(options.data);
+  await prepareData(options.data);
   const folder = mkdtempSync(join(tmpdir(), 'logger-demo-'));
   const account = join(folder, 'account');
   try {

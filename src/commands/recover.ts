@@ -6,6 +6,7 @@ import { DiskIo } from '../store/io.js';
 import { planRecovery, recover } from '../store/recovery.js';
 import { refuses } from '../store/recovery_cases.js';
 import { explain } from '../store/recovery_report.js';
+import { DataLock } from '../supervisor/lock.js';
 import { examples } from './common.js';
 import { DEFAULT_DATA_PATH } from './select.js';
 
@@ -45,7 +46,10 @@ export function recoverCommand(): Command {
     .option('--dry-run', 'only explain what would be done')
     .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
     .addHelpText('after', HELP)
-    .action((options: RecoverOptions) => {
+    .action(async (options: RecoverOptions) => {
+      // looking is allowed while a logger runs, changing is not
+      const lock = options.dryRun ? undefined : await DataLock.take(options.data);
       process.exitCode = runRecover(options, process.stdout);
+      lock?.release();
     });
 }

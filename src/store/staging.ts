@@ -198,14 +198,16 @@ export class Staging {
     }
   }
 
-  /** Writes what is due, a slice at a time so that the rings do not wait. */
-  flushDue(): void {
+  /** Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. */
+  flushDue(): boolean {
     const started = this.options.nowMs();
     const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.options.flushIntervalMs;
     const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
     while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
-      if (!this.flushOldest() || this.options.nowMs() - started > slice) return;
+      if (!this.flushOldest()) return false;
+      if (this.options.nowMs() - started > slice) return true;
     }
+    return false;
   }
 
   /** False when the disk refuses. */

@@ -41,6 +41,8 @@ export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream 
 const SLEEP_MS = 5;
 /** Words taken from one ring before the next has its turn. */
 const TURN_WORDS = 64 * 1024;
+/** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
+const QUIET_WORDS = 8 * 1024;
 const HOUSEKEEPING_MS = 100;
 const DAY_MS = 86_400_000;
 /** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
@@ -71,6 +73,8 @@ export class Writer {
   private rejectedBase = 0;
   private unsyncedSinceMs = 0;
   private housekeepingMs = 0;
+  /** more is due to be flushed than one turn could do */
+  private behind = false;
   private stopping = false;
   private stopMs = 0;
 
@@ -157,7 +161,7 @@ export class Writer {
       this.makeToday();
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
-        if (this.turn() === 0) this.sleep();
+        if (this.turn() < QUIET_WORDS && !this.behind) this.sleep();
       }
       this.finish();
     } catch (error) {
@@ -198,7 +202,7 @@ export class Writer {
   /** Everything that is due once; answers the number of words taken from the rings. */
   protected turn(): number {
     const drained = this.drainAll();
-    this.staging.flushDue();
+    this.behind = this.staging.flushDue();
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
     this.syncDue(now);
