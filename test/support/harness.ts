@@ -40,7 +40,7 @@ export class Harness {
   reordered = 0;
   breaks = 0;
   private readonly consumer: RingConsumer;
-  private readonly intake: Intake;
+  readonly intake: Intake;
   private readonly counters = new Uint32Array(Object.keys(SHARD_COUNTERS).length);
 
   constructor(exchange: Exchange, natives: readonly string[], options: HarnessOptions = {}) {
@@ -108,6 +108,13 @@ export class Harness {
       this.consumer.release(words);
     }
     return records;
+  }
+
+  /** Forgets everything written, as the writer does once it has it. */
+  release(): void {
+    this.producer.publish();
+    for (let words = this.consumer.take(); words > 0; words = this.consumer.take())
+      this.consumer.release(words);
   }
 
   takeRows(): DecodedRow[] {
