@@ -191,7 +191,12 @@ async function orderlyLife(folder: string, simulator: SimulatorProcess): Promise
 }
 
 /** Trades handed over while the logger was up and `windowMs` before it was killed that are not on disk. */
-function lostTrades(account: string, dataPath: string, lives: readonly Life[], windowMs: number): string[] {
+export function lostTrades(
+  account: string,
+  dataPath: string,
+  lives: readonly Life[],
+  windowMs: number,
+): string[] {
   const stored = new Map<string, Set<bigint>>();
   for (const tableDay of listTableDays(dataPath, { table: TRADES.name })) {
     const name = `${tableDay.exchange} ${tableDay.symbol}`;
