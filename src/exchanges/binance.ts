@@ -19,7 +19,7 @@ import {
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
 import type { Sequence } from '../feed/sequence.js';
-import { epochTime, isFresh, optionalDecimal, optionalFloat } from '../feed/values.js';
+import { epochTime, isFresh, optionalDecimal, tickerNumbers, tradeNumbers } from '../feed/values.js';
 import { BBO, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Stream name suffix of each channel. */
@@ -62,6 +62,15 @@ const TYPES = {
 /** Tickers over other windows: rare, and only ever met by the slow path. */
 const OTHER_TICKERS = /^(24hrMiniTicker|\d+[hd]Ticker)$/;
 
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const TICKER_NUMBERS = {
+  price: CLOSE,
+  bid: BID,
+  ask: ASK,
+  volume: VOLUME,
+  lastSize: LAST_SIZE,
+  volume24h: VOLUME,
+};
 const T = TRADES.at;
 const M = MD.at;
 const B = BBO.at;
@@ -163,10 +172,7 @@ class BinanceParser implements MessageParser {
     const id = lastU64();
     if (!epochTime(rows, bytes, from[TRADE_TIME], to[TRADE_TIME], T.trade_time, T.trade_nanos))
       return RESULT.badTime;
-    if (!rows.decimal(T.trade_price, T.price_digits, 0, bytes, from[PRICE], to[PRICE], true))
-      return RESULT.badNumber;
-    if (!rows.decimal(T.trade_size, T.size_digits, 1, bytes, from[SIZE], to[SIZE], true))
-      return RESULT.badNumber;
+    if (!tradeNumbers(rows, bytes, fields, TRADE_NUMBERS)) return RESULT.badNumber;
     const buyerIsMaker = fields.kind[BUYER_IS_MAKER] === KIND.true;
     if (buyerIsMaker) rows.set(T.trade_side, SIDE.sell);
     else if (fields.kind[BUYER_IS_MAKER] === KIND.false) rows.set(T.trade_side, SIDE.buy);
@@ -211,18 +217,7 @@ class BinanceParser implements MessageParser {
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
     if (!epochTime(rows, bytes, from[EVENT_TIME], to[EVENT_TIME], M.time, M.nanos)) return RESULT.badTime;
-    if (!rows.decimal(M.price, M.price_digits, 0, bytes, from[CLOSE], to[CLOSE], true))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, BID, M.best_bid, M.best_bid_digits, 1, MD.missing.best_bid))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, ASK, M.best_ask, M.best_ask_digits, 2, MD.missing.best_ask))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, VOLUME, M.volume, M.volume_digits, 3, MD.missing.volume))
-      return RESULT.badNumber;
-    if (!optionalFloat(rows, bytes, fields, LAST_SIZE, M.last_size, MD.missing.last_size))
-      return RESULT.badNumber;
-    if (!optionalFloat(rows, bytes, fields, VOLUME, M.volume_24h, MD.missing.volume_24h))
-      return RESULT.badNumber;
+    if (!tickerNumbers(rows, bytes, fields, TICKER_NUMBERS)) return RESULT.badNumber;
     rows.flag(MD.missing.side);
     sequence.touch(slot);
     rows.commit(MD);

@@ -19,7 +19,7 @@ import {
 import { JsonFields, UNFAMILIAR } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isoTime, optionalDecimal, optionalFloat } from '../feed/values.js';
+import { isFresh, isoTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -71,6 +71,15 @@ const [MATCH, LAST_MATCH, TICKER, HEARTBEAT_TYPE, BUY, SELL] = [
   'sell',
 ].map(text);
 
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const TICKER_NUMBERS = {
+  price: PRICE,
+  bid: BID,
+  ask: ASK,
+  volume: LAST_SIZE,
+  lastSize: LAST_SIZE,
+  volume24h: VOLUME,
+};
 const T = TRADES.at;
 const M = MD.at;
 const REPLAYED = flag('replayed');
@@ -134,10 +143,7 @@ class CoinbaseParser implements MessageParser {
     if (!rows.id(T.trade_id, bytes, from[TRADE_ID], to[TRADE_ID])) return RESULT.badId;
     const id = lastU64();
     if (!isoTime(rows, bytes, from[TIME], to[TIME], T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!rows.decimal(T.trade_price, T.price_digits, 0, bytes, from[PRICE], to[PRICE], true))
-      return RESULT.badNumber;
-    if (!rows.decimal(T.trade_size, T.size_digits, 1, bytes, from[SIZE], to[SIZE], true))
-      return RESULT.badNumber;
+    if (!tradeNumbers(rows, bytes, fields, TRADE_NUMBERS)) return RESULT.badNumber;
     // the maker's side is sent
     if (fields.equals(bytes, SIDE_KEY, SELL)) rows.set(T.trade_side, SIDE.buy);
     else if (fields.equals(bytes, SIDE_KEY, BUY)) rows.set(T.trade_side, SIDE.sell);
@@ -162,18 +168,7 @@ class CoinbaseParser implements MessageParser {
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
     if (!fields.present(TIME)) rows.timeOfReceipt(M.time, M.nanos);
     else if (!isoTime(rows, bytes, from[TIME], to[TIME], M.time, M.nanos)) return RESULT.badTime;
-    if (!rows.decimal(M.price, M.price_digits, 0, bytes, from[PRICE], to[PRICE], true))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, BID, M.best_bid, M.best_bid_digits, 1, MD.missing.best_bid))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, ASK, M.best_ask, M.best_ask_digits, 2, MD.missing.best_ask))
-      return RESULT.badNumber;
-    if (!optionalDecimal(rows, bytes, fields, LAST_SIZE, M.volume, M.volume_digits, 3, MD.missing.volume))
-      return RESULT.badNumber;
-    if (!optionalFloat(rows, bytes, fields, LAST_SIZE, M.last_size, MD.missing.last_size))
-      return RESULT.badNumber;
-    if (!optionalFloat(rows, bytes, fields, VOLUME, M.volume_24h, MD.missing.volume_24h))
-      return RESULT.badNumber;
+    if (!tickerNumbers(rows, bytes, fields, TICKER_NUMBERS)) return RESULT.badNumber;
     // here the taker's side is sent
     if (fields.equals(bytes, SIDE_KEY, BUY)) rows.set(M.side, SIDE.buy);
     else if (fields.equals(bytes, SIDE_KEY, SELL)) rows.set(M.side, SIDE.sell);

@@ -4,10 +4,13 @@
 import { parseUint } from '../base/number.js';
 import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
+import { MD, TRADES } from '../schema/tables.js';
 import type { JsonFields } from './fields.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
+const T = TRADES.at;
+const M = MD.at;
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
 /** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
@@ -43,6 +46,45 @@ export function optionalFloat(
   if (fields.present(field)) return rows.float(word, bytes, fields.from[field], fields.to[field]);
   rows.missing(word, missing);
   return true;
+}
+
+/** Which fields of an exchange's messages hold the numbers of a trade. */
+export interface TradeFields {
+  readonly price: number;
+  readonly size: number;
+}
+
+/** Price and size of a trade, both required; false when one is no number. */
+export function tradeNumbers(rows: Rows, bytes: Uint8Array, fields: JsonFields, at: TradeFields): boolean {
+  const { price, size } = at;
+  const { from, to } = fields;
+  return (
+    rows.decimal(T.trade_price, T.price_digits, 0, bytes, from[price], to[price], true) &&
+    rows.decimal(T.trade_size, T.size_digits, 1, bytes, from[size], to[size], true)
+  );
+}
+
+/** Which fields hold the numbers of a ticker; `volume` is what the exchange's readers have always found there. */
+export interface TickerFields {
+  readonly price: number;
+  readonly bid: number;
+  readonly ask: number;
+  readonly volume: number;
+  readonly lastSize: number;
+  readonly volume24h: number;
+}
+
+/** The numbers of a ticker, of which only the price is required; false when one is there and is no number. */
+export function tickerNumbers(rows: Rows, bytes: Uint8Array, fields: JsonFields, at: TickerFields): boolean {
+  const { missing } = MD;
+  return (
+    rows.decimal(M.price, M.price_digits, 0, bytes, fields.from[at.price], fields.to[at.price], true) &&
+    optionalDecimal(rows, bytes, fields, at.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
+    optionalDecimal(rows, bytes, fields, at.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
+    optionalDecimal(rows, bytes, fields, at.volume, M.volume, M.volume_digits, 3, missing.volume) &&
+    optionalFloat(rows, bytes, fields, at.lastSize, M.last_size, missing.last_size) &&
+    optionalFloat(rows, bytes, fields, at.volume24h, M.volume_24h, missing.volume_24h)
+  );
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
