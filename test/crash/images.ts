@@ -15,6 +15,7 @@ import {
   sleep,
   startLoggerProcess,
   startSimulatorProcess,
+  until,
   verifyProblems,
 } from '../support/processes.js';
 import { lostTrades } from './rounds.js';
@@ -85,7 +86,8 @@ async function cutPower(type: string, cuts: number): Promise<number> {
     const copy = join(folder, `copy-${cut}`);
     execFileSync('cp', ['--sparse=always', image, copy]);
     logger.child.kill('SIGCONT');
-    await simulator.summary();
+    // an idle connection may have been closed meanwhile
+    await until('the account is written', () => simulator.summary());
     const { done, problem } = await judge(type, copy, join(folder, 'copy'), account, { ready, killed });
     console.log(`${type} cut ${cut}: ${problem === '' ? 'nothing lost' : problem} (${done})`);
     if (problem !== '') bad++;
