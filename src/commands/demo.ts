@@ -23,7 +23,8 @@ import { LiveTable } from './live-table.js';
 /** Marks a data folder as the demo's own, which the next demo may empty. */
 const MARKER = '.demo';
 /** The capture is complete when no row has come for so long; heartbeats never end. */
-const QUIET_MS = 500;
+const QUIET_MS = 2000;
+const LOOK_MS = 125;
 const QUIET_MS_MAX = 10_000;
 
 interface DemoOptions {
@@ -113,9 +114,9 @@ async function quiet(supervisor: Supervisor): Promise<void> {
   const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.rows, 0);
   const end = performance.now() + QUIET_MS_MAX;
   let [seen, since] = [-1, performance.now()];
-  while (performance.now() < end && (performance.now() - since < QUIET_MS * 4 || seen !== total())) {
+  while (performance.now() < end && (performance.now() - since < QUIET_MS || seen !== total())) {
     if (seen !== total()) [seen, since] = [total(), performance.now()];
-    await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 4));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 

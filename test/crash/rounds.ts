@@ -21,6 +21,7 @@ import {
   until,
   verifyProblems,
 } from '../support/processes.js';
+import { Random } from '../support/random.js';
 
 export interface CrashOptions {
   readonly rounds: number;
@@ -54,31 +55,20 @@ export interface CrashResult {
   readonly problems: readonly string[];
 }
 
-/** Small deterministic generator (mulberry32): a failing seed can be run again. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** Random kills. */
 export async function killAtRandom(options: CrashOptions): Promise<CrashResult> {
-  const random = randomOf(options.seed);
+  const random = new Random(options.seed);
   return capture(options, async (simulator) => {
     const lives: Life[] = [];
     for (let round = 1; round <= options.rounds; round++) {
       const logger = startLoggerProcess({ folder: options.folder }, simulator);
-      const early = random() < EARLY_PART;
+      const early = random.next() < EARLY_PART;
       let ready: number | undefined;
-      if (early) await sleep(random() * EARLY_MS_MAX);
+      if (early) await sleep(random.next() * EARLY_MS_MAX);
       else {
         await readyOrDead(logger);
         ready = Date.now();
-        await sleep(random() * LATE_MS_MAX);
+        await sleep(random.next() * LATE_MS_MAX);
       }
       if (logger.child.exitCode !== null)
         throw new Error(`round ${round}: it ended by itself: ${describe(logger)}`);

@@ -1,14 +1,20 @@
 /** Repeatable chance for tests. */
 
-/** Repeatable random numbers below `below` (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
+/** Unsigned 32-bit numbers that a seed repeats (mulberry32). */
+function words(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
+    return (t ^ (t >>> 14)) >>> 0;
   };
+}
+
+/** Repeatable random numbers below `below`. */
+export function randomFrom(seed: number): (below: number) => number {
+  const word = words(seed);
+  return (below) => word() % below;
 }
 
 /** One of these. */
@@ -28,19 +34,15 @@ export function shuffled<T>(random: (below: number) => number, values: readonly 
 
 /** The same numbers with more ways to ask for them, for tests that print the seed of a failure. */
 export class Random {
-  private state: number;
+  private readonly word: () => number;
 
   constructor(seed: number) {
-    this.state = seed >>> 0;
+    this.word = words(seed);
   }
 
   /** 0 to below 1 */
   next(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let t = this.state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    return this.word() / 4294967296;
   }
 
   /** 0 to n - 1 */
