@@ -16,6 +16,7 @@ export const SHARD_COUNTERS = {
   slow_path: counter('messages that the byte scanner handed to the JSON parser'),
   control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
   duplicates: counter('trades received again and not stored twice'),
+  resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
   unwanted: counter('data for symbols or channels that were not subscribed'),
   unknown_kind: counter('messages of a kind that nothing is known about'),
