@@ -70,7 +70,7 @@ export const SEALER_COUNTERS = {
   sealed: counter('table-days that got a checksum file or, because rows had come late, a new one'),
   failures: counter('table-days that could not be read or sealed and wait for the next pass'),
   waiting: gauge('closed table-days with rows that are not in a checksum file yet, of those looked at last'),
-  damaged: gauge('table-days that were found to differ from their checksum file since the start'),
+  damaged: gauge('table-days that differ from their checksum file'),
 } as const satisfies CounterSpecs;
 
 /** One block per ring, written by the writer: what became of a shard's rows. */

@@ -118,16 +118,14 @@ export class Sealer {
 
   /** What is to be sealed of a table-day, if anything. */
   private candidate(place: SealPlace): Candidate | undefined {
-    const { io, damaged, options } = this;
+    const { io, options } = this;
     const earlier = readSeal(io, place);
     if (typeof earlier === 'string') return this.damage(place, `cannot be used: ${earlier}`);
     const [wrong] = earlier === undefined ? [] : compareSizes(io, place, earlier);
     if (wrong !== undefined) return this.damage(place, wrong);
-    damaged.delete(pathOf(place));
-    options.counters[SEALER.damaged] = damaged.size;
     const measured = measure(io, place);
     if (measured?.rows === 0) return undefined;
-    if (measured !== undefined && earlier !== undefined && isAll(earlier, measured)) return undefined;
+    if (measured !== undefined && earlier !== undefined && isAll(earlier, measured)) return this.well(place);
     options.counters[SEALER.waiting]++;
     return measured && { ...place, measured, earlier };
   }
@@ -146,6 +144,7 @@ export class Sealer {
       if (written !== true) return false;
       this.options.counters[SEALER.sealed]++;
       this.options.counters[SEALER.waiting]--;
+      this.well(candidate);
       yield 'pause';
     }
     return true;
@@ -177,6 +176,13 @@ export class Sealer {
     if (!this.told.has(code))
       this.options.log('warn', `${path}: no checksums: ${messageOf(error)}; tried again with the next pass`);
     this.told.add(code);
+    return undefined;
+  }
+
+  /** It may have been repaired since it was found damaged. */
+  private well(place: SealPlace): undefined {
+    this.damaged.delete(pathOf(place));
+    this.options.counters[SEALER.damaged] = this.damaged.size;
     return undefined;
   }
 

@@ -8,9 +8,9 @@ import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicMs } from '../base/clock.js';
-import { SEAL_GRACE_SECS } from '../base/limits.js';
 import type { StoreIo } from './io.js';
 import { Sealer } from './sealer.js';
+import { newestClosedDay } from './seals.js';
 
 export interface SealerInit {
   readonly dataPath: string;
@@ -37,11 +37,6 @@ const PASS_MS = 3_600_000;
 /** Work between two pauses, and how much longer than the work a pause is: a tenth of one core at most. */
 const WORK_MS = 5;
 const PAUSE_FACTOR = 9;
-
-/** The newest day whose grace is over. */
-export function newestClosedDay(nowMs: number): number {
-  return Math.floor((nowMs / 1000 - SEAL_GRACE_SECS) / DAY_SECS) - 1;
-}
 
 export class SealerThread {
   private readonly sealer: Sealer;

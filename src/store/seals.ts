@@ -9,6 +9,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../base/errors.js';
+import { SEAL_GRACE_SECS } from '../base/limits.js';
 import type { Table } from '../schema/layout.js';
 import { readWhole, replaceFile, type StoreIo } from './io.js';
 import { checksumsFile, columnFile, literalsFile } from './paths.js';
@@ -38,6 +39,13 @@ export interface Measured {
   readonly rows: number;
   /** bytes by file name; the side-car only when it has any */
   readonly files: ReadonlyMap<string, number>;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The newest UTC day whose table-days are to be sealed. `nowMs`: wall clock. */
+export function newestClosedDay(nowMs: number): number {
+  return Math.floor((nowMs - SEAL_GRACE_SECS * 1000) / DAY_MS) - 1;
 }
 
 /** Read between two chances to pause. */
