@@ -57,8 +57,11 @@ export class Sealer {
     private readonly options: SealerOptions,
   ) {}
 
-  /** Looks at all table-days from `first` to `last` and seals what is not sealed. Throws only for mistakes of ours. */
-  *pass(first: number, last: number): Generator<SealerStep, void> {
+  /**
+   * Looks at all table-days from `first` to `last` and seals what is not sealed; answers whether all are now. Throws
+   * only for mistakes of ours.
+   */
+  *pass(first: number, last: number): Generator<SealerStep, boolean> {
     const { counters } = this.options;
     counters[SEALER.waiting] = 0;
     this.failures = 0;
@@ -70,12 +73,13 @@ export class Sealer {
       }
       yield 'pause';
       if (batch.length < BATCH) continue;
-      if (!(yield* this.sealAll(batch))) return;
+      if (!(yield* this.sealAll(batch))) return false;
       batch = [];
     }
-    if (!(yield* this.sealAll(batch))) return;
+    if (!(yield* this.sealAll(batch))) return false;
     if (this.failures === 0) this.told.clear();
     counters[SEALER.passes]++;
+    return this.failures + counters[SEALER.waiting] + this.damaged.size === 0;
   }
 
   private *places(first: number, last: number): Generator<SealPlace | 'pause'> {

@@ -61,28 +61,29 @@ export class SealerThread {
     } catch {
       // where that is forbidden the pauses have to do
     }
-    // the first pass looks at all days; later rows can only come to days within the clock skew
-    let first = 0;
+    // when all are sealed once, rows can only come to days within the clock skew
+    const reach = Math.ceil(this.init.clockSkewSecs / DAY_SECS) + 1;
+    let complete = false;
     let last = -1;
     for (let passMs = 0; ; await sleep(LOOK_MS)) {
       const closed = newestClosedDay(Date.now());
       if (closed === last && monotonicMs() - passMs < PASS_MS) continue;
       passMs = monotonicMs();
-      await this.pass(first, closed);
+      complete = await this.pass(complete ? closed - reach : 0, closed);
       last = closed;
-      first = closed - Math.ceil(this.init.clockSkewSecs / DAY_SECS) - 1;
     }
   }
 
-  private async pass(first: number, last: number): Promise<void> {
+  /** Whether everything is sealed. */
+  private async pass(first: number, last: number): Promise<boolean> {
+    const steps = this.sealer.pass(first, last);
     let startedMs = monotonicMs();
-    for (const step of this.sealer.pass(first, last)) {
-      if (step === 'covered') await this.covered();
-      else {
-        const worked = monotonicMs() - startedMs;
-        if (worked < WORK_MS) continue;
-        await sleep(worked * PAUSE_FACTOR);
-      }
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done) return step.value;
+      const worked = monotonicMs() - startedMs;
+      if (step.value === 'covered') await this.covered();
+      else if (worked >= WORK_MS) await sleep(worked * PAUSE_FACTOR);
+      else continue;
       startedMs = monotonicMs();
     }
   }

@@ -42,7 +42,7 @@ test('a day that ended while nothing ran is sealed after the next start, today i
 }, async () => {
   const folder = temporaryFolder('sealing');
   const data = join(folder, 'data');
-  await capture(folder, fakeClock({ FAKETIME: '-172800s' }), (logger) =>
+  await capture(folder, { ...env, ...fakeClock({ FAKETIME: '-172800s' }) }, (logger) =>
     until('rows', async () => (await logger.health()).writer.rows_written > 500),
   );
   const closed = listTableDays(data).filter(({ rows }) => rows > 0);
@@ -50,7 +50,7 @@ test('a day that ended while nothing ran is sealed after the next start, today i
   const seals = ({ directory }: { directory: string }) =>
     readdirSync(directory).filter((name) => name.startsWith('checksums.')).length;
   assert.ok(closed.every((tableDay) => seals(tableDay) === 0));
-  await capture(folder, {}, (logger) =>
+  await capture(folder, env, (logger) =>
     until('everything is sealed', async () => {
       const { checksums } = await logger.health();
       return checksums.passes > 0 && checksums.table_days_sealed === closed.length;
@@ -64,3 +64,4 @@ test('a day that ended while nothing ran is sealed after the next start, today i
   const stamps = new Set(listTableDays(data).map(({ day }) => day));
   assert.ok(stamps.size > 1, 'there is a day that is not over');
 });
+}

@@ -14,7 +14,7 @@ const DAYS_MAX = 1e6;
 
 export class SimulatedSealer {
   private sealer: Sealer | undefined;
-  private steps: Generator<SealerStep, void> | undefined;
+  private steps: Generator<SealerStep, boolean> | undefined;
   private request = 0;
   private waits = false;
 
