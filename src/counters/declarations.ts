@@ -65,6 +65,15 @@ export const WRITER_COUNTERS = {
   stopped: gauge('1 when everything is on disk after a stop'),
 } as const satisfies CounterSpecs;
 
+/** One block for the sealer: checksum files of closed days. */
+export const SEALER_COUNTERS = {
+  passes: counter('times all closed table-days were looked at'),
+  sealed: counter('table-days that got a checksum file or, because rows had come late, a new one'),
+  failures: counter('table-days that could not be read or sealed and wait for the next pass'),
+  waiting: gauge('closed table-days with rows that are not in a checksum file yet, of those looked at last'),
+  damaged: gauge('table-days that differ from their checksum file'),
+} as const satisfies CounterSpecs;
+
 /** One block per ring, written by the writer: what became of a shard's rows. */
 export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
@@ -76,4 +85,5 @@ export const DRAIN_COUNTERS = {
 
 export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
+export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);

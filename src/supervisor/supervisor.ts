@@ -27,8 +27,9 @@ import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
+import { Sealing } from './sealing.js';
 import { filesPerSymbol, ShardResources, tablesOf } from './shard_init.js';
-import type { Snapshot } from './status.js';
+import { readinessOf, type Snapshot } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
 const SAMPLE_MS = 1000;
@@ -85,6 +86,7 @@ export class Supervisor {
   private readonly startedMs: number;
   private readonly writerHeartbeat = new Heartbeat(false);
   private readonly disk: DiskWatch;
+  private readonly sealing: Sealing;
   private stopping = false;
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
@@ -107,6 +109,8 @@ export class Supervisor {
     this.disk = new DiskWatch(this.config.logger.data_path, (disk) =>
       this.log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
     );
+    const cover = (request: number) => this.writer?.send({ kind: 'cover', request });
+    this.sealing = new Sealing({ config: this.config, log: this.log, cover });
     this.startedMs = Date.now();
     this.latest = this.look();
   }
@@ -205,6 +209,7 @@ export class Supervisor {
         if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
         else if (report.kind === 'added') this.waitingAdds.shift()?.();
         else if (report.kind === 'ready') ready();
+        else if (report.kind === 'covered') this.sealing.covered(report.request);
         else if (report.kind === 'fatal') {
           this.log.fatal(report.text);
           this.options.fatal(report.status);
@@ -281,6 +286,7 @@ export class Supervisor {
       this.log.fatal(`the writer has not turned for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
     }
+    this.sealing.watch(readinessOf(this.latest).ready);
     this.disk.look(writer.bytes_written * 64, this.filesPerDay());
   }
 
@@ -330,6 +336,7 @@ export class Supervisor {
       dropQuietSecs: (now - quiet.droppedMs) / 1000,
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
+      sealer: this.sealing.counters(),
       latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
       writerLatency: quantiles([this.writerLatency]),
     };
@@ -416,7 +423,7 @@ export class Supervisor {
   /** Closes sockets, drains rings, writes everything; answers whether all of it reached the disk. */
   async stop(): Promise<boolean> {
     this.stopping = true;
-    await Promise.all(this.slots.map((slot) => stopShard(slot.thread)));
+    await Promise.all([this.sealing.stop(), ...this.slots.map((slot) => stopShard(slot.thread))]);
     const complete = await this.stopWriter();
     clearInterval(this.sampler);
     this.latest = this.look();
