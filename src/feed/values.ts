@@ -6,6 +6,7 @@ import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from 
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
 import type { JsonFields } from './fields.js';
+import type { JsonTuples } from './lists.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
@@ -131,6 +132,69 @@ export function quoteNumbers(rows: Rows, fields: JsonFields, base: number, names
       3,
       missing.best_ask_size,
     )
+  );
+}
+
+/** Columns of the two sides of BBO; `position` is that of the price among its literals. */
+const BEST_BID = {
+  price: B.best_bid,
+  priceDigits: B.best_bid_digits,
+  size: B.best_bid_size,
+  sizeDigits: B.best_bid_size_digits,
+  position: 0,
+  noPrice: BBO.missing.best_bid,
+  noSize: BBO.missing.best_bid_size,
+};
+const BEST_ASK = {
+  price: B.best_ask,
+  priceDigits: B.best_ask_digits,
+  size: B.best_ask_size,
+  sizeDigits: B.best_ask_size_digits,
+  position: 2,
+  noPrice: BBO.missing.best_ask,
+  noSize: BBO.missing.best_ask_size,
+};
+
+/**
+ * Best bid and offer from lists of `[price, size, …]`, of which the first counts; `bids` and `asks` are the values of
+ * `fields` that `tuples` reads. False when one is no number; an empty list is a side without quotes.
+ */
+export function quoteTuples(
+  rows: Rows,
+  fields: JsonFields,
+  tuples: JsonTuples,
+  bids: number,
+  asks: number,
+): boolean {
+  const { from, to } = fields;
+  return (
+    quoteTuple(rows, fields.bytes, tuples, from[bids], to[bids], BEST_BID) &&
+    quoteTuple(rows, fields.bytes, tuples, from[asks], to[asks], BEST_ASK)
+  );
+}
+
+function quoteTuple(
+  rows: Rows,
+  bytes: Uint8Array,
+  tuples: JsonTuples,
+  first: number,
+  behind: number,
+  columns: typeof BEST_BID,
+): boolean {
+  if (first === behind) {
+    rows.missing(columns.price, columns.noPrice);
+    rows.missing(columns.size, columns.noSize);
+    return true;
+  }
+  const { from, to } = tuples;
+  const { price, priceDigits, size, sizeDigits, position } = columns;
+  const p = first * tuples.width;
+  const s = p + 1;
+  return (
+    tuples.present(p) &&
+    tuples.present(s) &&
+    rows.decimal(price, priceDigits, position, bytes, from[p], to[p], true) &&
+    rows.decimal(size, sizeDigits, position + 1, bytes, from[s], to[s], false)
   );
 }
 
