@@ -7,7 +7,7 @@
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
 import { LoggerError } from '../base/errors.js';
-import { LITERAL, lastU64, parseDecimal, parseU64, parseUint } from '../base/number.js';
+import { lastU64, parseU64, parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import {
   type Channel,
@@ -42,15 +42,8 @@ import {
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
-  '1m': '1',
-  '3m': '3',
-  '5m': '5',
-  '15m': '15',
-  '30m': '30',
-  '1h': '60',
-  '4h': '240',
-  '1d': 'D',
-};
+  '1m': '1', '3m': '3', '5m': '5', '15m': '15', '30m': '30', '1h': '60', '4h': '240', '1d': 'D',
+}; // biome-ignore format: a table
 const INTERVALS = Object.keys(WIRE_INTERVALS) as KlineInterval[];
 const klineChannel = (interval: KlineInterval) => `klines_${interval}`;
 
@@ -65,11 +58,9 @@ const TOPICS: Readonly<Record<string, string>> = {
 
 const ROOT_KEYS = ['topic', 'type', 'ts', 'data', 'cts'] as const;
 const [TOPIC, TYPE, TS, DATA, CTS] = ROOT_KEYS.keys();
-/** of tickers and books, which are objects */
+/** of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD */
 const OBJECT_KEYS = ['lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u'] as const;
 const [LAST_PRICE, , , , BIDS, ASKS, UPDATE_ID] = OBJECT_KEYS.keys();
-/** The numbers of a ticker are the first keys of an object, in the order of the literals of MD. */
-const TICKER_NUMBERS = 4;
 /** of trades and candles, which come in lists */
 const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
@@ -117,8 +108,6 @@ const T = TRADES.at;
 const M = MD.at;
 const B = BBO.at;
 const NO_ORDER_IDS = TRADES.missing.maker_order_id | TRADES.missing.taker_order_id;
-/** a number longer than this is no number of theirs */
-const NUMBER_BYTES_MAX = 64;
 /** The first number of a book after a restart of their service. */
 const RESTARTED = 1;
 /** The topic in `error:handler not found,topic:publicTrade.X` and `Invalid symbol :[publicTrade.X]`. */
@@ -227,10 +216,10 @@ class BybitParser implements MessageParser {
     if (!snapshot) {
       if (!numbers.isKnown(slot)) return RESULT.unsynced;
       // e.g. a new mark price: nothing that MD has a column for
-      if (!numbers.isTouched(data, TICKER_FIELDS)) return RESULT.control;
+      if (!numbers.isTouched(data, LAST_PRICE)) return RESULT.control;
     }
     // a message that finds no room changes what is known all the same
-    if (!numbers.take(slot, data, TICKER_FIELDS, snapshot)) return RESULT.badNumber;
+    if (!numbers.take(slot, data, LAST_PRICE, snapshot)) return RESULT.badNumber;
     if (!numbers.hasPrice(slot))
       return data.kind[LAST_PRICE] === KIND.absent && !snapshot ? RESULT.unsynced : RESULT.missingField;
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
@@ -431,8 +420,10 @@ const PAGES_MAX = 100;
 
 async function listSymbols(fetchJson: FetchJson, category: string): Promise<SymbolInfo[]> {
   const symbols: SymbolInfo[] = [];
-  let cursor = '';
-  for (let page = 0; page < PAGES_MAX; page++) {
+  let cursor: string | undefined = '';
+  for (let page = 0; cursor !== undefined; page++) {
+    if (page === PAGES_MAX)
+      throw new LoggerError('REST_FAILED', `the list of ${category} symbols has no end`);
     // the cursor comes encoded
     const paging = cursor === '' ? '' : `&cursor=${cursor}`;
     const answer = await fetchJson(`/v5/market/instruments-info?category=${category}&limit=1000${paging}`);
@@ -442,8 +433,7 @@ async function listSymbols(fetchJson: FetchJson, category: string): Promise<Symb
       throw new LoggerError('REST_FAILED', `the list of ${category} symbols: ${reason ?? 'no list'}`);
     }
     symbols.push(...result.list.filter(isObject).flatMap(symbolOf));
-    cursor = stringOf(result, 'nextPageCursor') ?? '';
-    if (cursor === '') break;
+    cursor = stringOf(result, 'nextPageCursor') || undefined;
   }
   return symbols;
 }
@@ -474,6 +464,8 @@ function channels(idColumn: string | undefined): Readonly<Record<string, Channel
   };
 }
 
+const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
+
 /** What the two have in common; `perRequest`: topics that one request may name. */
 function bybit(
   category: string,
@@ -492,18 +484,7 @@ function bybit(
       channels: ['ticker', 'trades'],
       enabled: false,
     },
-    sampleSymbols: [
-      'BTCUSDT',
-      'ETHUSDT',
-      'SOLUSDT',
-      'XRPUSDT',
-      'ADAUSDT',
-      'DOGEUSDT',
-      'LTCUSDT',
-      'LINKUSDT',
-      'AVAXUSDT',
-      'DOTUSDT',
-    ],
+    sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
     channels: channels(uuids ? 'trade_uuid' : undefined),
     limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
