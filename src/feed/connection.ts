@@ -176,6 +176,7 @@ export class Connection {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     if (added.length > 0) this.enter('SUBSCRIBING');
     this.send([...requests, ...this.subscriptions.requests()]);
+    this.settle();
   }
 
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */

@@ -173,6 +173,10 @@ export interface Exchange {
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
   listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]>;
+  /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
+  readonly acknowledges?: boolean;
+  /** a request replaces everything that was subscribed before, so each one has to name all of it; nothing unsubscribes */
+  readonly replaces?: boolean;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
