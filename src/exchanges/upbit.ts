@@ -111,12 +111,9 @@ const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
 const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-/** Tickers have no quotes: `NO_FIELD` is the key of another kind of message. */
-const NO_FIELD = UNITS;
+/** There are no quotes. */
 const TICKER_NUMBERS = {
   price: PRICE,
-  bid: NO_FIELD,
-  ask: NO_FIELD,
   volume: VOLUME_24H,
   lastSize: SIZE,
   volume24h: VOLUME_24H,

@@ -5,7 +5,7 @@ import { lastU64, parseU64, parseUint } from '../base/number.js';
 import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
-import type { JsonFields } from './fields.js';
+import type { JsonFields, JsonValues } from './fields.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
@@ -19,7 +19,7 @@ const FIRST_MICROS = 1e14;
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 export function optionalDecimal(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   at: number,
   valueWord: number,
   digitsWord: number,
@@ -30,6 +30,23 @@ export function optionalDecimal(
     const { bytes, from, to } = fields;
     return rows.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], false);
   }
+  rows.missing(valueWord, missing);
+  return true;
+}
+
+/** As optionalDecimal for a field of which only some exchanges have one. */
+export function namedDecimal(
+  rows: Rows,
+  fields: JsonValues,
+  base: number,
+  name: number | undefined,
+  valueWord: number,
+  digitsWord: number,
+  position: number,
+  missing: number,
+): boolean {
+  if (name !== undefined)
+    return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
   rows.missing(valueWord, missing);
   return true;
 }
@@ -77,8 +94,8 @@ export function tradeNumbers(
 /** Which fields hold the numbers of a ticker; `volume` is what the exchange's readers have always found there. */
 export interface TickerFields {
   readonly price: number;
-  readonly bid: number;
-  readonly ask: number;
+  readonly bid?: number;
+  readonly ask?: number;
   readonly volume: number;
   readonly lastSize: number;
   readonly volume24h: number;
@@ -91,8 +108,8 @@ export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, name
   const price = base + names.price;
   return (
     rows.decimal(M.price, M.price_digits, 0, bytes, from[price], to[price], true) &&
-    optionalDecimal(rows, fields, base + names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
-    optionalDecimal(rows, fields, base + names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
+    namedDecimal(rows, fields, base, names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
+    namedDecimal(rows, fields, base, names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
     optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
     optionalFloat(rows, fields, base + names.lastSize, M.last_size, missing.last_size) &&
     optionalFloat(rows, fields, base + names.volume24h, M.volume_24h, missing.volume_24h)
