@@ -93,9 +93,12 @@ export interface Channel {
   readonly table: Table;
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
-   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule
+   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
+   * unordered: ids that say nothing about what is missing, but tell a repeated message
    */
-  readonly ids: 'contiguous' | 'none' | 'book';
+  readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
+  /** of unordered ids: the column that holds them, where it is not trade_id */
+  readonly idColumn?: string;
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
   readonly blind?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */

@@ -3,9 +3,13 @@
  * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
  * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
  */
+import { assert } from '../base/errors.js';
+import { u64Words } from '../base/exact.js';
 import { SEQUENCE_HOLES_MAX } from '../base/limits.js';
 import type { Table } from '../schema/layout.js';
 import type { GapCause } from '../schema/tables.js';
+import type { Channel } from './exchange.js';
+import { RecentIds } from './recent_ids.js';
 import type { Gap } from './rows.js';
 
 /** How long a hole may wait for late messages before it is reported. */
@@ -55,6 +59,7 @@ export interface SequenceEvents {
 const NONE = 0;
 const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
 const DOWNTIME = CAUSES.indexOf('downtime');
+const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -67,12 +72,25 @@ export class Sequence {
   private readonly irregular = new Map<number, Irregular>();
   private readonly announced = new Map<number, { id: number; atMs: number }>();
 
+  readonly table: Table;
+  /** of unordered ids: what was seen lately, and the word of a row at which its id stands */
+  private readonly recent: RecentIds | undefined;
+  private readonly idWord: number;
+
   constructor(
-    readonly table: Table,
+    channel: Pick<Channel, 'table' | 'ids' | 'idColumn'>,
     private readonly received: Uint32Array,
     private readonly events: SequenceEvents,
     private readonly nowMs: () => number,
-  ) {}
+  ) {
+    this.table = channel.table;
+    const name = channel.idColumn ?? 'trade_id';
+    const column = channel.table.columns.find((c) => c.name === name);
+    this.idWord = column?.word ?? 0;
+    if (channel.ids !== 'unordered') return;
+    assert(column !== undefined, `the ids of ${channel.table.name} have a column`);
+    this.recent = new RecentIds(column.words);
+  }
 
   /** Makes room for `slots` streams. */
   resize(slots: number): void {
@@ -87,6 +105,7 @@ export class Sequence {
     this.lastSeconds = grow(this.lastSeconds, new Uint32Array(slots));
     this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
     this.pending = grow(this.pending, new Uint8Array(slots));
+    this.recent?.resize(slots);
   }
 
   /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
@@ -108,6 +127,11 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
   }
 
+  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  seedUnordered(slot: number, ids: readonly string[]): void {
+    for (const id of ids) this.recent?.add(slot, Uint32Array.from(u64Words(id) ?? []), 0);
+  }
+
   /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
@@ -118,6 +142,11 @@ export class Sequence {
     const index = CAUSES.indexOf(cause);
     for (let slot = 0; slot < this.pending.length; slot++)
       if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
+  }
+
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  missed(slot: number, cause: GapCause): void {
+    if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
   }
 
   /** A message with an id that grows by one: answers SEEN. */
@@ -134,6 +163,21 @@ export class Sequence {
   touch(slot: number): void {
     if (this.pending[slot] !== NONE) this.reportInterval(slot);
     this.stamp(slot);
+  }
+
+  /** A message with an id that has no order, in the row that begins at `record`: whether it was not seen before. */
+  acceptRow(slot: number, words: Uint32Array, record: number): boolean {
+    const { recent, idWord } = this;
+    if (recent === undefined || recent.add(slot, words, record + idWord)) {
+      this.touch(slot);
+      return true;
+    }
+    // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
+    const cause = this.pending[slot];
+    if ((cause === DISCONNECT || cause === DOWNTIME) && recent.isNewest(slot, words, record + idWord))
+      this.pending[slot] = NONE;
+    this.events.duplicate();
+    return false;
   }
 
   private stamp(slot: number): void {

@@ -187,13 +187,13 @@ export class Shard {
     };
     const sequences = new Map<string, Sequence>();
     for (const channel of this.init.channels) {
-      const { table, ids } = this.exchange.channels[channel];
-      if (ids === 'book') continue;
-      const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
+      const declared = this.exchange.channels[channel];
+      if (declared.ids === 'book') continue;
+      const sequence = new Sequence(declared, this.clock.now, events, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
       for (const [slot, spec] of this.init.streams.entries())
-        this.seed(sequence, spec, slot, ids === 'contiguous');
+        this.seed(sequence, spec, slot, declared.ids === 'contiguous');
     }
     return sequences;
   }

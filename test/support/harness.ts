@@ -89,12 +89,7 @@ export class Harness {
       names
         .filter((name) => !ofBooks.includes(name))
         .map((name) => {
-          const sequence = new Sequence(
-            exchange.channels[name].table,
-            this.received,
-            events,
-            () => this.nowMs,
-          );
+          const sequence = new Sequence(exchange.channels[name], this.received, events, () => this.nowMs);
           sequence.resize(natives.length);
           return [name, sequence];
         }),
