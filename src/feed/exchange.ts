@@ -26,8 +26,10 @@ export const RESULT = {
   unwanted: 4,
   /** well-formed, but of a kind that nothing is known about */
   unknownKind: 5,
+  /** a change of an order book that is not complete: of no use without what it changes */
+  unsynced: 6,
   /** the ring had no room */
-  ringFull: 6,
+  ringFull: 7,
   /** everything from here on is a refusal with a reason */
   badJson: 10,
   badUtf8: 11,
@@ -37,9 +39,12 @@ export const RESULT = {
   badId: 15,
 } as const;
 
-/** The result of a message with several parts: a refused one decides, then one that found no room, then a written row. HOT. */
+/**
+ * The result of a message with several parts: a refused one decides, then one that found no room, then a change of no
+ * use, then a written row. HOT.
+ */
 export function worse(a: number, b: number): number {
-  if (a >= RESULT.ringFull || b >= RESULT.ringFull) return Math.max(a, b);
+  if (a >= RESULT.unsynced || b >= RESULT.unsynced) return Math.max(a, b);
   return a === RESULT.rows ? a : b;
 }
 
@@ -108,6 +113,8 @@ export interface ParserContext {
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
+  /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
+  readonly unsynced: (changes: number) => void;
   /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
   readonly ask: (slot: number, path: string) => void;
 }
