@@ -10,9 +10,8 @@
 import { DIGITS, lastU64, parseU64, parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { okxChecksum } from '../book/checksum.js';
-import { LevelBook } from '../book/level_book.js';
+import { CheckedBooks } from '../feed/checked_books.js';
 import {
-  type Channel,
   type ControlRequest,
   type Exchange,
   type FetchJson,
@@ -25,14 +24,17 @@ import {
 } from '../feed/exchange.js';
 import { JsonFields, KIND } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineNumbers, klineTime } from '../feed/klines.js';
+import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
-import { SEEN, type Sequence } from '../feed/sequence.js';
+import type { Sequence } from '../feed/sequence.js';
 import {
+  ASK_COLUMNS,
+  BID_COLUMNS,
+  bestOfLevels,
   epochTime,
+  isFresh,
   isNewestFirst,
-  optionalDecimal,
   parseEpoch,
   tickerNumbers,
   tradeNumbers,
@@ -43,8 +45,8 @@ import {
   BBO,
   BOOK,
   KLINE_INTERVALS,
-  type KlineInterval,
   KLINES,
+  type KlineInterval,
   MD,
   SIDE,
   TRADES,
@@ -77,33 +79,19 @@ const ARGS_PER_REQUEST = 200;
 /** Code of the error that says that we ask too often; the acknowledgement timeout asks again. */
 const TOO_FREQUENT = '60014';
 
+/** Events that need no answer. */
+const OTHER_EVENTS = new Set(['unsubscribe', 'channel-conn-count']);
+
 const ENVELOPE_KEYS = ['arg', 'action', 'data'] as const;
 const [ARG, ACTION, DATA] = ENVELOPE_KEYS.keys();
 const ARG_KEYS = ['channel', 'instId'] as const;
 const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
-const KEYS = [
-  'instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks', 'bids',
-  'checksum', 'seqId', 'prevSeqId',
-] as const; // biome-ignore format: a list
-const [
-  SYMBOL,
-  ID,
-  PRICE,
-  SIZE,
-  SIDE_KEY,
-  TIMESTAMP,
-  COUNT,
-  LAST,
-  LAST_SIZE,
-  ASK,
-  BID,
-  VOLUME,
-  ASKS,
-  BIDS,
-  CHECKSUM,
-  SEQ,
-  PREVIOUS_SEQ,
-] = KEYS.keys();
+// biome-ignore format: a list
+const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
+  'bids', 'checksum', 'seqId', 'prevSeqId'] as const;
+// biome-ignore format: a list beside the one above
+const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
+  PREVIOUS_SEQ] = KEYS.keys();
 
 const LEVEL_WIDTH = 2;
 /** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
@@ -128,19 +116,12 @@ const BUY = text('buy');
 const SELL = text('sell');
 
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TICKER_NUMBERS = {
-  price: LAST,
-  bid: BID,
-  ask: ASK,
-  volume: VOLUME,
-  lastSize: LAST_SIZE,
-  volume24h: VOLUME,
-};
+const QUOTES = { bid: BID, ask: ASK };
+const TICKER_NUMBERS = { ...QUOTES, price: LAST, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
 const A = AGG_TRADES.at;
 const M = MD.at;
 const B = BBO.at;
 const REPLAYED = flag('replayed');
-const DUPLICATE_KEPT = flag('duplicate_kept');
 const TWO_TO_32 = 4294967296;
 
 class OkxParser implements MessageParser {
@@ -155,19 +136,19 @@ class OkxParser implements MessageParser {
   });
   readonly plainTexts = new Set(['pong']);
   private readonly levels: Levels;
+  private readonly checked: CheckedBooks;
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
   private readonly bboSequence: Sequence | undefined;
   private readonly candleSequences: readonly (Sequence | undefined)[];
-  /** by slot: books whose snapshot came with a checksum */
-  private readonly checked: (LevelBook | undefined)[] = [];
   /** by slot: aggregates up to this time are history; when their channel was acknowledged, -1 behind the first one */
   private live = new Float64Array(0);
 
   constructor(private readonly context: ParserContext) {
     this.levels = new Levels(context.rows);
+    this.checked = new CheckedBooks(this.levels, okxChecksum);
     const { sequences } = context;
     this.tradeSequence = sequences.get('trades');
     this.aggregateSequence = sequences.get('agg_trades');
@@ -212,8 +193,7 @@ class OkxParser implements MessageParser {
   private slot(o: number): number {
     const { arg, data } = this;
     const { streams } = this.context;
-    if (data.present(o + SYMBOL))
-      return streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
+    if (data.present(o + SYMBOL)) return streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
     return this.argSlot(arg);
   }
 
@@ -271,9 +251,7 @@ class OkxParser implements MessageParser {
     if (data.equals(o + SIDE_KEY, BUY)) rows.set(at.trade_side, SIDE.buy);
     else if (data.equals(o + SIDE_KEY, SELL)) rows.set(at.trade_side, SIDE.sell);
     if (aggregates === undefined) rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id);
-    const seen = sequence.acceptRange(slot, last - count + 1, last);
-    if (seen === SEEN.duplicate) return RESULT.duplicate;
-    if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
+    if (!isFresh(rows, sequence, slot, last, last - count + 1)) return RESULT.duplicate;
     rows.commit(table);
     return RESULT.rows;
   }
@@ -328,22 +306,17 @@ class OkxParser implements MessageParser {
     const { data } = this;
     const { bytes, from, to } = data;
     const { rows } = this.context;
-    const { missing } = BBO;
     const sequence = this.bboSequence;
     if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(BBO, slot)) return RESULT.ringFull;
     if (!epochTime(rows, data, o + TIMESTAMP, B.time, B.nanos)) return RESULT.badTime;
-    if (!data.present(o + SEQ)) rows.flag(missing.update_id);
+    if (!data.present(o + SEQ)) rows.flag(BBO.missing.update_id);
     else if (!rows.id(B.update_id, bytes, from[o + SEQ], to[o + SEQ])) return RESULT.badId;
-    const bid = this.best(this.bids, o + BIDS);
-    const ask = this.best(this.asks, o + ASKS);
     const read =
-      optionalDecimal(rows, this.bids, bid, B.best_bid, B.best_bid_digits, 0, missing.best_bid) &&
-      optionalDecimal(rows, this.bids, bid + 1, B.best_bid_size, B.best_bid_size_digits, 1, missing.best_bid_size) &&
-      optionalDecimal(rows, this.asks, ask, B.best_ask, B.best_ask_digits, 2, missing.best_ask) &&
-      optionalDecimal(rows, this.asks, ask + 1, B.best_ask_size, B.best_ask_size_digits, 3, missing.best_ask_size); // biome-ignore format: a table
+      bestOfLevels(rows, this.bids, from[o + BIDS], to[o + BIDS], BID_COLUMNS) &&
+      bestOfLevels(rows, this.asks, from[o + ASKS], to[o + ASKS], ASK_COLUMNS);
     if (!read) return RESULT.badNumber;
     sequence.touch(slot);
     rows.commit(BBO);
@@ -353,12 +326,6 @@ class OkxParser implements MessageParser {
   private hasSides(o: number): boolean {
     const { kind } = this.data;
     return kind[o + ASKS] === KIND.nested && kind[o + BIDS] === KIND.nested;
-  }
-
-  /** Where the best level of a side begins; where nothing stands when there is none. */
-  private best(side: JsonTuples, at: number): number {
-    const { from, to } = this.data;
-    return from[at] < to[at] ? from[at] * LEVEL_WIDTH : -LEVEL_WIDTH;
   }
 
   private candle(at: number, interval: number): number {
@@ -374,7 +341,8 @@ class OkxParser implements MessageParser {
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!parseEpoch(bytes, from[at], to[at])) return RESULT.badTime;
     const confirm = at + CANDLE_CLOSED;
-    const closed = candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
+    const closed =
+      candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
     klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], closed);
     if (!klineNumbers(rows, candles, at, CANDLE_NUMBERS, table)) return RESULT.badNumber;
     sequence.touch(slot);
@@ -413,49 +381,21 @@ class OkxParser implements MessageParser {
   }
 
   private writeBook(o: number, slot: number, snapshot: boolean, count: number): number {
-    const { data, levels } = this;
+    const { checked, levels } = this;
+    const { from, to } = this.data;
     const { books } = this.context;
-    const checksum = data.present(o + CHECKSUM) ? this.checksum(o + CHECKSUM) : 0;
-    if (data.present(o + CHECKSUM)) levels.sentChecksum(checksum);
-    if (snapshot) this.beginBook(slot, checksum);
+    const checksum = this.checksum(o + CHECKSUM);
+    if (snapshot) checked.begin(slot, checksum !== 0);
     let result: number = RESULT.control;
     if (count === 0 && snapshot) result = levels.emptySnapshot();
     else if (count > 0) {
-      result = this.side(slot, BOOK_SIDE.ask, this.asks, data.from[o + ASKS], data.to[o + ASKS], RESULT.rows);
-      result = this.side(slot, BOOK_SIDE.bid, this.bids, data.from[o + BIDS], data.to[o + BIDS], result);
+      result = checked.side(slot, BOOK_SIDE.ask, this.asks, from[o + ASKS], to[o + ASKS], RESULT.rows);
+      result = checked.side(slot, BOOK_SIDE.bid, this.bids, from[o + BIDS], to[o + BIDS], result);
     }
-    if (result >= RESULT.unsynced) books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
-    else if (!this.agrees(slot, checksum)) books?.broken(slot, 'checksum');
+    if (result >= RESULT.unsynced)
+      books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    else if (checksum !== 0 && !checked.agrees(slot, checksum)) books?.broken(slot, 'checksum');
     return result;
-  }
-
-  /** The levels of one side as rows; `result` is that of the side before. */
-  private side(slot: number, side: number, tuples: JsonTuples, first: number, behind: number, result: number): number {
-    const { bytes, from, to } = tuples;
-    const book = this.checked[slot];
-    for (let row = first; row < behind; row++) {
-      const price = row * LEVEL_WIDTH;
-      const size = price + 1;
-      const known = tuples.present(price) && tuples.present(size);
-      const one = known
-        ? this.levels.level(side, bytes, from[price], to[price], from[size], to[size])
-        : RESULT.missingField;
-      if (one === RESULT.rows) book?.set(side, bytes, from[price], to[price], from[size], to[size]);
-      result = worse(one, result);
-    }
-    return result;
-  }
-
-  /** Only books with checksums are kept: without one there is nothing to compare with. */
-  private beginBook(slot: number, checksum: number): void {
-    if (checksum === 0) this.checked[slot] = undefined;
-    else if (this.checked[slot] === undefined) this.checked[slot] = new LevelBook();
-    this.checked[slot]?.clear();
-  }
-
-  private agrees(slot: number, checksum: number): boolean {
-    const book = this.checked[slot];
-    return checksum === 0 || book === undefined || okxChecksum(book) === checksum >>> 0;
   }
 
   /** A number below 2^53, or -1 where none stands. */
@@ -464,32 +404,28 @@ class OkxParser implements MessageParser {
     return parseU64(bytes, from[at], to[at]) ? lastU64() : -1;
   }
 
-  /** A signed number of 32 bits. */
+  /** The checksum, a signed number of 32 bits, which is noted down when there is one; 0 stands for none. */
   private checksum(at: number): number {
     const { bytes, from, to } = this.data;
+    if (!this.data.present(at)) return 0;
     const minus = bytes[from[at]] === 0x2d;
     const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
+    this.levels.sentChecksum(minus ? -value : value);
     return minus ? -value : value;
   }
 
   control(document: JsonValue): number {
     if (!isObject(document)) return RESULT.unknownKind;
-    switch (stringOf(document, 'event')) {
-      case 'subscribe':
-        this.acknowledged(document.arg);
-        return RESULT.control;
-      case 'error':
-        this.refused(document);
-        return RESULT.control;
-      case 'notice':
-        this.context.control({ kind: 'closing', reason: stringOf(document, 'msg') ?? 'the exchange gave notice' });
-        return RESULT.control;
-      case 'unsubscribe':
-      case 'channel-conn-count':
-        return RESULT.control;
-      default:
-        return RESULT.unknownKind;
-    }
+    const event = stringOf(document, 'event') ?? '';
+    if (event === 'subscribe') this.acknowledged(document.arg);
+    else if (event === 'error') this.refused(document);
+    else if (event === 'notice')
+      this.context.control({
+        kind: 'closing',
+        reason: stringOf(document, 'msg') ?? 'the exchange gave notice',
+      });
+    else if (!OTHER_EVENTS.has(event)) return RESULT.unknownKind;
+    return RESULT.control;
   }
 
   private acknowledged(arg: JsonValue | undefined): void {
@@ -501,7 +437,7 @@ class OkxParser implements MessageParser {
     if (channel === 'agg_trades' && slot >= 0) {
       if (slot >= this.live.length) this.growLive();
       const { received } = this.context.rows;
-      if (this.live[slot] > 0) this.live[slot] = received[0] + received[1] / 1e9;
+      if (this.live[slot] >= 0) this.live[slot] = received[0] + received[1] / 1e9;
     }
     this.context.control({ kind: 'state', subscriptions: [{ channel, native }] });
   }
@@ -537,25 +473,15 @@ function request(op: string, subscriptions: readonly Subscription[], firstId: nu
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
   const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
-  return instruments
-    .filter((i) => i.state === 'live')
-    .map((i) => ({
-      native: stringOf(i, 'instId') ?? '',
-      base: stringOf(i, 'baseCcy') ?? '',
-      quote: stringOf(i, 'quoteCcy') ?? '',
-    }))
-    .filter((s) => s.native !== '');
+  return instruments.flatMap((entry) => {
+    const [native, base, quote] = ['instId', 'baseCcy', 'quoteCcy'].map((key) => stringOf(entry, key) ?? '');
+    return entry.state === 'live' && native !== '' ? [{ native, base, quote }] : [];
+  });
 }
 
+const SAMPLES = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
 const PUBLIC = 'public';
 const BUSINESS = 'business';
-const candleChannels: Record<string, Channel> = Object.fromEntries(
-  INTERVALS.map((interval) => [
-    `klines_${interval}`,
-    { table: KLINES[interval], ids: 'none', interval, route: BUSINESS } satisfies Channel,
-  ]),
-);
-
 const okx: Exchange = {
   id: 'okx',
   title: 'OKX spot',
@@ -567,25 +493,14 @@ const okx: Exchange = {
     symbols_per_connection: 100,
     channels: ['ticker', 'trades'],
   },
-  sampleSymbols: [
-    'BTC-USDT',
-    'ETH-USDT',
-    'SOL-USDT',
-    'XRP-USDT',
-    'ADA-USDT',
-    'DOGE-USDT',
-    'LTC-USDT',
-    'LINK-USDT',
-    'AVAX-USDT',
-    'DOT-USDT',
-  ],
+  sampleSymbols: SAMPLES.map((base) => `${base}-USDT`),
   channels: {
     ticker: { table: MD, ids: 'none', route: PUBLIC },
     trades: { table: TRADES, ids: 'contiguous', route: BUSINESS },
     agg_trades: { table: AGG_TRADES, ids: 'contiguous', route: PUBLIC },
     bbo: { table: BBO, ids: 'none', route: PUBLIC },
     book: { table: BOOK, ids: 'book', route: PUBLIC },
-    ...candleChannels,
+    ...klineChannels(INTERVALS, BUSINESS),
   },
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },

@@ -10,7 +10,6 @@
 import { randomUUID } from 'node:crypto';
 import { parseUtcTime, TIME, TIME_RESULT } from '../base/time.js';
 import {
-  type Channel,
   type ControlRequest,
   type Exchange,
   type FetchJson,
@@ -23,13 +22,13 @@ import {
 } from '../feed/exchange.js';
 import { JsonFields, KIND } from '../feed/fields.js';
 import { isObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineNumbers, klineTime } from '../feed/klines.js';
+import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonList } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
 import { epochTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
-import { BOOK, KLINE_INTERVALS, type KlineInterval, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
+import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -317,7 +316,10 @@ class UpbitParser implements MessageParser {
     if (isObject(document.error)) {
       const name = stringOf(document.error, 'name') ?? 'error';
       const message = stringOf(document.error, 'message') ?? 'no reason given';
-      this.context.control({ kind: 'closing', reason: `the exchange refused a request, ${name}: ${message}` });
+      this.context.control({
+        kind: 'closing',
+        reason: `the exchange refused a request, ${name}: ${message}`,
+      });
       return RESULT.control;
     }
     const known = stringOf(document, 'status') !== undefined || stringOf(document, 'method') !== undefined;
@@ -346,13 +348,6 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   });
 }
 
-const candleChannels: Record<string, Channel> = Object.fromEntries(
-  INTERVALS.map((interval) => [
-    `klines_${interval}`,
-    { table: KLINES[interval], ids: 'none', interval } satisfies Channel,
-  ]),
-);
-
 const upbit: Exchange = {
   id: 'upbit',
   title: 'Upbit',
@@ -380,7 +375,7 @@ const upbit: Exchange = {
     ticker: { table: MD, ids: 'none' },
     trades: { table: TRADES, ids: 'unordered' },
     book: { table: BOOK, ids: 'none' },
-    ...candleChannels,
+    ...klineChannels(INTERVALS),
   },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240 },

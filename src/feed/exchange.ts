@@ -167,6 +167,8 @@ export interface Exchange {
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
+    /** the same per hour, for exchanges that count over so long */
+    readonly requestsPerHour?: number;
     /** connection attempts per minute for the whole process */
     readonly connectsPerMinute: number;
     /** REST requests per minute for the whole process, for snapshots of books */

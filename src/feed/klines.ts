@@ -8,7 +8,8 @@
  */
 import { parseUint } from '../base/number.js';
 import { flag } from '../schema/flags.js';
-import type { KLINES } from '../schema/tables.js';
+import { KLINES, type KlineInterval } from '../schema/tables.js';
+import type { Channel } from './exchange.js';
 import type { JsonValues } from './fields.js';
 import type { Rows } from './rows.js';
 import { namedDecimal } from './values.js';
@@ -29,6 +30,16 @@ export interface KlineFields {
 }
 
 const CLOSED = flag('closed');
+
+/** The channels for candles of these intervals, served at `route`. */
+export function klineChannels(intervals: readonly KlineInterval[], route?: string): Record<string, Channel> {
+  return Object.fromEntries(
+    intervals.map((interval) => [
+      `klines_${interval}`,
+      { table: KLINES[interval], ids: 'none', interval, route } satisfies Channel,
+    ]),
+  );
+}
 
 /** The candle begins at `seconds` and is `length` seconds long; `closed`: the exchange says that it is finished. */
 export function klineTime(

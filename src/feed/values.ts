@@ -6,6 +6,7 @@ import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from 
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
 import type { JsonFields, JsonValues } from './fields.js';
+import type { JsonTuples } from './lists.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
@@ -125,30 +126,65 @@ export interface QuoteFields {
 }
 
 /** Best bid and offer, each of them optional; false when one is there and is no number. */
-export function quoteNumbers(rows: Rows, fields: JsonFields, base: number, names: QuoteFields): boolean {
-  const { missing } = BBO;
+export function quoteNumbers(rows: Rows, fields: JsonValues, base: number, names: QuoteFields): boolean {
+  const { bid, bidSize, ask, askSize } = names;
   return (
-    optionalDecimal(rows, fields, base + names.bid, B.best_bid, B.best_bid_digits, 0, missing.best_bid) &&
-    optionalDecimal(
-      rows,
-      fields,
-      base + names.bidSize,
-      B.best_bid_size,
-      B.best_bid_size_digits,
-      1,
-      missing.best_bid_size,
-    ) &&
-    optionalDecimal(rows, fields, base + names.ask, B.best_ask, B.best_ask_digits, 2, missing.best_ask) &&
-    optionalDecimal(
-      rows,
-      fields,
-      base + names.askSize,
-      B.best_ask_size,
-      B.best_ask_size_digits,
-      3,
-      missing.best_ask_size,
-    )
+    bestLevel(rows, fields, base + bid, base + bidSize, BID_COLUMNS) &&
+    bestLevel(rows, fields, base + ask, base + askSize, ASK_COLUMNS)
   );
+}
+
+/** Where the numbers of a side go in a row of BBO. */
+interface SideColumns {
+  readonly price: number;
+  readonly priceDigits: number;
+  readonly noPrice: number;
+  readonly size: number;
+  readonly sizeDigits: number;
+  readonly noSize: number;
+  /** position of the price among the literals; the size stands behind it */
+  readonly position: number;
+}
+
+export const BID_COLUMNS: SideColumns = {
+  price: B.best_bid,
+  priceDigits: B.best_bid_digits,
+  noPrice: BBO.missing.best_bid,
+  size: B.best_bid_size,
+  sizeDigits: B.best_bid_size_digits,
+  noSize: BBO.missing.best_bid_size,
+  position: 0,
+};
+export const ASK_COLUMNS: SideColumns = {
+  price: B.best_ask,
+  priceDigits: B.best_ask_digits,
+  noPrice: BBO.missing.best_ask,
+  size: B.best_ask_size,
+  sizeDigits: B.best_ask_size_digits,
+  noSize: BBO.missing.best_ask_size,
+  position: 2,
+};
+
+/** One side of the best quotes, both numbers optional; false when one is there and is no number. */
+function bestLevel(rows: Rows, values: JsonValues, price: number, size: number, to: SideColumns): boolean {
+  return (
+    optionalDecimal(rows, values, price, to.price, to.priceDigits, to.position, to.noPrice) &&
+    optionalDecimal(rows, values, size, to.size, to.sizeDigits, to.position + 1, to.noSize)
+  );
+}
+
+/** As quoteNumbers() for a side that is a list of levels, the rows from `first` to the one in front of `behind`. */
+export function bestOfLevels(
+  rows: Rows,
+  levels: JsonTuples,
+  first: number,
+  behind: number,
+  to: SideColumns,
+): boolean {
+  if (first < behind) return bestLevel(rows, levels, first * levels.width, first * levels.width + 1, to);
+  rows.missing(to.price, to.noPrice);
+  rows.missing(to.size, to.noSize);
+  return true;
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
@@ -195,9 +231,12 @@ function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
   return high < 0 || low < 0 ? -1 : high * 10_000 + low;
 }
 
-/** Asks the sequence about a row that is complete; false when it is a duplicate and must not be committed. */
-export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number): boolean {
-  const seen = sequence.accept(slot, id);
+/**
+ * Asks the sequence about a row that is complete and stands for the ids from `first` to `id`; false when it is a
+ * duplicate and must not be committed.
+ */
+export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number, first = id): boolean {
+  const seen = sequence.acceptRange(slot, first, id);
   if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
   return seen !== SEEN.duplicate;
 }
