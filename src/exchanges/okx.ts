@@ -30,6 +30,7 @@ import { JsonEither, JsonTuples } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
 import {
   ASK_COLUMNS,
+  arePresent,
   BID_COLUMNS,
   bestOfLevels,
   epochTime,
@@ -97,6 +98,7 @@ const LEVEL_WIDTH = 2;
 /** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
 const CANDLE_WIDTH = 9;
 const CANDLE_CLOSED = 8;
+const CANDLE_REQUIRED = [0, 1, 2, 3, 4, 5];
 const CANDLE_NUMBERS = { open: 1, high: 2, low: 3, close: 4, volume: 5, quoteVolume: 7 };
 
 const text = (ascii: string) => Buffer.from(ascii);
@@ -115,6 +117,7 @@ const UPDATE = text('update');
 const BUY = text('buy');
 const SELL = text('sell');
 
+const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
 const QUOTES = { bid: BID, ask: ASK };
 const TICKER_NUMBERS = { ...QUOTES, price: LAST, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
@@ -191,15 +194,13 @@ class OkxParser implements MessageParser {
 
   /** Some channels repeat the symbol, and then it is the one that counts. */
   private slot(o: number): number {
-    const { arg, data } = this;
-    const { streams } = this.context;
-    if (data.present(o + SYMBOL)) return streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
-    return this.argSlot(arg);
+    const { data } = this;
+    return data.present(o + SYMBOL) ? this.find(data, o + SYMBOL) : this.find(this.arg, ARG_SYMBOL);
   }
 
-  private argSlot(arg: JsonFields): number {
-    if (!arg.present(ARG_SYMBOL)) return -1;
-    return this.context.streams.find(arg.bytes, arg.from[ARG_SYMBOL], arg.to[ARG_SYMBOL]);
+  private find(fields: JsonFields, at: number): number {
+    if (!fields.present(at)) return -1;
+    return this.context.streams.find(fields.bytes, fields.from[at], fields.to[at]);
   }
 
   private trades(added: boolean): number {
@@ -223,17 +224,9 @@ class OkxParser implements MessageParser {
     const { data } = this;
     const { bytes, from, to } = data;
     const { rows } = this.context;
-    if (
-      !data.present(o + ID) ||
-      !data.present(o + PRICE) ||
-      !data.present(o + SIZE) ||
-      !data.present(o + TIMESTAMP)
-    ) {
-      return RESULT.missingField;
-    }
+    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
-    const counted = added && data.present(o + COUNT);
-    const count = counted ? parseUint(bytes, from[o + COUNT], to[o + COUNT]) : 1;
+    const count = added && data.present(o + COUNT) ? this.uint(o + COUNT) : 1;
     const aggregates = added ? this.aggregateSequence : undefined;
     const sequence = aggregates ?? this.tradeSequence;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
@@ -334,9 +327,8 @@ class OkxParser implements MessageParser {
     const { bytes, from, to } = candles;
     const sequence = this.candleSequences[interval];
     const table = CANDLE_TABLES[interval];
-    for (let column = 0; column <= CANDLE_NUMBERS.volume; column++)
-      if (!candles.present(at + column)) return RESULT.missingField;
-    const slot = this.argSlot(this.arg);
+    if (!arePresent(candles, at, CANDLE_REQUIRED)) return RESULT.missingField;
+    const slot = this.find(this.arg, ARG_SYMBOL);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!parseEpoch(bytes, from[at], to[at])) return RESULT.badTime;

@@ -26,7 +26,7 @@ import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonList } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
-import { epochTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { arePresent, epochTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -109,6 +109,10 @@ const CANDLE_TYPES = INTERVALS.map((interval) => text(CANDLES[interval]));
 const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
 const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 
+const TRADE_REQUIRED = [CODE, ID, PRICE, SIZE, TRADE_TIME];
+const TICKER_REQUIRED = [CODE, PRICE, TIMESTAMP];
+const CANDLE_REQUIRED = [CODE, OPEN_TIME, OPEN, HIGH, LOW, PRICE, VOLUME];
+const UNIT_REQUIRED = [ASK_PRICE, BID_PRICE, ASK_SIZE, BID_SIZE];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
 /** There are no quotes. */
 const TICKER_NUMBERS = {
@@ -190,15 +194,7 @@ class UpbitParser implements MessageParser {
     const { fields } = this;
     const { rows } = this.context;
     const sequence = this.tradeSequence;
-    if (
-      !fields.present(o + CODE) ||
-      !fields.present(o + ID) ||
-      !fields.present(o + PRICE) ||
-      !fields.present(o + SIZE) ||
-      !fields.present(o + TRADE_TIME)
-    ) {
-      return RESULT.missingField;
-    }
+    if (!arePresent(fields, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
@@ -217,8 +213,7 @@ class UpbitParser implements MessageParser {
     const { fields } = this;
     const { rows } = this.context;
     const sequence = this.tickerSequence;
-    if (!fields.present(o + CODE) || !fields.present(o + PRICE) || !fields.present(o + TIMESTAMP))
-      return RESULT.missingField;
+    if (!arePresent(fields, o, TICKER_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
@@ -238,17 +233,7 @@ class UpbitParser implements MessageParser {
     const { rows } = this.context;
     const table = CANDLE_TABLES[interval];
     const sequence = this.candleSequences[interval];
-    if (
-      !fields.present(o + CODE) ||
-      !fields.present(o + OPEN_TIME) ||
-      !fields.present(o + OPEN) ||
-      !fields.present(o + HIGH) ||
-      !fields.present(o + LOW) ||
-      !fields.present(o + PRICE) ||
-      !fields.present(o + VOLUME)
-    ) {
-      return RESULT.missingField;
-    }
+    if (!arePresent(fields, o, CANDLE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
@@ -274,7 +259,7 @@ class UpbitParser implements MessageParser {
     const behind = fields.to[o + UNITS] * units.width + u;
     let count = 0;
     for (let at = first; at < behind; at += units.width) {
-      if (!this.isWhole(at)) return RESULT.missingField;
+      if (!arePresent(units, at, UNIT_REQUIRED)) return RESULT.missingField;
       if (!this.isPadding(at + ASK_PRICE, at + ASK_SIZE)) count++;
       if (!this.isPadding(at + BID_PRICE, at + BID_SIZE)) count++;
     }
@@ -288,16 +273,6 @@ class UpbitParser implements MessageParser {
       result = worse(this.level(BOOK_SIDE.bid, at + BID_PRICE, at + BID_SIZE), result);
     }
     return result;
-  }
-
-  private isWhole(at: number): boolean {
-    const { units } = this;
-    return (
-      units.present(at + ASK_PRICE) &&
-      units.present(at + BID_PRICE) &&
-      units.present(at + ASK_SIZE) &&
-      units.present(at + BID_SIZE)
-    );
   }
 
   private isPadding(price: number, size: number): boolean {

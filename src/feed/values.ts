@@ -17,6 +17,12 @@ const SUSPECT_CLOCK = flag('suspect_clock');
 /** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
 const FIRST_MICROS = 1e14;
 
+/** Whether all of these values are there; `base` is the first value of the object. */
+export function arePresent(values: JsonValues, base: number, names: readonly number[]): boolean {
+  for (let n = 0; n < names.length; n++) if (!values.present(base + names[n])) return false;
+  return true;
+}
+
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 export function optionalDecimal(
   rows: Rows,
