@@ -25,7 +25,7 @@ export class RecentIds {
   private cursors = new Uint32Array(0);
 
   /** `width`: words of an id, 2 for a u64 and 4 for a UUID. */
-  constructor(private readonly width: number) {}
+  constructor(readonly width: number) {}
 
   /** Makes room for `slots` streams. */
   resize(slots: number): void {

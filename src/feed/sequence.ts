@@ -129,7 +129,11 @@ export class Sequence {
 
   /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
   seedUnordered(slot: number, ids: readonly string[]): void {
-    for (const id of ids) this.recent?.add(slot, Uint32Array.from(u64Words(id) ?? []), 0);
+    for (const id of ids) {
+      const words = u64Words(id);
+      if (words !== undefined && words.length === this.recent?.width)
+        this.recent.add(slot, Uint32Array.from(words), 0);
+    }
   }
 
   /** Whether this run has received anything for the slot. */

@@ -62,6 +62,7 @@ export class Harness {
         symbol: native,
         directory: native,
         lastTradeId: '',
+        recentTradeIds: [],
         unlistedIds: [],
         lastReceived: {},
       })),
