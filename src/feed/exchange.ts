@@ -73,11 +73,11 @@ export interface ControlRequest {
 
 /** What an exchange says about a connection rather than about a market. */
 export type ControlEvent =
-  /** the request with this id was accepted as a whole */
-  | { readonly kind: 'accepted'; readonly id: number }
+  /** the request with this id was accepted, as a whole or for one symbol of it */
+  | { readonly kind: 'accepted'; readonly id: number; readonly native?: string }
   /** everything that is subscribed on this connection now */
   | { readonly kind: 'state'; readonly subscriptions: readonly Subscription[] }
-  /** a request (when the exchange names it) or a symbol was refused */
+  /** a request, a symbol, or a symbol within a request was refused, as far as the exchange names them */
   | { readonly kind: 'refused'; readonly id?: number; readonly native?: string; readonly reason: string }
   /** the exchange is about to close the connection */
   | { readonly kind: 'closing'; readonly reason: string };
