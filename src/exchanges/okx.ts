@@ -23,6 +23,7 @@ import {
   worse,
 } from '../feed/exchange.js';
 import { JsonFields, KIND } from '../feed/fields.js';
+import { History } from '../feed/history.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
 import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
@@ -125,6 +126,9 @@ const A = AGG_TRADES.at;
 const M = MD.at;
 const B = BBO.at;
 const REPLAYED = flag('replayed');
+const UNSYNCED = flag('unsynced');
+/** Books of old recordings are not numbered. */
+const NO_SEQUENCE = 0;
 const TWO_TO_32 = 4294967296;
 
 class OkxParser implements MessageParser {
@@ -139,19 +143,20 @@ class OkxParser implements MessageParser {
   });
   readonly plainTexts = new Set(['pong']);
   private readonly levels: Levels;
-  private readonly checked: CheckedBooks;
+  private readonly checked = new CheckedBooks(okxChecksum);
+  /** checksum of the event at hand as u32 */
+  private sum = 0;
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
   private readonly bboSequence: Sequence | undefined;
   private readonly candleSequences: readonly (Sequence | undefined)[];
-  /** by slot: aggregates up to this time are history; when their channel was acknowledged, -1 behind the first one */
-  private live = new Float64Array(0);
+  private readonly history: History;
 
   constructor(private readonly context: ParserContext) {
     this.levels = new Levels(context.rows);
-    this.checked = new CheckedBooks(this.levels, okxChecksum);
+    this.history = new History(context.rows, context.streams);
     const { sequences } = context;
     this.tradeSequence = sequences.get('trades');
     this.aggregateSequence = sequences.get('agg_trades');
@@ -166,13 +171,13 @@ class OkxParser implements MessageParser {
     if (arg.equals(CHANNEL, TRADES_ALL)) return this.trades(false);
     if (arg.equals(CHANNEL, AGGREGATES)) return this.trades(true);
     if (data.count === 0) return this.tuples();
-    let result = this.event(0);
-    for (let row = 1; row < data.count; row++) result = worse(result, this.event(row * data.width));
+    let result = this.object(0);
+    for (let row = 1; row < data.count; row++) result = worse(result, this.object(row * data.width));
     return result;
   }
 
   /** Rows from the object whose values begin at `o`. */
-  private event(o: number): number {
+  private object(o: number): number {
     const { arg } = this;
     if (arg.equals(CHANNEL, BOOKS) || arg.equals(CHANNEL, BOOKS_TICK)) return this.book(o);
     if (arg.equals(CHANNEL, BEST_QUOTES)) return this.quotes(o);
@@ -239,7 +244,8 @@ class OkxParser implements MessageParser {
     const last = lastU64();
     if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
-    if (added) this.markHistory(slot);
+    // on subscribing to sums the newest one is sent, however long ago it was
+    if (added && this.history.isOld(slot)) rows.flag(REPLAYED);
     if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
     if (data.equals(o + SIDE_KEY, BUY)) rows.set(at.trade_side, SIDE.buy);
     else if (data.equals(o + SIDE_KEY, SELL)) rows.set(at.trade_side, SIDE.sell);
@@ -262,20 +268,6 @@ class OkxParser implements MessageParser {
     rows.set(A.last_trade_id, last);
     rows.set(A.last_trade_id + 1, high);
     return true;
-  }
-
-  /** On subscribing the newest trade is sent, however long ago it was: TIME is that of the row. */
-  private markHistory(slot: number): void {
-    if (slot >= this.live.length) this.growLive();
-    if (TIME[0] + TIME[1] / 1e9 < this.live[slot]) this.context.rows.flag(REPLAYED);
-    this.live[slot] = -1;
-  }
-
-  /** Cold: room for all streams. */
-  private growLive(): void {
-    const grown = new Float64Array(this.context.streams.size).fill(Number.POSITIVE_INFINITY);
-    grown.set(this.live);
-    this.live = grown;
   }
 
   private ticker(o: number): number {
@@ -347,63 +339,66 @@ class OkxParser implements MessageParser {
    * change without levels says that nothing has changed for a while.
    */
   private book(o: number): number {
-    const { data, fields, levels } = this;
+    const { data, fields } = this;
     const { books } = this.context;
-    if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
     const snapshot = fields.equals(ACTION, SNAPSHOT);
+    if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
     if (!snapshot && !fields.equals(ACTION, UPDATE)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || books === undefined) return RESULT.unwanted;
-    const sequenced = data.present(o + SEQ);
-    const seq = sequenced ? this.uint(o + SEQ) : 0;
-    if (seq < 0) return RESULT.badId;
-    if (!snapshot && !books.isLive(slot)) return RESULT.unsynced;
-    if (!snapshot && data.present(o + PREVIOUS_SEQ) && this.uint(o + PREVIOUS_SEQ) !== books.last(slot)) {
+    const seq = data.present(o + SEQ) ? this.uint(o + SEQ) : NO_SEQUENCE;
+    const previous = data.present(o + PREVIOUS_SEQ) ? this.uint(o + PREVIOUS_SEQ) : books.last(slot);
+    if (!snapshot && (!books.isLive(slot) || previous !== books.last(slot))) {
       books.broken(slot, 'unknown');
       return RESULT.unsynced;
     }
-    const asks = data.to[o + ASKS] - data.from[o + ASKS];
-    const bids = data.to[o + BIDS] - data.from[o + BIDS];
-    levels.begin(slot, asks + bids, snapshot);
-    if (!levels.epoch(data, o + TIMESTAMP)) return RESULT.badTime;
-    if (sequenced) levels.sequenceNumber(seq);
-    if (snapshot) books.snapshot(slot, seq);
-    else books.follow(slot, seq);
-    return this.writeBook(o, slot, snapshot, asks + bids);
+    const result = seq < 0 ? RESULT.badId : this.event(o, slot, snapshot, seq);
+    if (result >= RESULT.ringFull) books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    return result;
   }
 
-  private writeBook(o: number, slot: number, snapshot: boolean, count: number): number {
-    const { checked, levels } = this;
-    const { from, to } = this.data;
+  private event(o: number, slot: number, snapshot: boolean, seq: number): number {
+    const { asks, bids, checked, data, levels } = this;
+    const { from, to } = data;
     const { books } = this.context;
-    const checksum = this.checksum(o + CHECKSUM);
-    if (snapshot) checked.begin(slot, checksum !== 0);
-    let result: number = RESULT.control;
-    if (count === 0 && snapshot) result = levels.emptySnapshot();
-    else if (count > 0) {
-      result = checked.side(slot, BOOK_SIDE.ask, this.asks, from[o + ASKS], to[o + ASKS], RESULT.rows);
-      result = checked.side(slot, BOOK_SIDE.bid, this.bids, from[o + BIDS], to[o + BIDS], result);
-    }
-    if (result >= RESULT.unsynced)
-      books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
-    else if (checksum !== 0 && !checked.agrees(slot, checksum)) books?.broken(slot, 'checksum');
-    return result;
+    if (!this.readChecksum(o + CHECKSUM)) return RESULT.badNumber;
+    if (snapshot) checked.begin(slot, this.sum !== 0);
+    let result = checked.apply(slot, BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
+    if (result === RESULT.rows)
+      result = checked.apply(slot, BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]);
+    if (result !== RESULT.rows) return result;
+    const fits = this.sum === 0 || checked.agrees(slot, this.sum);
+    const count = to[o + ASKS] - from[o + ASKS] + to[o + BIDS] - from[o + BIDS];
+    // what does not fit is kept, but nothing can be built on it
+    levels.begin(slot, count, snapshot, fits ? 0 : UNSYNCED);
+    if (!levels.epoch(data, o + TIMESTAMP)) return RESULT.badTime;
+    if (data.present(o + CHECKSUM)) levels.sentChecksum(this.sum);
+    if (data.present(o + SEQ)) levels.sequenceNumber(seq);
+    if (snapshot) books?.snapshot(slot, seq);
+    else books?.follow(slot, seq);
+    if (!fits) books?.broken(slot, 'checksum');
+    if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
+    result = levels.side(BOOK_SIDE.ask, asks.bytes, asks, from[o + ASKS], to[o + ASKS]);
+    return result === RESULT.rows
+      ? levels.side(BOOK_SIDE.bid, bids.bytes, bids, from[o + BIDS], to[o + BIDS])
+      : result;
+  }
+
+  /** Notes down the checksum, a signed number of 32 bits, 0 when there is none; false when it is no number. */
+  private readChecksum(at: number): boolean {
+    const { bytes, from, to } = this.data;
+    this.sum = 0;
+    if (!this.data.present(at)) return true;
+    const minus = bytes[from[at]] === 0x2d;
+    const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
+    this.sum = (minus ? -value : value) >>> 0;
+    return value >= 0;
   }
 
   /** A number below 2^53, or -1 where none stands. */
   private uint(at: number): number {
     const { bytes, from, to } = this.data;
     return parseU64(bytes, from[at], to[at]) ? lastU64() : -1;
-  }
-
-  /** The checksum, a signed number of 32 bits, which is noted down when there is one; 0 stands for none. */
-  private checksum(at: number): number {
-    const { bytes, from, to } = this.data;
-    if (!this.data.present(at)) return 0;
-    const minus = bytes[from[at]] === 0x2d;
-    const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
-    this.levels.sentChecksum(minus ? -value : value);
-    return minus ? -value : value;
   }
 
   control(document: JsonValue): number {
@@ -426,11 +421,7 @@ class OkxParser implements MessageParser {
     const channel = OUR_CHANNELS.get(stringOf(arg, 'channel') ?? '');
     if (native === undefined || channel === undefined) return;
     const slot = this.context.streams.slotOf(native);
-    if (channel === 'agg_trades' && slot >= 0) {
-      if (slot >= this.live.length) this.growLive();
-      const { received } = this.context.rows;
-      if (this.live[slot] >= 0) this.live[slot] = received[0] + received[1] / 1e9;
-    }
+    if (channel === 'agg_trades' && slot >= 0) this.history.acknowledged(slot);
     this.context.control({ kind: 'state', subscriptions: [{ channel, native }] });
   }
 
@@ -445,7 +436,7 @@ class OkxParser implements MessageParser {
   }
 
   reconnected(): void {
-    this.live.fill(Number.POSITIVE_INFINITY);
+    this.history.reset();
   }
 }
 

@@ -1,21 +1,18 @@
 /**
- * HOT: events of order books whose exchange sends checksums, in shard threads: their rows, and the book that they make,
- * kept to compare with.
+ * HOT: the order books of a connection whose exchange may send checksums, kept to compare with: once per event, in
+ * shard threads. Books that come without a checksum are not kept.
  */
 import { LevelBook } from '../book/level_book.js';
-import { RESULT, worse } from './exchange.js';
-import type { BOOK_SIDE, Levels } from './levels.js';
+import { RESULT } from './exchange.js';
+import { type BOOK_SIDE, isLevel } from './levels.js';
 import type { JsonTuples } from './lists.js';
 
 export class CheckedBooks {
-  /** by slot; undefined for books that come without a checksum: they would be kept for nothing */
+  /** by slot */
   private readonly books: (LevelBook | undefined)[] = [];
 
   /** `sum`: checksum of a book as u32. */
-  constructor(
-    private readonly levels: Levels,
-    private readonly sum: (book: LevelBook) => number,
-  ) {}
+  constructor(private readonly sum: (book: LevelBook) => number) {}
 
   /** A snapshot begins; `kept`: it has a checksum. */
   begin(slot: number, kept: boolean): void {
@@ -34,33 +31,28 @@ export class CheckedBooks {
     return slot < this.books.length ? this.books[slot] : undefined;
   }
 
-  /** The levels [first, behind) of one side as rows; `result` is that of the levels before. */
-  side(
+  /** Applies the levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that is none. */
+  apply(
     slot: number,
     side: typeof BOOK_SIDE.bid | typeof BOOK_SIDE.ask,
     tuples: JsonTuples,
     first: number,
     behind: number,
-    result: number,
   ): number {
-    const { bytes, from, to, width } = tuples;
     const book = this.bookOf(slot);
+    if (book === undefined) return RESULT.rows;
+    const { bytes, from, to, width } = tuples;
     for (let row = first; row < behind; row++) {
-      const price = row * width;
-      const size = price + 1;
-      const one =
-        tuples.present(price) && tuples.present(size)
-          ? this.levels.level(side, bytes, from[price], to[price], from[size], to[size])
-          : RESULT.missingField;
-      if (one === RESULT.rows) book?.set(side, bytes, from[price], to[price], from[size], to[size]);
-      result = worse(one, result);
+      const at = row * width;
+      if (!isLevel(tuples, at)) return RESULT.missingField;
+      if (!book.set(side, bytes, from[at], to[at], from[at + 1], to[at + 1])) return RESULT.badNumber;
     }
-    return result;
+    return RESULT.rows;
   }
 
   /** Whether the book has this checksum, as far as it is kept. */
   agrees(slot: number, checksum: number): boolean {
     const book = this.bookOf(slot);
-    return book === undefined || this.sum(book) === checksum >>> 0;
+    return book === undefined || this.sum(book) === checksum;
   }
 }

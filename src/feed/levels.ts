@@ -12,9 +12,17 @@ import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { BOOK } from '../schema/tables.js';
 import { RESULT } from './exchange.js';
-import type { JsonFields } from './fields.js';
+import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
 import { parseEpoch } from './values.js';
+
+/** Price and size of levels as positions of texts, as JsonTuples keeps them: by level × width. */
+export interface LevelTexts {
+  readonly width: number;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly kind: Uint8Array;
+}
 
 export { BOOK_SIDE } from '../schema/tables.js';
 
@@ -106,6 +114,18 @@ export class Levels {
     return RESULT.rows;
   }
 
+  /** The levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that cannot be written. */
+  side(side: number, bytes: Uint8Array, texts: LevelTexts, first: number, behind: number): number {
+    const { from, to, width } = texts;
+    for (let row = first; row < behind; row++) {
+      const at = row * width;
+      if (!isLevel(texts, at)) return RESULT.missingField;
+      const result = this.level(side, bytes, from[at], to[at], from[at + 1], to[at + 1]);
+      if (result !== RESULT.rows) return result;
+    }
+    return RESULT.rows;
+  }
+
   /** The one row of a snapshot without levels. */
   emptySnapshot(): number {
     const { rows } = this;
@@ -136,4 +156,12 @@ export class Levels {
     else rows.flag(BOOK.missing.checksum);
     rows.commit(BOOK);
   }
+}
+
+/** Whether a price and a size stand at `at`, be they numbers or not. */
+export function isLevel({ kind }: LevelTexts, at: number): boolean {
+  return (
+    (kind[at] === KIND.string || kind[at] === KIND.number) &&
+    (kind[at + 1] === KIND.string || kind[at + 1] === KIND.number)
+  );
 }
