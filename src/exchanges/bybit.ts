@@ -7,8 +7,9 @@
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
 import { LoggerError } from '../base/errors.js';
-import { lastU64, parseU64, parseUint } from '../base/number.js';
+import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
+import type { Books } from '../feed/books.js';
 import {
   type Channel,
   type ControlRequest,
@@ -23,29 +24,28 @@ import {
 } from '../feed/exchange.js';
 import { JsonFields, KIND } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineNumbers, klineTime } from '../feed/klines.js';
+import { CandleChannels, klineChannel, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { KnownTickers } from '../feed/known_tickers.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
-import { epochTime, parseEpoch, quoteTuples, tradeNumbers } from '../feed/values.js';
 import {
-  BBO,
-  BOOK,
-  KLINE_INTERVALS,
-  KLINES,
-  type KlineInterval,
-  MD,
-  SIDE,
-  TRADES,
-} from '../schema/tables.js';
+  ASK_COLUMNS,
+  arePresent,
+  BID_COLUMNS,
+  bestOfLevels,
+  epochTime,
+  parseEpoch,
+  tradeNumbers,
+  u64At,
+} from '../feed/values.js';
+import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
   '1m': '1', '3m': '3', '5m': '5', '15m': '15', '30m': '30', '1h': '60', '4h': '240', '1d': 'D',
 }; // biome-ignore format: a table
 const INTERVALS = Object.keys(WIRE_INTERVALS) as KlineInterval[];
-const klineChannel = (interval: KlineInterval) => `klines_${interval}`;
 
 /** What stands in front of the symbol in the topic of each channel. */
 const TOPICS: Readonly<Record<string, string>> = {
@@ -64,7 +64,7 @@ const [LAST_PRICE, , , , BIDS, ASKS, UPDATE_ID] = OBJECT_KEYS.keys();
 /** of trades and candles, which come in lists */
 const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
-  'start', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
+  'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
 ] as const; // biome-ignore format: one line per kind of message
 const [
   ID,
@@ -74,6 +74,7 @@ const [
   TAKER,
   SEQ,
   START,
+  INTERVAL,
   OPEN,
   HIGH,
   LOW,
@@ -93,9 +94,10 @@ const DELTA = text('delta');
 const BUY = text('Buy');
 const SELL = text('Sell');
 const DOT = 0x2e;
-const DAY = 0x44;
 
+const TRADE_NEEDS = [ID, PRICE, SIZE, TRADE_TIME];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const KLINE_NEEDS = [START, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME];
 const KLINE_NUMBERS = {
   open: OPEN,
   high: HIGH,
@@ -124,10 +126,7 @@ class BybitParser implements MessageParser {
   private readonly tradeSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
   private readonly bboSequence: Sequence | undefined;
-  /** by the position of the interval */
-  private readonly klineSequences: readonly (Sequence | undefined)[];
-  private readonly klineTables = INTERVALS.map((interval) => KLINES[interval]);
-  private readonly klineSeconds: readonly number[] = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
+  private readonly candles: CandleChannels;
 
   constructor(
     private readonly context: ParserContext,
@@ -139,7 +138,7 @@ class BybitParser implements MessageParser {
     this.tradeSequence = sequences.get('trades');
     this.tickerSequence = sequences.get('ticker');
     this.bboSequence = sequences.get('bbo');
-    this.klineSequences = INTERVALS.map((interval) => sequences.get(klineChannel(interval)));
+    this.candles = new CandleChannels(sequences, (interval) => WIRE_INTERVALS[interval]);
   }
 
   emit(): number {
@@ -177,12 +176,7 @@ class BybitParser implements MessageParser {
     const { items } = this;
     const { bytes, from, to } = items;
     const { rows } = this.context;
-    const complete =
-      items.present(o + ID) &&
-      items.present(o + PRICE) &&
-      items.present(o + SIZE) &&
-      items.present(o + TRADE_TIME);
-    if (!complete) return RESULT.missingField;
+    if (!arePresent(items, o, TRADE_NEEDS)) return RESULT.missingField;
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
     const id = o + ID;
     const seq = o + SEQ;
@@ -256,7 +250,10 @@ class BybitParser implements MessageParser {
     const time = fields.present(CTS) ? CTS : TS;
     if (!fields.present(time)) rows.timeOfReceipt(B.time, B.nanos);
     else if (!epochTime(rows, fields, time, B.time, B.nanos)) return RESULT.badTime;
-    if (!quoteTuples(rows, data, sides, BIDS, ASKS)) return RESULT.badNumber;
+    const good =
+      bestOfLevels(rows, sides, data.from[BIDS], data.to[BIDS], BID_COLUMNS) &&
+      bestOfLevels(rows, sides, data.from[ASKS], data.to[ASKS], ASK_COLUMNS);
+    if (!good) return RESULT.badNumber;
     sequence.touch(slot);
     rows.commit(BBO);
     return RESULT.rows;
@@ -266,86 +263,59 @@ class BybitParser implements MessageParser {
     const { data } = this;
     const { books } = this.context;
     if (slot < 0 || books === undefined) return RESULT.unwanted;
-    const complete =
-      data.present(UPDATE_ID) && data.kind[BIDS] === KIND.nested && data.kind[ASKS] === KIND.nested;
-    const readable = complete && parseU64(data.bytes, data.from[UPDATE_ID], data.to[UPDATE_ID]);
-    let result: number = complete ? RESULT.badId : RESULT.missingField;
-    if (readable) {
-      const u = lastU64();
-      if (snapshot || u === RESTARTED) {
-        books.snapshot(slot, u);
-        result = this.bookEvent(slot, u, true);
-      } else {
-        if (!books.isLive(slot) || u <= books.last(slot)) return RESULT.unsynced;
-        if (u !== books.last(slot) + 1) {
-          books.broken(slot, 'unknown');
-          return RESULT.unsynced;
-        }
-        books.follow(slot, u);
-        result = this.bookEvent(slot, u, false);
-      }
-    }
+    const u = u64At(data, UPDATE_ID);
+    let result: number = u < 0 ? RESULT.badId : RESULT.rows;
+    if (!data.present(UPDATE_ID) || data.kind[BIDS] !== KIND.nested || data.kind[ASKS] !== KIND.nested)
+      result = RESULT.missingField;
+    if (result === RESULT.rows) result = this.bookMessage(books, slot, u, snapshot || u === RESTARTED);
     if (result === RESULT.ringFull) books.broken(slot, 'ring_full');
     else if (result > RESULT.ringFull) books.broken(slot, 'malformed');
     return result;
   }
 
-  private bookEvent(slot: number, u: number, snapshot: boolean): number {
-    const { data, fields, levels } = this;
-    const { from, to } = data;
-    levels.begin(slot, to[BIDS] - from[BIDS] + to[ASKS] - from[ASKS], snapshot);
+  private bookMessage(books: Books, slot: number, u: number, snapshot: boolean): number {
+    if (snapshot) books.snapshot(slot, u);
+    else {
+      if (!books.isLive(slot) || u <= books.last(slot)) return RESULT.unsynced;
+      if (u !== books.last(slot) + 1) {
+        books.broken(slot, 'unknown');
+        return RESULT.unsynced;
+      }
+      books.follow(slot, u);
+    }
+    const { fields, levels, sides } = this;
+    const { bytes, from, to } = this.data;
+    const count = to[BIDS] - from[BIDS] + to[ASKS] - from[ASKS];
+    levels.begin(slot, count, snapshot);
     levels.sequenceNumber(u);
     const time = fields.present(CTS) ? CTS : TS;
     if (fields.present(time) && !levels.epoch(fields, time)) return RESULT.badTime;
-    const bids = this.side(BOOK_SIDE.bid, from[BIDS], to[BIDS]);
-    if (bids > RESULT.control) return bids;
-    const asks = this.side(BOOK_SIDE.ask, from[ASKS], to[ASKS]);
-    const result = bids === RESULT.rows && asks === RESULT.control ? bids : asks;
-    return result === RESULT.control && snapshot ? levels.emptySnapshot() : result;
-  }
-
-  /** The levels of one side: RESULT.control when there are none, or why one of them could not be written. */
-  private side(side: number, first: number, behind: number): number {
-    const { levels, sides } = this;
-    const { bytes } = this.data;
-    const { from, to } = sides;
-    let result: number = RESULT.control;
-    for (let row = first; row < behind; row++) {
-      const at = row * 2;
-      if (!sides.present(at) || !sides.present(at + 1)) return RESULT.missingField;
-      result = levels.level(side, bytes, from[at], to[at], from[at + 1], to[at + 1]);
-      if (result !== RESULT.rows) return result;
-    }
-    return result;
+    if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
+    const bids = levels.side(BOOK_SIDE.bid, bytes, sides, from[BIDS], to[BIDS]);
+    return bids === RESULT.rows ? levels.side(BOOK_SIDE.ask, bytes, sides, from[ASKS], to[ASKS]) : bids;
   }
 
   private klines(from: number, to: number): number {
     const { items } = this;
-    const { bytes } = this.fields;
-    const dot = indexOfDot(bytes, from, to);
-    const seconds = dot === from + 1 && bytes[from] === DAY ? 86_400 : parseUint(bytes, from, dot) * 60;
-    if (items.count === 0 || dot === to) return RESULT.unfamiliar;
-    const interval = this.klineSeconds.indexOf(seconds);
-    const slot = this.slot(dot + 1);
-    if (interval < 0 || slot < 0 || this.klineSequences[interval] === undefined) return RESULT.unwanted;
+    if (items.count === 0) return RESULT.unfamiliar;
+    const slot = this.slot(indexOfDot(this.fields.bytes, from, to) + 1);
     let result: number = RESULT.rows;
-    for (let row = 0; row < items.count; row++)
-      result = worse(result, this.kline(slot, interval, row * items.width));
+    for (let row = 0; row < items.count; row++) result = worse(result, this.kline(slot, row * items.width));
     return result;
   }
 
-  private kline(slot: number, interval: number, o: number): number {
+  private kline(slot: number, o: number): number {
     const { items } = this;
     const { rows } = this.context;
-    const table = this.klineTables[interval];
-    for (let field = START; field <= BASE_VOLUME; field++)
-      if (!items.present(o + field)) return RESULT.missingField;
+    if (!arePresent(items, o, KLINE_NEEDS)) return RESULT.missingField;
+    const candles = this.candles.find(items, o + INTERVAL);
+    if (slot < 0 || candles === undefined) return RESULT.unwanted;
+    const { table, seconds, sequence } = candles;
     if (!parseEpoch(items.bytes, items.from[o + START], items.to[o + START])) return RESULT.badTime;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
-    const closed = items.kind[o + CONFIRM] === KIND.true;
-    klineTime(rows, table, TIME[0], this.klineSeconds[interval], closed);
+    klineTime(rows, table, TIME[0], seconds, items.kind[o + CONFIRM] === KIND.true);
     if (!klineNumbers(rows, items, o, KLINE_NUMBERS, table)) return RESULT.badNumber;
-    this.klineSequences[interval]?.touch(slot);
+    sequence.touch(slot);
     rows.commit(table);
     return RESULT.rows;
   }
@@ -455,12 +425,7 @@ function channels(idColumn: string | undefined): Readonly<Record<string, Channel
     trades: { table: TRADES, ids: 'unordered', idColumn },
     bbo: { table: BBO, ids: 'none' },
     book: { table: BOOK, ids: 'book' },
-    ...Object.fromEntries(
-      INTERVALS.map((interval): [string, Channel] => [
-        klineChannel(interval),
-        { table: KLINES[interval], ids: 'none', interval },
-      ]),
-    ),
+    ...klineChannels(INTERVALS),
   };
 }
 

@@ -155,12 +155,15 @@ export class Sequence {
 
   /** A message with an id that grows by one: answers SEEN. */
   accept(slot: number, id: number): number {
-    if (id === this.lastId[slot] + 1) {
-      this.lastId[slot] = id;
-      this.stamp(slot);
-      return SEEN.fresh;
-    }
-    return this.outOfOrder(slot, id);
+    return this.acceptRange(slot, id, id);
+  }
+
+  /** A message that stands for all ids from `from` to `to`, the next one beginning behind them: answers SEEN. */
+  acceptRange(slot: number, from: number, to: number): number {
+    if (from !== this.lastId[slot] + 1) return this.outOfOrder(slot, from, to);
+    this.lastId[slot] = to;
+    this.stamp(slot);
+    return SEEN.fresh;
   }
 
   /** A message of a channel without ids. */
@@ -190,24 +193,29 @@ export class Sequence {
     this.pending[slot] = NONE;
   }
 
-  private outOfOrder(slot: number, id: number): number {
+  private outOfOrder(slot: number, from: number, to: number): number {
     const last = this.lastId[slot];
     // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
-    if (id > Number.MAX_SAFE_INTEGER) {
+    if (to > Number.MAX_SAFE_INTEGER) {
       this.stamp(slot);
       return SEEN.fresh;
     }
-    if (last < 0) {
-      this.lastId[slot] = id;
-      this.firstId[slot] = id;
-    } else if (id > last) {
-      this.openHole(slot, last + 1, id - 1, this.nowMs());
-      this.lastId[slot] = id;
-    } else {
-      const seen = this.earlier(slot, id);
+    if (from <= last) {
+      const seen = to > last ? SEEN.uncertain : this.earlier(slot, from, to);
       if (seen === SEEN.duplicate) this.events.duplicate();
+      if (to > last) {
+        this.lastId[slot] = to;
+        this.stamp(slot);
+      }
       return seen;
     }
+    if (last >= 0) this.openHole(slot, last + 1, from - 1, this.nowMs());
+    else {
+      this.firstId[slot] = from;
+      // the ids of an earlier run are not known, only when it received them
+      if (this.pending[slot] === DOWNTIME) this.reportInterval(slot);
+    }
+    this.lastId[slot] = to;
     this.stamp(slot);
     return SEEN.fresh;
   }
@@ -250,29 +258,29 @@ export class Sequence {
     state.forgottenTo = Math.max(state.forgottenTo, hole.to);
   }
 
-  /** An id at or below the newest one: fills a hole, is older than everything, or was received before. */
-  private earlier(slot: number, id: number): number {
+  /** Ids at or below the newest one: fill a hole, are older than everything, or were received before. */
+  private earlier(slot: number, from: number, to: number): number {
     const state = this.state(slot);
-    const at = state.holes.findIndex((hole) => id >= hole.from && id <= hole.to);
+    const at = state.holes.findIndex((hole) => to >= hole.from && from <= hole.to);
     if (at >= 0) {
       const hole = state.holes[at];
       const rest = [
-        { ...hole, to: id - 1 },
-        { ...hole, from: id + 1 },
+        { ...hole, to: from - 1 },
+        { ...hole, from: to + 1 },
       ].filter((part) => part.from <= part.to);
       state.holes.splice(at, 1, ...rest);
       this.boundHoles(slot);
       this.events.reordered();
-      return SEEN.fresh;
+      return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
     }
-    if (id < this.firstId[slot]) {
-      if (state.older.has(id)) return SEEN.duplicate;
+    if (to < this.firstId[slot]) {
+      if (state.older.has(to)) return SEEN.duplicate;
       if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
-      state.older.add(id);
+      state.older.add(to);
       this.events.reordered();
       return SEEN.fresh;
     }
-    return id <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+    return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
   }
 
   /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */

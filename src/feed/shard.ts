@@ -9,7 +9,7 @@ import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingProducer } from '../ring/producer.js';
-import { BOOK, type GapCause, type KlineInterval } from '../schema/tables.js';
+import { BOOK, type GapCause, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Channel, Exchange, MessageParser, Subscription } from './exchange.js';
@@ -204,7 +204,7 @@ export class Shard {
     if (received === undefined || sequence.seen(slot)) return;
     sequence.seed(slot, received);
     if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
-    if (ids === 'contiguous' && spec.lastTradeId !== '')
+    if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
