@@ -10,10 +10,10 @@ import { parseUint } from '../base/number.js';
 import { flag } from '../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../schema/tables.js';
 import type { Channel } from './exchange.js';
-import type { JsonFields } from './fields.js';
+import type { JsonFields, JsonValues } from './fields.js';
 import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
-import { optionalDecimal } from './values.js';
+import { namedDecimal } from './values.js';
 
 export type KlineTable = (typeof KLINES)[KlineInterval];
 
@@ -94,7 +94,7 @@ export function klineTime(
 /** The numbers of a candle into a row of `table`; `base` is the first value of the object. False when one is none. */
 export function klineNumbers(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   base: number,
   names: KlineFields,
   table: KlineTable,
@@ -112,7 +112,7 @@ export function klineNumbers(
     rows.decimal(at.low, at.low_digits, 2, bytes, from[low], to[low], true) &&
     rows.decimal(at.close, at.close_digits, 3, bytes, from[close], to[close], true) &&
     rows.decimal(at.volume, at.volume_digits, 4, bytes, from[volume], to[volume], false) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -122,7 +122,7 @@ export function klineNumbers(
       5,
       missing.quote_volume,
     ) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -132,7 +132,7 @@ export function klineNumbers(
       6,
       missing.taker_buy_base,
     ) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -146,25 +146,9 @@ export function klineNumbers(
   );
 }
 
-function extra(
-  rows: Rows,
-  fields: JsonFields,
-  base: number,
-  name: number | undefined,
-  valueWord: number,
-  digitsWord: number,
-  position: number,
-  missing: number,
-): boolean {
-  if (name !== undefined)
-    return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
-  rows.missing(valueWord, missing);
-  return true;
-}
-
 function trades(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   base: number,
   name: number | undefined,
   table: KlineTable,

@@ -10,7 +10,7 @@
 import { lastU64, parseU64 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { BOOK } from '../schema/tables.js';
+import { BOOK, BOOK_SIDE } from '../schema/tables.js';
 import { RESULT } from './exchange.js';
 import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
@@ -41,7 +41,7 @@ export interface BookEvent {
   readonly behindAsks: number;
 }
 
-export const BOOK_SIDE = { none: 0, bid: 1, ask: 2 } as const;
+export { BOOK_SIDE };
 
 const B = BOOK.at;
 const SNAPSHOT = flag('snapshot');
@@ -152,7 +152,7 @@ export class Levels {
   }
 
   /** The levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that cannot be written. */
-  private side(side: number, bytes: Uint8Array, texts: LevelTexts, first: number, behind: number): number {
+  side(side: number, bytes: Uint8Array, texts: LevelTexts, first: number, behind: number): number {
     const { from, to, width } = texts;
     for (let row = first; row < behind; row++) {
       const at = row * width;

@@ -18,6 +18,8 @@ export interface StreamSpec {
   readonly directory: string;
   /** newest trade id on disk when the thread started, as decimal text; '' when there is none */
   readonly lastTradeId: string;
+  /** trade ids stored last, as decimal texts from old to new */
+  readonly recentTradeIds: readonly string[];
   /** ids below it that are neither on disk nor in GAPS: first and last of each hole */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
   /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
