@@ -108,9 +108,7 @@ export class Staging {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
     if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
-    const before = tableDay.bytes;
-    tableDay.stage(words, index);
-    this.bytes += tableDay.bytes - before;
+    this.bytes += tableDay.stage(words, index);
     return true;
   }
 
