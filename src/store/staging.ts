@@ -72,7 +72,7 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  /** memory of waiting rows */
+  /** memory held for waiting rows; what was written leaves room for the next until restIdle() or relieve() */
   bytes = 0;
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
@@ -286,8 +286,10 @@ export class Staging {
     return this.bytes >= STAGED_BYTES_MAX;
   }
 
-  /** Too much memory waits: writes the oldest early. False when the disk refuses. */
+  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when the disk refuses. */
   relieve(): boolean {
+    // after a burst most of it may be empty: nothing has to be written early for that
+    for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);
     while (this.dirty.length > 0 && this.bytes >= STAGED_BYTES_MAX / 2) {
       const { tableDay } = this.dirty[0];
       if (!this.flushOldest()) return false;

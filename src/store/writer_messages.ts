@@ -56,6 +56,8 @@ export type WriterReport =
   | { readonly kind: 'stopped' }
   /** the files of today are there, rows can come */
   | { readonly kind: 'ready' }
+  /** the file system is to be synced in the background (background_sync.ts) */
+  | { readonly kind: 'sync' }
   /** an `add` has been carried out */
   | { readonly kind: 'added' }
   /** the writer has ended; so must the process, with this status, and recovery makes good what is missing */

@@ -3,6 +3,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
+import { createSyncWord, runSync } from '../store/background_sync.js';
 import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
 
 /** A thread with the messages that go to it and come from it. */
@@ -45,5 +46,10 @@ export function startShard(init: ShardInit): ShardThread {
 }
 
 export function startWriter(init: WriterInit): WriterThread {
-  return start('writer', 'writer', init);
+  const syncWord = createSyncWord();
+  const thread: WriterThread = start('writer', 'writer', { init, syncWord });
+  thread.onReport((report) => {
+    if (report.kind === 'sync') runSync(init.dataPath, syncWord);
+  });
+  return thread;
 }
