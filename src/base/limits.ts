@@ -47,6 +47,8 @@ export const STREAMS_MAX = 65_536;
 export const SHARD_HANG_SECS = 10;
 /** Seconds without a turn after which the process gives up its writer and ends: a disk may be slow, not dead. */
 export const WRITER_HANG_SECS = 30;
+/** Memory of rows that wait for their column files; beyond it the oldest are written early. */
+export const STAGED_BYTES_MAX = 256 * 1024 * 1024;
 /** A writer that is stopping and writes nothing for so long has met a dead disk. */
 export const WRITER_STOP_MS_MAX = 6000;
 /** What the last checkpoint may take of that; without it the next start redoes what the journal holds. */

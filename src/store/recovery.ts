@@ -14,6 +14,7 @@
  */
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
+import { STAGED_BYTES_MAX } from '../base/limits.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { readCursors } from './cursors.js';
 import { FilePool } from './files.js';
@@ -33,11 +34,6 @@ import { TableDay } from './tableday.js';
 
 /** Rows that wait in one table-day before they are written. */
 const ROWS_MAX = 8192;
-/**
- * Memory of all waiting rows; beyond it all of them are written. As much as a writer may use, which is not there yet:
- * opening a file costs more than what is written to it, so each is opened once if that can be.
- */
-const STAGED_BYTES_MAX = 256 * 1024 * 1024;
 const DESCRIPTORS_MAX = 256;
 const COPY_BYTES = 256 * 1024;
 
@@ -172,6 +168,7 @@ export class Recovery {
       if (tableDay === undefined) return;
       this.targets.set(place, tableDay);
     }
+    // opening a file costs more than what is written to it: each is opened once if memory allows
     if (this.stagedBytes > STAGED_BYTES_MAX) this.flush();
     if (tableDay.full) tableDay.flush();
     this.stagedBytes += tableDay.stage(words, index);

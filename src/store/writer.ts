@@ -7,6 +7,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { monotonicMs, WallClock } from '../base/clock.js';
 import { EXIT } from '../base/errors.js';
+import { STAGED_BYTES_MAX } from '../base/limits.js';
 import { DRAIN, STOPPED, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingConsumer } from '../ring/consumer.js';
@@ -93,7 +94,15 @@ export class Writer {
     if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
-      { ...init, files, quarantine: this.quarantine, counters, disk, nowMs },
+      {
+        ...init,
+        stagedBytesMax: STAGED_BYTES_MAX,
+        files,
+        quarantine: this.quarantine,
+        counters,
+        disk,
+        nowMs,
+      },
       {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
         openedRejected: (state) => this.openedRejected.push(state),
