@@ -61,7 +61,11 @@ export class Harness {
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;
     this.rows = new Rows(this.producer, this.streams, this.received, 86_400);
-    const events = { gap: (gap: Gap) => this.gaps.push(gap), reordered: () => this.reordered++ };
+    const events = {
+      gap: (gap: Gap) => this.gaps.push(gap),
+      reordered: () => this.reordered++,
+      outlier: () => undefined,
+    };
     const names = options.channels ?? Object.keys(exchange.channels);
     this.sequences = new Map(
       names.map((name) => {
