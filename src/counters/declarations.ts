@@ -62,7 +62,7 @@ export const WRITER_COUNTERS = {
   checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint, ms'),
   cursors_cut_off: counter('sinks cut off because the journal had become too large'),
   quarantined: gauge('bytes that were put into the quarantine since the start, in 64-byte units'),
-  stopped: gauge('1 when everything is on disk after a stop'),
+  stopped: gauge('1 when everything is in its files after a stop, 2 when the next start redoes a part of it'),
 } as const satisfies CounterSpecs;
 
 /** One block for the sealer: checksum files of closed days. */
@@ -87,3 +87,5 @@ export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
 export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);
+/** Values of the writer's `stopped`. */
+export const STOPPED = { complete: 1, redo: 2 } as const;

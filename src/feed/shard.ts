@@ -181,6 +181,11 @@ export class Shard {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: (slot: number, id: number) =>
+        this.log(
+          'warn',
+          `${this.streams.specs[slot].native}: the id ${id} was out of line, ids go on below it`,
+        ),
     };
     const sequences = new Map<string, Sequence>();
     for (const channel of this.init.channels) {

@@ -32,8 +32,6 @@ const LATE_FLUSH_SLICE_MS = 20;
 const DUE_PART = 0.8;
 /** A table-day without new rows gives its descriptors and memory back. */
 const IDLE_MS = 60_000;
-/** Waiting rows of all table-days together; beyond it the oldest are written early, and rings wait when that fails. */
-const STAGED_BYTES_MAX = 256 * 1024 * 1024;
 const TABLE_SLOTS = 256;
 
 /** Tables by their id. */
@@ -45,6 +43,8 @@ export interface StagingOptions {
   readonly dataPath: string;
   readonly flushIntervalMs: number;
   readonly rowsPerTableDay: number;
+  /** memory for waiting rows of all table-days together; rings wait when the disk does not relieve it */
+  readonly stagedBytesMax: number;
   readonly exact: boolean;
   readonly files: FilePool;
   readonly quarantine: Quarantine | undefined;
@@ -72,7 +72,7 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  /** memory of waiting rows */
+  /** memory held for waiting rows; what was written leaves room for the next until restIdle() or relieve() */
   bytes = 0;
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
@@ -108,9 +108,7 @@ export class Staging {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
     if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
-    const before = tableDay.bytes;
-    tableDay.stage(words, index);
-    this.bytes += tableDay.bytes - before;
+    this.bytes += tableDay.stage(words, index);
     return true;
   }
 
@@ -285,12 +283,14 @@ export class Staging {
   }
 
   get overfull(): boolean {
-    return this.bytes >= STAGED_BYTES_MAX;
+    return this.bytes >= this.options.stagedBytesMax;
   }
 
-  /** Too much memory waits: writes the oldest early. False when the disk refuses. */
+  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when the disk refuses. */
   relieve(): boolean {
-    while (this.dirty.length > 0 && this.bytes >= STAGED_BYTES_MAX / 2) {
+    // after a burst most of it may be empty: nothing has to be written early for that
+    for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);
+    while (this.dirty.length > 0 && this.bytes >= this.options.stagedBytesMax / 2) {
       const { tableDay } = this.dirty[0];
       if (!this.flushOldest()) return false;
       this.rest(tableDay);

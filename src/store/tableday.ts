@@ -89,21 +89,24 @@ export class TableDay {
     return this.records.byteLength;
   }
 
-  /** Copies a record; the caller has seen that it is not full. */
-  stage(words: Uint32Array, index: number): void {
-    if (this.staged === this.capacity) this.grow();
+  /** Copies a record; the caller has seen that it is not full. Answers how much its memory grew. */
+  stage(words: Uint32Array, index: number): number {
+    const grown = this.staged === this.capacity ? this.grow() : 0;
     const size = this.key.table.words;
     const { records } = this;
     let to = this.staged * size;
     for (let from = index; from < index + size; from++) records[to++] = words[from];
     this.staged++;
+    return grown;
   }
 
-  private grow(): void {
+  private grow(): number {
+    const before = this.bytes;
     this.capacity = Math.min(this.options.rowsMax, Math.max(FIRST_ROWS, this.capacity * 2));
     const grown = new Uint32Array(this.capacity * this.key.table.words);
     grown.set(this.records);
     this.records = grown;
+    return this.bytes - before;
   }
 
   /** Text of a number of the newest row. */

@@ -7,7 +7,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { monotonicMs, WallClock } from '../base/clock.js';
 import { EXIT } from '../base/errors.js';
-import { DRAIN, WRITER } from '../counters/declarations.js';
+import { STAGED_BYTES_MAX } from '../base/limits.js';
+import { DRAIN, STOPPED, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { DOORBELL } from '../ring/layout.js';
@@ -93,7 +94,15 @@ export class Writer {
     if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
-      { ...init, files, quarantine: this.quarantine, counters, disk, nowMs },
+      {
+        ...init,
+        stagedBytesMax: STAGED_BYTES_MAX,
+        files,
+        quarantine: this.quarantine,
+        counters,
+        disk,
+        nowMs,
+      },
       {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
         openedRejected: (state) => this.openedRejected.push(state),
@@ -407,27 +416,47 @@ export class Writer {
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;
     staging.rejected.close();
-    if (!journaled) for (const tableDay of unwritten) counters[WRITER.dropped_rows] += tableDay.staged;
+    this.countNotKept(journaled, unwritten);
     this.countLeft();
     if (!complete) this.reportUnwritten(unwritten.length);
-    if (complete && journaled) this.endJournal();
+    const ended = complete && journaled && this.endJournal();
     counters[WRITER.buffered_rows] = 0;
-    counters[WRITER.stopped] = 1;
+    counters[WRITER.stopped] = ended || this.journal === undefined ? STOPPED.complete : STOPPED.redo;
     this.post({ kind: 'stopped' });
+  }
+
+  /** Rows that neither this end nor the next start brings to the files. */
+  private countNotKept(journaled: boolean, unwritten: readonly TableDay[]): void {
+    if (journaled) return;
+    const lost =
+      this.journal === undefined
+        ? unwritten.reduce((rows, { staged }) => rows + staged, 0)
+        : // what is in the files but not in the journal is cut off by the next start
+          this.drains.reduce(
+            (rows, drain) => rows + ((drain[DRAIN.rows_drained] - drain[DRAIN.rows_durable]) >>> 0),
+            0,
+          );
+    this.counters[WRITER.dropped_rows] += lost;
   }
 
   private reportUnwritten(tableDays: number): void {
     const lost = this.counters[WRITER.dropped_rows];
-    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost, the others are in the journal for the next start`;
+    const kept = this.journal === undefined ? '' : ', the others are in the journal for the next start';
+    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost${kept}`;
     this.post({ kind: 'log', level: 'error', text });
   }
 
-  private endJournal(): void {
+  /** False when the next start has something to redo. */
+  private endJournal(): boolean {
     try {
-      this.checkpointer?.end();
+      if (this.checkpointer?.end()) return true;
+      const text =
+        'the disk is too slow for a last checkpoint; every row is in the journal, and the next start redoes those behind the checkpoint before';
+      this.post({ kind: 'log', level: 'warn', text });
     } catch (error) {
       this.disk.failed('checkpoint', error, journalFolder(this.init.dataPath));
     }
+    return false;
   }
 
   /** Rows that are still in the rings: the disk has refused to the end. */

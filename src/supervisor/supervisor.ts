@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { SHARD_HANG_SECS, WRITER_HANG_SECS } from '../base/limits.js';
+import { SHARD_HANG_SECS, WRITER_HANG_SECS, WRITER_STOP_MS_MAX } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
@@ -35,8 +35,6 @@ import { type ShardThread, startShard, startWriter, type WriterThread } from './
 const SAMPLE_MS = 1000;
 /** A connection that does not close in this time is cut. */
 const SHARD_STOP_MS_MAX = 1500;
-/** A writer that is stopping and writes nothing for so long has met a dead disk. */
-const WRITER_STOP_MS_MAX = 6000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
@@ -420,7 +418,7 @@ export class Supervisor {
     });
   }
 
-  /** Closes sockets, drains rings, writes everything; answers whether all of it reached the disk. */
+  /** Closes sockets, drains rings, writes everything; answers whether every row is in its file or in the journal. */
   async stop(): Promise<boolean> {
     this.stopping = true;
     await Promise.all([this.sealing.stop(), ...this.slots.map((slot) => stopShard(slot.thread))]);
@@ -430,13 +428,28 @@ export class Supervisor {
     return complete;
   }
 
+  /** Whether the durable journal holds every row, for the next start to redo. */
+  private journaled(): boolean {
+    const kept =
+      this.config.journal.enabled &&
+      this.slots.every(({ init, drained }) => {
+        const { rows_drained, rows_durable } = drained.read();
+        return isDrained(init.ring) && rows_drained === rows_durable;
+      });
+    if (kept)
+      this.log.warn(
+        'the disk takes too long; every row is in the journal, and the next start redoes what is missing',
+      );
+    return kept;
+  }
+
   /** Waits for as long as rows go on reaching the disk. */
   private stopWriter(): Promise<boolean> {
     return new Promise((resolve) => {
       let written = -1;
       const watch = setInterval(() => {
         const { rows_written } = this.writerReader.read();
-        if (rows_written === written) done(false);
+        if (rows_written === written) done(this.journaled());
         written = rows_written;
       }, WRITER_STOP_MS_MAX);
       const done = (complete: boolean) => {
@@ -445,7 +458,7 @@ export class Supervisor {
       };
       this.writer?.onEnd(() => {
         const { stopped, dropped_rows } = this.writerReader.read();
-        done(stopped === 1 && dropped_rows === 0);
+        done(stopped !== 0 && dropped_rows === 0);
       });
       this.writer?.send({ kind: 'stop' });
     });

@@ -123,10 +123,22 @@ export class FaultyIo implements StoreIo {
   }
 
   syncFs(): void {
-    if (this.fails('syncFs')) {
-      if (this.fault?.code === 'EIO') this.disk.failSyncFs();
-      this.fail();
-    }
+    this.checkSyncFs();
     this.disk.syncFs();
+  }
+
+  beginSyncFs(): void {
+    this.disk.beginSyncFs();
+  }
+
+  syncFsEnded(): boolean {
+    this.checkSyncFs();
+    return this.disk.syncFsEnded();
+  }
+
+  private checkSyncFs(): void {
+    if (!this.fails('syncFs')) return;
+    if (this.fault?.code === 'EIO') this.disk.failSyncFs();
+    this.fail();
   }
 }
