@@ -7,7 +7,9 @@ import { monotonicMs, WallClock } from '../base/clock.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
+import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
+import type { GapCause } from '../schema/tables.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Exchange, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
@@ -68,6 +70,9 @@ export class Shard {
   private readonly ticker: NodeJS.Timeout;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
+  private readonly doorbell: Int32Array;
+  /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
+  private dropCause: GapCause = 'ring_full';
   private messagesBefore = 0;
   private loggedSecond = 0;
   private logged = 0;
@@ -79,6 +84,7 @@ export class Shard {
   ) {
     this.clock.read();
     this.producer = new RingProducer(init.ring, init.doorbell);
+    this.doorbell = new Int32Array(init.doorbell);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
@@ -201,7 +207,8 @@ export class Shard {
       setTimeout(() => this.connection.resume(), RESUME_MS);
       return false;
     }
-    for (const sequence of this.sequences.values()) sequence.interrupted('ring_full');
+    if (Atomics.load(this.doorbell, DOORBELL.disk_waits) === 1) this.dropCause = 'disk';
+    for (const sequence of this.sequences.values()) sequence.interrupted(this.dropCause);
     return true;
   }
 
@@ -234,7 +241,10 @@ export class Shard {
     this.connection.tick();
     const fill = this.producer.fill();
     // only a ring with room again earns the next full one a new pause
-    if (fill < 0.5) this.times[1] = 0;
+    if (fill < 0.5) {
+      this.times[1] = 0;
+      this.dropCause = 'ring_full';
+    }
     counters[SHARD.heartbeat]++;
     counters[SHARD.rows] = this.rows.counts.rows;
     counters[SHARD.literals] = this.rows.counts.literals;

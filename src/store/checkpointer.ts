@@ -87,6 +87,17 @@ export class Checkpointer {
     this.limitSize();
   }
 
+  /** Everything is in its files: what comes next goes to a new segment, and a recovery begins there. */
+  beginAgain(): void {
+    const { nowMs, intervalMs } = this.options;
+    this.begun = undefined;
+    this.journal.rotate();
+    this.syncFiles();
+    this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
+    this.nextMs = nowMs() + intervalMs;
+    this.journal.removeUpTo(this.removable());
+  }
+
   /** The last checkpoint, when every row is in its files: the next start has nothing to do. */
   end(): void {
     this.journal.sync();
@@ -99,12 +110,15 @@ export class Checkpointer {
   private syncFiles(): void {
     const { io, dataPath, counters } = this.options;
     const started = performance.now();
+    counters[WRITER.checkpoint_syncs] = 1;
     try {
       io.syncFs(dataPath);
     } catch (error) {
       // what the kernel could not write it now takes for written: only a redo writes it again
       if (wasTried(error)) throw new DiskUnreliable(`the column files cannot be made durable: ${error}`);
       throw error;
+    } finally {
+      counters[WRITER.checkpoint_syncs] = 0;
     }
     counters[WRITER.checkpoint_ms] = Math.round(performance.now() - started);
   }

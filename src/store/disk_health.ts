@@ -5,11 +5,19 @@
 import { constants } from 'node:os';
 import { messageOf } from '../base/errors.js';
 import { WRITER } from '../counters/declarations.js';
+import { FilesGone } from './files.js';
 
 /** Something is not on disk that was said to be, or nobody can say what is: the process must end and recover. */
 export class DiskUnreliable extends Error {}
 
-export type DiskPart = 'columns' | 'journal' | 'checkpoint' | 'refused messages' | "tomorrow's files";
+export type DiskPart =
+  | 'columns'
+  | 'journal'
+  | 'checkpoint'
+  | 'refused messages'
+  | "tomorrow's files"
+  /** files in use were removed; nothing is written before new ones are begun (renewal.ts) */
+  | 'files';
 export type Log = (level: 'info' | 'warn' | 'error', text: string) => void;
 
 const RETRY_MS = 500;
@@ -35,8 +43,9 @@ export class DiskHealth {
   }
 
   /** A call has failed and nothing was forgotten; throws on what no second try can mend. */
-  failed(part: DiskPart, error: unknown, path: string): void {
+  failed(tried: DiskPart, error: unknown, path: string): void {
     if (error instanceof DiskUnreliable) throw error;
+    const part = error instanceof FilesGone ? 'files' : tried;
     const code = (error as NodeJS.ErrnoException).code;
     // an error without a code is a mistake of ours
     if (code === undefined) throw error;
@@ -49,7 +58,7 @@ export class DiskHealth {
     if (!known)
       this.log(
         'error',
-        `${part}: cannot write to ${path}: ${messageOf(error)}; everything is kept and tried again every ${RETRY_MS} ms`,
+        `${part}: cannot write to ${path}: ${messageOf(error)}; what waits is kept and tried again every ${RETRY_MS} ms`,
       );
   }
 

@@ -190,6 +190,21 @@ export class Journal {
     this.beginSegment();
   }
 
+  /** Whether the segment that is written has lost its place: it was removed, or another one stands there. */
+  isGone(): boolean {
+    if (this.fd < 0) return false;
+    const path = join(this.folder, segmentFile(this.segment));
+    return this.io.sizeOf(path) < this.segments[this.segments.length - 1].bytes;
+  }
+
+  /** Its files are gone: numbers go on, and what was not synced must be in the column files instead. */
+  forget(): void {
+    this.closeFile();
+    this.heldEnd = this.heldWritten = 0;
+    this.synced = this.sequence;
+    this.segments.length = 0;
+  }
+
   /** The file's unsynced part may be gone for good: what is held goes to a new segment. */
   private poison(error: unknown): void {
     this.closeFile();

@@ -15,7 +15,7 @@ import { PADDING_TABLE_ID, recordTableId, recordWords, type Table } from '../sch
 import { TEXT_TABLE_ID } from '../schema/text.js';
 import { Checkpointer } from './checkpointer.js';
 import { makeDayFiles, Tomorrow } from './day_files.js';
-import { DiskHealth, DiskUnreliable } from './disk_health.js';
+import { DiskHealth, DiskUnreliable, type Log } from './disk_health.js';
 import { FilePool } from './files.js';
 import type { StoreIo } from './io.js';
 import { Journal } from './journal.js';
@@ -23,6 +23,7 @@ import { BLOCK_KIND, type StreamEntry } from './journal_format.js';
 import { journalFolder, startOfJournal } from './journal_start.js';
 import { tableDirectory } from './paths.js';
 import { Quarantine, quarantineName } from './quarantine.js';
+import { Renewal } from './renewal.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 import { encodeStates, type RejectedState, type TableDayState } from './states.js';
 import type { TableDay } from './tableday.js';
@@ -66,6 +67,7 @@ export class Writer {
   private uncommitted = false;
   private readonly clock = new WallClock();
   private readonly tomorrow: Tomorrow;
+  private readonly renewal: Renewal;
   private firstRing = 0;
   /** opened since the last block, to be told to the journal before their first row */
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
@@ -87,7 +89,7 @@ export class Writer {
     const counters = (this.counters = new Uint32Array(init.counters));
     this.latency = new HistogramWriter(init.latency);
     this.doorbell = new Int32Array(init.doorbell);
-    const log = (level: 'info' | 'warn' | 'error', text: string) => this.post({ kind: 'log', level, text });
+    const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
     if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
@@ -103,21 +105,40 @@ export class Writer {
     );
     this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
-    if (journal === undefined) return;
-    const folder = journalFolder(dataPath);
-    this.journal = this.openJournal(journal, io, folder);
-    this.checkpointer = new Checkpointer(this.journal, this.staging, {
+    if (journal !== undefined) {
+      this.journal = this.openJournal(journal, io, journalFolder(dataPath));
+      this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+    }
+    const { staging, checkpointer, drains } = this;
+    this.renewal = new Renewal({
       io,
       dataPath,
-      folder,
-      intervalMs: journal.checkpointMs,
-      journalBytesMax: journal.bytesMax,
+      staging,
+      journal: this.journal,
+      checkpointer,
+      counters,
+      drains,
+      disk,
+      log,
+    });
+  }
+
+  private startCheckpoints(journal: Journal, options: WriterJournal, log: Log): Checkpointer {
+    const { io, counters, disk, nowMs } = this;
+    const { dataPath } = this.init;
+    const checkpointer = new Checkpointer(journal, this.staging, {
+      io,
+      dataPath,
+      folder: journalFolder(dataPath),
+      intervalMs: options.checkpointMs,
+      journalBytesMax: options.bytesMax,
       counters,
       disk,
       log,
       nowMs,
     });
-    this.checkpointer.start();
+    checkpointer.start();
+    return checkpointer;
   }
 
   private openJournal(options: WriterJournal, io: StoreIo, folder: string): Journal {
@@ -201,8 +222,10 @@ export class Writer {
 
   /** Everything that is due once; answers the number of words taken from the rings. */
   protected turn(): number {
-    const drained = this.drainAll();
-    this.behind = this.staging.flushDue();
+    // before what was removed is begun again nothing is taken and nothing is written
+    const whole = !this.disk.isFailing('files') || this.renewal.turn();
+    const drained = whole ? this.drainAll() : 0;
+    this.behind = whole && this.staging.flushDue();
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
     this.syncDue(now);
@@ -377,12 +400,15 @@ export class Writer {
     const { counters, journal, staging } = this;
     counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
     counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    if (journal !== undefined) {
+      counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
+      counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
+    }
+    this.renewal.look();
+    if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
     staging.restIdle(now);
     this.makeTomorrow();
-    if (journal === undefined) return;
-    counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
-    counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
     this.checkpointer?.turn();
   }
 
@@ -390,7 +416,7 @@ export class Writer {
     if (command.kind === 'stop') {
       this.stopping = true;
       this.stopMs = this.nowMs();
-    } else if (command.kind === 'flush') this.staging.flushRing(command.ring);
+    } else if (command.kind === 'flush') this.staging.flushNow(command.ring);
     else {
       this.add(command.rings, command.streams);
       this.post({ kind: 'added' });
@@ -400,7 +426,9 @@ export class Writer {
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
   protected finish(): void {
     const { counters, staging } = this;
+    this.renewal.look(true);
     this.disk.retryNow();
+    if (this.disk.isFailing('files')) this.renewal.turn();
     const journaled = this.journal !== undefined && this.commit() && this.syncJournal();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;

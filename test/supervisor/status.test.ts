@@ -9,7 +9,26 @@ const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
 const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unhealthy', RegExp][] = [
   ['all is well', {}, 'healthy', /^$/],
   ['the disk refuses', { writer: { disk_failing: 1 } }, 'unhealthy', /disk refuses writes/],
-  ['the writer hangs', { writerQuietSecs: 6 }, 'unhealthy', /writer has not turned for 6 s/],
+  [
+    'the disk stalls',
+    { writerQuietSecs: 0.6 },
+    'unhealthy',
+    /disk does not answer.*has not turned for 0.6 s/,
+  ],
+  ['the writer is busy', { writerQuietSecs: 0.4 }, 'healthy', /^$/],
+  [
+    'a checkpoint takes its time',
+    { writerQuietSecs: 4.8, writer: { checkpoint_syncs: 1 } },
+    'degraded',
+    /^a checkpoint waits for the disk$/,
+  ],
+  [
+    'a checkpoint takes too long',
+    { writerQuietSecs: 5, writer: { checkpoint_syncs: 1 } },
+    'unhealthy',
+    /disk does not answer/,
+  ],
+  ['files were removed', { removalQuietSecs: 59 }, 'degraded', /listed in GAPS/],
   ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
   ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],
   ['no shard yet', { shards: [] }, 'degraded', /starting/],

@@ -169,6 +169,7 @@ export interface Health {
     readonly rows_written: number;
     readonly rows_waiting: number;
     readonly disk_errors: number;
+    readonly rows_removed: number;
   };
   readonly exchanges: Readonly<
     Record<
