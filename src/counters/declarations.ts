@@ -46,6 +46,7 @@ export const WRITER_COUNTERS = {
   flushes: counter('table-days flushed'),
   files_opened: counter('files opened'),
   dropped_rows: counter('rows that could not be written and were given up'),
+  removals: counter('times that files in use were found removed'),
   removed_rows: counter('rows that were lost with files that somebody removed'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),

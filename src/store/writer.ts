@@ -404,7 +404,7 @@ export class Writer {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
       counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
     }
-    this.renewal.look();
+    if (!this.disk.isFailing('files')) this.renewal.look();
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
     staging.restIdle(now);

@@ -14,7 +14,7 @@ export interface QuietTimes {
   readonly unwrittenSecs: number;
   /** seconds since anything was dropped; Infinity when nothing ever was */
   readonly dropQuietSecs: number;
-  /** seconds since rows were lost with files that somebody removed; Infinity when none ever were */
+  /** seconds since files were found removed; Infinity when none ever were */
   readonly removalQuietSecs: number;
 }
 
@@ -22,7 +22,7 @@ interface Totals {
   readonly heartbeat: number;
   readonly rows_drained: number;
   readonly rows_written: number;
-  readonly removed_rows: number;
+  readonly removals: number;
 }
 
 /** Since when a number has been what it is. */
@@ -63,7 +63,7 @@ export class Quiet {
       writerQuietSecs: (this.samples * SAMPLE_MS) / 1000,
       unwrittenSecs: (now - this.writtenMs) / 1000,
       dropQuietSecs: this.drops.secs(dropped, now),
-      removalQuietSecs: this.removals.secs(writer.removed_rows, now),
+      removalQuietSecs: this.removals.secs(writer.removals, now),
     };
   }
 }

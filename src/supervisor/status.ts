@@ -44,8 +44,8 @@ const GRACE_SECS = 30;
 const WRITER_QUIET_SECS_MAX = 5;
 /** Silence of the writer that only a disk explains; it turns a hundred times in this time, whatever comes in. */
 const WRITER_STALLED_SECS = 0.6;
-/** Drops keep the status degraded for so long. */
-const DROP_MEMORY_SECS = 60;
+/** What was lost shows in the status for so long. */
+const LOSS_MEMORY_SECS = 60;
 
 /** Reasons to worry, the worse ones first. */
 function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degraded: string[] } {
@@ -58,6 +58,8 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
       `the disk does not answer: the writer has not turned for ${s.writerQuietSecs.toFixed(1)} s`,
     );
   else if (s.writerQuietSecs >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
+  if (s.removalQuietSecs < LOSS_MEMORY_SECS)
+    unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
   if (s.unwrittenSecs > s.flushIntervalSecs * 2)
     unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
   const { disk } = s;
@@ -77,9 +79,7 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
     const silent = shards.reduce((n, shard) => n + shard.counters.silent, 0);
     if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
   }
-  if (s.removalQuietSecs < DROP_MEMORY_SECS)
-    degraded.push('files were removed while they were in use; the rows they held are listed in GAPS');
-  if (s.dropQuietSecs < DROP_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
+  if (s.dropQuietSecs < LOSS_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
   return { unhealthy, degraded };
 }
 

@@ -30,9 +30,16 @@ function listedAsRemoved(dataPath: string): number {
 const segments = (dataPath: string) =>
   readdirSync(join(dataPath, 'journal')).filter((name) => name !== 'checkpoint');
 
+/** The folder of one table with ids. */
+function tradesOf(dataPath: string): string {
+  const exchange = join(dataPath, 'coinbase');
+  const [symbol] = readdirSync(exchange, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return join(exchange, (symbol as { name: string }).name, 'TRADES');
+}
+
 /** What is removed, relative to the data directory; the rows of it that are lost. */
 const REMOVALS: readonly (readonly [name: string, remove: (dataPath: string) => void, loses: boolean])[] = [
-  ['one table', (data) => removed(join(data, 'coinbase', 'SIM1-USD', 'TRADES')), true],
+  ['one table', (data) => removed(tradesOf(data)), true],
   ['one exchange', (data) => removed(join(data, 'coinbase')), true],
   ['the journal', (data) => removed(join(data, 'journal')), false],
   ['the whole data directory', removed, true],
@@ -40,7 +47,7 @@ const REMOVALS: readonly (readonly [name: string, remove: (dataPath: string) => 
   [
     'a column that is replaced by an older copy',
     (data) => {
-      const folder = join(data, 'coinbase', 'SIM1-USD', 'TRADES');
+      const folder = tradesOf(data);
       const file = join(folder, readdirSync(folder).find((name) => name.startsWith('trade_price')) as string);
       cpSync(file, `${data}-copy`);
       renameSync(`${data}-copy`, file);
@@ -69,9 +76,11 @@ for (const [name, remove, loses] of REMOVALS) {
     await until('rows are written', async () => (await written()) > 2000);
     const before = segments(dataPath);
     remove(dataPath);
-    await until('it is red', async () => (await logger.health()).status === 'unhealthy');
-    await until('it says why', async () => (await logger.health()).writer.disk_errors > 0);
-    await until('it is in order again', async () => (await logger.health()).status !== 'unhealthy');
+    await until('it is red and says why', async () => {
+      const { status, reasons } = await logger.health();
+      return status === 'unhealthy' && reasons.some((reason) => reason.startsWith('files were removed'));
+    });
+    await logger.logged(/^files: the disk takes writes again/);
     const then = await written();
     await until('rows are written again', async () => (await written()) > then + 2000);
     const { writer } = await logger.health();
