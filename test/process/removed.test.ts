@@ -24,7 +24,9 @@ const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 /** Rows that GAPS says were lost with removed files. */
 function listedAsRemoved(dataPath: string): number {
   const rows = listTableDays(dataPath, { table: 'GAPS' }).flatMap((tableDay) => [...readGaps(tableDay)]);
-  return sum(rows.filter(({ cause }) => cause === GAP_CAUSES.disk.id).map(({ messages }) => Number(messages)));
+  return sum(
+    rows.filter(({ cause }) => cause === GAP_CAUSES.disk.id).map(({ messages }) => Number(messages)),
+  );
 }
 
 const segments = (dataPath: string) =>
@@ -69,7 +71,12 @@ for (const [name, remove, loses] of REMOVALS) {
   test(`${name} goes: red, then new files, and the loss is listed`, async () => {
     const folder = temporaryFolder('removed');
     const dataPath = join(folder, 'data');
-    const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '500']);
+    const simulator = await startSimulatorProcess(join(folder, 'account'), [
+      '--symbols',
+      '4',
+      '--rate',
+      '500',
+    ]);
     const logger = startLoggerProcess({ folder }, simulator);
     await logger.ready();
     const written = async () => (await logger.health()).writer.rows_written;
