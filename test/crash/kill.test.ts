@@ -23,9 +23,10 @@ test('killed at random moments and while starting', async () => {
 
 test('killed in the middle of writing', { skip: noStrace }, async () => {
   const options = { ...OPTIONS, rounds: 0, folder: temporaryFolder('syscall') };
-  const { problems, lives } = await killAtSyscalls(options, 'pwrite64', 3, 4000);
+  const { problems, lives } = await killAtSyscalls(options, 'pwrite64', 3, 1500);
   assert.deepEqual(problems, []);
-  assert.ok(lives.length > 0);
+  // the first call of the three at least, and one in the midst of capture
+  assert.ok(lives.length > 1);
 });
 
 test('stopped in the middle of writing', async () => {

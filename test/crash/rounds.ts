@@ -49,8 +49,8 @@ const LATE_MS_MAX = 2500;
 const ORDERLY_ROWS = 500;
 /** What a service manager grants before it kills, with room to spare. */
 const STOP_MS_MAX = 8000;
-/** With -D the logger stays the child that signals go to; without the filter every call would stop it. */
-const STRACE = ['-D', '-f', '--seccomp-bpf', '-qqq'];
+/** With -D the logger stays the child that signals go to. */
+const STRACE = ['-D', '-f', '-qqq'];
 
 /** One life of the logger, in ms since 1970: up from `ready`, killed at `killed`. */
 export interface Life {
@@ -109,7 +109,7 @@ function callsIn(file: string, syscall: string): number {
 
 /**
  * Kills at the k-th call of `syscall` for `points` values of k over the whole range of what a life makes: start,
- * recovery, `lifeMs` of capture and an orderly stop.
+ * recovery, capture for `lifeMs` and an orderly stop.
  */
 export async function killAtSyscalls(
   options: CrashOptions,
@@ -121,9 +121,9 @@ export async function killAtSyscalls(
     const { folder, report } = options;
     const live = async (wrapper: readonly string[]) => {
       const logger = startLoggerProcess({ folder, wrapper }, simulator);
-      const stop = setTimeout(() => logger.child.kill('SIGTERM'), lifeMs);
+      await Promise.race([logger.ready().then(() => sleep(lifeMs)), logger.exited]).catch(() => {});
+      logger.child.kill('SIGTERM');
       const end = await logger.exited;
-      clearTimeout(stop);
       // a helper process that is killed in its place makes the logger end by itself, and be started again
       if (end.signal !== 'SIGKILL' && end.code !== EXIT.ok && end.code !== EXIT.ioError)
         throw new Error(`it ended with ${end.code ?? end.signal}: ${describe(logger)}`);

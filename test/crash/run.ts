@@ -21,7 +21,7 @@ const { values } = parseArgs({
     signal: { type: 'string', default: 'SIGKILL' },
     syscall: { type: 'string' },
     points: { type: 'string', default: '25' },
-    life: { type: 'string', default: '6000' },
+    life: { type: 'string', default: '2500' },
     unjournaled: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
