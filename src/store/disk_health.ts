@@ -2,8 +2,7 @@
  * What the writer knows about the disk: which of its parts it refuses, when that is tried again, and the counters and
  * log lines that tell of it. Writer thread only.
  */
-import { constants } from 'node:os';
-import { messageOf } from '../base/errors.js';
+import { errnoOf, messageOf } from '../base/errors.js';
 import { WRITER } from '../counters/declarations.js';
 import { FilesGone } from './files.js';
 
@@ -46,12 +45,11 @@ export class DiskHealth {
   failed(tried: DiskPart, error: unknown, path: string): void {
     if (error instanceof DiskUnreliable) throw error;
     const part = error instanceof FilesGone ? 'files' : tried;
-    const code = (error as NodeJS.ErrnoException).code;
     // an error without a code is a mistake of ours
-    if (code === undefined) throw error;
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     const { counters } = this;
     counters[WRITER.disk_errors]++;
-    counters[WRITER.last_error] = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0;
+    counters[WRITER.last_error] = errnoOf(error);
     const known = this.failing.has(part);
     this.failing.set(part, this.nowMs() + RETRY_MS);
     counters[WRITER.disk_failing] = 1;
