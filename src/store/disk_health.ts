@@ -53,11 +53,12 @@ export class DiskHealth {
     const known = this.failing.has(part);
     this.failing.set(part, this.nowMs() + RETRY_MS);
     counters[WRITER.disk_failing] = 1;
-    if (!known)
-      this.log(
-        'error',
-        `${part}: cannot write to ${path}: ${messageOf(error)}; what waits is kept and tried again every ${RETRY_MS} ms`,
-      );
+    if (known) return;
+    if (part === 'files') counters[WRITER.removals]++;
+    this.log(
+      'error',
+      `${part}: cannot write to ${path}: ${messageOf(error)}; what waits is kept and tried again every ${RETRY_MS} ms`,
+    );
   }
 
   worked(part: DiskPart): void {

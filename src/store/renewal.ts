@@ -64,9 +64,7 @@ export class Renewal {
   /** Looks at a part of the files, with `all` at every one of them; what is gone is reported as a failure of the disk. */
   look(all = false): void {
     const path = this.find(all);
-    if (path === undefined) return;
-    this.options.counters[WRITER.removals]++;
-    this.options.disk.failed('files', new FilesGone(path), path);
+    if (path !== undefined) this.options.disk.failed('files', new FilesGone(path), path);
   }
 
   private find(all: boolean): string | undefined {
