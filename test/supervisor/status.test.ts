@@ -1,7 +1,7 @@
 /** Health and readiness: every reason to worry, one at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { healthOf, readinessOf } from '../../src/supervisor/status.js';
+import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
 import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
 
 const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
@@ -139,5 +139,20 @@ describe('readiness', () => {
     );
     assert.equal(readinessOf(snapshot({ shards: [] })).ready, false);
     assert.equal(readinessOf(snapshot({ writer: { disk_failing: 1 } })).ready, false);
+  });
+});
+
+describe('what feeds the watchdog', () => {
+  const alive = (changes: SnapshotChanges) => isAlive(snapshot(changes));
+
+  it('is a writer that turns while what waits gets written', () => {
+    assert.ok(alive({}));
+    assert.ok(!alive({ writerQuietSecs: 5.2 }));
+    assert.ok(!alive({ unwrittenSecs: 11 }));
+  });
+
+  it('is also a writer whose disk refuses: the rings keep what a new process would lose', () => {
+    assert.ok(alive({ unwrittenSecs: 11, writer: { disk_failing: 1 } }));
+    assert.ok(!alive({ writerQuietSecs: 5.2, writer: { disk_failing: 1 } }));
   });
 });

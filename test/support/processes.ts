@@ -193,7 +193,7 @@ export interface Health {
 }
 
 /** The configuration of a logger that captures everything a simulator offers. */
-function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
+export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
   const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'logger.toml');
