@@ -197,14 +197,6 @@ export class Journal {
     return this.io.sizeOf(path) < this.segments[this.segments.length - 1].bytes;
   }
 
-  /** Its files are gone: numbers go on, and what was not synced must be in the column files instead. */
-  forget(): void {
-    this.closeFile();
-    this.heldEnd = this.heldWritten = 0;
-    this.synced = this.sequence;
-    this.segments.length = 0;
-  }
-
   /** The file's unsynced part may be gone for good: what is held goes to a new segment. */
   private poison(error: unknown): void {
     this.closeFile();

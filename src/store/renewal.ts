@@ -134,8 +134,8 @@ export class Renewal {
     const ours = found === undefined || (found !== 'damaged' && found.segmentsUsed <= journal.segmentsUsed);
     if (!ours || highest > journal.segmentsUsed)
       throw new DiskUnreliable(`another journal stands in ${folder}`);
-    journal.forget();
     io.makeFolder(folder);
+    // what was not synced is in memory, and in the column files before the next segment begins
     const { sequence, segmentsUsed } = journal;
     writeCheckpoint(io, folder, { sequence, segment: 0, segmentsUsed, states: NO_STATES });
   }

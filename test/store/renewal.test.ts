@@ -12,7 +12,7 @@ import { recover } from '../../src/store/recovery.js';
 import { FAULTY_CALLS, type Fault, FaultyIo } from '../support/faulty_io.js';
 import { Random } from '../support/random.js';
 import { SimulatedDisk } from '../support/simulated_disk.js';
-import { DATA, FIRST_DAY, textOf, World, wordOf } from '../support/store_world.js';
+import { DATA, textOf, World, wordOf } from '../support/store_world.js';
 
 const WRITER = slotsOf(WRITER_COUNTERS);
 const TODAY = Math.floor(Date.now() / 86_400_000);
@@ -38,7 +38,7 @@ function rowsOf(disk: SimulatedDisk, stream: number): number[] {
     .filter(({ exact }) => !exact)
     .map((column) => ({
       column,
-      bytes: disk.contentOf(`${folderOf(stream)}/${columnFile(column.name, FIRST_DAY)}`),
+      bytes: disk.contentOf(`${folderOf(stream)}/${columnFile(column.name, TODAY)}`),
     }));
   const [{ column: first, bytes: ids }] = columns;
   assert.ok(ids !== undefined);
@@ -63,7 +63,13 @@ function rowsOf(disk: SimulatedDisk, stream: number): number[] {
 /** Rows that GAPS of a stream lists as lost with their files, by table. */
 function listed(disk: SimulatedDisk, stream: number): [table: number, rows: number][] {
   const folder = tableDirectory(DATA, exchangeOf(stream), 'A', 'GAPS');
-  const read = (name: string) => disk.contentOf(`${folder}/${columnFile(name, TODAY)}`) ?? Buffer.alloc(0);
+  // the day may end within the test
+  const read = (name: string) =>
+    Buffer.concat(
+      [TODAY, TODAY + 1].map(
+        (day) => disk.contentOf(`${folder}/${columnFile(name, day)}`) ?? Buffer.alloc(0),
+      ),
+    );
   const [causes, tables, messages] = [read('cause'), read('table'), read('messages')];
   return Array.from({ length: causes.length / 4 }, (_, row) => {
     assert.equal(causes.readUInt32LE(row * 4), GAP_CAUSES.disk.id);
@@ -90,16 +96,16 @@ function live(remove: (disk: SimulatedDisk) => void, fault?: Fault): Life {
       world.writer.turn();
     }
   };
-  for (let n = 0; n < BEFORE; n++) for (const stream of [X, Y]) world.row(stream, FIRST_DAY);
-  world.text('literal', X, FIRST_DAY, 1);
-  world.text('rejected', X, FIRST_DAY, 2);
+  for (let n = 0; n < BEFORE; n++) for (const stream of [X, Y]) world.row(stream, TODAY);
+  world.text('literal', X, TODAY, 1);
+  world.text('rejected', X, TODAY, 2);
   world.publish();
   turns(3);
   remove(disk);
   io.arm();
-  for (let n = 0; n < AFTER; n++) for (const stream of [X, Y]) world.row(stream, FIRST_DAY);
-  world.text('literal', X, FIRST_DAY, 3);
-  world.text('rejected', X, FIRST_DAY, 4);
+  for (let n = 0; n < AFTER; n++) for (const stream of [X, Y]) world.row(stream, TODAY);
+  world.text('literal', X, TODAY, 3);
+  world.text('rejected', X, TODAY, 4);
   world.publish();
   turns(30);
   return { disk, io, world };
@@ -111,7 +117,7 @@ const counterOf = ({ world }: Life, name: keyof typeof WRITER) =>
 
 const REMOVALS: readonly (readonly [string, (disk: SimulatedDisk) => void, gone: boolean])[] = [
   ['a table', (disk) => removeAll(disk, folderOf(X)), true],
-  ['one column', (disk) => disk.unlink(`${folderOf(X)}/${columnFile('trade_side', FIRST_DAY)}`), true],
+  ['one column', (disk) => disk.unlink(`${folderOf(X)}/${columnFile('trade_side', TODAY)}`), true],
   ['an exchange', (disk) => removeAll(disk, `${DATA}/x`), true],
   ['the journal', (disk) => removeAll(disk, JOURNAL), false],
   [
@@ -136,7 +142,7 @@ for (const [name, remove, gone] of REMOVALS) {
     assert.equal(counterOf(life, 'removed_rows'), gone ? BEFORE : 0);
     assert.equal(counterOf(life, 'removals'), 1);
     assert.equal(counterOf(life, 'disk_failing'), 0);
-    const texts = life.disk.contentOf(`${folderOf(X)}/${literalsFile(FIRST_DAY)}`)?.toString() ?? '';
+    const texts = life.disk.contentOf(`${folderOf(X)}/${literalsFile(TODAY)}`)?.toString() ?? '';
     const rows = texts
       .trimEnd()
       .split('\n')
@@ -147,7 +153,7 @@ for (const [name, remove, gone] of REMOVALS) {
       text: textOf('literal', 3),
     };
     assert.deepEqual(rows.at(-1), last);
-    const refused = life.disk.contentOf(`${DATA}/x/${rejectedFile(FIRST_DAY)}`)?.toString() ?? '';
+    const refused = life.disk.contentOf(`${DATA}/x/${rejectedFile(TODAY)}`)?.toString() ?? '';
     assert.doesNotMatch(refused, /\0/);
     // a crash from here on loses nothing and finds no contradiction
     life.disk.restart(false);
