@@ -8,7 +8,13 @@ const EXAMPLE_DAY = 20_778;
 
 function columnRow(column) {
   const { numpy } = COLUMN_TYPES[column.type];
-  const notes = [column.exact ? 'exact' : '', column.optional ? 'optional' : ''].filter(Boolean).join(', ');
+  const notes = [
+    column.exact && 'exact',
+    column.optional && 'optional',
+    column.only && `only ${column.only.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
   return `| \`${column.name}\` | ${column.type} | ${column.bytes} | \`${numpy}\` | ${notes} | ${column.doc} |`;
 }
 

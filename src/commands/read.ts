@@ -172,8 +172,8 @@ function columnsFor(fields: readonly Field[], tableDay: TableDay, range: Range |
 
 function isWithin({ from, to }: Range, block: Block, row: number): boolean {
   const [secondsColumn, nanosColumn] = block.tableDay.table.time;
-  const seconds = u32Of(block, secondsColumn)[row]!;
-  const nanos = u32Of(block, nanosColumn)[row]!;
+  const seconds = u32Of(block, secondsColumn!)[row]!;
+  const nanos = nanosColumn === undefined ? 0 : u32Of(block, nanosColumn)[row]!;
   const before = (m: Moment) => seconds < m.seconds || (seconds === m.seconds && nanos < m.nanos);
   return !(from !== undefined && before(from)) && (to === undefined || before(to));
 }

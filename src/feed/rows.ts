@@ -46,6 +46,7 @@ export class Rows {
   private readonly f32: Float32Array;
   private record = 0;
   private scales = 0;
+  private scalesHigh = 0;
   private flags = 0;
   private day = 0;
   /** numbers of the row being written that go to the side-car: word of the column and text */
@@ -72,6 +73,7 @@ export class Rows {
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
     for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
     this.scales = 0;
+    this.scalesHigh = 0;
     this.flags = 0;
     if (this.sidecar.length > 0) this.sidecar.length = 0;
     return true;
@@ -100,7 +102,7 @@ export class Rows {
   }
 
   /**
-   * A number as f32 and as exact digits; `position` is its byte in scales. `positive` marks a value that must be
+   * A number as f32 and as exact digits; `position` is that among the table's literals. `positive` marks a value that must be
    * above zero to be believed. False when the bytes are not a number.
    */
   decimal(
@@ -118,7 +120,8 @@ export class Rows {
     this.f32[record + valueWord] = VALUE[0];
     this.u32[record + digitsWord] = DIGITS[0];
     this.u32[record + digitsWord + 1] = DIGITS[1];
-    this.scales |= DIGITS[2] << (8 * position);
+    if (position < 4) this.scales |= DIGITS[2] << (8 * position);
+    else this.scalesHigh |= DIGITS[2] << (8 * (position - 4));
     if (VALUE[0] < 0 || (positive && VALUE[0] === 0)) this.flags |= FLAG_INVALID;
     if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
     return true;
@@ -204,6 +207,7 @@ export class Rows {
     this.u32[record + at.recv_time] = this.received[0];
     this.u32[record + at.recv_nanos] = this.received[1];
     this.u32[record + at.scales] = this.scales;
+    if (table.literals.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
     this.sink.commit(table.words);
     this.counts.rows++;

@@ -17,8 +17,15 @@ export interface ColumnSpec {
   readonly doc: string;
   /** only written with `[logger] exact = true` */
   readonly exact?: boolean;
+  /** exchanges whose files have it; all when absent. The record has room for it in any case. */
+  readonly only?: readonly string[];
   /** a message may lack it: NaN, 0 or zero bytes in the file and a bit in `flags` */
   readonly optional?: boolean;
+}
+
+/** Whether the files of an exchange have the column. */
+export function isWrittenFor(exchange: string, { only }: ColumnSpec): boolean {
+  return only === undefined || only.includes(exchange);
 }
 
 /** A column with its derived place. */

@@ -20,6 +20,12 @@ export const FLAGS = {
     bit: 7,
     doc: 'a number does not fit its digits column; its text is in the side-car file',
   },
+  closed: { bit: 8, doc: 'the candle is finished' },
+  aggregated: { bit: 9, doc: 'the candle was added up from trades, the exchange does not send it' },
+  snapshot_start: { bit: 10, doc: 'first row of a snapshot: everything known of this book before is void' },
+  snapshot: { bit: 11, doc: 'part of a snapshot, not a change' },
+  event_end: { bit: 12, doc: 'last row of its event: only now is the book consistent' },
+  unsynced: { bit: 13, doc: 'received while the book was not known to be complete' },
 } as const;
 
 export type FlagName = keyof typeof FLAGS;

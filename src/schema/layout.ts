@@ -26,9 +26,9 @@ export interface TableSpec<C extends ColumnSpecs> {
   readonly id: number;
   readonly name: string;
   readonly doc: string;
-  /** names of the seconds and nanoseconds columns that decide the day and the order */
-  readonly time: readonly [keyof C & string, keyof C & string];
-  /** names of the numbers whose exact literal is kept as `{name}_digits`; the position is the byte in `scales` */
+  /** names of the seconds and nanoseconds columns that decide the day; whole seconds may be all there is */
+  readonly time: readonly [keyof C & string] | readonly [keyof C & string, keyof C & string];
+  /** names of the numbers whose exact literal is kept as `{name}_digits`; the position is the byte in the scales */
   readonly literals: readonly string[];
   readonly columns: C;
 }
@@ -37,7 +37,7 @@ export interface Table<C extends ColumnSpecs = ColumnSpecs> {
   readonly id: number;
   readonly name: string;
   readonly doc: string;
-  readonly time: readonly [string, string];
+  readonly time: readonly string[];
   readonly literals: readonly string[];
   readonly columns: readonly Column[];
   /** word of each column within the record */
@@ -81,6 +81,8 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
   assert(word <= RECORD_WORDS_MAX && spec.id > 0 && spec.id < 255, `${spec.name}: record fits`);
   for (const literal of spec.literals)
     assert(`${literal}_digits` in at, `${spec.name}: ${literal}_digits exists`);
+  for (let i = 0; i < spec.literals.length; i++)
+    assert(scalesColumn(i) in at, `${spec.name}: every literal has a byte for its decimals`);
   return {
     id: spec.id,
     name: spec.name,
@@ -93,6 +95,19 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
     headerWord: headerWord(spec.id, word),
     words: word,
   };
+}
+
+const LITERALS_PER_SCALES = 4;
+
+/** Name of the column that holds the decimals of the literal at `position`. */
+export function scalesColumn(position: number): 'scales' | 'scales_high' {
+  assert(position < 2 * LITERALS_PER_SCALES, 'a table has at most eight literals');
+  return position < LITERALS_PER_SCALES ? 'scales' : 'scales_high';
+}
+
+/** Its byte in that column, from the lowest. */
+export function scalesByte(position: number): number {
+  return position % LITERALS_PER_SCALES;
 }
 
 /** Fingerprint of everything that decides how bytes are read: a journal with another one is never misread. */

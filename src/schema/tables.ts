@@ -22,7 +22,9 @@ const scales = u32(
   'decimals of each literal as sent, 8 bits each from the lowest, in the order of the digits columns',
   EXACT,
 );
+const scales_high = u32('the same for the fifth literal and those behind it', EXACT);
 const flags = u32('bits as listed under Flags');
+const side = "taker's side: 1 buy, 2 sell, 0 unknown";
 
 /** Last-value ticker: Coinbase `ticker`, Binance `24hrTicker`. */
 export const MD = deriveTable({
@@ -59,12 +61,14 @@ export const TRADES = deriveTable({
   time: ['trade_time', 'trade_nanos'],
   literals: ['price', 'size'],
   columns: {
-    trade_id: u64("the exchange's trade id"),
+    trade_id: u64(
+      "the exchange's trade id; where that is a UUID, its sequence number, which trades may share",
+    ),
     trade_time: u32('time of the trade, whole seconds since 1970 UTC'),
     trade_nanos: u32('time of the trade, nanoseconds within the second'),
     trade_price: f32('price'),
     trade_size: f32('base size'),
-    trade_side: u32("taker's side: 1 buy, 2 sell, 0 unknown"),
+    trade_side: u32(side),
     maker_order_id: uuid(
       'order id of the maker; a numeric id stands big-endian in the last 8 bytes',
       OPTIONAL,
@@ -78,6 +82,57 @@ export const TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
+    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { ...OPTIONAL, only: ['bybit-linear'] }),
+  },
+});
+
+/** Trades that the exchange has added up; their ids are another number space than those of TRADES. */
+export const AGG_TRADES = deriveTable({
+  id: 5,
+  name: 'AGG_TRADES',
+  doc: 'one row per aggregate of the trades that one order made at one price',
+  time: ['trade_time', 'trade_nanos'],
+  literals: ['price', 'size'],
+  columns: {
+    trade_id: u64("the exchange's id of the aggregate"),
+    first_trade_id: u64('id of its first trade', OPTIONAL),
+    last_trade_id: u64('id of its last trade', OPTIONAL),
+    trade_time: u32('time of the trade, whole seconds since 1970 UTC'),
+    trade_nanos: u32('time of the trade, nanoseconds within the second'),
+    trade_price: f32('price'),
+    trade_size: f32('base size of all its trades'),
+    trade_side: u32(side),
+    ...received,
+    price_digits: digits('trade_price'),
+    size_digits: digits('trade_size'),
+    scales,
+    flags,
+  },
+});
+
+/** Order books: snapshots and what changed since. */
+export const BOOK = deriveTable({
+  id: 6,
+  name: 'BOOK',
+  doc: 'one row per level of a snapshot and per changed level; size 0 removes the level',
+  time: ['time', 'nanos'],
+  literals: ['price', 'size'],
+  columns: {
+    time: u32('event time, whole seconds since 1970 UTC'),
+    nanos: u32('event time, nanoseconds within the second'),
+    ...received,
+    seq: u64("the exchange's sequence number of the event; all rows of one event have the same", OPTIONAL),
+    side: u32('side of the level: 1 bid, 2 ask, 0 in the only row of an empty snapshot'),
+    price: f32('price of the level', OPTIONAL),
+    size: f32('base size at this price from now on, 0 when the level is gone', OPTIONAL),
+    price_digits: digits('price'),
+    size_digits: digits('size'),
+    scales,
+    flags,
+    checksum: u32(
+      'checksum of the book after this event as the exchange sent it; on the last row of the event',
+      OPTIONAL,
+    ),
   },
 });
 
@@ -105,6 +160,61 @@ export const BBO = deriveTable({
     flags,
   },
 });
+
+/** Lengths of candles in seconds, by the name that tables and options use. */
+export const KLINE_INTERVALS = {
+  '1m': 60,
+  '3m': 180,
+  '5m': 300,
+  '15m': 900,
+  '30m': 1800,
+  '1h': 3600,
+  '4h': 14_400,
+  '1d': 86_400,
+} as const;
+
+export type KlineInterval = keyof typeof KLINE_INTERVALS;
+
+/** Of the rows with one open_time the last is the one that counts; those before show the candle as it grew. */
+function klines(interval: string, position: number) {
+  return deriveTable({
+    id: 16 + position,
+    name: `KLINES_${interval}`,
+    doc: `candles of ${interval}: one row per update, filed under the day they open on`,
+    time: ['open_time'],
+    literals: ['open', 'high', 'low', 'close', 'volume', 'quote_volume', 'taker_buy_base', 'taker_buy_quote'],
+    columns: {
+      open_time: u32('first second of the candle since 1970 UTC'),
+      close_time: u32('first second behind the candle'),
+      open: f32('price of the first trade'),
+      high: f32('highest price'),
+      low: f32('lowest price'),
+      close: f32('price of the last trade'),
+      volume: f32('base volume'),
+      quote_volume: f32('quote volume', OPTIONAL),
+      taker_buy_base: f32('base volume of trades whose taker bought', OPTIONAL),
+      taker_buy_quote: f32('quote volume of trades whose taker bought', OPTIONAL),
+      trades: u32('number of trades', OPTIONAL),
+      ...received,
+      open_digits: digits('open'),
+      high_digits: digits('high'),
+      low_digits: digits('low'),
+      close_digits: digits('close'),
+      volume_digits: digits('volume'),
+      quote_volume_digits: digits('quote_volume'),
+      taker_buy_base_digits: digits('taker_buy_base'),
+      taker_buy_quote_digits: digits('taker_buy_quote'),
+      scales,
+      scales_high,
+      flags,
+    },
+  });
+}
+
+/** One table per interval; they differ in name and number alone. */
+export const KLINES = Object.fromEntries(
+  Object.keys(KLINE_INTERVALS).map((interval, position) => [interval, klines(interval, position)]),
+) as Readonly<Record<KlineInterval, ReturnType<typeof klines>>>;
 
 /** What was missed. Loss is data: a hole nobody lists is the only unforgivable one. */
 export const GAPS = deriveTable({
@@ -139,12 +249,16 @@ export const GAP_CAUSES = {
   ring_full: { id: 2, doc: 'the writer could not keep up and the ring was full' },
   downtime: { id: 3, doc: 'the logger was not running' },
   malformed: { id: 4, doc: 'messages arrived that could not be read' },
-  disk: { id: 5, doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on' },
+  disk: {
+    id: 5,
+    doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
+  },
+  checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;
 
-export const TABLES: readonly Table[] = [MD, TRADES, BBO, GAPS];
+export const TABLES: readonly Table[] = [MD, TRADES, BBO, GAPS, AGG_TRADES, BOOK, ...Object.values(KLINES)];
 
 const byId = new Map(TABLES.map((t) => [t.id, t]));
 const byName = new Map(TABLES.map((t) => [t.name, t]));

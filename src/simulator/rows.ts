@@ -2,10 +2,12 @@
  * Reads the column files of one table of one symbol as they lie on disk, all days in order, apart from the product's
  * own reader so that the comparison does not share its mistakes. Runs in the comparing process; used by compare.ts.
  */
+
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
 import { encodeName } from '../base/names.js';
+import { isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import { columnFile, parseDayStamp, tableDirectory } from '../store/paths.js';
 
@@ -105,7 +107,9 @@ export function readRows(dataPath: string, exchange: string, symbol: string, tab
   let count = 0;
   for (const day of days) {
     let rows = -1;
-    for (const { name, bytes, exact } of table.columns) {
+    for (const column of table.columns) {
+      const { name, bytes, exact } = column;
+      if (!isWrittenFor(exchange, column)) continue;
       const path = join(directory, columnFile(name, day));
       if (exact === true && statSync(path, { throwIfNoEntry: false }) === undefined) continue;
       const file = readFileSync(path);

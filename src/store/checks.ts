@@ -125,12 +125,12 @@ function checkSidecarFlag(block: Block, literals: Literals, problems: Problems):
 
 /** `f32 === round(digits / 10^scale)`: in doubles when no rounding boundary is near, otherwise exactly. */
 function checkLiteral(block: Block, role: LiteralRole, literals: Literals, problems: Problems): void {
-  if (block.columns[role.digits] === undefined || block.columns['scales'] === undefined) return;
+  if (block.columns[role.digits] === undefined || block.columns[role.scales] === undefined) return;
   const values = f32Of(block, role.value);
   const digits = u64Of(block, role.digits);
   const words = new Uint32Array(digits.buffer, digits.byteOffset, digits.length * 2);
-  const scales = u32Of(block, 'scales');
-  const shift = role.position * 8;
+  const scales = u32Of(block, role.scales);
+  const shift = role.byte * 8;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     const quotient =
@@ -151,7 +151,7 @@ function checkLiteralExactly(
   const row = block.fromRow + i;
   const value = f32Of(block, role.value)[i]!;
   const digits = u64Of(block, role.digits)[i]!;
-  const scales = u32Of(block, 'scales')[i]!;
+  const scales = u32Of(block, role.scales)[i]!;
   const flags = u32Of(block, 'flags')[i]!;
   if ((flags & block.tableDay.table.missing[role.value]!) !== 0) {
     if (digits !== 0n)
@@ -159,14 +159,13 @@ function checkLiteralExactly(
     return;
   }
   const text = literals.get(row)?.get(role.value);
-  const expected =
-    text === undefined ? nearestFloat32(digits, scaleOf(scales, role.position)) : f32OfText(text);
+  const expected = text === undefined ? nearestFloat32(digits, scaleOf(scales, role.byte)) : f32OfText(text);
   // a text that is no number has no value to compare with; NaN without a reason is named by checkMissing
   if (expected === undefined || expected === value || Number.isNaN(value)) return;
   problems.add(
     'digits',
     () =>
-      `row ${row}: ${role.value} is ${textOfF32(value)}, but its literal is ${(text ?? literal(digits, scales, role.position)).slice(0, 80)}`,
+      `row ${row}: ${role.value} is ${textOfF32(value)}, but its literal is ${(text ?? literal(digits, scales, role.byte)).slice(0, 80)}`,
   );
 }
 

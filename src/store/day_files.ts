@@ -3,7 +3,7 @@
  * today's are made before a capture starts, tomorrow's during the last minutes before midnight UTC. Writer thread.
  */
 import { join } from 'node:path';
-import type { Table } from '../schema/layout.js';
+import { isWrittenFor } from '../schema/columns.js';
 import { GAPS } from '../schema/tables.js';
 import { openWithFolder, type StoreIo } from './io.js';
 import { columnFile } from './paths.js';
@@ -15,17 +15,21 @@ export const PREPARE_SECS = 600;
 const FILES_PER_TURN = 20;
 const DAY_SECS = 86_400;
 
+/** Where the files of a table lie, whatever the day. */
+export type DayFilesKey = Pick<TableDayKey, 'table' | 'exchange' | 'folder'>;
+
 /** Paths of the column files of a table-day that has no rows yet; none when it has begun and keeps its columns. */
-function filesToMake(io: StoreIo, table: Table, folder: string, day: number, exact: boolean): string[] {
+function filesToMake(io: StoreIo, key: DayFilesKey, day: number, exact: boolean): string[] {
+  const { table, exchange, folder } = key;
   const paths = table.columns
-    .filter((column) => exact || !column.exact)
+    .filter((column) => (exact || !column.exact) && isWrittenFor(exchange, column))
     .map((column) => join(folder, columnFile(column.name, day)));
   return io.sizeOf(paths[0]) > 0 ? [] : paths;
 }
 
 /** Makes the files of one table-day; throws what the disk says. */
-export function makeDayFiles(io: StoreIo, table: Table, folder: string, day: number, exact: boolean): void {
-  for (const path of filesToMake(io, table, folder, day, exact)) io.close(openWithFolder(io, path));
+export function makeDayFiles(io: StoreIo, key: DayFilesKey, day: number, exact: boolean): void {
+  for (const path of filesToMake(io, key, day, exact)) io.close(openWithFolder(io, path));
 }
 
 export class Tomorrow {
@@ -55,9 +59,10 @@ export class Tomorrow {
   }
 
   /** A day may pass without a hole: GAPS gets its files when there is something to say. */
-  private prepare({ table, day, folder }: TableDayKey): void {
+  private prepare(key: TableDayKey): void {
+    const { table, day, folder } = key;
     if (table === GAPS || this.prepared.has(folder)) return;
     this.prepared.add(folder);
-    this.queue.push(...filesToMake(this.io, table, folder, day + 1, this.exact));
+    this.queue.push(...filesToMake(this.io, key, day + 1, this.exact));
   }
 }

@@ -135,7 +135,7 @@ export type StreamEntry = readonly [stream: number, exchange: string, directory:
 interface TableLayout {
   readonly id: number;
   readonly name: string;
-  readonly time: readonly [string, string];
+  readonly time: readonly [string] | readonly [string, string];
   readonly literals: readonly string[];
   readonly columns: readonly (readonly [name: string, type: ColumnType])[];
 }
@@ -159,7 +159,7 @@ export function segmentHeader(tables: readonly Table[], streams: readonly Stream
     tables: tables.map(({ id, name, time, literals, columns }) => ({
       id,
       name,
-      time,
+      time: time as TableLayout['time'],
       literals,
       columns: columns.map((column) => [column.name, column.type]),
     })),

@@ -9,14 +9,14 @@ import { exactFloat32 } from '../base/exact.js';
 import { literalOf } from '../schema/codec.js';
 import { literalsFile } from './paths.js';
 
-/** Decimals of the literal at a position of the packed `scales` column. */
-export function scaleOf(scales: number, position: number): number {
-  return (scales >>> (position * 8)) & 0xff;
+/** Decimals of the literal at a byte of its packed scales column. */
+export function scaleOf(scales: number, byte: number): number {
+  return (scales >>> (byte * 8)) & 0xff;
 }
 
-/** The exact text of a number, trailing zeros included; `position` is that of its digits column in the table. */
-export function literal(digits: bigint, scales: number, position: number): string {
-  return literalOf(digits, scaleOf(scales, position));
+/** The exact text of a number, trailing zeros included; `byte` is that of its decimals in `scales`. */
+export function literal(digits: bigint, scales: number, byte: number): string {
+  return literalOf(digits, scaleOf(scales, byte));
 }
 
 /**

@@ -65,7 +65,9 @@ function newestDays(directory: string, table: Table, days: number): TableDay[] {
 /** Whether every column has its file: the first rows of a day may not have got that far. */
 function isWhole({ table, columns }: TableDay): boolean {
   const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
-  return table.columns.every((column) => (column.exact && !exact) || columns.includes(column.name));
+  return table.columns.every(
+    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
+  );
 }
 
 function lastIds(tableDay: TableDay): { values: BigUint64Array; max: bigint; contiguous: boolean } {

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/errors.js';
 import { FLAGS } from '../schema/flags.js';
-import type { Table } from '../schema/layout.js';
+import { scalesByte, scalesColumn, type Table } from '../schema/layout.js';
 
 /** A number kept as f32 and as its exact literal. */
 export interface LiteralRole {
@@ -12,8 +12,9 @@ export interface LiteralRole {
   readonly value: string;
   /** the u64 column with the literal without its point */
   readonly digits: string;
-  /** its byte in `scales`, from the lowest */
-  readonly position: number;
+  /** the column with its decimals, and its byte there from the lowest */
+  readonly scales: string;
+  readonly byte: number;
 }
 
 export interface Roles {
@@ -42,7 +43,12 @@ function derive(table: Table): Roles {
         c.type === 'f32' && (c.name === literal || (!names.has(literal) && c.name.endsWith(`_${literal}`))),
     );
     assert(value.length === 1, `${table.name}: one f32 column belongs to the literal ${literal}`);
-    return { value: value[0]!.name, digits: `${literal}_digits`, position };
+    return {
+      value: value[0]!.name,
+      digits: `${literal}_digits`,
+      scales: scalesColumn(position),
+      byte: scalesByte(position),
+    };
   });
   let knownFlags = 0;
   for (const { bit } of Object.values(FLAGS)) knownFlags |= 1 << bit;

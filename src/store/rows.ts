@@ -3,7 +3,7 @@
  * `logger read`, row by row; throughput matters less here than saying exactly what is in the files.
  */
 
-import type { Column } from '../schema/columns.js';
+import { type Column, isWrittenFor } from '../schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../schema/flags.js';
 import type { Table } from '../schema/layout.js';
 import { GAP_CAUSES, GAPS, SIDE, tableById } from '../schema/tables.js';
@@ -94,7 +94,7 @@ function literalText(role: LiteralRole, stored: Field['text'], exact: boolean): 
     const inSidecar = literals.get(row + block.fromRow)?.get(role.value);
     if (inSidecar !== undefined) return inSidecar;
     if (!exact) return stored(block, row, literals);
-    return literal(u64Of(block, role.digits)[row]!, u32Of(block, 'scales')[row]!, role.position);
+    return literal(u64Of(block, role.digits)[row]!, u32Of(block, role.scales)[row]!, role.byte);
   };
 }
 
@@ -133,10 +133,10 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
   }
   const role = roles.literals.find((r) => r.value === name);
   if (role !== undefined) {
-    const exact = tableDay.columns.includes(role.digits) && tableDay.columns.includes('scales');
+    const exact = tableDay.columns.includes(role.digits) && tableDay.columns.includes(role.scales);
     return {
       name,
-      needs: exact ? [name, role.digits, 'scales', 'flags'] : [name, 'flags'],
+      needs: exact ? [name, role.digits, role.scales, 'flags'] : [name, 'flags'],
       numeric: true,
       text: unlessMissing(missing, literalText(role, stored, exact)),
     };
@@ -168,6 +168,7 @@ export function planFields(tableDay: TableDay, options: FieldOptions = {}): Fiel
   const names =
     options.columns ??
     table.columns
+      .filter((c) => isWrittenFor(tableDay.exchange, c))
       .filter((c) => (options.raw ? tableDay.columns.includes(c.name) : !c.exact && !folded.has(c.name)))
       .map((c) => c.name);
   return names.flatMap((name) => {

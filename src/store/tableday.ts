@@ -5,7 +5,7 @@
  *
  * Everything is written at the place that its row number says, so writing the same rows again changes nothing.
  */
-import { COLUMN_TYPES, type Column } from '../schema/columns.js';
+import { COLUMN_TYPES, type Column, isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import type { FilePool, PooledFile } from './files.js';
 import { ID_COLUMN, IdRange } from './id_range.js';
@@ -151,7 +151,7 @@ export class TableDay {
   }
 
   private columnsBegun(rowsOf: (column: Column) => number): readonly Column[] {
-    const { columns } = this.key.table;
+    const columns = this.key.table.columns.filter((column) => isWrittenFor(this.key.exchange, column));
     const plain = columns.filter((column) => !column.exact);
     const begun = columns.filter((column) => rowsOf(column) > 0);
     if (begun.length === 0) return this.options.exact ? columns : plain;

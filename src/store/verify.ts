@@ -7,6 +7,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../base/errors.js';
+import { isWrittenFor } from '../schema/columns.js';
 import { TRADES, tableByName } from '../schema/tables.js';
 import { checkBlock } from './checks.js';
 import { IdRuns, type IdSummary } from './id_runs.js';
@@ -87,7 +88,7 @@ function isFresh({ directory, columns, day }: TableDay): boolean {
 /** Whether every column that must exist does, so that rows can be checked; names what is cut or absent. */
 function checkFiles(tableDay: TableDay, sizes: ReadonlyMap<string, number>, problems: Problems): boolean {
   const { table, day, rows } = tableDay;
-  const columns = table.columns;
+  const columns = table.columns.filter((column) => isWrittenFor(tableDay.exchange, column));
   // tomorrow's files are created empty ahead of time, one after the other
   if ([...sizes.values()].every((size) => size === 0)) return false;
   const longest = Math.max(

@@ -200,7 +200,7 @@ export class Writer {
         const table = TABLE_BY_ID[id] as Table;
         const folder = tableDirectory(init.dataPath, exchange, directory, table.name);
         try {
-          makeDayFiles(io, table, folder, day, init.exact);
+          makeDayFiles(io, { table, exchange, folder }, day, init.exact);
         } catch (error) {
           disk.failed('columns', error, folder);
           return;

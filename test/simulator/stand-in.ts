@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeName } from '../../src/base/names.js';
+import { isWrittenFor } from '../../src/schema/columns.js';
 import { flag } from '../../src/schema/flags.js';
 import { BBO, GAPS, MD, type TABLES, TRADES } from '../../src/schema/tables.js';
 import { columnFile, tableDirectory } from '../../src/store/paths.js';
@@ -169,7 +170,7 @@ export function write(path: string, exchange: string, rows: Store, exact = true)
     mkdirSync(directory, { recursive: true });
     for (const [day, dayRows] of days) {
       for (const column of table.columns) {
-        if (column.exact && !exact) continue;
+        if ((column.exact && !exact) || !isWrittenFor(exchange, column)) continue;
         const view = new DataView(new ArrayBuffer(dayRows.length * column.bytes));
         dayRows.forEach((row, i) => {
           putValue(view, i * column.bytes, column.type, row[column.name]);

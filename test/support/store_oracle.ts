@@ -127,7 +127,7 @@ export class Oracle {
 
   private columnsOf(stream: number): readonly Column[] {
     const { columns } = (STREAMS[stream] as (typeof STREAMS)[number]).table;
-    return this.exact ? columns : columns.filter((column) => !column.exact);
+    return columns.filter((column) => (this.exact || !column.exact) && column.only === undefined);
   }
 
   private folderOf(stream: number): string {
