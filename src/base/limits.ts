@@ -47,6 +47,11 @@ export const STREAMS_MAX = 65_536;
 export const SHARD_HANG_SECS = 10;
 /** Seconds without a turn after which the process gives up its writer and ends: a disk may be slow, not dead. */
 export const WRITER_HANG_SECS = 30;
+/**
+ * Time by the wall clock after a UTC day until its files get their checksums: what is late by seconds, and what a
+ * start after a crash has to redo, is in them by then. A row that comes later still is told apart by its place.
+ */
+export const SEAL_GRACE_SECS = 3_600;
 
 assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
 assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');

@@ -16,6 +16,7 @@ export const SHARD_COUNTERS = {
   slow_path: counter('messages that the byte scanner handed to the JSON parser'),
   control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
   duplicates: counter('trades received again and not stored twice'),
+  resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
   unwanted: counter('data for symbols or channels that were not subscribed'),
   unknown_kind: counter('messages of a kind that nothing is known about'),
@@ -67,6 +68,15 @@ export const WRITER_COUNTERS = {
   stopped: gauge('1 when everything is on disk after a stop'),
 } as const satisfies CounterSpecs;
 
+/** One block for the sealer: checksum files of closed days. */
+export const SEALER_COUNTERS = {
+  passes: counter('times all closed table-days were looked at'),
+  sealed: counter('table-days that got a checksum file or, because rows had come late, a new one'),
+  failures: counter('table-days that could not be read or sealed and wait for the next pass'),
+  waiting: gauge('closed table-days with rows that are not in a checksum file yet, of those looked at last'),
+  damaged: gauge('table-days that differ from their checksum file'),
+} as const satisfies CounterSpecs;
+
 /** One block per ring, written by the writer: what became of a shard's rows. */
 export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
@@ -78,4 +88,5 @@ export const DRAIN_COUNTERS = {
 
 export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
+export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);

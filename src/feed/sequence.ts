@@ -49,6 +49,7 @@ interface Irregular {
 export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
+  duplicate(): void;
 }
 
 const NONE = 0;
@@ -154,7 +155,11 @@ export class Sequence {
     } else if (id > last) {
       this.openHole(slot, last + 1, id - 1, this.nowMs());
       this.lastId[slot] = id;
-    } else return this.earlier(slot, id);
+    } else {
+      const seen = this.earlier(slot, id);
+      if (seen === SEEN.duplicate) this.events.duplicate();
+      return seen;
+    }
     this.stamp(slot);
     return SEEN.fresh;
   }

@@ -35,6 +35,7 @@ export class Checkpointer {
   private nextMs: number;
   /** newest block that a checkpoint covers */
   private covered: number;
+  private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
     private readonly journal: Journal,
@@ -56,8 +57,21 @@ export class Checkpointer {
     this.nextMs = 0;
   }
 
+  /** Tells when a checkpoint covers everything that was taken from the rings up to now; only the latest who asks is told. */
+  cover(tell: () => void): void {
+    this.waiting = { sequence: this.journal.sequence, tell };
+    this.hasten();
+  }
+
+  private tellCovered(): void {
+    if (this.waiting === undefined || this.covered < this.waiting.sequence) return;
+    this.waiting.tell();
+    this.waiting = undefined;
+  }
+
   /** Goes on as far as is possible now. */
   turn(): void {
+    this.tellCovered();
     const { disk, folder, nowMs } = this.options;
     const due = nowMs() >= this.nextMs && this.journal.sequence > this.covered;
     if (!due && this.begun === undefined && !disk.isFailing('checkpoint')) return;

@@ -89,7 +89,7 @@ export class DiskIo implements StoreIo {
     try {
       return fs.readdirSync(folder).sort();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
       throw error;
     }
   }

@@ -417,6 +417,8 @@ export class Writer {
       this.stopping = true;
       this.stopMs = this.nowMs();
     } else if (command.kind === 'flush') this.staging.flushNow(command.ring);
+    else if (command.kind === 'cover')
+      this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
     else {
       this.add(command.rings, command.streams);
       this.post({ kind: 'added' });

@@ -2,7 +2,12 @@
  * What /health, /ready and the live table show, from the shared counters. Main thread, a few times a second. Health is judged
  * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
  */
-import type { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
+import type {
+  DRAIN_COUNTERS,
+  SEALER_COUNTERS,
+  SHARD_COUNTERS,
+  WRITER_COUNTERS,
+} from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/state.js';
 import type { DiskState } from './disk.js';
@@ -30,6 +35,7 @@ export interface Snapshot extends QuietTimes {
   readonly flushIntervalSecs: number;
   /** undefined before the first look */
   readonly disk: DiskState | undefined;
+  readonly sealer: Values<typeof SEALER_COUNTERS>;
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
   /** receive to the journal's file (without a journal: to the writer), µs */
@@ -99,9 +105,12 @@ function roomText({ runway_seconds }: DiskState): string {
     : `the disk will be full in ${Math.ceil((runway_seconds ?? 0) / 60)} min`;
 }
 
-/** Nothing is wrong yet, but will be. */
-function warningsOf({ disk }: Snapshot): string[] {
-  return disk?.level === 'warn' ? [roomText(disk)] : [];
+/** Capture is well, but something needs to be looked at. */
+function warningsOf({ disk, sealer }: Snapshot): string[] {
+  const room = disk?.level === 'warn' ? [roomText(disk)] : [];
+  const damaged =
+    sealer.damaged > 0 ? [`${sealer.damaged} closed table-days are damaged, see logger verify`] : [];
+  return [...room, ...damaged];
 }
 
 /**
@@ -154,6 +163,13 @@ export function healthOf(s: Snapshot) {
       checkpoints: s.writer.checkpoints,
       sinks_cut_off: s.writer.cursors_cut_off,
       quarantined_bytes: s.writer.quarantined * 64,
+    },
+    checksums: {
+      table_days_sealed: s.sealer.sealed,
+      table_days_waiting: s.sealer.waiting,
+      table_days_damaged: s.sealer.damaged,
+      passes: s.sealer.passes,
+      failures: s.sealer.failures,
     },
   };
 }

@@ -3,6 +3,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
+import type { SealerCommand, SealerInit, SealerReport } from '../store/sealer_thread.js';
 import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
 
 /** A thread with the messages that go to it and come from it. */
@@ -39,6 +40,7 @@ function start<Command, Report>(file: string, name: string, workerData: unknown)
 
 export type ShardThread = Thread<ShardCommand, ShardReport>;
 export type WriterThread = Thread<WriterCommand, WriterReport>;
+export type SealerThread = Thread<SealerCommand, SealerReport>;
 
 export function startShard(init: ShardInit): ShardThread {
   return start('shard', `${init.exchange}-${init.shard}`, init);
@@ -46,4 +48,8 @@ export function startShard(init: ShardInit): ShardThread {
 
 export function startWriter(init: WriterInit): WriterThread {
   return start('writer', 'writer', init);
+}
+
+export function startSealer(init: SealerInit): SealerThread {
+  return start('sealer', 'sealer', init);
 }

@@ -17,7 +17,11 @@ class Watched {
   readonly sequence: Sequence;
 
   constructor(table: typeof MD | typeof TRADES = TRADES, slots = 2) {
-    const events = { gap: (gap: Gap) => this.gaps.push(gap), reordered: () => this.reordered++ };
+    const events = {
+      gap: (gap: Gap) => this.gaps.push(gap),
+      reordered: () => this.reordered++,
+      duplicate: () => {},
+    };
     this.sequence = new Sequence(table, this.received, events, () => this.nowMs);
     this.sequence.resize(slots);
   }

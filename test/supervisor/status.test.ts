@@ -127,6 +127,16 @@ describe('health', () => {
   });
 });
 
+describe('checksums', () => {
+  it('damage of a closed day is a warning, not a reason to doubt capture', () => {
+    const sealer = { ...snapshot().sealer, sealed: 7, damaged: 2 };
+    const { status, warnings, checksums } = healthOf(snapshot({ sealer }));
+    assert.deepEqual([status, warnings], ['healthy', ['2 closed table-days are damaged, see logger verify']]);
+    assert.deepEqual([checksums.table_days_sealed, checksums.table_days_damaged], [7, 2]);
+    assert.deepEqual(healthOf(snapshot()).warnings, []);
+  });
+});
+
 describe('readiness', () => {
   it('waits for every connection, and for the disk', () => {
     assert.deepEqual(readinessOf(snapshot()), { ready: true, waiting: [] });

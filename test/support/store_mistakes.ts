@@ -243,4 +243,14 @@ export const MISTAKES: readonly Mistake[] = [
           },
       ),
   },
+  { name: 'a table-day is sealed before a checkpoint covers it', mistakes: { hastySealer: true } },
+  {
+    name: 'the writer says at once that a checkpoint covers everything',
+    mistakes: { sealer: true },
+    patch: () => replace(Checkpointer, 'cover', () => (tell) => tell()),
+  },
+  {
+    name: 'a checksum file is not synced before it gets its name',
+    mistakes: { sealer: true, io: without('fdatasync', (path) => path.includes('/checksums.')) },
+  },
 ];
