@@ -83,7 +83,7 @@ export class Shard {
   private readonly times = new Float64Array(2);
   private readonly doorbell: Int32Array;
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
-  private dropCause: GapCause = 'ring_full';
+  private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
   private stopping = false;
   private loggedSecond = 0;
@@ -279,7 +279,7 @@ export class Shard {
   }
 
   /** A message that may have changed a book was lost. */
-  private bookLost(cause: GapCause): void {
+  private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
     const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
     this.books?.lost(cause, blind);
   }
