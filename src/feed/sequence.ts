@@ -76,7 +76,7 @@ export interface SequenceEvents {
 }
 
 const NONE = 0;
-const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
 const DOWNTIME = CAUSES.indexOf('downtime');
 
 export class Sequence {

@@ -110,6 +110,20 @@ export class Checkpointer {
     this.limitSize();
   }
 
+  /** Everything is in its files: what comes next goes to a new segment, and a recovery begins there. */
+  beginAgain(): void {
+    const { io, dataPath, nowMs, intervalMs } = this.options;
+    // one that runs began before the files were made again
+    this.syncWithin(Number.POSITIVE_INFINITY);
+    this.begun = undefined;
+    this.journal.rotate();
+    this.syncing(() => io.syncFs(dataPath));
+    this.syncEnds();
+    this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
+    this.nextMs = nowMs() + intervalMs;
+    this.journal.removeUpTo(this.removable());
+  }
+
   /**
    * The last checkpoint, when every row is in its files: the next start has nothing to do. False when the disk takes
    * too long for it; then the journal stays, and the next start redoes what is behind the checkpoint before.
@@ -137,16 +151,22 @@ export class Checkpointer {
     const { io, counters, nowMs } = this.options;
     const since = this.syncingSinceMs as number;
     if (!this.syncing(() => io.syncFsEnded())) return false;
-    this.syncingSinceMs = undefined;
+    this.syncEnds();
     counters[WRITER.checkpoint_ms] = Math.round(nowMs() - since);
     return true;
   }
 
+  private syncEnds(): void {
+    this.syncingSinceMs = undefined;
+    this.options.counters[WRITER.checkpoint_syncs] = 0;
+  }
+
   private syncing<R>(act: () => R): R {
+    this.options.counters[WRITER.checkpoint_syncs] = 1;
     try {
       return act();
     } catch (error) {
-      this.syncingSinceMs = undefined;
+      this.syncEnds();
       // what the kernel could not write it now takes for written: only a redo writes it again
       if (wasTried(error)) throw new DiskUnreliable(`the column files cannot be made durable: ${error}`);
       throw error;

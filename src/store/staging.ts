@@ -2,7 +2,7 @@
  * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
  * when a table-day is full, or when too much memory waits. Writer thread only; row() is HOT, once per row.
  */
-
+import { assert } from '../base/errors.js';
 import { DRAIN, WRITER } from '../counters/declarations.js';
 import { type DecodedText, decodeRecord } from '../schema/codec.js';
 import {
@@ -146,7 +146,7 @@ export class Staging {
     day: number,
     ring: number,
   ): TableDay | undefined {
-    const { exchange, directory } = this.streamOf(stream);
+    const { exchange, directory } = this.announced(stream);
     const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
     if (this.options.disk.refuses('columns')) return undefined;
     const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
@@ -165,9 +165,9 @@ export class Staging {
     return tableDay;
   }
 
-  private streamOf(stream: number): WriterStream {
+  private announced(stream: number): WriterStream {
     const spec = this.streams[stream];
-    if (spec === undefined) throw new Error(`assertion failed: stream ${stream} was announced to the writer`);
+    assert(spec !== undefined, `stream ${stream} was announced to the writer`);
     return spec;
   }
 
@@ -185,7 +185,7 @@ export class Staging {
 
   private rejectedText(stream: number, day: number, reason: number, text: string): boolean {
     const { disk } = this.options;
-    const { exchange } = this.streamOf(stream);
+    const { exchange } = this.announced(stream);
     if (disk.refuses('refused messages')) return false;
     try {
       this.rejected.stage(exchange, day, reason, text);
@@ -252,11 +252,25 @@ export class Staging {
     return this.tableDays.values();
   }
 
-  /** Writes what waits of one ring; false when the disk refuses. */
-  flushRing(ring: number): boolean {
-    for (const tableDay of this.tableDays.values())
-      if (tableDay.key.ring === ring && tableDay.waiting && !this.flush(tableDay)) return false;
+  get openedCount(): number {
+    return this.tableDays.size;
+  }
+
+  /** Writes what waits, of one ring or of all; false when the disk refuses. */
+  flushNow(ring?: number): boolean {
+    for (const tableDay of this.tableDays.values()) {
+      const wanted = ring === undefined || tableDay.key.ring === ring;
+      if (wanted && tableDay.waiting && !this.flush(tableDay)) return false;
+    }
     return true;
+  }
+
+  /** The stream and ring of a table-day that is known. */
+  streamOf(tableDay: TableDay): WriterStream {
+    const { exchange, directory } = tableDay.key;
+    const found = this.streams.find((s) => s?.exchange === exchange && s.directory === directory);
+    assert(found !== undefined, `${exchange} ${directory} was announced to the writer`);
+    return found;
   }
 
   /** Writes everything whatever its age and answers the table-days that could not be written. */

@@ -35,11 +35,17 @@ export class FaultyIo implements StoreIo {
   constructor(
     readonly disk: SimulatedDisk,
     private readonly fault: Fault | undefined,
+    /** calls before arm() are not counted */
+    private disarmed = false,
   ) {}
+
+  arm(): void {
+    this.disarmed = false;
+  }
 
   private fails(call: FaultyCall): boolean {
     const { fault } = this;
-    if (fault?.call !== call) return false;
+    if (this.disarmed || fault?.call !== call) return false;
     this.count++;
     return fault.forever ? this.count >= fault.n : this.count === fault.n;
   }
