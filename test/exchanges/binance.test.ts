@@ -92,6 +92,9 @@ function likewise(event: Expected, like: object): Record<string, unknown> {
   return Object.fromEntries(Object.keys(like).map((key) => [key, event[key]]));
 }
 
+/** Single messages from here and there, whose ids repeat. */
+const isLoose = (recording: string) => recording.includes('snippets');
+
 /** Lets a change of a book stand alone: a snapshot in front of it that is empty. */
 function completeBefore(harness: Harness, event: Expected): void {
   const before = event.prev_seq ?? String(BigInt(event.first_seq as string) - 1n);
@@ -108,16 +111,18 @@ function checkBooks(exchange: Exchange, recording: string, parser: ParserName, p
   const events = readExpected(recording).filter((e) => e.kind === 'book' && e.is_snapshot === partial);
   const symbols = [...new Set(events.map((e) => e.symbol))];
   if (symbols.length === 0) return 0;
-  const harness = new Harness(exchange, symbols, { parser, channels: [partial ? 'book20' : 'book'] });
+  const make = () => new Harness(exchange, symbols, { parser, channels: [partial ? 'book20' : 'book'] });
+  let harness = make();
   for (const event of events) {
+    if (isLoose(recording)) harness = make();
     const result = harness.feed(messages[event.line - 1].raw);
     if (result === RESULT.kept) completeBefore(harness, event);
+    assert.equal(harness.count('rejected'), 0);
     // the empty snapshot in front
     const rows = harness.takeRows().filter((row) => partial || !has(row, flag('snapshot')));
     const seen = bookEvent(rows, symbols);
     assert.deepEqual(seen, likewise(event, seen), `${recording} line ${event.line} with ${parser}`);
   }
-  assert.equal(harness.count('rejected'), 0);
   return events.length;
 }
 
@@ -128,8 +133,10 @@ function checkRest(exchange: Exchange, recording: string, parser: ParserName): n
   const symbols = [...new Set(events.map((e) => e.symbol))];
   if (symbols.length === 0) return 0;
   const channels = Object.keys(exchange.channels).filter((name) => /^(agg_trades|klines_)/.test(name));
-  const harness = new Harness(exchange, symbols, { parser, channels });
+  const make = () => new Harness(exchange, symbols, { parser, channels });
+  let harness = make();
   for (const event of events) {
+    if (isLoose(recording)) harness = make();
     harness.feed(messages[event.line - 1].raw);
     const [row, ...more] = harness.takeRows();
     assert.deepEqual(more, []);
