@@ -12,10 +12,12 @@ import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 
-/** What became of one message. Zero and below never carries a row. */
+/** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** not of a shape the scanner knows: the JSON parser has to look at it */
   unfamiliar: -1,
+  /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */
+  kept: 0,
   /** at least one row was written */
   rows: 1,
   /** no data: an acknowledgement, a heartbeat, a notice */

@@ -8,13 +8,60 @@
  */
 import { parseUint } from '../base/number.js';
 import { flag } from '../schema/flags.js';
-import { KLINES, type KlineInterval } from '../schema/tables.js';
+import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../schema/tables.js';
 import type { Channel } from './exchange.js';
-import type { JsonValues } from './fields.js';
+import type { JsonFields, JsonValues } from './fields.js';
 import type { Rows } from './rows.js';
+import type { Sequence } from './sequence.js';
 import { namedDecimal } from './values.js';
 
-export type KlineTable = (typeof KLINES)[keyof typeof KLINES];
+export type KlineTable = (typeof KLINES)[KlineInterval];
+
+/** The channels of candles of an exchange: `klines_1m` and so on. */
+export function klineChannels(intervals: readonly KlineInterval[], route?: string): Record<string, Channel> {
+  return Object.fromEntries(
+    intervals.map((interval): [string, Channel] => [
+      klineChannel(interval),
+      { table: KLINES[interval], ids: 'none', interval, route },
+    ]),
+  );
+}
+
+export function klineChannel(interval: KlineInterval): string {
+  return `klines_${interval}`;
+}
+
+/** One interval of candles that is subscribed. */
+export interface Candles {
+  readonly table: KlineTable;
+  /** length of a candle */
+  readonly seconds: number;
+  readonly sequence: Sequence;
+}
+
+/** The subscribed intervals by what messages call them. */
+export class CandleChannels {
+  private readonly candles: (Candles & { readonly text: Uint8Array })[] = [];
+
+  constructor(
+    sequences: ReadonlyMap<string, Sequence>,
+    nameOf: (interval: KlineInterval) => string = String,
+  ) {
+    for (const interval of Object.keys(KLINES) as KlineInterval[]) {
+      const sequence = sequences.get(klineChannel(interval));
+      if (sequence === undefined) continue;
+      const text = Buffer.from(nameOf(interval));
+      this.candles.push({ text, table: KLINES[interval], seconds: KLINE_INTERVALS[interval], sequence });
+    }
+  }
+
+  /** The interval whose name is the string at `at`; undefined when it is not subscribed. */
+  find(fields: JsonFields, at: number): Candles | undefined {
+    const { candles } = this;
+    for (let c = 0; c < candles.length; c++) if (fields.equals(at, candles[c].text)) return candles[c];
+    return undefined;
+  }
+}
 
 /** Which fields hold the numbers of a candle; what an exchange does not send is left out. */
 export interface KlineFields {
@@ -30,16 +77,6 @@ export interface KlineFields {
 }
 
 const CLOSED = flag('closed');
-
-/** The channels for candles of these intervals, served at `route`. */
-export function klineChannels(intervals: readonly KlineInterval[], route?: string): Record<string, Channel> {
-  return Object.fromEntries(
-    intervals.map((interval) => [
-      `klines_${interval}`,
-      { table: KLINES[interval], ids: 'none', interval, route } satisfies Channel,
-    ]),
-  );
-}
 
 /** The candle begins at `seconds` and is `length` seconds long; `closed`: the exchange says that it is finished. */
 export function klineTime(

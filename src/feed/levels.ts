@@ -10,7 +10,7 @@
 import { lastU64, parseU64 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { BOOK } from '../schema/tables.js';
+import { BOOK, BOOK_SIDE } from '../schema/tables.js';
 import { RESULT } from './exchange.js';
 import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
@@ -24,7 +24,24 @@ export interface LevelTexts {
   readonly kind: Uint8Array;
 }
 
-export { BOOK_SIDE } from '../schema/tables.js';
+/** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
+export interface BookEvent {
+  /** sequence number, which is also that of the newest change it holds */
+  readonly last: number;
+  /** event time; without one the rows carry the receive time */
+  readonly timed: boolean;
+  readonly seconds: number;
+  readonly nanos: number;
+  /** what the positions of `texts` refer to */
+  readonly bytes: Uint8Array;
+  readonly texts: LevelTexts;
+  readonly firstBid: number;
+  readonly behindBids: number;
+  readonly firstAsk: number;
+  readonly behindAsks: number;
+}
+
+export { BOOK_SIDE };
 
 const B = BOOK.at;
 const SNAPSHOT = flag('snapshot');
@@ -112,6 +129,26 @@ export class Levels {
     if (!rows.decimal(B.size, B.size_digits, 1, bytes, sizeFrom, sizeTo, false)) return RESULT.badNumber;
     this.finish();
     return RESULT.rows;
+  }
+
+  /**
+   * The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level;
+   * those in front of it are written then.
+   */
+  event(slot: number, event: BookEvent, snapshot: boolean): number {
+    const count = event.behindBids - event.firstBid + event.behindAsks - event.firstAsk;
+    this.begin(slot, count, snapshot);
+    if (event.timed) {
+      this.time[0] = event.seconds;
+      this.time[1] = event.nanos;
+      this.timed = true;
+    }
+    this.sequenceNumber(event.last);
+    if (count === 0) return snapshot ? this.emptySnapshot() : RESULT.control;
+    const result = this.side(BOOK_SIDE.bid, event.bytes, event.texts, event.firstBid, event.behindBids);
+    return result === RESULT.rows
+      ? this.side(BOOK_SIDE.ask, event.bytes, event.texts, event.firstAsk, event.behindAsks)
+      : result;
   }
 
   /** The levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that cannot be written. */

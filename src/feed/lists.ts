@@ -189,12 +189,15 @@ export class JsonEither implements JsonNode {
   private source = new JsonSource();
   private readonly list: JsonList;
 
+  /** `element` reads the objects of a list, where they are of another kind than a single one. */
   constructor(
     readonly fields: JsonFields,
     readonly tuples?: JsonTuples,
+    element: JsonFields = fields,
   ) {
-    this.list = new JsonList(fields);
-    this.nodes = [this, this.list, ...fields.nodes, ...(tuples === undefined ? [] : [tuples])];
+    this.list = new JsonList(element);
+    const nodes = [this, ...this.list.nodes, ...fields.nodes, ...(tuples === undefined ? [] : [tuples])];
+    this.nodes = [...new Set<JsonNode>(nodes)];
   }
 
   attach(source: JsonSource): void {

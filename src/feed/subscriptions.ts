@@ -125,9 +125,11 @@ export class Subscriptions {
     }
     if (request === undefined) return [];
     this.open.delete(request.id);
-    const entries = request.covers.map((s) => this.entries.get(keyOf(s))).filter((e) => e !== undefined);
-    if (entries.length === 1) {
-      this.giveUp(entries[0], event.reason);
+    const entries = request.covers
+      .map((s) => this.entries.get(keyOf(s)))
+      .filter((e) => e !== undefined && e.state !== 'confirmed') as Entry[];
+    if (request.covers.length === 1) {
+      for (const entry of entries) this.giveUp(entry, event.reason);
       return [];
     }
     const half = Math.ceil(entries.length / 2);

@@ -71,6 +71,24 @@ export function optionalFloat(
   return true;
 }
 
+/** An id that may be absent: its missing bit then. False when it is there and is no id. */
+export function optionalId(
+  rows: Rows,
+  fields: JsonFields,
+  at: number,
+  word: number,
+  missing: number,
+): boolean {
+  if (fields.present(at)) return rows.id(word, fields.bytes, fields.from[at], fields.to[at]);
+  rows.flag(missing);
+  return true;
+}
+
+/** A number from digits as a double, -1 when there are none. */
+export function u64At(fields: JsonFields, at: number): number {
+  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
+}
+
 /** Which fields of an exchange's messages hold the numbers of a trade. */
 export interface TradeFields {
   readonly price: number;
@@ -256,10 +274,7 @@ export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number
 
 /** Whether a batch of trades, the rows from `first` to the one in front of `behind`, comes with the newest id first. */
 export function isNewestFirst(fields: JsonFields, id: number, first: number, behind: number): boolean {
-  return behind - first > 1 && idAt(fields, id, first) > idAt(fields, id, behind - 1);
-}
-
-function idAt(fields: JsonFields, id: number, row: number): number {
-  const at = row * fields.width + id;
-  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
+  if (behind - first < 2) return false;
+  const { width } = fields;
+  return u64At(fields, first * width + id) > u64At(fields, (behind - 1) * width + id);
 }
