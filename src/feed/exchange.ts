@@ -115,6 +115,8 @@ export interface ParserContext {
   readonly streams: StreamIndex;
   /** by channel name; only the subscribed channels, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
+  /** the same for those that are subscribed at another address of the exchange */
+  readonly elsewhere: ReadonlyMap<string, Sequence>;
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;

@@ -12,7 +12,7 @@ import { RingProducer } from '../ring/producer.js';
 import { BOOK, type GapCause, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import type { Channel, Exchange, MessageParser, Subscription } from './exchange.js';
+import type { Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json.js';
 import { reserve } from './pacing.js';
@@ -39,6 +39,11 @@ export interface ShardInit {
   readonly exchange: string;
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
+  /**
+   * channels that are subscribed at another address of the exchange: an endpoint that serves all of them at one, as a
+   * proxy or a replay does, sends their messages here, too
+   */
+  readonly elsewhere: readonly string[];
   /** candles that are added up from the trades of this shard */
   readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
@@ -72,6 +77,8 @@ export class Shard {
   private readonly streams: StreamIndex;
   private readonly rows: Rows;
   private readonly sequences: ReadonlyMap<string, Sequence>;
+  /** of channels that are subscribed elsewhere */
+  private readonly elsewhere: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
   private readonly parser: MessageParser;
   private readonly intake: Intake;
@@ -97,11 +104,15 @@ export class Shard {
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
     this.books = this.createBooks();
-    this.sequences = this.createSequences();
+    this.sequences = this.createSequences(init.channels);
+    this.elsewhere = this.createSequences(init.elsewhere);
+    for (const [channel, sequence] of this.sequences)
+      for (const [slot, spec] of init.streams.entries()) this.seed(channel, sequence, spec, slot);
     this.parser = exchange.createParser({
       rows: this.rows,
       streams: this.streams,
       sequences: this.sequences,
+      elsewhere: this.elsewhere,
       books: this.books,
       control: (event) => this.connection.control(event),
       unsynced: (changes) => {
@@ -175,7 +186,7 @@ export class Shard {
     this.chunkEnd();
   }
 
-  private createSequences(): Map<string, Sequence> {
+  private createSequences(channels: readonly string[]): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.addGap(gap),
       reordered: () => {
@@ -186,19 +197,23 @@ export class Shard {
       },
     };
     const sequences = new Map<string, Sequence>();
-    for (const channel of this.init.channels) {
+    for (const channel of channels) {
       const declared = this.exchange.channels[channel];
       if (declared.ids === 'book') continue;
       const sequence = new Sequence(declared, this.clock.now, events, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
-      for (const [slot, spec] of this.init.streams.entries()) this.seed(sequence, spec, slot, declared.ids);
     }
     return sequences;
   }
 
+  private allSequences(): Sequence[] {
+    return [...this.sequences.values(), ...this.elsewhere.values()];
+  }
+
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
-  private seed(sequence: Sequence, spec: StreamSpec, slot: number, ids: Channel['ids']): void {
+  private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
+    const { ids } = this.exchange.channels[channel];
     const received = spec.lastReceived[sequence.table.name];
     // a symbol that is taken up again goes on where it was
     if (received === undefined || sequence.seen(slot)) return;
@@ -270,7 +285,7 @@ export class Shard {
       setTimeout(() => this.connection.resume(), RESUME_MS);
       return false;
     }
-    for (const sequence of this.sequences.values()) sequence.interrupted('ring_full');
+    for (const sequence of this.allSequences()) sequence.interrupted('ring_full');
     this.bookLost('ring_full');
     return true;
   }
@@ -282,7 +297,7 @@ export class Shard {
   }
 
   private interrupted(cause: GapCause): void {
-    for (const sequence of this.sequences.values()) sequence.interrupted(cause);
+    for (const sequence of this.allSequences()) sequence.interrupted(cause);
     this.books?.interrupted(cause);
   }
 
@@ -309,7 +324,7 @@ export class Shard {
   private tick(): void {
     const { counters } = this;
     this.clock.read();
-    for (const sequence of this.sequences.values()) sequence.reportDue();
+    for (const sequence of this.allSequences()) sequence.reportDue();
     this.parser.tick?.();
     if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
     this.writeWaitingGaps();
@@ -355,10 +370,8 @@ export class Shard {
         this.books.resize(this.streams.size);
         this.seedBook(this.books, spec, slot);
       }
-      for (const [channel, sequence] of this.sequences) {
-        sequence.resize(this.streams.size);
-        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids);
-      }
+      for (const sequence of this.allSequences()) sequence.resize(this.streams.size);
+      for (const [channel, sequence] of this.sequences) this.seed(channel, sequence, spec, slot);
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
   }
@@ -367,7 +380,7 @@ export class Shard {
     this.stopping = true;
     await this.connection.stop();
     this.clock.read();
-    for (const sequence of this.sequences.values()) sequence.reportDue(true);
+    for (const sequence of this.allSequences()) sequence.reportDue(true);
     this.tick();
     clearInterval(this.ticker);
     this.port.postMessage({ kind: 'stopped' } satisfies ShardReport);

@@ -318,6 +318,17 @@ describe('okx best quotes and candles', () => {
   });
 });
 
+describe('okx at one address', () => {
+  it('takes what is subscribed at the other one', () => {
+    const options = { channels: ['ticker'], receivedSeconds: RECEIVED };
+    const split = new Harness(okx, ['BTC-USDT'], options);
+    assert.equal(split.feed(push('trades', item(5))), RESULT.unwanted);
+    const joined = new Harness(okx, ['BTC-USDT'], { ...options, elsewhere: ['trades'] });
+    assert.equal(joined.feed(push('trades', item(5))), RESULT.rows);
+    assert.equal(joined.feed(push('trades', item(5))), RESULT.duplicate);
+  });
+});
+
 describe('okx control messages', () => {
   it('confirm and refuse argument by argument', () => {
     const refused: string[] = [];
