@@ -19,6 +19,7 @@ export const SHARD_COUNTERS = {
   resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
   unsynced: counter('changes of order books that were not complete, not stored'),
+  lost: counter('messages missing in the numbering of a connection, where the exchange has one'),
   unwanted: counter('data for symbols or channels that were not subscribed'),
   unknown_kind: counter('messages of a kind that nothing is known about'),
   rejected: counter('messages refused: broken JSON, missing or invalid values'),

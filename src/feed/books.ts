@@ -97,7 +97,10 @@ export class Books {
     return this.sequence[slot] >= 0;
   }
 
-  /** A snapshot is about to be written: the book is complete with it, and what was missed before is known. */
+  /**
+   * A snapshot is about to be written: the book is complete with it, and what was missed before is known. Books without
+   * numbers of their own have 0.
+   */
   snapshot(slot: number, sequence: number): void {
     if (this.live[slot] === 0 && this.lastSeconds[slot] !== 0) this.reportMissed(slot, sequence);
     this.live[slot] = 1;
@@ -137,8 +140,9 @@ export class Books {
   lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {
       if (this.live[slot] === 0) continue;
-      this.suspects[slot] = SUSPECTS.indexOf(cause);
-      if (blind) this.broken(slot, cause);
+      // what is known to have happened explains more than a number that is missing afterwards
+      if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
+      if (blind) this.broken(slot, 'unknown');
     }
   }
 
@@ -181,7 +185,7 @@ export class Books {
       slot,
       table: BOOK,
       cause: this.causes[slot],
-      fromId: Math.max(0, this.sequence[slot] + 1),
+      fromId: sequence === 0 ? 0 : Math.max(0, this.sequence[slot] + 1),
       toId: Math.max(0, sequence),
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],

@@ -107,6 +107,7 @@ export class Shard {
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
       },
+      lost: (messages) => this.lostMessages(messages),
       ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(
@@ -279,6 +280,13 @@ export class Shard {
   private bookLost(cause: 'malformed' | 'ring_full'): void {
     const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
     this.books?.lost(cause, blind);
+  }
+
+  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  private lostMessages(messages: number): void {
+    this.counters[SHARD.lost] += messages;
+    this.books?.lost('unknown', true);
+    this.log('warn', `${messages} messages are missing in the numbering of the connection`);
   }
 
   private interrupted(cause: GapCause): void {
