@@ -18,6 +18,7 @@ export const SHARD_COUNTERS = {
   duplicates: counter('trades received again and not stored twice'),
   resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
+  late_trades: counter('trades in no candle: they came too late for it, or are far ahead of the clock'),
   unsynced: counter('changes of order books that were not complete, not stored'),
   lost: counter('messages missing in the numbering of a connection, where the exchange has one'),
   unwanted: counter('data for symbols or channels that were not subscribed'),
