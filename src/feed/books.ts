@@ -87,6 +87,11 @@ export class Books {
     return this.live[slot] === 1;
   }
 
+  /** Whether a new snapshot is asked for, or will be. */
+  isWaiting(slot: number): boolean {
+    return this.waiting.has(slot);
+  }
+
   /** Newest sequence number; -1 before the first snapshot. */
   last(slot: number): number {
     return this.sequence[slot];

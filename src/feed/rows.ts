@@ -15,6 +15,7 @@ import { flag } from '../schema/flags.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
 import { GAP_CAUSES, GAPS, type GapCause, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
+import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
 
@@ -225,6 +226,11 @@ export class Rows {
     TIME[1] = this.received[1];
     this.time(secondsWord, nanosWord);
     this.flags |= FLAG_NO_EVENT_TIME;
+  }
+
+  /** Asks the sequence about a row that is complete and has an id without order; false when it must not be committed. */
+  isNew(sequence: Sequence, slot: number): boolean {
+    return sequence.acceptRow(slot, this.u32, this.record);
   }
 
   /** Keeps the row. */

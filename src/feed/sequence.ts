@@ -3,9 +3,13 @@
  * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
  * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
  */
+import { assert } from '../base/errors.js';
+import { u64Words } from '../base/exact.js';
 import { SEQUENCE_HOLES_MAX } from '../base/limits.js';
 import type { Table } from '../schema/layout.js';
 import type { GapCause } from '../schema/tables.js';
+import type { Channel } from './exchange.js';
+import { RecentIds } from './recent_ids.js';
 import type { Gap } from './rows.js';
 
 /** How long a hole may wait for late messages before it is reported. */
@@ -57,6 +61,7 @@ export interface SequenceEvents {
 const NONE = 0;
 const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
 const DOWNTIME = CAUSES.indexOf('downtime');
+const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -69,12 +74,25 @@ export class Sequence {
   private readonly irregular = new Map<number, Irregular>();
   private readonly announced = new Map<number, { id: number; atMs: number }>();
 
+  readonly table: Table;
+  /** of unordered ids: what was seen lately, and the word of a row at which its id stands */
+  private readonly recent: RecentIds | undefined;
+  private readonly idWord: number;
+
   constructor(
-    readonly table: Table,
+    channel: Pick<Channel, 'table' | 'ids' | 'idColumn'>,
     private readonly received: Uint32Array,
     private readonly events: SequenceEvents,
     private readonly nowMs: () => number,
-  ) {}
+  ) {
+    this.table = channel.table;
+    const name = channel.idColumn ?? 'trade_id';
+    const column = channel.table.columns.find((c) => c.name === name);
+    this.idWord = column?.word ?? 0;
+    if (channel.ids !== 'unordered') return;
+    assert(column !== undefined, `the ids of ${channel.table.name} have a column`);
+    this.recent = new RecentIds(column.words);
+  }
 
   /** Makes room for `slots` streams. */
   resize(slots: number): void {
@@ -89,6 +107,7 @@ export class Sequence {
     this.lastSeconds = grow(this.lastSeconds, new Uint32Array(slots));
     this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
     this.pending = grow(this.pending, new Uint8Array(slots));
+    this.recent?.resize(slots);
   }
 
   /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
@@ -110,6 +129,15 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
   }
 
+  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  seedUnordered(slot: number, ids: readonly string[]): void {
+    for (const id of ids) {
+      const words = u64Words(id);
+      if (words !== undefined && words.length === this.recent?.width)
+        this.recent.add(slot, Uint32Array.from(words), 0);
+    }
+  }
+
   /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
@@ -122,14 +150,22 @@ export class Sequence {
       if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
   }
 
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  missed(slot: number, cause: GapCause): void {
+    if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
+  }
+
   /** A message with an id that grows by one: answers SEEN. */
   accept(slot: number, id: number): number {
-    if (id === this.lastId[slot] + 1) {
-      this.lastId[slot] = id;
-      this.stamp(slot);
-      return SEEN.fresh;
-    }
-    return this.outOfOrder(slot, id);
+    return this.acceptRange(slot, id, id);
+  }
+
+  /** A message that stands for all ids from `from` to `to`, the next one beginning behind them: answers SEEN. */
+  acceptRange(slot: number, from: number, to: number): number {
+    if (from !== this.lastId[slot] + 1) return this.outOfOrder(slot, from, to);
+    this.lastId[slot] = to;
+    this.stamp(slot);
+    return SEEN.fresh;
   }
 
   /** A message of a channel without ids. */
@@ -138,30 +174,50 @@ export class Sequence {
     this.stamp(slot);
   }
 
+  /** A message with an id that has no order, in the row that begins at `record`: whether it was not seen before. */
+  acceptRow(slot: number, words: Uint32Array, record: number): boolean {
+    const { recent, idWord } = this;
+    if (recent === undefined || recent.add(slot, words, record + idWord)) {
+      this.touch(slot);
+      return true;
+    }
+    // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
+    const cause = this.pending[slot];
+    if ((cause === DISCONNECT || cause === DOWNTIME) && recent.isNewest(slot, words, record + idWord))
+      this.pending[slot] = NONE;
+    this.events.duplicate();
+    return false;
+  }
+
   private stamp(slot: number): void {
     this.lastSeconds[slot] = this.received[0];
     this.lastNanos[slot] = this.received[1];
     this.pending[slot] = NONE;
   }
 
-  private outOfOrder(slot: number, id: number): number {
+  private outOfOrder(slot: number, from: number, to: number): number {
     const last = this.lastId[slot];
     // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
-    if (id > Number.MAX_SAFE_INTEGER) {
+    if (to > Number.MAX_SAFE_INTEGER) {
       this.stamp(slot);
       return SEEN.fresh;
     }
-    if (last < 0) {
-      this.lastId[slot] = id;
-      this.firstId[slot] = id;
-    } else if (id > last) {
-      this.openHole(slot, last + 1, id - 1, this.nowMs());
-      this.lastId[slot] = id;
-    } else {
-      const seen = this.earlier(slot, id);
+    if (from <= last) {
+      const seen = to > last ? SEEN.uncertain : this.earlier(slot, from, to);
       if (seen === SEEN.duplicate) this.events.duplicate();
+      if (to > last) {
+        this.lastId[slot] = to;
+        this.stamp(slot);
+      }
       return seen;
     }
+    if (last >= 0) this.openHole(slot, last + 1, from - 1, this.nowMs());
+    else {
+      this.firstId[slot] = from;
+      // the ids of an earlier run are not known, only when it received them
+      if (this.pending[slot] === DOWNTIME) this.reportInterval(slot);
+    }
+    this.lastId[slot] = to;
     this.stamp(slot);
     return SEEN.fresh;
   }
@@ -205,29 +261,29 @@ export class Sequence {
     state.forgottenTo = Math.max(state.forgottenTo, hole.to);
   }
 
-  /** An id at or below the newest one: fills a hole, is older than everything, or was received before. */
-  private earlier(slot: number, id: number): number {
+  /** Ids at or below the newest one: fill a hole, are older than everything, or were received before. */
+  private earlier(slot: number, from: number, to: number): number {
     const state = this.state(slot);
-    const at = state.holes.findIndex((hole) => id >= hole.from && id <= hole.to);
+    const at = state.holes.findIndex((hole) => to >= hole.from && from <= hole.to);
     if (at >= 0) {
       const hole = state.holes[at];
       const rest = [
-        { ...hole, to: id - 1 },
-        { ...hole, from: id + 1 },
+        { ...hole, to: from - 1 },
+        { ...hole, from: to + 1 },
       ].filter((part) => part.from <= part.to);
       state.holes.splice(at, 1, ...rest);
       this.boundHoles(slot);
       this.events.reordered();
-      return SEEN.fresh;
+      return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
     }
-    if (id < this.firstId[slot]) {
-      if (state.older.has(id)) return SEEN.duplicate;
+    if (to < this.firstId[slot]) {
+      if (state.older.has(to)) return SEEN.duplicate;
       if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
-      state.older.add(id);
+      state.older.add(to);
       this.events.reordered();
       return SEEN.fresh;
     }
-    return id <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+    return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
   }
 
   /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */

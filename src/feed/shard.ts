@@ -13,7 +13,7 @@ import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../sche
 import { Books } from './books.js';
 import { Candles } from './candles.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import type { Exchange, MessageParser, Subscription } from './exchange.js';
+import type { Channel, Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json.js';
 import { reserve } from './pacing.js';
@@ -220,25 +220,25 @@ export class Shard {
     };
     const sequences = new Map<string, Sequence>();
     for (const channel of this.init.channels) {
-      const { table, ids } = this.exchange.channels[channel];
-      if (ids === 'book') continue;
-      const jumped = table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
-      const sequence = new Sequence(table, this.clock.now, { ...events, jumped }, monotonicMs);
+      const declared = this.exchange.channels[channel];
+      if (declared.ids === 'book') continue;
+      const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
+      const sequence = new Sequence(declared, this.clock.now, { ...events, jumped }, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
-      for (const [slot, spec] of this.init.streams.entries())
-        this.seed(sequence, spec, slot, ids === 'contiguous');
+      for (const [slot, spec] of this.init.streams.entries()) this.seed(sequence, spec, slot, declared.ids);
     }
     return sequences;
   }
 
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
-  private seed(sequence: Sequence, spec: StreamSpec, slot: number, contiguous: boolean): void {
+  private seed(sequence: Sequence, spec: StreamSpec, slot: number, ids: Channel['ids']): void {
     const received = spec.lastReceived[sequence.table.name];
     // a symbol that is taken up again goes on where it was
     if (received === undefined || sequence.seen(slot)) return;
     sequence.seed(slot, received);
-    if (contiguous && spec.lastTradeId !== '')
+    if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
+    if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
@@ -401,7 +401,7 @@ export class Shard {
       }
       for (const [channel, sequence] of this.sequences) {
         sequence.resize(this.streams.size);
-        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids === 'contiguous');
+        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids);
       }
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));

@@ -168,6 +168,7 @@ describe('corpus', { skip: corpusMissing }, () => {
     ['coinbase', 'coinbase'],
     ['coinbase-advanced', 'coinbase'],
     ['binance', 'binance-spot'],
+    ['binance-futures', 'binance-futures'],
   ]) {
     describe(id, () => {
       let exchange: Exchange;

@@ -22,7 +22,12 @@ class Watched {
       reordered: () => this.reordered++,
       duplicate: () => {},
     };
-    this.sequence = new Sequence(table, this.received, events, () => this.nowMs);
+    this.sequence = new Sequence(
+      { table, ids: table === MD ? 'none' : 'contiguous' },
+      this.received,
+      events,
+      () => this.nowMs,
+    );
     this.sequence.resize(slots);
   }
 

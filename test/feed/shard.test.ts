@@ -31,6 +31,7 @@ function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
     symbol: native,
     directory: native,
     lastTradeId,
+    recentTradeIds: [],
     unlistedIds: [],
     lastReceived,
   };

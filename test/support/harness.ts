@@ -62,6 +62,7 @@ export class Harness {
         symbol: native,
         directory: native,
         lastTradeId: '',
+        recentTradeIds: [],
         unlistedIds: [],
         lastReceived: {},
       })),
@@ -89,12 +90,7 @@ export class Harness {
       names
         .filter((name) => !ofBooks.includes(name))
         .map((name) => {
-          const sequence = new Sequence(
-            exchange.channels[name].table,
-            this.received,
-            events,
-            () => this.nowMs,
-          );
+          const sequence = new Sequence(exchange.channels[name], this.received, events, () => this.nowMs);
           sequence.resize(natives.length);
           return [name, sequence];
         }),
