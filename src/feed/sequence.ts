@@ -54,6 +54,8 @@ export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
 }
 
 const NONE = 0;
@@ -236,6 +238,7 @@ export class Sequence {
     openedMs: number,
     before: ArrayLike<number> = this.received,
   ): void {
+    this.events.jumped?.(slot);
     this.state(slot).holes.push({
       from,
       to,
@@ -327,6 +330,7 @@ export class Sequence {
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
     if (this.lastSeconds[slot] === 0) return;
+    this.events.jumped?.(slot);
     this.events.gap({
       slot,
       table: this.table,

@@ -9,8 +9,9 @@ import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingProducer } from '../ring/producer.js';
-import { BOOK, type GapCause, type KlineInterval, TRADES } from '../schema/tables.js';
+import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
+import { Candles } from './candles.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
@@ -80,6 +81,7 @@ export class Shard {
   /** of channels that are subscribed elsewhere */
   private readonly elsewhere: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
+  private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
   private readonly intake: Intake;
   private readonly connection: Connection;
@@ -104,6 +106,7 @@ export class Shard {
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
     this.books = this.createBooks();
+    this.candles = this.createCandles();
     this.sequences = this.createSequences(init.channels);
     this.elsewhere = this.createSequences(init.elsewhere);
     for (const [channel, sequence] of this.sequences)
@@ -118,6 +121,7 @@ export class Shard {
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
       },
+      lost: (messages) => this.lostMessages(messages),
       ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(
@@ -149,6 +153,35 @@ export class Shard {
     books.resize(this.streams.size);
     for (const [slot, spec] of this.init.streams.entries()) this.seedBook(books, spec, slot);
     return books;
+  }
+
+  private createCandles(): Candles | undefined {
+    if (this.init.candles.length === 0) return undefined;
+    const candles = new Candles(this.rows, this.init.candles, {
+      late: () => {
+        this.counters[SHARD.late_trades]++;
+      },
+      dropped: (slot, interval) => this.candleDropped(slot, interval),
+    });
+    candles.resize(this.streams.size);
+    this.rows.trades = candles;
+    return candles;
+  }
+
+  private candleDropped(slot: number, interval: KlineInterval): void {
+    const [seconds, nanos] = this.clock.now;
+    this.addGap({
+      slot,
+      table: KLINES[interval],
+      cause: 'ring_full',
+      fromId: 0,
+      toId: 0,
+      fromSeconds: seconds,
+      fromNanos: nanos,
+      toSeconds: seconds,
+      toNanos: nanos,
+      messages: 1,
+    });
   }
 
   private seedBook(books: Books, spec: StreamSpec, slot: number): void {
@@ -200,7 +233,8 @@ export class Shard {
     for (const channel of channels) {
       const declared = this.exchange.channels[channel];
       if (declared.ids === 'book') continue;
-      const sequence = new Sequence(declared, this.clock.now, events, monotonicMs);
+      const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
+      const sequence = new Sequence(declared, this.clock.now, { ...events, jumped }, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
     }
@@ -296,6 +330,13 @@ export class Shard {
     this.books?.lost(cause, blind);
   }
 
+  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  private lostMessages(messages: number): void {
+    this.counters[SHARD.lost] += messages;
+    this.books?.lost('unknown', true);
+    this.log('warn', `${messages} messages are missing in the numbering of the connection`);
+  }
+
   private interrupted(cause: GapCause): void {
     for (const sequence of this.allSequences()) sequence.interrupted(cause);
     this.books?.interrupted(cause);
@@ -326,6 +367,7 @@ export class Shard {
     this.clock.read();
     for (const sequence of this.allSequences()) sequence.reportDue();
     this.parser.tick?.();
+    this.candles?.tick(this.stopping);
     if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
     this.writeWaitingGaps();
     this.producer.publish();
@@ -366,6 +408,8 @@ export class Shard {
     for (const spec of gone) this.streams.remove(spec.stream);
     for (const spec of added) {
       const slot = this.streams.add(spec);
+      this.candles?.resize(this.streams.size);
+      this.candles?.doubt(slot);
       if (this.books !== undefined) {
         this.books.resize(this.streams.size);
         this.seedBook(this.books, spec, slot);
