@@ -33,6 +33,7 @@ const VENUES = [
   { id: 'coinbase', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
   { id: 'coinbase-advanced', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
   { id: 'binance', folder: 'binance-spot', symbols: ['BTCUSDT', 'ETHUSDT'] },
+  { id: 'kraken', folder: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
 ] as const;
 
 function fixturesOf(id: string): Fixture[] {
@@ -235,7 +236,10 @@ for (const { id, folder, symbols } of VENUES) {
                 (c) => harness.count(c),
               );
               const stored = rows.length > 0 ? 1 : 0;
-              assert.equal(stored + counted.reduce((a, b) => a + b, 0), 1, `${parser}: ${changed}`);
+              const outcomes = stored + counted.reduce((a, b) => a + b, 0);
+              // of a message with several parts the rest is stored when one is refused
+              const parts = fixture.rows.length > 1 && outcomes === 2;
+              assert.ok(outcomes === 1 || parts, `${parser}: ${changed}`);
               return { rows, counted };
             });
             for (const same of rest) assert.deepEqual(same, first, changed);
@@ -271,9 +275,16 @@ describe('bad input', () => {
     }; // biome-ignore format: a table
     return `{"stream":"btcusdt@trade","data":{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}}`;
   };
+  const KRAKEN = (changes: Record<string, string> = {}) => {
+    const fields: Record<string, string> = {
+      symbol: '"BTC/USD"', side: '"sell"', price: '100.25', qty: '0.50000000', ord_type: '"limit"', trade_id: '7', timestamp: '"2027-01-15T08:00:00.000001Z"', ...changes,
+    }; // biome-ignore format: a table
+    return `{"channel":"trade","type":"update","data":[{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}]}`;
+  };
   const MAKERS = [
     { id: 'coinbase', symbol: 'BTC-USD', make: MATCH, price: 'price', tradeId: 'trade_id', product: 'product_id', time: 'time' },
     { id: 'binance', symbol: 'BTCUSDT', make: TRADE, price: 'p', tradeId: 't', product: 's', time: 'T' },
+    { id: 'kraken', symbol: 'BTC/USD', make: KRAKEN, price: 'price', tradeId: 'trade_id', product: 'symbol', time: 'timestamp' },
   ]; // biome-ignore format: a table
 
   for (const { id, symbol, make, price, tradeId, product, time } of MAKERS) {
