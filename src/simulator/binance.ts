@@ -10,12 +10,10 @@ import {
   putDecimalPadded,
   putText,
   putUint,
-  SLOT_BYTES,
-  type Slab,
   Text,
 } from './bytes.js';
 import { catalogue, type Listing } from './catalogue.js';
-import { CHANNELS, type Channel } from './channels.js';
+import type { Channel } from './channels.js';
 import { SELL, type SymbolMarket } from './market.js';
 import { decodePath, type Link, type Session, type VenueProtocol, type VenueView } from './protocol.js';
 
@@ -85,7 +83,8 @@ function composeTrade(s: SymbolMarket, out: DataView, at: number, now_us: number
   p = putSize(out, putText(out, p, SIZE), s.last_size, s.listing);
   p = putUint(out, putText(out, p, TIME), time_ms);
   p = putText(out, p, s.last_side === SELL ? SELLER : BUYER);
-  e.id = s.last_id;
+  e.setId(s.last_id);
+  e.number = s.last_id;
   e.side = s.last_side;
   e.setTime(time_ms * 1000);
   setPrice(e, 0, s.last_price, s.listing);
@@ -137,8 +136,6 @@ function composeTicker(s: SymbolMarket, out: DataView, at: number, now_us: numbe
   p = putUint(out, putText(out, p, LAST_ID), s.last_id);
   p = putUint(out, putText(out, p, COUNT), Math.min(s.last_id, DAY_TRADES + 1));
   out.setUint8(p++, BRACE);
-  e.id = 0;
-  e.side = 0;
   e.setTime(now_ms * 1000);
   setPrice(e, 0, s.last_price, s.listing);
   setPrice(e, 1, s.bid, s.listing);
@@ -157,9 +154,7 @@ function composeBook(s: SymbolMarket, out: DataView, at: number, e: EventValues)
   p = putPrice(out, putText(out, p, ASK), s.ask, s.listing);
   p = putSize(out, putText(out, p, ASK_SIZE), s.ask_size, s.listing);
   p = putText(out, p, END);
-  e.id = s.update_id;
-  e.side = 0;
-  e.setTime(0);
+  e.setId(s.update_id);
   setPrice(e, 0, s.bid, s.listing);
   setSize(e, 1, s.bid_size, s.listing);
   setPrice(e, 2, s.ask, s.listing);
@@ -344,13 +339,14 @@ const CLOSED = ['LUNAUSDT', 'BCCBTC'];
 
 export const binance: VenueProtocol = {
   id: 'binance',
-  channels: CHANNELS,
+  channels: ['trades', 'ticker', 'bbo'],
   timings: {
     subscribe_deadline_ms: 0,
     heartbeat_ms: 0,
     ping_ms: 20_000,
     pong_deadline_ms: 60_000,
     stale_page_ms: 0,
+    idle_ms: 0,
   },
   connection_limit: { burst: 300, per_s: 1 },
   listings(count) {
@@ -370,20 +366,18 @@ export const binance: VenueProtocol = {
   },
   accepts: (path) => path === '/stream' || path === '/ws' || path.startsWith('/ws/'),
   open: (venue, link, path, query, now_ms) => new BinanceSession(venue, link, path, query, now_ms),
-  compose(channel, symbol, now_us, slab: Slab, slot, event) {
-    const out = slab.view;
-    const start = slot * SLOT_BYTES;
-    event.order_ids = false;
-    let p = putText(out, putText(out, start, STREAM), symbol.lower_text);
+  compose(channel, symbol, frame) {
+    const { view: out, event, now_us } = frame;
+    let p = putText(out, putText(out, frame.start, STREAM), symbol.lower_text);
     p = putText(out, p, channel === 'trades' ? AT_TRADE : channel === 'ticker' ? AT_TICKER : AT_BOOK);
     const inner = p;
     if (channel === 'trades') p = composeTrade(symbol, out, p, now_us, event);
     else if (channel === 'ticker') p = composeTicker(symbol, out, p, now_us, event);
     else p = composeBook(symbol, out, p, event);
-    slab.inner_from[slot] = inner - start;
-    slab.inner_bytes[slot] = p - inner;
+    frame.record();
+    frame.setInner(inner, p);
     out.setUint8(p++, BRACE);
-    slab.length[slot] = p - start;
+    return p;
   },
   rest(venue) {
     const rest = new BinanceRest(venue);

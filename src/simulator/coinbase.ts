@@ -3,7 +3,7 @@
  * recorded traffic (2021 to 2026). `match` carries the maker's side, `ticker` the taker's.
  * HOT: compose() runs per message. Runs in the simulator process; used by venue.ts through protocol.ts.
  */
-import type { EventValues } from './account.js';
+import { ACCOUNT_FLAGS, type EventValues } from './account.js';
 import {
   IsoTime,
   powerOfTen,
@@ -13,8 +13,6 @@ import {
   putHex16,
   putText,
   putUint,
-  SLOT_BYTES,
-  type Slab,
   Text,
   trimmedScale,
 } from './bytes.js';
@@ -109,8 +107,9 @@ function composeMatch(symbol: SymbolMarket, out: DataView, start: number, event:
   p = putUint(out, putText(out, p, SEQUENCE), symbol.sequence);
   p = iso.put(out, putText(out, p, TIME), symbol.last_time_us);
   p = putText(out, p, END);
-  event.id = id;
-  event.order_ids = true;
+  event.setId(id);
+  event.number = id;
+  event.flags = ACCOUNT_FLAGS.order_ids;
   event.side = symbol.last_side;
   event.setTime(symbol.last_time_us);
   return p;
@@ -136,8 +135,6 @@ function composeTicker(symbol: SymbolMarket, out: DataView, start: number, event
   p = putUint(out, putText(out, p, TICKER_TRADE), symbol.last_id);
   p = putNoted(out, putText(out, p, LAST_SIZE), symbol.last_size, size_scale, event, 3);
   p = putText(out, p, END);
-  event.id = 0;
-  event.order_ids = false;
   event.side = symbol.last_side;
   event.setTime(symbol.last_time_us);
   event.set(1, symbol.bid, price_scale);
@@ -309,10 +306,9 @@ class CoinbaseSession implements Session {
     this.#acknowledge();
     this.#link.cork(() => {
       for (const [channel, symbol] of history) {
-        // begins the channel only now, so that nothing precedes the history
-        if (channel === 'ticker') this.#link.sendTicker(symbol);
-        else this.#link.send(lastMatchText(symbol));
         this.#link.subscribe(symbol, channel);
+        if (channel === 'ticker') this.#link.snapshot(symbol, channel);
+        else this.#link.send(lastMatchText(symbol));
       }
     });
   }
@@ -391,6 +387,7 @@ export const coinbase: VenueProtocol = {
     ping_ms: 0,
     pong_deadline_ms: 0,
     stale_page_ms: 6000,
+    idle_ms: 0,
   },
   connection_limit: { burst: 20, per_s: 8 },
   listings(count) {
@@ -403,15 +400,14 @@ export const coinbase: VenueProtocol = {
   },
   accepts: () => true,
   open: (venue, link, _path, _query, now_ms) => new CoinbaseSession(venue, link, now_ms),
-  compose(channel, symbol, _now_us, slab: Slab, slot, event) {
-    const start = slot * SLOT_BYTES;
+  compose(channel, symbol, frame) {
+    const { view, start, event } = frame;
     const end =
       channel === 'trades'
-        ? composeMatch(symbol, slab.view, start, event)
-        : composeTicker(symbol, slab.view, start, event);
-    slab.length[slot] = end - start;
-    slab.inner_from[slot] = 0;
-    slab.inner_bytes[slot] = end - start;
+        ? composeMatch(symbol, view, start, event)
+        : composeTicker(symbol, view, start, event);
+    frame.record();
+    return end;
   },
   rest(venue) {
     const rest = new CoinbaseRest(venue);

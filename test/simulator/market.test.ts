@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventValues } from '../../src/simulator/account.js';
 import { binance } from '../../src/simulator/binance.js';
 import {
   IsoTime,
@@ -12,6 +11,7 @@ import {
   trimmedScale,
 } from '../../src/simulator/bytes.js';
 import { coinbase } from '../../src/simulator/coinbase.js';
+import { Frame } from '../../src/simulator/frame.js';
 import { SymbolMarket } from '../../src/simulator/market.js';
 import { orderIdWord } from '../../src/simulator/random.js';
 import { f32BitsOf } from '../../src/simulator/rows.js';
@@ -113,13 +113,17 @@ test('a market keeps its figures consistent and remembers its trades', () => {
 test('every literal of every listing is exact below 2^53, and no frame outgrows its slot', () => {
   for (const protocol of [coinbase, binance]) {
     const slab = new Slab();
-    const event = new EventValues();
+    const frame = new Frame(slab);
+    const { event } = frame;
+    frame.slot = 63;
+    frame.start = slab.start(63);
     for (const [index, listing] of protocol.listings(400).entries()) {
       const market = new SymbolMarket(listing, index, 1, 1024, NOW_US);
       for (let i = 0; i < 20; i++) {
         market.trade(NOW_US + i);
         for (const channel of protocol.channels) {
-          protocol.compose(channel, market, NOW_US + i, slab, 63, event);
+          frame.now_us = NOW_US + i;
+          slab.finish(63, protocol.compose(channel, market, frame));
           const message = JSON.parse(Buffer.from(slab.frame(63)).toString());
           assert.ok(slab.length[63] < 1000);
           assert.ok([...event.digits].every(Number.isSafeInteger), `${listing.name} ${channel}`);
