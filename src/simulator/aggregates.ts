@@ -59,7 +59,8 @@ export class Aggregates {
       this.#open_id++;
       this.#open = false;
     }
-    if (this.#open_id - this.id >= WAITING_MAX) throw new Error('more aggregates wait than there is room for');
+    if (this.#open_id - this.id >= WAITING_MAX)
+      throw new Error('more aggregates wait than there is room for');
     const at = this.#open_id % WAITING_MAX;
     if (!this.#open) {
       this.#first_ids[this.#open_id % REMEMBERED] = trade_id;

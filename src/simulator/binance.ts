@@ -4,14 +4,7 @@
  */
 import type { EventValues } from './account.js';
 import { BinanceRest, tradeTimeMs } from './binance-rest.js';
-import {
-  powerOfTen,
-  putApproximate,
-  putDecimalPadded,
-  putText,
-  putUint,
-  Text,
-} from './bytes.js';
+import { powerOfTen, putApproximate, putDecimalPadded, putText, putUint, Text } from './bytes.js';
 import { catalogue, type Listing } from './catalogue.js';
 import type { Channel } from './channels.js';
 import { SELL, type SymbolMarket } from './market.js';

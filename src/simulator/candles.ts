@@ -81,7 +81,8 @@ export class Candles {
 
   trade(time_us: number, id: number, price: number, size: number, buys: boolean): void {
     for (let i = 0; i < SECONDS.length; i++) {
-      if ((this.#started & CHANNEL_BITS[KLINE_CHANNELS[i]]) !== 0) this.add(i, time_us, id, price, size, buys);
+      if ((this.#started & CHANNEL_BITS[KLINE_CHANNELS[i]]) !== 0)
+        this.add(i, time_us, id, price, size, buys);
     }
   }
 
@@ -94,7 +95,9 @@ export class Candles {
       this.#begin(interval, time_us, id, price);
     }
     const { price_scale, size_scale } = this.#listing;
-    const quote = Math.floor((price * size) / powerOfTen(price_scale) / powerOfTen(size_scale) * powerOfTen(this.quote_scale));
+    const quote = Math.floor(
+      ((price * size) / powerOfTen(price_scale) / powerOfTen(size_scale)) * powerOfTen(this.quote_scale),
+    );
     if (price > w[at + CANDLE_AT.high]) w[at + CANDLE_AT.high] = price;
     if (price < w[at + CANDLE_AT.low]) w[at + CANDLE_AT.low] = price;
     w[at + CANDLE_AT.close] = price;
@@ -103,7 +106,10 @@ export class Candles {
     if (buys) {
       const base = w[at + CANDLE_AT.taker_buy_base] + size;
       w[at + CANDLE_AT.taker_buy_base] = Math.min(this.#volume_max, base);
-      w[at + CANDLE_AT.taker_buy_quote] = Math.min(this.#quote_max, w[at + CANDLE_AT.taker_buy_quote] + quote);
+      w[at + CANDLE_AT.taker_buy_quote] = Math.min(
+        this.#quote_max,
+        w[at + CANDLE_AT.taker_buy_quote] + quote,
+      );
     }
     w[at + CANDLE_AT.trades]++;
     w[at + CANDLE_AT.last_id] = id;

@@ -107,8 +107,7 @@ export class Engine {
     this.#use(this.#snapshots, 0);
     frame.snapshot = true;
     frame.count = count;
-    if (channel === 'trades') this.#compose(symbol, channel, 0, 0, undefined);
-    else this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? ACCOUNT_FLAGS.history : 0);
+    this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? ACCOUNT_FLAGS.history : 0);
     connection.enqueue(0);
     connection.flush(this.#snapshots);
   }
@@ -245,35 +244,32 @@ export class Engine {
     frame.events = 0;
     frame.delivered = delivered;
     frame.flags = flags;
-    frame.stream = this.#streams.get(channel)![symbol.index];
+    // trades of a snapshot are in the account already
+    const known = channel === 'trades' && frame.snapshot;
+    frame.stream = known ? undefined : this.#streams.get(channel)![symbol.index];
     frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole);
     frame.window = symbol.book.truncated_to;
     frame.event.clear();
   }
 
   #end(symbol: VenueSymbol, channel: Channel, book_hash: number): void {
-    const { events, delivered, stream } = this.#frame;
+    const { events, delivered, flags, stream } = this.#frame;
     if (channel === 'book' && events > 0) stream?.endEvent(book_hash);
     const index = CHANNELS.indexOf(channel);
-    this.totals.events[index] += events;
-    this.totals.delivered[index] += events * delivered;
-    if (delivered === 0) this.totals.undelivered[index] += events;
+    if ((flags & ACCOUNT_FLAGS.history) === 0 && !(channel === 'trades' && this.#frame.snapshot)) {
+      this.totals.events[index] += events;
+      this.totals.delivered[index] += events * delivered;
+      if (delivered === 0) this.totals.undelivered[index] += events;
+    }
     this.#frame.corrupt = false;
     if (index >= FIRST_KLINES && !this.#frame.snapshot) symbol.candleSent(index - FIRST_KLINES);
   }
 
-  /** Composes the frame that #use() has chosen a place for; `stream` overrides where its events are recorded. */
-  #compose(
-    symbol: VenueSymbol,
-    channel: Channel,
-    delivered: number,
-    flags: number,
-    stream: AccountStream | undefined | null = null,
-  ): void {
+  /** Composes the frame that #use() has chosen a place for. */
+  #compose(symbol: VenueSymbol, channel: Channel, delivered: number, flags: number): void {
     const frame = this.#frame;
     const { protocol } = this.#options;
     this.#begin(symbol, channel, delivered, flags);
-    if (stream !== null) frame.stream = stream;
     frame.slab.inner_bytes[frame.slot] = -1;
     const end = protocol.compose(channel, symbol, frame);
     frame.slab.finish(frame.slot, end);

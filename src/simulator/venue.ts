@@ -104,7 +104,8 @@ export class Venue implements VenueView {
     const open = this.listings.filter(({ closed }) => closed !== true);
     const history = historyPerSymbol(open.length);
     const symbols = open.map(
-      (listing, index): VenueSymbol => new SymbolMarket(listing, index, seed, history, clockUs(), options.levels),
+      (listing, index): VenueSymbol =>
+        new SymbolMarket(listing, index, seed, history, clockUs(), options.levels),
     );
     this.symbols = new Map(symbols.map((symbol) => [symbol.listing.name, symbol as SymbolMarket]));
     this.#faults = new Faults(seed);
@@ -306,11 +307,7 @@ export class Venue implements VenueView {
       },
       open: (socket) => {
         const data = socket.getUserData();
-        const connection = new Connection(
-          socket as WebSocket<unknown>,
-          this.#engine,
-          this.#options.protocol,
-        );
+        const connection = new Connection(socket as WebSocket<unknown>, this.#engine, this.#options.protocol);
         data.connection = connection;
         this.#connections.add(connection);
         this.connections_opened++;
