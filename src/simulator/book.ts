@@ -19,6 +19,8 @@ export interface BookShape {
   readonly truncates?: boolean;
   /** every event is the whole window (Upbit, partial depth) */
   readonly whole?: boolean;
+  /** the protocol's own number of this variant; who asks for another one while it lasts gets nothing */
+  readonly tag?: number;
 }
 
 /** A book as somebody may read it: levels by rank, 0 = best. */
@@ -82,6 +84,7 @@ export class Book {
   #truncates = false;
   #hash = 0;
   whole = false;
+  tag = 0;
   bid = 0;
   bid_size = 0;
   ask = 0;
@@ -106,6 +109,7 @@ export class Book {
     this.#levels_max = Math.max(1, Math.min(this.#levels_max, shape.window ?? this.#levels_max));
     this.#truncates = shape.truncates ?? false;
     this.whole = shape.whole ?? false;
+    this.tag = shape.tag ?? 0;
     for (const side of [BID, ASK])
       while (this.#counts[side] > this.#levels_max) this.#cut(side * this.#capacity, side);
     this.#hash = 0;

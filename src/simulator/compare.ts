@@ -10,7 +10,7 @@ import { decodeName } from '../base/names.js';
 import { flag } from '../schema/flags.js';
 import { ABSENT, ACCOUNT_AT, ACCOUNT_FLAGS, AccountRecords, accountFile } from './account.js';
 import { BookCheck } from './book_check.js';
-import { CHANNEL_SPECS, CHANNELS, type Channel, type ChannelSpec } from './channels.js';
+import { CHANNEL_SPECS, CHANNELS, type ChannelSpec } from './channels.js';
 import { type ChannelComparison, type Comparison, emptyResult, faultsOf } from './comparison.js';
 import { GapList, readGaps } from './gap_list.js';
 import { hashText, mix32, ORDER_ROLES, orderIdWord } from './random.js';

@@ -81,6 +81,7 @@ export class Engine {
   /** A connection begins to listen. */
   listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape: BookShape = {}): void {
     this.#start(symbol, channel, shape);
+    if (channel === 'book' && (shape.tag ?? 0) !== symbol.book.tag) return;
     symbol.listeners[channel].push(connection);
     symbol.listened |= CHANNEL_BITS[channel];
     this.#admit(symbol);
@@ -116,7 +117,7 @@ export class Engine {
   fetchBook(symbol: VenueSymbol, stale: boolean, fill: (levels: Levels, frame: Frame) => void): void {
     const frame = this.#frame;
     this.#now_us = this.#options.clock_us();
-    this.#start(symbol, 'book', {});
+    this.#start(symbol, 'book', this.#options.protocol.fetched_shape ?? {});
     const levels = symbol.levels(stale);
     this.#use(this.#slab, 0);
     this.#begin(symbol, 'book', 1, ACCOUNT_FLAGS.fetched);

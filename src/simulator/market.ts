@@ -88,6 +88,10 @@ export class SymbolMarket<L extends Listener = Listener> {
   book_first_id: number;
   book_last_id: number;
   book_previous_id: number;
+  /** update id of the first change in that event, where ids of other symbols lie in between */
+  book_change_id: number;
+  /** what clients asked for: times in units of so many microseconds (Binance `timeUnit`) */
+  time_unit_us = 1000;
   /** events of the book since the channel began, or since a reset */
   book_events = 0;
   readonly aggregates: Aggregates;
@@ -110,6 +114,8 @@ export class SymbolMarket<L extends Listener = Listener> {
   /** of each channel in the engine's round robin */
   readonly credit = new Float64Array(CHANNELS.length);
   #stale_book: Levels | undefined;
+  /** update id of the first change since the last event of the book, 0 when there was none */
+  #first_change_id = 0;
 
   constructor(
     listing: Listing,
@@ -140,6 +146,7 @@ export class SymbolMarket<L extends Listener = Listener> {
     this.book_first_id = this.update_id;
     this.book_last_id = this.update_id;
     this.book_previous_id = this.update_id;
+    this.book_change_id = this.update_id;
     this.book = new Book(listing, this.#random, levels);
     this.aggregates = new Aggregates(Math.floor(listing.last_trade_id / 2));
     this.candles = new Candles(listing);
@@ -169,6 +176,7 @@ export class SymbolMarket<L extends Listener = Listener> {
     if (channel === 'book') {
       this.book.track(shape);
       this.book_last_id = this.update_id;
+      this.#first_change_id = 0;
     } else if (channel === 'agg_trades') {
       this.aggregates.begin(this.last_id);
     } else {
@@ -191,7 +199,7 @@ export class SymbolMarket<L extends Listener = Listener> {
     const buys = this.last_side === BUY;
     this.last_price = buys ? book.ask : book.bid;
     this.last_size = book.take(buys, this.#size());
-    this.update_id++;
+    this.#count(1);
     if (this.last_price > this.high) this.high = this.last_price;
     if (this.last_price < this.low) this.low = this.last_price;
     this.volume += this.last_size;
@@ -213,6 +221,8 @@ export class SymbolMarket<L extends Listener = Listener> {
     this.book_previous_id = this.book_last_id;
     this.book_first_id = this.book_last_id + 1;
     this.book_last_id = this.update_id;
+    this.book_change_id = this.#first_change_id;
+    this.#first_change_id = 0;
     this.book_events++;
     this.owed &= ~CHANNEL_BITS.book;
   }
@@ -292,9 +302,15 @@ export class SymbolMarket<L extends Listener = Listener> {
 
   #make(): void {
     const r = this.#random.next();
-    this.update_id += 1 + (r & 15);
+    this.#count(1 + (r & 15));
     this.sequence += 1 + (r & 7);
     this.book.make();
+  }
+
+  /** The book changes: its update id rises. */
+  #count(ids: number): void {
+    this.update_id += ids;
+    if (this.#first_change_id === 0) this.#first_change_id = this.update_id;
   }
 
   /** What must not wait for its turn. */

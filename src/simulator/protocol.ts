@@ -111,6 +111,8 @@ export interface VenueProtocol {
   readonly newest_first?: boolean;
   /** trades sent as history on subscribing, so that the account knows them; 1 when it does not say */
   readonly history?: number;
+  /** the book of a symbol that is fetched over REST before anybody has subscribed to it */
+  readonly fetched_shape?: BookShape;
   /** after a reset of the book its next event is a snapshot (Bybit `u` 1) */
   readonly resets_with_snapshot?: boolean;
   /** The first `count` symbols that trade; a protocol adds closed ones itself. */
