@@ -31,7 +31,7 @@ export interface StreamRules {
   /** The data of a stream on a connection to this path; undefined for what is acknowledged and stays silent. */
   streamOf(venue: VenueView, path: string, name: string): Stream | undefined;
   /** Called now and then: what else the connection sends. */
-  tick?(link: Link, streams: ReadonlySet<string>, venue: VenueView, now_ms: number): void;
+  tick?(link: Link, path: string, streams: ReadonlySet<string>, venue: VenueView, now_ms: number): void;
 }
 
 const DEPTHS = ['', '5', '10', '20'];
@@ -103,7 +103,7 @@ export class BinanceSession implements Session {
   }
 
   tick(now_ms: number): void {
-    this.#rules.tick?.(this.#link, this.#streams, this.#venue, now_ms);
+    this.#rules.tick?.(this.#link, this.#path, this.#streams, this.#venue, now_ms);
     const { ping_ms, pong_deadline_ms } = this.#venue.timings;
     if (ping_ms === 0) return;
     if (now_ms - this.#answered_ms >= pong_deadline_ms) {

@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { binance } from './binance.js';
+import { binanceFutures } from './binance-futures.js';
 import { coinbase } from './coinbase.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { listenLoopback } from './loopback.js';
@@ -18,7 +19,11 @@ import { type Certificate, makeCertificate } from './tls.js';
 import { Venue } from './venue.js';
 
 /** The exchanges that can be simulated, by id. */
-export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = { coinbase, binance };
+export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
+  coinbase,
+  binance,
+  [binanceFutures.id]: binanceFutures,
+};
 
 export const SIMULATOR_DEFAULTS = {
   exchanges: ['coinbase', 'binance'] as readonly string[],
