@@ -142,11 +142,15 @@ export class Candles {
     this.finished &= ~CHANNEL_BITS[KLINE_CHANNELS[interval]];
   }
 
-  /** A word of a finished candle, 0 = the newest; undefined when there is none that old. */
-  pastWord(interval: number, age: number, word: number): number | undefined {
-    const count = this.#past_count[interval];
-    if (age >= Math.min(count, PAST_MAX)) return undefined;
-    return this.#past.get(interval)![((count - 1 - age) % PAST_MAX) * WORDS + word];
+  /** Finished candles that are remembered. */
+  kept(interval: number): number {
+    return Math.min(this.#past_count[interval], PAST_MAX);
+  }
+
+  /** A word of a finished candle by age, 0 = the newest of those kept(); below 0 of the candle to send next. */
+  wordAt(interval: number, age: number, word: number): number {
+    if (age < 0) return this.word(interval, word);
+    return this.#past.get(interval)![((this.#past_count[interval] - 1 - age) % PAST_MAX) * WORDS + word];
   }
 
   #isDone(interval: number): boolean {

@@ -15,10 +15,9 @@ import {
   putText,
   putUint,
   Text,
-  trimmedScale,
 } from './bytes.js';
-import { catalogue, type Listing } from './catalogue.js';
-import { CoinbaseRest, DELISTED, HALTED } from './coinbase-rest.js';
+import { putNoted, putTrimmed } from './coinbase-numbers.js';
+import { CoinbaseRest, listProducts } from './coinbase-rest.js';
 import { CoinbaseSession } from './coinbase-session.js';
 import type { Frame } from './frame.js';
 import { BUY, type SymbolMarket } from './market.js';
@@ -67,27 +66,6 @@ const COMMA = 44;
 const SIZE_DECIMALS = 8;
 const DASH = 45;
 const iso = new IsoTime();
-
-/** Writes a number without zeros at its end, as the venue does for prices and sizes of trades. */
-function putTrimmed(out: DataView, at: number, units: number, scale: number): number {
-  const left = trimmedScale(units, scale);
-  return putDecimal(out, at, units / powerOfTen(scale - left), left);
-}
-
-/** putTrimmed that also keeps the literal in `event`. */
-function putNoted(
-  out: DataView,
-  at: number,
-  units: number,
-  scale: number,
-  event: EventValues,
-  i: number,
-): number {
-  const left = trimmedScale(units, scale);
-  const digits = units / powerOfTen(scale - left);
-  event.set(i, digits, left);
-  return putDecimal(out, at, digits, left);
-}
 
 /** A UUID in its text form, 8-4-4-4-12. */
 function putOrderId(out: DataView, at: number, hash: number, id: number, role: number): number {
@@ -212,14 +190,6 @@ function composeBook(symbol: SymbolMarket, frame: Frame): number {
   return putText(out, p, END);
 }
 
-const RULES = {
-  quotes: ['USD', 'EUR', 'GBP', 'USDT', 'BTC'],
-  join: '-',
-  size_scale: (usd: number) => Math.min(8, Math.max(0, Math.ceil(Math.log10(usd)) + 3)),
-  first_trade_id: 1_087_500_000,
-  unicode: false,
-};
-
 export const coinbase: VenueProtocol = {
   id: 'coinbase',
   channels: ['trades', 'ticker', 'book'],
@@ -232,14 +202,7 @@ export const coinbase: VenueProtocol = {
     idle_ms: 0,
   },
   connection_limit: { burst: 20, per_s: 8 },
-  listings(count) {
-    const open = catalogue(RULES, count);
-    const closed = [...DELISTED, ...HALTED].map((name, i): Listing => {
-      const [base, quote] = name.split('-');
-      return { ...open[0], name, base, quote, rank: count + i, closed: true };
-    });
-    return [...open, ...closed.filter(({ name }) => !open.some((listing) => listing.name === name))];
-  },
+  listings: listProducts,
   accepts: () => true,
   open: (venue, link, _path, _query, now_ms) => new CoinbaseSession(venue, link, now_ms),
   compose(channel, symbol, frame) {

@@ -42,8 +42,8 @@ const FIRST_KLINES = CHANNELS.indexOf(KLINE_CHANNELS[0]);
 const PICK_TRIES = 8;
 /** Changes of the book that an event of it adds to those of trades and quotes. */
 const BOOK_STEPS_MAX = 6;
-/** A level of a snapshot is shorter. */
-const LEVEL_BYTES = 192;
+/** A level or a trade of a snapshot is shorter. */
+const PART_BYTES = 384;
 const SNAPSHOT_BYTES_MIN = 256 * 1024;
 
 export class Engine {
@@ -100,17 +100,23 @@ export class Engine {
   snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void {
     this.#now_us = this.#options.clock_us();
     this.#start(symbol, channel, {});
-    const levels = 2 * (symbol.book.count(0) + symbol.book.count(1) + count);
-    const bytes = Math.max(SNAPSHOT_BYTES_MIN, levels * LEVEL_BYTES);
-    if (this.#snapshots === undefined || this.#snapshots.bytes.length < bytes)
-      this.#snapshots = new Slab(1, bytes);
     const frame = this.#frame;
-    this.#use(this.#snapshots, 0);
+    const slab = this.#largeSlab(symbol, count);
+    this.#use(slab, 0);
     frame.snapshot = true;
     frame.count = count;
     this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? ACCOUNT_FLAGS.history : 0);
     connection.enqueue(0);
-    connection.flush(this.#snapshots);
+    connection.flush(slab);
+  }
+
+  /** Room for a frame with all levels of a book or so many trades. */
+  #largeSlab(symbol: VenueSymbol, count: number): Slab {
+    const parts = symbol.book.count(0) + symbol.book.count(1) + count;
+    const bytes = Math.max(SNAPSHOT_BYTES_MIN, parts * PART_BYTES);
+    if (this.#snapshots === undefined || this.#snapshots.bytes.length < bytes)
+      this.#snapshots = new Slab(1, bytes);
+    return this.#snapshots;
   }
 
   /** The book as an answer over REST gives it goes into the account; `fill` records its levels. */
@@ -328,8 +334,9 @@ export class Engine {
     this.#streams.get(channel)![symbol.index] = stream;
     if (channel !== 'trades') return;
     this.#now_us = this.#options.clock_us();
-    this.#frame.count = protocol.history ?? 1;
-    this.#use(this.#slab, 0);
+    const history = protocol.history ?? 1;
+    this.#use(this.#largeSlab(symbol, history), 0);
+    this.#frame.count = history;
     this.#compose(symbol, channel, 0, ACCOUNT_FLAGS.history);
   }
 

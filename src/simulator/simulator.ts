@@ -10,6 +10,7 @@ import { LoggerError, messageOf } from '../base/errors.js';
 import { binance } from './binance.js';
 import { binanceFutures } from './binance-futures.js';
 import { coinbase } from './coinbase.js';
+import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
@@ -21,6 +22,7 @@ import { Venue } from './venue.js';
 /** The exchanges that can be simulated, by id. */
 export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   coinbase,
+  [coinbaseAdvanced.id]: coinbaseAdvanced,
   binance,
   [binanceFutures.id]: binanceFutures,
 };

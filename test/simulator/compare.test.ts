@@ -29,18 +29,86 @@ interface Run {
 
 const MESSAGES = 3000;
 
+type Exchange = 'coinbase' | 'binance' | 'binance-futures' | 'coinbase-advanced';
+
+/** How a client of an exchange asks for every channel, and for a last answer that proves that all before it has come. */
+interface Asking {
+  readonly path: string;
+  readonly symbols: (rest: string) => Promise<string[]>;
+  readonly requests: (symbols: readonly string[]) => unknown[];
+  readonly last: unknown;
+  readonly answer: RegExp;
+  /** path of the book that the client has to fetch itself */
+  readonly depth?: string;
+}
+
+const getJson = async (url: string): Promise<Json> => (await fetch(url)).json();
+const products = async (rest: string) =>
+  (await getJson(`${rest}/products`)).filter((p: Json) => !p.trading_disabled).map((p: Json) => p.id);
+const contracts = (path: string) => async (rest: string) =>
+  (await getJson(`${rest}${path}/exchangeInfo`)).symbols
+    .filter((s: Json) => s.status === 'TRADING')
+    .map((s: Json) => s.symbol);
+const streams = (kinds: readonly string[]) => (symbols: readonly string[]) => [
+  {
+    method: 'SUBSCRIBE',
+    params: symbols.flatMap((name) => kinds.map((kind) => `${name.toLowerCase()}@${kind}`)),
+    id: 1,
+  },
+];
+const LAST_STREAM = { last: { method: 'LIST_SUBSCRIPTIONS', id: 99 }, answer: /"id":99/ };
+
+const ASKING: Record<Exchange, Asking> = {
+  coinbase: {
+    path: '',
+    symbols: products,
+    requests: (product_ids) => [
+      { type: 'subscribe', product_ids, channels: ['matches', 'ticker', 'level2_batch'] },
+    ],
+    last: { type: 'unsubscribe' },
+    answer: /"subscriptions"/,
+  },
+  binance: {
+    path: '/stream',
+    symbols: contracts('/api/v3'),
+    requests: streams(['trade', 'ticker', 'bookTicker', 'aggTrade', 'depth@100ms', 'kline_1m', 'kline_1h']),
+    ...LAST_STREAM,
+    depth: '/api/v3/depth?limit=1000',
+  },
+  'binance-futures': {
+    path: '/public/stream',
+    symbols: contracts('/fapi/v1'),
+    requests: streams(['bookTicker', 'depth@100ms']),
+    ...LAST_STREAM,
+    depth: '/fapi/v1/depth?limit=1000',
+  },
+  'coinbase-advanced': {
+    path: '',
+    symbols: products,
+    requests: (product_ids) =>
+      ['market_trades', 'ticker', 'level2', 'candles'].map((channel) => ({
+        type: 'subscribe',
+        product_ids,
+        channel,
+      })),
+    last: { type: 'subscribe', channel: 'heartbeats' },
+    answer: /"heartbeats":\["heartbeats"\]/,
+  },
+};
+
 /** Runs a market to its end with one client that reconnects when it is cut; faults come once data flow. */
 async function run(
-  exchange: 'coinbase' | 'binance',
+  exchange: Exchange,
   faults: readonly FaultRequest[] = [],
   options: SimulatorOptions = {},
+  asking: Asking = ASKING[exchange],
 ): Promise<Run> {
   const account = join(directory, `account-${runs++}`);
   const { simulator, endpoints } = await startSimulator({
     exchanges: [exchange],
     symbols: 5,
     rate: 6000,
-    mix: [3, 2, exchange === 'binance' ? 2 : 0],
+    mix: [3, 2, 2, 2, 2, 1],
     messages: MESSAGES,
     account_directory: account,
     ...options,
@@ -48,19 +116,16 @@ async function run(
   simulators.push(simulator);
   const received: Client['received'] = [];
   const { ws, rest } = endpoints.exchanges[exchange];
-  const path = exchange === 'coinbase' ? '/products' : '/api/v3/exchangeInfo';
-  const listed = (await (await fetch(rest + path)).json()) as Json;
+  const symbols = await asking.symbols(rest);
   const connect = async (): Promise<Client> => {
-    const client = await Client.open(exchange === 'coinbase' ? ws : `${ws}/stream`);
-    if (exchange === 'coinbase') {
-      const product_ids = listed.filter((p: Json) => !p.trading_disabled).map((p: Json) => p.id);
-      client.send({ type: 'subscribe', product_ids, channels: ['matches', 'ticker'] });
-    } else {
-      const names = listed.symbols.filter((s: Json) => s.status === 'TRADING').map((s: Json) => s.symbol);
-      const params = names.flatMap((name: string) =>
-        ['trade', 'ticker', 'bookTicker'].map((kind) => `${name.toLowerCase()}@${kind}`),
-      );
-      client.send({ method: 'SUBSCRIBE', params, id: 1 });
+    const client = await Client.open(`${ws}${asking.path}`);
+    for (const request of asking.requests(symbols)) client.send(request);
+    if (asking.depth === undefined) return client;
+    await client.until('the acknowledgement', () => client.received.length > 0);
+    for (const symbol of symbols) {
+      const depth = await getJson(`${rest}${asking.depth}&symbol=${symbol}`);
+      const received_ms = performance.timeOrigin + performance.now();
+      client.received.push({ text: JSON.stringify({ rest: symbol, depth }), received_ms });
     }
     return client;
   };
@@ -76,9 +141,8 @@ async function run(
     }
     return simulator.totals().exchanges[exchange].finished;
   });
-  // a last message proves that everything before it has come
-  client.send(exchange === 'coinbase' ? '{"type":"unsubscribe"}' : '{"method":"LIST_SUBSCRIPTIONS","id":99}');
-  await until('the last reply', () => /"subscriptions"|"id":99/.test(client.texts.at(-1) ?? ''));
+  client.send(asking.last);
+  await until('the last reply', () => asking.answer.test(client.texts.at(-1) ?? ''));
   simulator.stop();
   client.socket.terminate();
   return { account, received: [...received, ...client.received], resumed: received.length };
@@ -100,22 +164,44 @@ before(async () => {
   [coinbase, binance] = [await run('coinbase'), await run('binance')];
 });
 
+function assertAgrees(exchange: Exchange, { account, received }: Run, exact: boolean): ChannelComparison[] {
+  const result = compared(account, exchange, store(exchange, received), exact);
+  assert.ok(result.ok, formatComparison(result));
+  assert.ok(sum(result.channels, 'sent') >= MESSAGES);
+  assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
+  assert.ok(sum(result.channels, 'on_disk') >= MESSAGES);
+  assert.equal(sum(result.channels, 'listed'), 0);
+  const books = result.channels.filter(({ channel }) => channel === 'book');
+  assert.equal(sum(result.channels, 'outside'), sum(books, 'outside'), 'only changes before a fetched book');
+  if (exact)
+    for (const each of books) assert.ok(each.books > 10, `${each.symbol}: ${each.books} books compared`);
+  return [...result.channels];
+}
+
 test('what JSON.parse reads on the wire is what the account says, with and without exact digits', () => {
-  for (const [exchange, { account, received }] of Object.entries({ coinbase, binance })) {
-    for (const exact of [true, false]) {
-      const result = compared(account, exchange, store(exchange, received), exact);
-      assert.ok(result.ok, formatComparison(result));
-      assert.ok(sum(result.channels, 'sent') >= MESSAGES);
-      assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
-      assert.ok(sum(result.channels, 'on_disk') >= MESSAGES);
-      assert.equal(sum(result.channels, 'listed') + sum(result.channels, 'outside'), 0);
-    }
-  }
+  for (const [exchange, kept] of Object.entries({ coinbase, binance }))
+    for (const exact of [true, false]) assertAgrees(exchange as Exchange, kept, exact);
   const summary = JSON.parse(readFileSync(join(binance.account, 'account.json'), 'utf8'));
   assert.equal(summary.exchanges.binance.sent, MESSAGES);
 });
 
-type Field = 'missing' | 'unexpected' | 'repeated' | 'different' | 'disordered';
+test('the same of futures, on both paths, and of Advanced Trade', async () => {
+  assertAgrees('binance-futures', await run('binance-futures'), true);
+  const market = {
+    ...ASKING['binance-futures'],
+    path: '/market/stream',
+    requests: streams(['aggTrade', 'ticker', 'kline_1m', 'markPrice']),
+    depth: undefined,
+  };
+  const channels = assertAgrees('binance-futures', await run('binance-futures', [], {}, market), true);
+  assert.deepEqual(
+    [...new Set(channels.map(({ channel }) => channel))],
+    ['ticker', 'agg_trades', 'klines_1m'],
+  );
+  assertAgrees('coinbase-advanced', await run('coinbase-advanced'), true);
+});
+
+type Field = 'missing' | 'unexpected' | 'repeated' | 'different' | 'disordered' | 'wrong_books';
 interface Damage {
   readonly what: string;
   readonly exchange: 'coinbase' | 'binance';
