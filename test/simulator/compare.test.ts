@@ -219,7 +219,7 @@ const plusOne = (old: Json) => (typeof old === 'bigint' ? old + 1n : old + 1);
 const middle = (rows: Row[]) => rows.length >> 1;
 
 const DAMAGES: Damage[] = [
-  ...['TRADES', 'MD', 'BBO'].flatMap((table): Damage[] => [
+  ...['TRADES', 'MD', 'BBO', 'AGG_TRADES'].flatMap((table): Damage[] => [
     {
       what: 'a missing row',
       exchange: 'binance',
@@ -245,7 +245,7 @@ const DAMAGES: Damage[] = [
       what: 'a changed time',
       exchange: 'binance',
       table,
-      change: set(table === 'TRADES' ? 'trade_nanos' : 'nanos', plusOne),
+      change: set(table.endsWith('TRADES') ? 'trade_nanos' : 'nanos', plusOne),
       field: 'different',
     },
     {
@@ -312,6 +312,65 @@ const DAMAGES: Damage[] = [
     change: set('volume_24h', (v) => v * 1.001),
     field: 'different',
   },
+  ...(['first_trade_id', 'last_trade_id'] as const).map((column) => ({
+    what: `a changed ${column}`,
+    exchange: 'binance' as const,
+    table: 'AGG_TRADES',
+    change: set(column, plusOne),
+    field: 'different' as const,
+  })),
+  ...(['quote_volume_digits', 'scales_high', 'close_time', 'trades'] as const).map((column) => ({
+    what: `a changed ${column}`,
+    exchange: 'binance' as const,
+    table: 'KLINES_1m',
+    change: set(column, plusOne),
+    field: 'different' as const,
+  })),
+  {
+    what: 'a candle that is closed too early',
+    exchange: 'binance',
+    table: 'KLINES_1h',
+    change: set('flags', (v) => v | flag('closed')),
+    field: 'different',
+  },
+  {
+    what: 'a missing row',
+    exchange: 'binance',
+    table: 'KLINES_1m',
+    change: (r) => r.splice(middle(r), 1),
+    field: 'missing',
+  },
+  {
+    what: 'a missing level',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: (r) => r.splice(middle(r), 1),
+    field: 'missing',
+  },
+  {
+    what: 'a level twice',
+    exchange: 'coinbase',
+    table: 'BOOK',
+    change: (r) => r.splice(middle(r), 0, r[middle(r)]),
+    field: 'repeated',
+  },
+  {
+    what: 'a missing end of an event',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: (r) => {
+      const last = r.findLast(({ flags }) => (Number(flags) & flag('event_end')) !== 0) as Row;
+      last['flags'] = 0;
+    },
+    field: 'different',
+  },
+  {
+    what: 'a changed sequence',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: set('seq', plusOne),
+    field: 'different',
+  },
   {
     what: 'a trade that was never sent',
     exchange: 'coinbase',
@@ -337,11 +396,46 @@ for (const { what, exchange, table, change, field } of DAMAGES) {
     const result = compared(account, exchange, rows);
     assert.equal(result.ok, false);
     const fields = ['missing', 'unexpected', 'repeated', 'different', 'disordered'] as const;
-    for (const name of fields) assert.equal(sum(result.channels, name), name === field ? 1 : 0, name);
+    for (const name of fields)
+      assert.equal(sum(result.channels, name), name === field ? 1 : 0, `${name} ${formatComparison(result)}`);
     assert.match(formatComparison(result), new RegExp(`${symbol}[^]*DIFFERENCES FOUND`));
     assert.ok(result.channels.flatMap(({ examples }) => examples).length > 0);
   });
 }
+
+test('a wrong size, a wrong side and a level that was not removed give wrong books', () => {
+  const damages: ((row: Row) => void)[] = [
+    (row) => {
+      row['size_digits'] = (row['size_digits'] as bigint) + 1n;
+    },
+    (row) => {
+      row['side'] = 3 - Number(row['side']);
+    },
+    (row) => {
+      Object.assign(row, { size: 1, size_digits: 100_000_000n });
+    },
+  ];
+  for (const damage of damages) {
+    const rows = store('binance', binance.received);
+    const levels = rowsOf(rows, 'ETHUSDT', 'BOOK');
+    damage(levels.find((row, i) => i > levels.length / 2 && row['size_digits'] === 0n) as Row);
+    const { channels, ok } = compared(binance.account, 'binance', rows);
+    assert.equal(ok, false);
+    assert.equal(sum(channels, 'different'), 1);
+    assert.equal(sum(channels, 'wrong_books'), 1);
+  }
+});
+
+test('a wrong book is found although every row is right: the snapshot stands behind a change', () => {
+  const rows = store('coinbase', coinbase.received);
+  const levels = rowsOf(rows, 'ETH-USD', 'BOOK');
+  const start = levels.findIndex(({ flags }) => (Number(flags) & flag('snapshot')) === 0);
+  const end = levels.findIndex((row, i) => i >= start && (Number(row['flags']) & flag('event_end')) !== 0);
+  levels.unshift(...levels.splice(start, end - start + 1));
+  const { channels } = compared(coinbase.account, 'coinbase', rows);
+  assert.equal(sum(channels, 'missing') + sum(channels, 'different') + sum(channels, 'unexpected'), 0);
+  assert.ok(sum(channels, 'disordered') > 0);
+});
 
 test('a symbol on disk that was never simulated is unexpected', () => {
   const rows = store('coinbase', coinbase.received);
