@@ -299,7 +299,8 @@ export class Book {
 
   /** Levels come back from outside the window, or new ones are set far away. */
   #refill(side: number): void {
-    const low = this.#truncates ? this.#levels_max : this.#levels_max - (this.#levels_max >> 2);
+    const full = this.#truncates || this.whole;
+    const low = full ? this.#levels_max : this.#levels_max - (this.#levels_max >> 2);
     while (this.#counts[side] < low && this.#append(side));
   }
 
