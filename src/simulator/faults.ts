@@ -13,7 +13,7 @@ export const FAULT_KINDS = {
   duplicate: 'an event is sent twice',
   reorder: 'an event is sent after the next one of the same symbol and channel',
   corrupt: 'an event carries a wrong checksum, where the exchange has one (default channel book)',
-  'stale-book': 'the next `count` answers of books over REST give the book as it is now',
+  'stale-book': 'the next `count` answers of books over REST give the book as it is now, which then goes on',
   'reset-book': 'the update ids of books begin anew, as after a restart of the exchange',
   stall: 'nothing is sent for `seconds`, then all that was held back',
   slow: 'at most `rate` messages/s for `seconds`',

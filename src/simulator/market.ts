@@ -18,6 +18,8 @@ const SIDE_BIT = 0x80000000;
 const HISTORY_FIRST = 256;
 /** Levels per side of a book unless somebody wants more. */
 export const LEVELS_DEFAULT = 50;
+/** Changes of a book after a copy of it was kept. */
+const STALE_STEPS = 8;
 /** Channels that are fed with every trade. */
 const FED_BY_TRADES = CHANNELS.reduce(
   (bits, channel) =>
@@ -252,9 +254,10 @@ export class SymbolMarket<L extends Listener = Listener> {
     this.owed &= ~CHANNEL_BITS[KLINE_CHANNELS[interval]];
   }
 
-  /** Keeps a copy of the book as it is, for answers that are out of date. */
+  /** Keeps a copy of the book as it is, for answers that are out of date, and lets the book go on. */
   keepStaleBook(): void {
     this.#stale_book = copyOf(this.book, this.update_id, this.listing);
+    for (let i = 0; i < STALE_STEPS && !this.book.urgent; i++) this.quote();
   }
 
   /** The book for an answer over REST; `stale`: the copy that keepStaleBook() made. */

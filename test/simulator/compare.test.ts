@@ -38,8 +38,11 @@ interface Asking {
   readonly requests: (symbols: readonly string[]) => unknown[];
   readonly last: unknown;
   readonly answer: RegExp;
-  /** path of the book that the client has to fetch itself */
+  /** path of the book that the client has to fetch itself, and how often it does */
   readonly depth?: string;
+  readonly fetches?: number;
+  /** before the first connection */
+  readonly fault?: FaultRequest;
 }
 
 const getJson = async (url: string): Promise<Json> => (await fetch(url)).json();
@@ -122,13 +125,15 @@ async function run(
     for (const request of asking.requests(symbols)) client.send(request);
     if (asking.depth === undefined) return client;
     await client.until('the acknowledgement', () => client.received.length > 0);
-    for (const symbol of symbols) {
+    const wanted = Array.from({ length: asking.fetches ?? 1 }, () => symbols).flat();
+    for (const symbol of wanted) {
       const depth = await getJson(`${rest}${asking.depth}&symbol=${symbol}`);
       const received_ms = performance.timeOrigin + performance.now();
       client.received.push({ text: JSON.stringify({ rest: symbol, depth }), received_ms });
     }
     return client;
   };
+  if (asking.fault !== undefined) simulator.fault(asking.fault);
   let client = await connect();
   await until('data', () => client.received.length > 300);
   for (const fault of faults) simulator.fault(fault);
@@ -435,6 +440,20 @@ test('a wrong book is found although every row is right: the snapshot stands beh
   const { channels } = compared(coinbase.account, 'coinbase', rows);
   assert.equal(sum(channels, 'missing') + sum(channels, 'different') + sum(channels, 'unexpected'), 0);
   assert.ok(sum(channels, 'disordered') > 0);
+});
+
+test('a fetched book may be thrown away as too old, but not in part', async () => {
+  const fault: FaultRequest = { kind: 'stale-book', count: 5 };
+  const kept = await run('binance', [], {}, { ...ASKING.binance, fetches: 2, fault });
+  const channels = assertAgrees('binance', kept, true);
+  const snapshots = kept.received.filter(({ text }) => text.startsWith('{"rest":'));
+  assert.equal(snapshots.length, 10);
+  assert.ok(sum(channels, 'outside') > 0, 'changes that the book fetched later holds');
+  const rows = store('binance', kept.received);
+  const levels = rowsOf(rows, 'ETHUSDT', 'BOOK');
+  const inside = levels.findIndex(({ flags }) => Number(flags) === flag('snapshot'));
+  levels.splice(inside, 1);
+  assert.equal(sum(compared(kept.account, 'binance', rows).channels, 'missing'), 1);
 });
 
 test('a symbol on disk that was never simulated is unexpected', () => {
