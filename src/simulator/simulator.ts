@@ -14,6 +14,7 @@ import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
+import { okx } from './okx.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
 import { readRecording } from './recording.js';
 import { type Certificate, makeCertificate } from './tls.js';
@@ -25,6 +26,7 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   [coinbaseAdvanced.id]: coinbaseAdvanced,
   binance,
   [binanceFutures.id]: binanceFutures,
+  okx,
 };
 
 export const SIMULATOR_DEFAULTS = {
