@@ -34,7 +34,7 @@ const CHANNELS: Readonly<Record<string, ReadonlyMap<string, Channel>>> = {
   ]),
 };
 /** Channels whose present state is sent on subscribing. */
-const STATES: readonly Channel[] = ['ticker', 'bbo', 'book'];
+const STATES: readonly Channel[] = ['ticker', 'book'];
 /** Requests to subscribe or unsubscribe, per connection. */
 const REQUESTS_PER_HOUR = 480;
 const NO_DATA = { code: 4004, reason: 'No data received in 30s.' };

@@ -18,6 +18,7 @@ import { okx } from './okx.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
 import { readRecording } from './recording.js';
 import { type Certificate, makeCertificate } from './tls.js';
+import { upbit } from './upbit.js';
 import { Venue } from './venue.js';
 
 /** The exchanges that can be simulated, by id. */
@@ -27,6 +28,7 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   binance,
   [binanceFutures.id]: binanceFutures,
   okx,
+  upbit,
 };
 
 export const SIMULATOR_DEFAULTS = {
