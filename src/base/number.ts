@@ -3,7 +3,7 @@
  * the calling thread, so nothing is allocated. The digits of a literal are exact over the whole u64 range; its f32 is
  * the correctly rounded value, also where rounding by way of a double would round twice.
  */
-import { exactFloat32, parseUnusual, u64Words } from './exact.js';
+import { exactFloat32, parseUnusual } from './exact.js';
 
 /** [low word, high word, decimals] of the last parsed number. */
 export const DIGITS = new Uint32Array(3);
@@ -104,11 +104,20 @@ export function parseU64(bytes: Uint8Array, start: number, end: number): boolean
   return true;
 }
 
-/** More digits than a double holds exactly. Cold for today's ids. */
+/** Up to 20 digits, as the ids of some exchanges have: the last 9 of them, and the rest as 16 bits and what is above. */
 function parseLongU64(bytes: Uint8Array, start: number, end: number): boolean {
-  const words = u64Words(latin1(bytes, start, end));
-  if (words !== undefined) DIGITS.set(words);
-  return words !== undefined;
+  if (end - start > 20 || end - start <= UINT_DIGITS) return false;
+  const split = end - INT_DIGITS;
+  const rest = parseUint(bytes, start, split);
+  const last = parseUint(bytes, split, end);
+  if (rest < 0 || last < 0) return false;
+  const upper = Math.floor(rest / 65536) * 1e9;
+  const below = (upper % 65536) * 65536 + (rest % 65536) * 1e9 + last;
+  const high = Math.floor(upper / 65536) + Math.floor(below / 4294967296);
+  if (high > 0xffffffff) return false;
+  DIGITS[0] = below % 4294967296;
+  DIGITS[1] = high;
+  return true;
 }
 
 /** The last parsed u64 as a double; exact below 2^53. */

@@ -12,10 +12,12 @@ import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 
-/** What became of one message. Zero and below never carries a row. */
+/** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** not of a shape the scanner knows: the JSON parser has to look at it */
   unfamiliar: -1,
+  /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */
+  kept: 0,
   /** at least one row was written */
   rows: 1,
   /** no data: an acknowledgement, a heartbeat, a notice */
@@ -26,8 +28,10 @@ export const RESULT = {
   unwanted: 4,
   /** well-formed, but of a kind that nothing is known about */
   unknownKind: 5,
+  /** a change of an order book that is not complete: of no use without what it changes */
+  unsynced: 6,
   /** the ring had no room */
-  ringFull: 6,
+  ringFull: 7,
   /** everything from here on is a refusal with a reason */
   badJson: 10,
   badUtf8: 11,
@@ -37,9 +41,12 @@ export const RESULT = {
   badId: 15,
 } as const;
 
-/** The result of a message with several parts: a refused one decides, then one that found no room, then a written row. HOT. */
+/**
+ * The result of a message with several parts: a refused one decides, then one that found no room, then a change of no
+ * use, then a written row. HOT.
+ */
 export function worse(a: number, b: number): number {
-  if (a >= RESULT.ringFull || b >= RESULT.ringFull) return Math.max(a, b);
+  if (a >= RESULT.unsynced || b >= RESULT.unsynced) return Math.max(a, b);
   return a === RESULT.rows ? a : b;
 }
 
@@ -68,11 +75,11 @@ export interface ControlRequest {
 
 /** What an exchange says about a connection rather than about a market. */
 export type ControlEvent =
-  /** the request with this id was accepted as a whole */
-  | { readonly kind: 'accepted'; readonly id: number }
+  /** the request with this id was accepted, as a whole or for one symbol of it */
+  | { readonly kind: 'accepted'; readonly id: number; readonly native?: string }
   /** everything that is subscribed on this connection now */
   | { readonly kind: 'state'; readonly subscriptions: readonly Subscription[] }
-  /** a request (when the exchange names it) or a symbol was refused */
+  /** a request, a symbol, or a symbol within a request was refused, as far as the exchange names them */
   | { readonly kind: 'refused'; readonly id?: number; readonly native?: string; readonly reason: string }
   /** the exchange is about to close the connection */
   | { readonly kind: 'closing'; readonly reason: string };
@@ -88,9 +95,12 @@ export interface Channel {
   readonly table: Table;
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
-   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule
+   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
+   * unordered: ids that say nothing about what is missing, but tell a repeated message
    */
-  readonly ids: 'contiguous' | 'none' | 'book';
+  readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
+  /** of unordered ids: the column that holds them, where it is not trade_id */
+  readonly idColumn?: string;
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
   readonly blind?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */
@@ -108,6 +118,8 @@ export interface ParserContext {
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
+  /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
+  readonly unsynced: (changes: number) => void;
   /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
   readonly ask: (slot: number, path: string) => void;
 }
@@ -157,6 +169,8 @@ export interface Exchange {
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
+    /** the same per hour, for exchanges that count over so long */
+    readonly requestsPerHour?: number;
     /** connection attempts per minute for the whole process */
     readonly connectsPerMinute: number;
     /** REST requests per minute for the whole process, for snapshots of books */
@@ -169,10 +183,16 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** which address serves a channel is not promised: what arrives at another one is stored, too */
+  readonly anyAddress?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
   listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]>;
+  /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
+  readonly acknowledges?: boolean;
+  /** a request replaces everything that was subscribed before, so each one has to name all of it; nothing unsubscribes */
+  readonly replaces?: boolean;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];

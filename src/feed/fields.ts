@@ -38,6 +38,16 @@ export class JsonNumber {
   constructor(readonly text: string) {}
 }
 
+/** Values by position, wherever in the message they stand. */
+export interface JsonValues {
+  readonly bytes: Uint8Array;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly kind: Uint8Array;
+  /** Whether the value at `at` is a string or number that is not empty. */
+  present(at: number): boolean;
+}
+
 /** A part of a message that has a structure of its own. */
 export interface JsonNode {
   /** rows read in this message so far */
@@ -58,7 +68,7 @@ const SHAPES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
 const NO_VALUES: readonly ValueSeen[] = [];
 
-export class JsonFields implements JsonNode, NestedReader {
+export class JsonFields implements JsonNode, JsonValues, NestedReader {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;

@@ -16,6 +16,7 @@ import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
 import { GAPS } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
+import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
 
@@ -186,8 +187,18 @@ export class Rows {
     const seconds = TIME[0];
     this.u32[this.record + secondsWord] = seconds;
     this.u32[this.record + nanosWord] = TIME[1];
+    this.fileUnder(seconds, 0);
+  }
+
+  /** When a candle of `length` seconds begins: its day, although it goes on being received for so long. */
+  openTime(word: number, seconds: number, length: number): void {
+    this.u32[this.record + word] = seconds;
+    this.fileUnder(seconds, length);
+  }
+
+  private fileUnder(seconds: number, length: number): void {
     const skew = seconds - this.received[0];
-    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax)
+    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax + length)
       this.day = (seconds / SECONDS_PER_DAY) | 0;
     else {
       this.flags |= FLAG_SUSPECT_CLOCK;
@@ -201,6 +212,11 @@ export class Rows {
     TIME[1] = this.received[1];
     this.time(secondsWord, nanosWord);
     this.flags |= FLAG_NO_EVENT_TIME;
+  }
+
+  /** Asks the sequence about a row that is complete and has an id without order; false when it must not be committed. */
+  isNew(sequence: Sequence, slot: number): boolean {
+    return sequence.acceptRow(slot, this.u32, this.record);
   }
 
   /** Keeps the row. */

@@ -10,7 +10,7 @@ import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
-import { BOOK, type GapCause, type KlineInterval } from '../schema/tables.js';
+import { BOOK, type GapCause, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Exchange, MessageParser, Subscription } from './exchange.js';
@@ -40,6 +40,8 @@ export interface ShardInit {
   readonly exchange: string;
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
+  /** channels that connections to other addresses subscribe; what arrives here of them is stored all the same */
+  readonly elsewhere: readonly string[];
   /** candles that are added up from the trades of this shard */
   readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
@@ -109,6 +111,9 @@ export class Shard {
       sequences: this.sequences,
       books: this.books,
       control: (event) => this.connection.control(event),
+      unsynced: (changes) => {
+        this.counters[SHARD.unsynced] += changes;
+      },
       ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(
@@ -193,25 +198,29 @@ export class Shard {
         ),
     };
     const sequences = new Map<string, Sequence>();
-    for (const channel of this.init.channels) {
-      const { table, ids } = this.exchange.channels[channel];
-      if (ids === 'book') continue;
-      const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
+    const { channels, elsewhere, streams } = this.init;
+    for (const channel of [...channels, ...elsewhere]) {
+      const declared = this.exchange.channels[channel];
+      if (declared.ids === 'book') continue;
+      const sequence = new Sequence(declared, this.clock.now, events, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
-      for (const [slot, spec] of this.init.streams.entries())
-        this.seed(sequence, spec, slot, ids === 'contiguous');
+      for (const [slot, spec] of streams.entries()) this.seed(channel, sequence, spec, slot);
     }
     return sequences;
   }
 
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
-  private seed(sequence: Sequence, spec: StreamSpec, slot: number, contiguous: boolean): void {
+  private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
+    // what stands on disk of the others is followed where they are subscribed
+    if (!this.init.channels.includes(channel)) return;
+    const { ids } = this.exchange.channels[channel];
     const received = spec.lastReceived[sequence.table.name];
     // a symbol that is taken up again goes on where it was
     if (received === undefined || sequence.seen(slot)) return;
     sequence.seed(slot, received);
-    if (contiguous && spec.lastTradeId !== '')
+    if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
+    if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
@@ -368,7 +377,7 @@ export class Shard {
       }
       for (const [channel, sequence] of this.sequences) {
         sequence.resize(this.streams.size);
-        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids === 'contiguous');
+        this.seed(channel, sequence, spec, slot);
       }
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
