@@ -157,13 +157,12 @@ class OkxParser implements MessageParser {
   constructor(private readonly context: ParserContext) {
     this.levels = new Levels(context.rows);
     this.history = new History(context.rows, context.streams);
-    // one address may serve everything: what is subscribed at the other one is taken here, too
-    const sequenceOf = (channel: string) => context.sequences.get(channel) ?? context.elsewhere.get(channel);
-    this.tradeSequence = sequenceOf('trades');
-    this.aggregateSequence = sequenceOf('agg_trades');
-    this.tickerSequence = sequenceOf('ticker');
-    this.bboSequence = sequenceOf('bbo');
-    this.candleSequences = INTERVALS.map((interval) => sequenceOf(`klines_${interval}`));
+    const { sequences } = context;
+    this.tradeSequence = sequences.get('trades');
+    this.aggregateSequence = sequences.get('agg_trades');
+    this.tickerSequence = sequences.get('ticker');
+    this.bboSequence = sequences.get('bbo');
+    this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
   }
 
   emit(): number {
@@ -487,6 +486,8 @@ const okx: Exchange = {
     ...klineChannels(INTERVALS, BUSINESS),
   },
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
+  // a proxy or a replay may serve all channels at one address
+  anyAddress: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
   websocketUrl: (endpoint, route) => `${endpoint.replace(/\/+$/, '')}/ws/v5/${route ?? PUBLIC}`,
   listSymbols,

@@ -115,8 +115,6 @@ export interface ParserContext {
   readonly streams: StreamIndex;
   /** by channel name; only the subscribed channels, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
-  /** the same for those that are subscribed at another address of the exchange */
-  readonly elsewhere: ReadonlyMap<string, Sequence>;
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
@@ -187,6 +185,8 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** which address serves a channel is not promised: what arrives at another one is stored, too */
+  readonly anyAddress?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */

@@ -8,6 +8,7 @@ import { messageOf } from '../base/errors.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
+import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
 import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
@@ -40,10 +41,7 @@ export interface ShardInit {
   readonly exchange: string;
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
-  /**
-   * channels that are subscribed at another address of the exchange: an endpoint that serves all of them at one, as a
-   * proxy or a replay does, sends their messages here, too
-   */
+  /** channels that connections to other addresses subscribe; what arrives here of them is stored all the same */
   readonly elsewhere: readonly string[];
   /** candles that are added up from the trades of this shard */
   readonly candles: readonly KlineInterval[];
@@ -78,8 +76,6 @@ export class Shard {
   private readonly streams: StreamIndex;
   private readonly rows: Rows;
   private readonly sequences: ReadonlyMap<string, Sequence>;
-  /** of channels that are subscribed elsewhere */
-  private readonly elsewhere: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
   private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
@@ -89,6 +85,9 @@ export class Shard {
   private readonly ticker: NodeJS.Timeout;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
+  private readonly doorbell: Int32Array;
+  /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
+  private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
   private stopping = false;
   private loggedSecond = 0;
@@ -101,21 +100,18 @@ export class Shard {
   ) {
     this.clock.read();
     this.producer = new RingProducer(init.ring, init.doorbell);
+    this.doorbell = new Int32Array(init.doorbell);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
     this.books = this.createBooks();
     this.candles = this.createCandles();
-    this.sequences = this.createSequences(init.channels);
-    this.elsewhere = this.createSequences(init.elsewhere);
-    for (const [channel, sequence] of this.sequences)
-      for (const [slot, spec] of init.streams.entries()) this.seed(channel, sequence, spec, slot);
+    this.sequences = this.createSequences();
     this.parser = exchange.createParser({
       rows: this.rows,
       streams: this.streams,
       sequences: this.sequences,
-      elsewhere: this.elsewhere,
       books: this.books,
       control: (event) => this.connection.control(event),
       unsynced: (changes) => {
@@ -219,7 +215,7 @@ export class Shard {
     this.chunkEnd();
   }
 
-  private createSequences(channels: readonly string[]): Map<string, Sequence> {
+  private createSequences(): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.addGap(gap),
       reordered: () => {
@@ -228,25 +224,30 @@ export class Shard {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: (slot: number, id: number) =>
+        this.log(
+          'warn',
+          `${this.streams.specs[slot].native}: the id ${id} was out of line, ids go on below it`,
+        ),
     };
     const sequences = new Map<string, Sequence>();
-    for (const channel of channels) {
+    const { channels, elsewhere, streams } = this.init;
+    for (const channel of [...channels, ...elsewhere]) {
       const declared = this.exchange.channels[channel];
       if (declared.ids === 'book') continue;
       const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
       const sequence = new Sequence(declared, this.clock.now, { ...events, jumped }, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
+      for (const [slot, spec] of streams.entries()) this.seed(channel, sequence, spec, slot);
     }
     return sequences;
   }
 
-  private allSequences(): Sequence[] {
-    return [...this.sequences.values(), ...this.elsewhere.values()];
-  }
-
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
   private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
+    // what stands on disk of the others is followed where they are subscribed
+    if (!this.init.channels.includes(channel)) return;
     const { ids } = this.exchange.channels[channel];
     const received = spec.lastReceived[sequence.table.name];
     // a symbol that is taken up again goes on where it was
@@ -319,13 +320,14 @@ export class Shard {
       setTimeout(() => this.connection.resume(), RESUME_MS);
       return false;
     }
-    for (const sequence of this.allSequences()) sequence.interrupted('ring_full');
-    this.bookLost('ring_full');
+    if (Atomics.load(this.doorbell, DOORBELL.disk_waits) === 1) this.dropCause = 'disk';
+    for (const sequence of this.sequences.values()) sequence.interrupted(this.dropCause);
+    this.bookLost(this.dropCause);
     return true;
   }
 
   /** A message that may have changed a book was lost. */
-  private bookLost(cause: 'malformed' | 'ring_full'): void {
+  private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
     const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
     this.books?.lost(cause, blind);
   }
@@ -338,7 +340,7 @@ export class Shard {
   }
 
   private interrupted(cause: GapCause): void {
-    for (const sequence of this.allSequences()) sequence.interrupted(cause);
+    for (const sequence of this.sequences.values()) sequence.interrupted(cause);
     this.books?.interrupted(cause);
   }
 
@@ -365,7 +367,7 @@ export class Shard {
   private tick(): void {
     const { counters } = this;
     this.clock.read();
-    for (const sequence of this.allSequences()) sequence.reportDue();
+    for (const sequence of this.sequences.values()) sequence.reportDue();
     this.parser.tick?.();
     this.candles?.tick(this.stopping);
     if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
@@ -374,7 +376,10 @@ export class Shard {
     this.connection.tick();
     const fill = this.producer.fill();
     // only a ring with room again earns the next full one a new pause
-    if (fill < 0.5) this.times[1] = 0;
+    if (fill < 0.5) {
+      this.times[1] = 0;
+      this.dropCause = 'ring_full';
+    }
     counters[SHARD.heartbeat]++;
     counters[SHARD.rows] = this.rows.counts.rows;
     counters[SHARD.literals] = this.rows.counts.literals;
@@ -414,8 +419,10 @@ export class Shard {
         this.books.resize(this.streams.size);
         this.seedBook(this.books, spec, slot);
       }
-      for (const sequence of this.allSequences()) sequence.resize(this.streams.size);
-      for (const [channel, sequence] of this.sequences) this.seed(channel, sequence, spec, slot);
+      for (const [channel, sequence] of this.sequences) {
+        sequence.resize(this.streams.size);
+        this.seed(channel, sequence, spec, slot);
+      }
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
   }
@@ -424,7 +431,7 @@ export class Shard {
     this.stopping = true;
     await this.connection.stop();
     this.clock.read();
-    for (const sequence of this.allSequences()) sequence.reportDue(true);
+    for (const sequence of this.sequences.values()) sequence.reportDue(true);
     this.tick();
     clearInterval(this.ticker);
     this.port.postMessage({ kind: 'stopped' } satisfies ShardReport);

@@ -47,7 +47,7 @@ export class ShardResources {
       exchange: exchange.id,
       streams,
       channels: plan.channels,
-      elsewhere: channels.filter((channel) => !plan.channels.includes(channel)),
+      elsewhere: exchange.anyAddress ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
       candles: plan.channels.includes('trades') ? candles : [],
       parser: logger.parser,
       clockSkewSecondsMax: logger.max_clock_skew_secs,

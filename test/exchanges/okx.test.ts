@@ -318,17 +318,6 @@ describe('okx best quotes and candles', () => {
   });
 });
 
-describe('okx at one address', () => {
-  it('takes what is subscribed at the other one', () => {
-    const options = { channels: ['ticker'], receivedSeconds: RECEIVED };
-    const split = new Harness(okx, ['BTC-USDT'], options);
-    assert.equal(split.feed(push('trades', item(5))), RESULT.unwanted);
-    const joined = new Harness(okx, ['BTC-USDT'], { ...options, elsewhere: ['trades'] });
-    assert.equal(joined.feed(push('trades', item(5))), RESULT.rows);
-    assert.equal(joined.feed(push('trades', item(5))), RESULT.duplicate);
-  });
-});
-
 describe('okx control messages', () => {
   it('confirm and refuse argument by argument', () => {
     const refused: string[] = [];
@@ -385,6 +374,7 @@ describe('okx control messages', () => {
 
   it('are asked for at the address that serves the channel', () => {
     const { trades, ticker } = okx.channels;
+    assert.equal(okx.anyAddress, true, 'where one address serves all, nothing is lost');
     assert.equal(
       okx.websocketUrl('wss://ws.okx.com:8443', trades.route),
       'wss://ws.okx.com:8443/ws/v5/business',

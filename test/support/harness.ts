@@ -21,8 +21,6 @@ export type ParserName = 'scan' | 'json' | 'simdjson';
 export interface HarnessOptions {
   readonly parser?: ParserName;
   readonly channels?: readonly string[];
-  /** channels that are subscribed at another address */
-  readonly elsewhere?: readonly string[];
   readonly ringWords?: number;
   /** receive time of every message, seconds since 1970 */
   readonly receivedSeconds?: number;
@@ -77,6 +75,7 @@ export class Harness {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: () => undefined,
     };
     const names = options.channels ?? Object.keys(exchange.channels);
     const ofBooks = names.filter((name) => exchange.channels[name].ids === 'book');
@@ -88,21 +87,20 @@ export class Harness {
       );
       this.books.resize(natives.length);
     }
-    const createSequences = (channels: readonly string[]) =>
-      new Map(
-        channels.map((name) => {
+    this.sequences = new Map(
+      names
+        .filter((name) => !ofBooks.includes(name))
+        .map((name) => {
           const sequence = new Sequence(exchange.channels[name], this.received, events, () => this.nowMs);
           sequence.resize(natives.length);
           return [name, sequence];
         }),
-      );
-    this.sequences = createSequences(names.filter((name) => !ofBooks.includes(name)));
+    );
     const parser = options.parser ?? 'scan';
     this.parser = exchange.createParser({
       rows: this.rows,
       streams: this.streams,
       sequences: this.sequences,
-      elsewhere: createSequences(options.elsewhere ?? []),
       books: this.books,
       control: (event) => this.control.push(event),
       unsynced: (changes) => {
