@@ -305,6 +305,10 @@ describe('scanner', () => {
     for (const text of ['{"data":{},"data":{}}', '{"b":[],"b":[]}', '{"k":{},"k":{}}'])
       assert.equal(scan(text), UNFAMILIAR, text);
   });
+  it('does not take a scalar for the nested value that a shape was learned with', () => {
+    for (const text of ['{"type":{},"side":"a"}', '{"type":"x","side":"a"}', '{"type":7,"side":"a"}'])
+      assert.ok(check(Buffer.from(text)), text);
+  });
   it('takes the rows of a shape back that did not fit to the end', () => {
     for (let i = 0; i < 20; i++) {
       assert.ok(check(Buffer.from('{"b":[["1","2"]],"type":"x"}')));
