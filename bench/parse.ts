@@ -13,6 +13,8 @@ interface Case {
   readonly symbol: string;
   /** `#` stands for a trade id that grows */
   readonly message: string;
+  /** what has to come first, e.g. the snapshot that a change belongs to */
+  readonly before?: string;
 }
 
 const CASES: readonly Case[] = [
@@ -51,6 +53,59 @@ const CASES: readonly Case[] = [
     message:
       '{"type":"ticker","sequence":135437581854,"product_id":"BTC-USD","price":"77572.87","open_24h":"78609.92","volume_24h":"7336.73471395","low_24h":"76366.12","high_24h":"78635.01","volume_30d":"209162.21626191","best_bid":"77572.87","best_bid_size":"0.00009686","best_ask":"77575.85","best_ask_size":"0.04350000","side":"sell","time":"2026-09-02T07:44:10.104422Z","trade_id":1087540758,"last_size":"0.00000009"}',
   },
+  {
+    name: 'bybit trade',
+    exchange: 'bybit',
+    symbol: 'BTCUSDT',
+    message:
+      '{"topic":"publicTrade.BTCUSDT","ts":1788335009483,"type":"snapshot","data":[{"i":"229000000#","T":1788335009482,"p":"77606.8","v":"0.000712","S":"Buy","seq":113508069853,"s":"BTCUSDT","BT":false,"RPI":false}]}',
+  },
+  {
+    name: 'bybit ticker',
+    exchange: 'bybit',
+    symbol: 'BTCUSDT',
+    message:
+      '{"topic":"tickers.BTCUSDT","ts":1786538729776,"type":"snapshot","cs":112571857121,"data":{"symbol":"BTCUSDT","lastPrice":"64057.7","highPrice24h":"64500","lowPrice24h":"63232.1","prevPrice24h":"64326.9","volume24h":"7217.990977","turnover24h":"460629823.77866687","price24hPcnt":"-0.0042","usdIndexPrice":"63989.741059"}}',
+  },
+  {
+    name: 'bybit quotes',
+    exchange: 'bybit',
+    symbol: 'BTCUSDT',
+    message:
+      '{"topic":"orderbook.1.BTCUSDT","ts":1786613159749,"type":"snapshot","data":{"s":"BTCUSDT","b":[["63705.3","2.045546"]],"a":[["63705.4","2.334566"]],"u":72212457,"seq":112603120278},"cts":1786613159748}',
+  },
+  {
+    name: 'bybit book',
+    exchange: 'bybit',
+    symbol: 'BTCUSDT',
+    before:
+      '{"topic":"orderbook.50.BTCUSDT","ts":1786310816516,"type":"snapshot","data":{"s":"BTCUSDT","b":[["65140.4","0.885797"]],"a":[],"u":1000000000,"seq":112488545864},"cts":1786310816500}',
+    message:
+      '{"topic":"orderbook.50.BTCUSDT","ts":1786310816618,"type":"delta","data":{"s":"BTCUSDT","b":[["65140.4","0.875077"]],"a":[["65154.6","0.09948"],["65154.7","0.123013"],["65239","0.155135"],["65239.1","0"]],"u":#,"seq":112488545865},"cts":1786310816585}',
+  },
+  {
+    name: 'bybit candle',
+    exchange: 'bybit',
+    symbol: 'BTCUSDT',
+    message:
+      '{"type":"snapshot","topic":"kline.1.BTCUSDT","data":[{"start":1786538700000,"end":1786538759999,"interval":"1","open":"64104.5","close":"64096.4","high":"64104.5","low":"64096.4","volume":"1.01673","turnover":"65173.1079222","confirm":false,"timestamp":1786538714563}],"ts":1786538714563}',
+  },
+  {
+    name: 'bybit linear trade',
+    exchange: 'bybit-linear',
+    symbol: 'BTCUSDT',
+    message:
+      '{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1786540363844,"data":[{"T":1786540363843,"s":"BTCUSDT","S":"Buy","v":"0.015","p":"63976.10","L":"ZeroPlusTick","i":"e799c7b7-1ccc-53d9-b84a-fb#","BT":false,"RPI":false,"seq":760579112851}]}',
+  },
+  {
+    name: 'bybit linear ticker',
+    exchange: 'bybit-linear',
+    symbol: 'BTCUSDT',
+    before:
+      '{"topic":"tickers.BTCUSDT","type":"snapshot","data":{"symbol":"BTCUSDT","lastPrice":"65114.30","volume24h":"17573.9120","bid1Price":"65114.20","bid1Size":"5.954","ask1Price":"65114.30","ask1Size":"10.470"},"cs":753843907769,"ts":1786310817583}',
+    message:
+      '{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","bid1Price":"65114.20","bid1Size":"6.054","ask1Price":"65114.30","ask1Size":"10.486"},"cs":753843907770,"ts":1786310817883}',
+  },
 ];
 
 const FIRST_ID = '1000000000';
@@ -70,8 +125,9 @@ function countUp(bytes: Uint8Array, at: number): void {
 }
 
 /** Feeds one message a call, always a new one, and drains the ring now and then. */
-async function scanner({ exchange, symbol, message }: Case): Promise<() => void> {
+async function scanner({ exchange, symbol, message, before }: Case): Promise<() => void> {
   const harness = new Harness(await loadExchange(exchange), [symbol]);
+  if (before !== undefined) harness.feed(before);
   const bytes = Uint8Array.from(Buffer.from(message.replace('#', FIRST_ID)));
   const id = message.indexOf('#');
   let fed = 0;
@@ -84,7 +140,7 @@ async function scanner({ exchange, symbol, message }: Case): Promise<() => void>
 }
 
 console.log(`Node ${process.version}\n`);
-console.log('message               bytes   scan ns   JSON.parse ns   ratio   heap bytes per message');
+console.log('message                 bytes   scan ns   JSON.parse ns   ratio   heap bytes per message');
 for (const test of CASES) {
   const scan = await scanner(test);
   const text = test.message.replace('#', FIRST_ID);
@@ -102,6 +158,6 @@ for (const test of CASES) {
   const growth = (process.memoryUsage().heapUsed - before) / HEAP_MESSAGES;
   const [own, parse] = [median('scan'), median('parse')];
   console.log(
-    `${test.name.padEnd(20)}${String(bytes.length).padStart(7)}${own.toFixed(0).padStart(10)}${parse.toFixed(0).padStart(16)}${(own / parse).toFixed(2).padStart(8)}${growth.toFixed(2).padStart(14)}`,
+    `${test.name.padEnd(22)}${String(bytes.length).padStart(7)}${own.toFixed(0).padStart(10)}${parse.toFixed(0).padStart(16)}${(own / parse).toFixed(2).padStart(8)}${growth.toFixed(2).padStart(14)}`,
   );
 }
