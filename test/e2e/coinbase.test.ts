@@ -47,8 +47,13 @@ test('every event of all channels is stored once or listed, and the books on dis
   });
   await logger.ready();
   await grown(4000);
-  await simulator.fault({ kind: 'drop', exchange: 'coinbase-advanced', count: 5 });
+  const { gaps } = (await logger.health()).exchanges['coinbase-advanced'];
+  await simulator.fault({ kind: 'drop', exchange: 'coinbase-advanced', symbol: 'BTC-USD', count: 1 });
   await logger.logged(/missing in the numbering of the connection/);
+  await until('its trades and all six books of the connection are complete again', async () => {
+    const { exchanges } = await logger.health();
+    return exchanges['coinbase-advanced'].gaps >= gaps + 7;
+  });
   await grown(4000);
   await simulator.finish();
   await logger.quiet();
