@@ -190,7 +190,9 @@ for (const { id, folder, symbols } of VENUES) {
         const flat = readMessages(recording)
           .map((m) => m.raw)
           .filter((raw) => raw.length < 900 && !/[[\\]/.test(raw) && /"(price|c|q|u|lastPrice)":/.test(raw));
-        const wanted = [...new Set(flat.map((raw) => /"(?:product_id|s|symbol)":"([^"]+)"/.exec(raw)?.[1] ?? ''))];
+        const wanted = [
+          ...new Set(flat.map((raw) => /"(?:product_id|s|symbol)":"([^"]+)"/.exec(raw)?.[1] ?? '')),
+        ];
         const make = (options: HarnessOptions) =>
           new Harness(exchange, wanted, { ...options, receivedSeconds: RECEIVED });
         const plain = make({});
