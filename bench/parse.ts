@@ -15,8 +15,6 @@ interface Case {
   readonly before?: string;
   /** `#` stands for a trade id that grows */
   readonly message: string;
-  /** what has to come first, e.g. the snapshot that a change belongs to */
-  readonly before?: string;
 }
 
 const CASES: readonly Case[] = [
