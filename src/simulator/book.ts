@@ -141,6 +141,11 @@ export class Book {
     );
   }
 
+  /** Whether an event of the book has anything to tell. */
+  get changed(): boolean {
+    return this.#changes[BID] + this.#changes[ASK] > 0;
+  }
+
   count(side: number): number {
     return this.#counts[side];
   }
