@@ -488,6 +488,8 @@ const futures: Exchange = {
   channels: channelsOf('public', 'market'),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  // where trades are served is measured, not documented
+  anyAddress: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),

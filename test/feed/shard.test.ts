@@ -108,6 +108,7 @@ class Rig {
         latency: createHistogram(),
         pacing: { connects: createPacing(), asks: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
+        elsewhere: [],
         candles: [],
         ...changes,
       },
