@@ -11,6 +11,8 @@ interface Case {
   readonly name: string;
   readonly exchange: string;
   readonly symbol: string;
+  /** what has to come first, e.g. the snapshot that a change belongs to */
+  readonly before?: string;
   /** `#` stands for a trade id that grows */
   readonly message: string;
 }
@@ -51,6 +53,45 @@ const CASES: readonly Case[] = [
     message:
       '{"type":"ticker","sequence":135437581854,"product_id":"BTC-USD","price":"77572.87","open_24h":"78609.92","volume_24h":"7336.73471395","low_24h":"76366.12","high_24h":"78635.01","volume_30d":"209162.21626191","best_bid":"77572.87","best_bid_size":"0.00009686","best_ask":"77575.85","best_ask_size":"0.04350000","side":"sell","time":"2026-09-02T07:44:10.104422Z","trade_id":1087540758,"last_size":"0.00000009"}',
   },
+  {
+    name: 'coinbase l2update',
+    exchange: 'coinbase',
+    symbol: 'BTC-USD',
+    before:
+      '{"type":"snapshot","product_id":"BTC-USD","asks":[["80691.53","0.20084671"]],"bids":[["80688.08","0.59153273"]]}',
+    message:
+      '{"type":"l2update","product_id":"BTC-USD","changes":[["buy","80688.08","0.59153273"],["sell","80745.16","0.20558981"]],"time":"2026-08-25T03:35:57.300000Z"}',
+  },
+  {
+    name: 'advanced trade',
+    exchange: 'coinbase-advanced',
+    symbol: 'BTC-USD',
+    message:
+      '{"channel":"market_trades","timestamp":"2026-09-27T16:42:07.238434983Z","events":[{"type":"update","trades":[{"product_id":"BTC-USD","trade_id":"#","price":"84451.05","size":"0.0215708","time":"2026-09-27T16:42:07.184962Z","side":"BUY"}]}]}',
+  },
+  {
+    name: 'advanced ticker',
+    exchange: 'coinbase-advanced',
+    symbol: 'BTC-USD',
+    message:
+      '{"channel":"ticker","timestamp":"2026-06-14T05:35:45.435813533Z","events":[{"type":"update","tickers":[{"type":"ticker","product_id":"BTC-USD","price":"64281.7","volume_24_h":"3974.98800786","low_24_h":"63454","high_24_h":"64727.27","low_52_w":"59073.01","high_52_w":"126296","price_percent_chg_24_h":"1.21471769193719","best_bid":"64281.7","best_ask":"64281.71","best_bid_quantity":"0.21558849","best_ask_quantity":"0.02287045"}]}]}',
+  },
+  {
+    name: 'advanced l2_data',
+    exchange: 'coinbase-advanced',
+    symbol: 'BTC-USD',
+    before:
+      '{"channel":"l2_data","timestamp":"2026-08-09T21:05:48.505350477Z","events":[{"type":"snapshot","product_id":"BTC-USD","updates":[{"side":"bid","event_time":"2026-08-09T21:05:48.210883Z","price_level":"65062.5","new_quantity":"0.00583"}]}]}',
+    message:
+      '{"channel":"l2_data","timestamp":"2026-08-09T21:05:48.505350477Z","events":[{"type":"update","product_id":"BTC-USD","updates":[{"side":"bid","event_time":"2026-08-09T21:05:48.210883Z","price_level":"65062.5","new_quantity":"0.00583"},{"side":"bid","event_time":"2026-08-09T21:05:48.210883Z","price_level":"65061.91","new_quantity":"0"},{"side":"offer","event_time":"2026-08-09T21:05:48.210883Z","price_level":"65084.12","new_quantity":"0.0614901"}]}]}',
+  },
+  {
+    name: 'advanced candle',
+    exchange: 'coinbase-advanced',
+    symbol: 'ETH-USD',
+    message:
+      '{"channel":"candles","timestamp":"2026-08-09T21:05:51.491081826Z","events":[{"type":"update","candles":[{"start":"1786309500","high":"1919.6","low":"1919.27","open":"1919.58","close":"1919.41","volume":"36.36630914","product_id":"ETH-USD"}]}]}',
+  },
 ];
 
 const FIRST_ID = '1000000000';
@@ -70,8 +111,9 @@ function countUp(bytes: Uint8Array, at: number): void {
 }
 
 /** Feeds one message a call, always a new one, and drains the ring now and then. */
-async function scanner({ exchange, symbol, message }: Case): Promise<() => void> {
+async function scanner({ exchange, symbol, before, message }: Case): Promise<() => void> {
   const harness = new Harness(await loadExchange(exchange), [symbol]);
+  if (before !== undefined) harness.feed(before);
   const bytes = Uint8Array.from(Buffer.from(message.replace('#', FIRST_ID)));
   const id = message.indexOf('#');
   let fed = 0;

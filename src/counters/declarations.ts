@@ -18,6 +18,8 @@ export const SHARD_COUNTERS = {
   duplicates: counter('trades received again and not stored twice'),
   resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
+  late_trades: counter('trades in no candle: they came too late for it, or are far ahead of the clock'),
+  lost: counter('messages missing in the numbering of a connection, where the exchange has one'),
   unsynced: counter(
     'changes of order books that were not complete, or older than their snapshot; not stored',
   ),

@@ -14,7 +14,7 @@ import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
-import { GAPS } from '../schema/tables.js';
+import { GAPS, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
@@ -30,6 +30,12 @@ export interface RowCounts {
 export interface Gap extends Omit<GapValues, 'tableId'> {
   readonly slot: number;
   readonly table: Table;
+}
+
+/** Who is told of every trade that is stored. */
+export interface TradeListener {
+  /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
+  trade(slot: number, u32: Uint32Array, record: number): void;
 }
 
 const FLAG_NORMALIZED = flag('literal_normalized');
@@ -51,9 +57,11 @@ export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
+  trades: TradeListener | undefined;
   private readonly u32: Uint32Array;
   private readonly f32: Float32Array;
   private record = 0;
+  private slot = 0;
   private scales = 0;
   private scalesHigh = 0;
   private flags = 0;
@@ -77,6 +85,7 @@ export class Rows {
     const record = this.sink.claim(table.words);
     if (record < 0) return false;
     this.record = record;
+    this.slot = slot;
     const u32 = this.u32;
     u32[record] = table.headerWord;
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
@@ -232,6 +241,7 @@ export class Rows {
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.length > 0) this.commitSidecar(table);
+    if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
   }
 
   /** Cold: the texts of numbers that did not fit, behind the row they belong to. */

@@ -77,6 +77,8 @@ export interface SequenceEvents {
   duplicate(): void;
   /** the newest id was out of line with those before and behind it: the ids go on below */
   outlier(slot: number, id: number): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
 }
 
 const NONE = 0;
@@ -285,6 +287,7 @@ export class Sequence {
     openedMs: number,
     before: ArrayLike<number> = this.received,
   ): void {
+    this.events.jumped?.(slot);
     this.state(slot).holes.push({
       from,
       to,
@@ -403,6 +406,7 @@ export class Sequence {
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
     if (this.lastSeconds[slot] === 0) return;
+    this.events.jumped?.(slot);
     this.events.gap({
       slot,
       table: this.table,

@@ -166,6 +166,7 @@ function checkRecording(exchange: Exchange, recording: string, parser: ParserNam
 describe('corpus', { skip: corpusMissing }, () => {
   for (const [id, folder] of [
     ['coinbase', 'coinbase'],
+    ['coinbase-advanced', 'coinbase'],
     ['binance', 'binance-spot'],
     ['binance-futures', 'binance-futures'],
   ]) {

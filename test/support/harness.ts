@@ -106,6 +106,10 @@ export class Harness {
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
       },
+      lost: (messages) => {
+        this.counters[SHARD.lost] += messages;
+        this.books?.lost('unknown', true);
+      },
       ask: (slot, path) => this.asked.push({ slot, path }),
     });
     this.intake = new Intake(
