@@ -14,9 +14,11 @@ import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
+import { okx } from './okx.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
 import { readRecording } from './recording.js';
 import { type Certificate, makeCertificate } from './tls.js';
+import { upbit } from './upbit.js';
 import { Venue } from './venue.js';
 
 /** The exchanges that can be simulated, by id. */
@@ -25,6 +27,8 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   [coinbaseAdvanced.id]: coinbaseAdvanced,
   binance,
   [binanceFutures.id]: binanceFutures,
+  okx,
+  upbit,
 };
 
 export const SIMULATOR_DEFAULTS = {
