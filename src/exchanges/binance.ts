@@ -66,6 +66,7 @@ const STREAMS: Readonly<Record<string, string>> = {
 const STREAMS_PER_REQUEST = 200;
 /** `@`, behind the symbol in the name of a stream */
 const AT = 0x40;
+const MINUS = 0x2d;
 
 const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
@@ -136,11 +137,8 @@ class BinanceParser implements MessageParser {
   private readonly data = new JsonFields(KEYS, this.parts);
   readonly fields = new JsonFields(ENVELOPE_KEYS, { data: new JsonEither(this.data), ...this.parts });
 
-  private readonly tradeSequence: Sequence | undefined;
-  private readonly aggregateSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
-  private readonly bboSequence: Sequence | undefined;
-  private readonly partialSequence: Sequence | undefined;
+  /** by channel, those that are subscribed */
+  private readonly sequences: Readonly<Record<string, Sequence | undefined>>;
   private readonly candles: CandleChannels;
   private readonly levels: Levels;
   private readonly bookEvent = new BookMessage(this.levelTexts);
@@ -152,11 +150,7 @@ class BinanceParser implements MessageParser {
     depthPath: string,
   ) {
     const { sequences, books } = context;
-    this.tradeSequence = sequences.get('trades');
-    this.aggregateSequence = sequences.get('agg_trades');
-    this.tickerSequence = sequences.get('ticker');
-    this.bboSequence = sequences.get('bbo');
-    this.partialSequence = sequences.get('book20');
+    this.sequences = Object.fromEntries(sequences);
     this.levels = new Levels(context.rows);
     this.books =
       books &&
@@ -214,10 +208,10 @@ class BinanceParser implements MessageParser {
   /** Rows from the object whose values begin at `o`. */
   private event(o: number): number {
     const { data } = this;
-    if (data.equals(o + TYPE, TYPES.trade)) return this.trade(o, TRADES, ID, this.tradeSequence);
+    if (data.equals(o + TYPE, TYPES.trade)) return this.trade(o, TRADES, ID, this.sequences.trades);
     if (data.equals(o + TYPE, TYPES.depth)) return this.depth(o);
     if (data.equals(o + TYPE, TYPES.aggTrade))
-      return this.trade(o, AGG_TRADES, AGGREGATE_ID, this.aggregateSequence);
+      return this.trade(o, AGG_TRADES, AGGREGATE_ID, this.sequences.agg_trades);
     if (data.equals(o + TYPE, TYPES.ticker)) return this.ticker(o);
     if (data.kind[o + TYPE] === KIND.absent) return this.untyped(o);
     if (data.equals(o + TYPE, TYPES.bookTicker)) return this.bookTicker(o);
@@ -238,11 +232,10 @@ class BinanceParser implements MessageParser {
   private streamSlot(): number {
     const { fields } = this;
     const { bytes } = fields;
-    const from = fields.from[STREAM];
-    const end = fields.present(STREAM) ? fields.to[STREAM] : from;
-    let i = from;
-    while (i < end && bytes[i] !== AT) i++;
-    return this.context.streams.findCapitals(bytes, from, i);
+    let i = fields.from[STREAM];
+    if (!fields.present(STREAM)) return -1;
+    while (i < fields.to[STREAM] && bytes[i] !== AT) i++;
+    return this.context.streams.findCapitals(bytes, fields.from[STREAM], i);
   }
 
   private slot(o: number): number {
@@ -316,7 +309,7 @@ class BinanceParser implements MessageParser {
   private ticker(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    const sequence = this.tickerSequence;
+    const sequence = this.sequences.ticker;
     if (!data.present(o + SYMBOL) || !data.present(o + CLOSE) || !data.present(o + EVENT_TIME))
       return RESULT.missingField;
     const slot = this.slot(o);
@@ -333,7 +326,7 @@ class BinanceParser implements MessageParser {
   private bookTicker(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    const sequence = this.bboSequence;
+    const sequence = this.sequences.bbo;
     if (!data.present(o + SYMBOL)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
@@ -347,26 +340,27 @@ class BinanceParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** A change of a book; the futures' partial books look the same. */
+  /** A change of a book; where none is subscribed it is a partial book of the futures, which looks the same. */
   private depth(o: number): number {
     const { data, bookEvent, books } = this;
     if (!data.present(o + SYMBOL) || !data.present(o + EVENT_TIME)) return RESULT.missingField;
     const slot = this.slot(o);
-    if (this.partialSequence !== undefined) return this.partialBook(o, slot, UPDATE_ID, BID, ASK);
-    if (slot < 0 || books === undefined) return RESULT.unwanted;
+    if (books === undefined) return this.partialBook(o, slot, UPDATE_ID, BID, ASK);
+    if (slot < 0) return RESULT.unwanted;
     const result = bookEvent.read(data, o + UPDATE_ID, o + EVENT_TIME, o + BID, o + ASK);
     if (result !== RESULT.rows) return result;
-    // futures share their numbers with other symbols, so every change names the one before
-    const named = data.kind[o + PREVIOUS_UPDATE] !== KIND.absent;
-    const previous = named ? u64At(data, o + PREVIOUS_UPDATE) : u64At(data, o + FIRST_UPDATE) - 1;
-    if (previous < 0) return RESULT.badId;
+    // futures share their numbers with other symbols and name the one before; -1 when there was none
+    const named = o + PREVIOUS_UPDATE;
+    const known = data.kind[named] !== KIND.absent;
+    const previous = known ? u64At(data, named) : u64At(data, o + FIRST_UPDATE) - 1;
+    if (previous < 0 && !(known && data.bytes[data.from[named]] === MINUS)) return RESULT.badId;
     bookEvent.previous = previous;
     return books.change(slot, bookEvent);
   }
 
   /** The best levels of a book, whole in every message. */
   private partialBook(o: number, slot: number, id: number, bids: number, asks: number): number {
-    const sequence = this.partialSequence;
+    const sequence = this.sequences.book20;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     const read = this.bookEvent.read(this.data, o + id, o + EVENT_TIME, o + bids, o + asks);
     if (read !== RESULT.rows) return read;
@@ -496,6 +490,8 @@ const futures: Exchange = {
   channels: channelsOf('public', 'market'),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  // where trades are served is measured, not documented
+  anyAddress: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),

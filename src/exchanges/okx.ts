@@ -486,6 +486,8 @@ const okx: Exchange = {
     ...klineChannels(INTERVALS, BUSINESS),
   },
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
+  // a proxy or a replay may serve all channels at one address
+  anyAddress: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
   websocketUrl: (endpoint, route) => `${endpoint.replace(/\/+$/, '')}/ws/v5/${route ?? PUBLIC}`,
   listSymbols,

@@ -18,7 +18,7 @@ const RETRY_LONGEST_MS = 60_000;
 /** A book that held for so long starts again with the shortest delay. */
 const HEALTHY_MS = 60_000;
 
-const SUSPECTS = ['unknown', 'malformed', 'ring_full'] as const;
+const SUSPECTS = ['unknown', 'malformed', 'ring_full', 'disk'] as const;
 
 export interface BookEvents {
   gap(gap: Gap): void;
@@ -145,8 +145,9 @@ export class Books {
   lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {
       if (this.live[slot] === 0) continue;
-      this.suspects[slot] = SUSPECTS.indexOf(cause);
-      if (blind) this.broken(slot, cause);
+      // what is known to have happened explains more than a number that is missing afterwards
+      if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
+      if (blind) this.broken(slot, 'unknown');
     }
   }
 

@@ -174,6 +174,8 @@ export class Connection {
       this.events.log('info', event.reason);
       return;
     }
+    if (event.kind === 'refused' && event.id === undefined && event.native === undefined)
+      this.events.log('warn', `the exchange says: ${event.reason}`);
     this.send(this.subscriptions.take(event));
     this.settle();
   }

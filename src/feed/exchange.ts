@@ -120,6 +120,8 @@ export interface ParserContext {
   readonly control: (event: ControlEvent) => void;
   /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
   readonly unsynced: (changes: number) => void;
+  /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
+  readonly lost: (messages: number) => void;
   /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
   readonly ask: (slot: number, path: string) => void;
 }
@@ -183,6 +185,8 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** which address serves a channel is not promised: what arrives at another one is stored, too */
+  readonly anyAddress?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */

@@ -29,7 +29,7 @@ import {
   UNFAMILIAR,
   valueEnd,
 } from './json_bytes.js';
-import { type NestedReader, Shape, type ValueSeen } from './shapes.js';
+import { learnShape, type NestedReader, type Shape, type ValueSeen } from './shapes.js';
 
 export { KIND, UNFAMILIAR };
 
@@ -65,7 +65,7 @@ const HASH_SIZE = 256;
 const FIRST_ROWS = 4;
 /** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
 const SHAPES_MAX = 8;
-const MISSES_PER_EXCHANGE = 1024;
+const MISSES_PER_EXCHANGE = 65_536;
 const NO_VALUES: readonly ValueSeen[] = [];
 
 export class JsonFields implements JsonNode, JsonValues, NestedReader {
@@ -146,7 +146,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
     this.mark();
     for (let s = 0; s < shapes.length; s++) {
-      const behind = shapes[s].match(source, this, i, end, row, this);
+      const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
         return behind;
@@ -212,11 +212,8 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     const values = this.seen ?? NO_VALUES;
     this.seen = undefined;
     if (behind < 0 || !learning) return behind;
-    const shape = Shape.learn(bytes, start, behind, values, this.width);
-    if (shape !== undefined) {
-      this.shapes[this.nextShape] = shape;
-      this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
-    }
+    this.shapes[this.nextShape] = learnShape(bytes, start, behind, values, this.width);
+    this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
     return behind;
   }
 

@@ -2,6 +2,9 @@
  * What has been seen of each stream of one channel, and therefore what is missing. accept() and touch() are HOT, once
  * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
  * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
+ *
+ * One id that is far too high would hide every later hole below it. When the next messages go on where the ids were
+ * before, the jump is taken back: what was stored above is remembered and is no hole later.
  */
 import { assert } from '../base/errors.js';
 import { u64Words } from '../base/exact.js';
@@ -21,6 +24,13 @@ const OLDER_IDS_MAX = 4096;
  * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
  */
 const SEED_DEPTH = 4096;
+
+/** Messages in a row that go on in front of a jump before it is taken back. */
+const RETURN_MESSAGES = 8;
+/** A jump that leaves less than this open is passed soon, and late messages may fill it. */
+const RETURN_DISTANCE = 1000;
+/** Stretches of ids above the newest one that are remembered per stream. */
+const AHEAD_MAX = 16;
 
 export const SEEN = {
   /** received before, must not be stored again */
@@ -48,16 +58,31 @@ interface Irregular {
   /** ids up to here may have been in holes that were forgotten */
   forgottenTo: number;
   older: Set<number>;
+  /** messages in a row that filled a hole from its beginning, the id that would be the next, and the newest id then */
+  returned: number;
+  returnNext: number;
+  returnBelow: number;
+  /** ids above the newest one that were stored before a jump was taken back, ascending */
+  ahead: Stretch[];
+}
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
+  /** the newest id was out of line with those before and behind it: the ids go on below */
+  outlier(slot: number, id: number): void;
 }
 
 const NONE = 0;
-const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
 const DOWNTIME = CAUSES.indexOf('downtime');
 const DISCONNECT = CAUSES.indexOf('disconnect');
 
@@ -209,7 +234,8 @@ export class Sequence {
       }
       return seen;
     }
-    if (last >= 0) this.openHole(slot, last + 1, from - 1, this.nowMs());
+    let seen: number = SEEN.fresh;
+    if (last >= 0) seen = this.jump(slot, from, to);
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
@@ -217,13 +243,38 @@ export class Sequence {
     }
     this.lastId[slot] = to;
     this.stamp(slot);
-    return SEEN.fresh;
+    return seen;
+  }
+
+  /** Opens the hole before an id, but for what was stored before an earlier jump was taken back. */
+  private jump(slot: number, first: number, to: number): number {
+    let from = this.lastId[slot] + 1;
+    let seen: number = SEEN.fresh;
+    const state = this.irregular.get(slot);
+    for (const part of state?.ahead.splice(0) ?? []) {
+      if (part.to > to) state?.ahead.push({ from: Math.max(part.from, to + 1), to: part.to });
+      if (part.from > to) continue;
+      if (part.to >= first) seen = SEEN.uncertain;
+      const end = Math.min(part.from, first);
+      if (end > from) this.openHole(slot, from, end - 1, this.nowMs());
+      from = Math.max(from, part.to + 1);
+    }
+    if (from < first) this.openHole(slot, from, first - 1, this.nowMs());
+    return seen;
   }
 
   private state(slot: number): Irregular {
     let state = this.irregular.get(slot);
     if (state === undefined) {
-      state = { holes: [], forgottenTo: -1, older: new Set() };
+      state = {
+        holes: [],
+        forgottenTo: -1,
+        older: new Set(),
+        returned: 0,
+        returnNext: -1,
+        returnBelow: -1,
+        ahead: [],
+      };
       this.irregular.set(slot, state);
     }
     return state;
@@ -236,6 +287,7 @@ export class Sequence {
     openedMs: number,
     before: ArrayLike<number> = this.received,
   ): void {
+    this.events.jumped?.(slot);
     this.state(slot).holes.push({
       from,
       to,
@@ -271,6 +323,7 @@ export class Sequence {
       state.holes.splice(at, 1, ...rest);
       this.boundHoles(slot);
       this.events.reordered();
+      if (this.returns(slot, state, from, to, hole)) this.takeBack(slot, state, to);
       return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
     }
     if (to < this.firstId[slot]) {
@@ -281,6 +334,32 @@ export class Sequence {
       return SEEN.fresh;
     }
     return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+  }
+
+  /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
+  private returns(slot: number, state: Irregular, from: number, to: number, hole: Stretch): boolean {
+    const goesOn = from === state.returnNext && this.lastId[slot] === state.returnBelow;
+    state.returned = from !== hole.from ? 0 : goesOn ? state.returned + 1 : 1;
+    state.returnNext = to + 1;
+    state.returnBelow = this.lastId[slot];
+    return state.returned >= RETURN_MESSAGES && hole.to - to >= RETURN_DISTANCE;
+  }
+
+  /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
+  private takeBack(slot: number, state: Irregular, id: number): void {
+    const last = this.lastId[slot];
+    const above = state.holes.filter(({ from }) => from > id);
+    state.holes = state.holes.filter(({ from }) => from <= id);
+    above.forEach(({ to }, i) => {
+      const end = (above[i + 1]?.from ?? last + 1) - 1;
+      if (end > to) state.ahead.push({ from: to + 1, to: end });
+    });
+    state.ahead.sort((a, b) => a.from - b.from).splice(AHEAD_MAX);
+    state.forgottenTo = Math.min(state.forgottenTo, id);
+    state.returned = 0;
+    this.lastId[slot] = id;
+    this.stamp(slot);
+    this.events.outlier(slot, last);
   }
 
   /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */
@@ -327,6 +406,7 @@ export class Sequence {
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
     if (this.lastSeconds[slot] === 0) return;
+    this.events.jumped?.(slot);
     this.events.gap({
       slot,
       table: this.table,

@@ -40,6 +40,11 @@ export class Rows {
     return this.#columns.get(column)?.[row * (this.#widths.get(column) ?? 1) + word] ?? 0;
   }
 
+  /** Whether every row has one of these flags. */
+  allFlagged(mask: number): boolean {
+    return this.words('flags')?.every((flags) => (flags & mask) !== 0) ?? this.count === 0;
+  }
+
   /** All words of a column, for loops. */
   words(column: string): Uint32Array | undefined {
     return this.#columns.get(column);
@@ -77,6 +82,11 @@ export function f32BitsOf(digits: number, scale: number): number {
   if (order > 0 && !rounded_up) return float_bits[0] + 1;
   if (order < 0 && rounded_up) return float_bits[0] - 1;
   return float_bits[0];
+}
+
+/** Order ids lie in their files byte by byte, the highest first. */
+export function swapBytes(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
 function isDirectory(path: string): boolean {

@@ -69,7 +69,12 @@ describe('a sequence of ids without order', () => {
     const gaps: Gap[] = [];
     let duplicates = 0;
     const received = new Uint32Array([1000, 0]);
-    const events = { gap: (gap: Gap) => gaps.push(gap), reordered: () => {}, duplicate: () => duplicates++ };
+    const events = {
+      gap: (gap: Gap) => gaps.push(gap),
+      reordered: () => {},
+      duplicate: () => duplicates++,
+      outlier: () => {},
+    };
     const sequence = new Sequence({ table: TRADES, ids: 'unordered' }, received, events, () => 0);
     sequence.resize(1);
     const row = new Uint32Array(TRADES.words + 5);

@@ -75,6 +75,7 @@ export class Harness {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: () => undefined,
     };
     const names = options.channels ?? Object.keys(exchange.channels);
     const ofBooks = names.filter((name) => exchange.channels[name].ids === 'book');
@@ -104,6 +105,10 @@ export class Harness {
       control: (event) => this.control.push(event),
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
+      },
+      lost: (messages) => {
+        this.counters[SHARD.lost] += messages;
+        this.books?.lost('unknown', true);
       },
       ask: (slot, path) => this.asked.push({ slot, path }),
     });
