@@ -48,6 +48,8 @@ export const WRITER_COUNTERS = {
   flushes: counter('table-days flushed'),
   files_opened: counter('files opened'),
   dropped_rows: counter('rows that could not be written and were given up'),
+  removals: counter('times that files in use were found removed'),
+  removed_rows: counter('rows that were lost with files that somebody removed'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),
@@ -60,10 +62,11 @@ export const WRITER_COUNTERS = {
   journal_poisoned: counter('segments given up because they could not be made durable'),
   unsynced_ms: gauge('age of the oldest row that a power cut would cost, ms'),
   checkpoints: counter('checkpoints written'),
+  checkpoint_syncs: gauge('1 while a checkpoint makes the file system durable'),
   checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint, ms'),
   cursors_cut_off: counter('sinks cut off because the journal had become too large'),
   quarantined: gauge('bytes that were put into the quarantine since the start, in 64-byte units'),
-  stopped: gauge('1 when everything is on disk after a stop'),
+  stopped: gauge('1 when everything is in its files after a stop, 2 when the next start redoes a part of it'),
 } as const satisfies CounterSpecs;
 
 /** One block for the sealer: checksum files of closed days. */
@@ -88,3 +91,5 @@ export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
 export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);
+/** Values of the writer's `stopped`. */
+export const STOPPED = { complete: 1, redo: 2 } as const;

@@ -18,7 +18,7 @@ const RETRY_LONGEST_MS = 60_000;
 /** A book that held for so long starts again with the shortest delay. */
 const HEALTHY_MS = 60_000;
 
-const SUSPECTS = ['unknown', 'malformed', 'ring_full'] as const;
+const SUSPECTS = ['unknown', 'malformed', 'ring_full', 'disk'] as const;
 
 export interface BookEvents {
   gap(gap: Gap): void;

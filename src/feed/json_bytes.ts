@@ -24,6 +24,11 @@ export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
 
+/** 1 for every byte that may stand in a number. */
+export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
+  '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
+);
+
 /** The message that is being read, shared by everything that reads a part of it. */
 export class JsonSource {
   /** what positions refer to: the message's buffer, or the texts of a parsed document */

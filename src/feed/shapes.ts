@@ -7,7 +7,17 @@
  *   {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345}
  *   ^^^^^^     ^^^^^^             ^^^^^^      ^^^^^^      ^   bytes of the shape; the rest are values
  */
-import { type JsonSource, KIND, numberEnd, PLAIN, scalarKind, UNFAMILIAR, wordEnd } from './json_bytes.js';
+import {
+  type JsonSource,
+  KIND,
+  NUMERIC,
+  numberEnd,
+  PLAIN,
+  QUOTE,
+  scalarKind,
+  UNFAMILIAR,
+  wordEnd,
+} from './json_bytes.js';
 
 /** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
@@ -47,6 +57,8 @@ export class Shape {
   /** kind of each value; true stands for any word */
   private readonly kinds: Uint8Array;
   private readonly fields: Int16Array;
+  /** length of each value in the object before, mostly that of the next one, too */
+  private readonly guesses: Int32Array;
   /** kinds of all fields, words and absent ones included, as they were in the object it was learned from */
   private readonly template: Uint8Array;
 
@@ -60,6 +72,7 @@ export class Shape {
       kind === KIND.nested ? kind : Math.min(kind, KIND.true),
     );
     this.fields = Int16Array.from(values, ({ field }) => field);
+    this.guesses = Int32Array.from(values, ({ from, to }) => to - from);
     this.template = new Uint8Array(width);
     for (const { field, kind } of values) if (field >= 0) this.template[field] = kind;
   }
@@ -92,7 +105,7 @@ export class Shape {
     row: number,
     reader: NestedReader,
   ): number {
-    const { kinds, fields, count, template, lengths } = this;
+    const { kinds, fields, count, template, lengths, guesses } = this;
     const { from, to, kind } = slots;
     const { bytes, view } = source;
     const base = row * template.length;
@@ -102,9 +115,21 @@ export class Shape {
       i += lengths[v];
       const begin = i;
       const field = fields[v];
-      if (kinds[v] === KIND.string) while (i < end && PLAIN[bytes[i]] === 1) i++;
-      else if (kinds[v] === KIND.number) i = numberEnd(bytes, i, end);
-      else if (kinds[v] === KIND.nested) {
+      if (kinds[v] === KIND.string) {
+        const guess = i + guesses[v];
+        if (guess < end && bytes[guess] === QUOTE && isPlain(view, i, guess)) i = guess;
+        else {
+          while (i < end && PLAIN[bytes[i]] === 1) i++;
+          guesses[v] = i - begin;
+        }
+      } else if (kinds[v] === KIND.number) {
+        const guess = i + guesses[v];
+        if (guess < end && NUMERIC[bytes[guess]] === 0 && isInteger(view, i, guess)) i = guess;
+        else {
+          i = numberEnd(bytes, i, end);
+          guesses[v] = i - begin;
+        }
+      } else if (kinds[v] === KIND.nested) {
         // its place is noted by the reader
         i = reader.nested(field, i, end, row);
         if (i < 0) return UNFAMILIAR;
@@ -140,6 +165,35 @@ export class Shape {
     for (let b = 0; b < length; b++) if (view.getUint8(i + b) !== words[word + b]) return false;
     return true;
   }
+}
+
+/** Whether the four bytes at every place in between are plain ASCII. Too short a text is not looked at: false. */
+function isPlain(view: DataView, from: number, to: number): boolean {
+  if (to - from < 4) return to === from;
+  const last = to - 4;
+  let odd = 0;
+  for (let i = from; i < last; i += 4) odd |= oddBytes(view.getInt32(i, true));
+  return ((odd | oddBytes(view.getInt32(last, true))) & 0x80808080) === 0;
+}
+
+/** The high bit of a byte says that it is a quote, a backslash, a control or beyond ASCII, or follows such a one. */
+function oddBytes(word: number): number {
+  return word | (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101);
+}
+
+/** Whether all bytes in between are digits, the first of them not 0, four at the least. */
+function isInteger(view: DataView, from: number, to: number): boolean {
+  const last = to - 4;
+  if (last < from || view.getUint8(from) === 0x30) return false;
+  let odd = 0;
+  for (let i = from; i < last; i += 4) odd |= noDigits(view.getInt32(i, true));
+  return ((odd | noDigits(view.getInt32(last, true))) & 0x80808080) === 0;
+}
+
+/** The high bit of a byte says that it is no digit, or follows one that is none. */
+function noDigits(word: number): number {
+  const value = word ^ 0x30303030;
+  return value | (value + 0x76767676);
 }
 
 function literalOf(bytes: Uint8Array, from: number, to: number): Literal {

@@ -8,6 +8,7 @@ import { messageOf } from '../base/errors.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
+import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
 import { BOOK, type GapCause, type KlineInterval } from '../schema/tables.js';
 import { Books } from './books.js';
@@ -80,6 +81,9 @@ export class Shard {
   private readonly ticker: NodeJS.Timeout;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
+  private readonly doorbell: Int32Array;
+  /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
+  private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
   private stopping = false;
   private loggedSecond = 0;
@@ -92,6 +96,7 @@ export class Shard {
   ) {
     this.clock.read();
     this.producer = new RingProducer(init.ring, init.doorbell);
+    this.doorbell = new Int32Array(init.doorbell);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
@@ -184,6 +189,11 @@ export class Shard {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: (slot: number, id: number) =>
+        this.log(
+          'warn',
+          `${this.streams.specs[slot].native}: the id ${id} was out of line, ids go on below it`,
+        ),
     };
     const sequences = new Map<string, Sequence>();
     for (const channel of this.init.channels) {
@@ -270,13 +280,14 @@ export class Shard {
       setTimeout(() => this.connection.resume(), RESUME_MS);
       return false;
     }
-    for (const sequence of this.sequences.values()) sequence.interrupted('ring_full');
-    this.bookLost('ring_full');
+    if (Atomics.load(this.doorbell, DOORBELL.disk_waits) === 1) this.dropCause = 'disk';
+    for (const sequence of this.sequences.values()) sequence.interrupted(this.dropCause);
+    this.bookLost(this.dropCause);
     return true;
   }
 
   /** A message that may have changed a book was lost. */
-  private bookLost(cause: 'malformed' | 'ring_full'): void {
+  private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
     const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
     this.books?.lost(cause, blind);
   }
@@ -317,7 +328,10 @@ export class Shard {
     this.connection.tick();
     const fill = this.producer.fill();
     // only a ring with room again earns the next full one a new pause
-    if (fill < 0.5) this.times[1] = 0;
+    if (fill < 0.5) {
+      this.times[1] = 0;
+      this.dropCause = 'ring_full';
+    }
     counters[SHARD.heartbeat]++;
     counters[SHARD.rows] = this.rows.counts.rows;
     counters[SHARD.literals] = this.rows.counts.literals;

@@ -58,6 +58,8 @@ export type WriterReport =
   | { readonly kind: 'stopped' }
   /** the files of today are there, rows can come */
   | { readonly kind: 'ready' }
+  /** the file system is to be synced in the background (background_sync.ts) */
+  | { readonly kind: 'sync' }
   /** an `add` has been carried out */
   | { readonly kind: 'added' }
   /** a checkpoint covers everything that the files held when it was asked for: no redo changes it any more */

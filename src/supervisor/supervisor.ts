@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { SHARD_HANG_SECS, WRITER_HANG_SECS } from '../base/limits.js';
+import { SHARD_HANG_SECS, WRITER_HANG_SECS, WRITER_STOP_MS_MAX } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
@@ -15,7 +15,7 @@ import { routesOf, type ShardPlan, wantedChannels } from '../feed/plan.js';
 import type { ShardInit } from '../feed/shard.js';
 import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
-import { createDoorbell, isDrained } from '../ring/layout.js';
+import { createDoorbell, DOORBELL, isDrained } from '../ring/layout.js';
 import { DiskIo } from '../store/io.js';
 import { journalFolder } from '../store/journal_start.js';
 import { recover } from '../store/recovery.js';
@@ -25,18 +25,18 @@ import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
+import { Quiet, SAMPLE_MS } from './quiet.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
 import { Sealing } from './sealing.js';
 import { filesPerSymbol, ShardResources, tablesOf } from './shard_init.js';
-import { readinessOf, type Snapshot } from './status.js';
+import { readinessOf, type Snapshot, writerWaits } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
-const SAMPLE_MS = 1000;
+/** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
+const WATCH_SAMPLES = 1000 / SAMPLE_MS;
 /** A connection that does not close in this time is cut. */
 const SHARD_STOP_MS_MAX = 1500;
-/** A writer that is stopping and writes nothing for so long has met a dead disk. */
-const WRITER_STOP_MS_MAX = 6000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
@@ -84,20 +84,13 @@ export class Supervisor {
   private writer: WriterThread | undefined;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
-  private readonly writerHeartbeat = new Heartbeat(false);
   private readonly disk: DiskWatch;
   private readonly sealing: Sealing;
   private stopping = false;
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
-  private readonly quiet = {
-    heartbeat: 0,
-    turnedMs: 0,
-    written: 0,
-    writtenMs: 0,
-    dropped: 0,
-    droppedMs: Number.NEGATIVE_INFINITY,
-  };
+  private readonly quiet = new Quiet();
+  private samples = 0;
 
   constructor(private readonly options: SupervisorOptions) {
     this.config = options.config;
@@ -134,13 +127,10 @@ export class Supervisor {
       for (const plan of shards) this.createSlot(exchange, plan);
       this.log.info({ exchange: exchange.id, connections: shards.length }, 'planned');
     }
-    this.quiet.turnedMs = this.quiet.writtenMs = performance.now();
+    this.quiet.start(performance.now());
     await this.startWriter();
     for (const slot of this.slots) this.startShard(slot);
-    this.sampler = setInterval(() => {
-      this.latest = this.look();
-      this.watch();
-    }, SAMPLE_MS);
+    this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.look();
   }
 
@@ -268,10 +258,19 @@ export class Supervisor {
     }
   }
 
-  /** Once a second: threads that hang, and room on the disk. */
+  private sample(): void {
+    this.quiet.sample(this.writerReader.read());
+    this.latest = this.look();
+    const waits = writerWaits(this.latest) ? 1 : 0;
+    Atomics.store(new Int32Array(this.doorbell), DOORBELL.disk_waits, waits);
+    if (++this.samples % WATCH_SAMPLES === 0 && !this.stopping) this.watch();
+  }
+
+  /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
-    if (this.stopping) return;
     for (const slot of this.slots) {
+      const { messages, rows } = slot.counters.read();
+      slot.rates.add(performance.now(), messages, rows);
       if (
         slot.thread === undefined ||
         slot.heartbeat.sample(slot.counters.read().heartbeat) < SHARD_HANG_SECS
@@ -281,8 +280,8 @@ export class Supervisor {
       slot.heartbeat.reset(true);
       slot.thread.terminate();
     }
-    const { writer } = this.latest;
-    if (this.writerHeartbeat.sample(writer.heartbeat) >= WRITER_HANG_SECS) {
+    const { writer, writerQuietSecs } = this.latest;
+    if (writerQuietSecs >= WRITER_HANG_SECS) {
       this.log.fatal(`the writer has not turned for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
     }
@@ -300,15 +299,9 @@ export class Supervisor {
   /** Reads every counter once. */
   private look(): Snapshot {
     const now = performance.now();
-    const { quiet } = this;
     const writer = this.writerReader.read();
-    if (writer.heartbeat !== quiet.heartbeat) [quiet.heartbeat, quiet.turnedMs] = [writer.heartbeat, now];
-    if (writer.rows_written !== quiet.written || writer.rows_drained === writer.rows_written) {
-      [quiet.written, quiet.writtenMs] = [writer.rows_written, now];
-    }
     const shards = this.slots.map((slot) => {
       const counters = slot.counters.read();
-      slot.rates.add(now, counters.messages, counters.rows);
       return {
         shard: slot.init.shard,
         exchange: slot.init.exchange,
@@ -322,7 +315,6 @@ export class Supervisor {
       };
     });
     const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
-    if (dropped !== quiet.dropped) [quiet.dropped, quiet.droppedMs] = [dropped, now];
     const ids = [...new Set(shards.map((shard) => shard.exchange))];
     const latencyOf = (id: string) =>
       quantiles(this.slots.filter((s) => s.init.exchange === id).map((s) => s.init.latency));
@@ -331,9 +323,7 @@ export class Supervisor {
       startedMs: this.startedMs,
       shards,
       writer,
-      writerQuietSecs: (now - quiet.turnedMs) / 1000,
-      unwrittenSecs: (now - quiet.writtenMs) / 1000,
-      dropQuietSecs: (now - quiet.droppedMs) / 1000,
+      ...this.quiet.look(now, writer, dropped),
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
@@ -342,7 +332,7 @@ export class Supervisor {
     };
   }
 
-  /** The state of everything, at most a second old. */
+  /** The state of everything, a fraction of a second old. */
   snapshot(): Snapshot {
     return this.latest;
   }
@@ -420,7 +410,7 @@ export class Supervisor {
     });
   }
 
-  /** Closes sockets, drains rings, writes everything; answers whether all of it reached the disk. */
+  /** Closes sockets, drains rings, writes everything; answers whether every row is in its file or in the journal. */
   async stop(): Promise<boolean> {
     this.stopping = true;
     await Promise.all([this.sealing.stop(), ...this.slots.map((slot) => stopShard(slot.thread))]);
@@ -430,13 +420,28 @@ export class Supervisor {
     return complete;
   }
 
+  /** Whether the durable journal holds every row, for the next start to redo. */
+  private journaled(): boolean {
+    const kept =
+      this.config.journal.enabled &&
+      this.slots.every(({ init, drained }) => {
+        const { rows_drained, rows_durable } = drained.read();
+        return isDrained(init.ring) && rows_drained === rows_durable;
+      });
+    if (kept)
+      this.log.warn(
+        'the disk takes too long; every row is in the journal, and the next start redoes what is missing',
+      );
+    return kept;
+  }
+
   /** Waits for as long as rows go on reaching the disk. */
   private stopWriter(): Promise<boolean> {
     return new Promise((resolve) => {
       let written = -1;
       const watch = setInterval(() => {
         const { rows_written } = this.writerReader.read();
-        if (rows_written === written) done(false);
+        if (rows_written === written) done(this.journaled());
         written = rows_written;
       }, WRITER_STOP_MS_MAX);
       const done = (complete: boolean) => {
@@ -445,7 +450,7 @@ export class Supervisor {
       };
       this.writer?.onEnd(() => {
         const { stopped, dropped_rows } = this.writerReader.read();
-        done(stopped === 1 && dropped_rows === 0);
+        done(stopped !== 0 && dropped_rows === 0);
       });
       this.writer?.send({ kind: 'stop' });
     });

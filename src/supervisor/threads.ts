@@ -3,6 +3,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
+import { createSyncWord, runSync } from '../store/background_sync.js';
 import type { SealerCommand, SealerInit, SealerReport } from '../store/sealer_thread.js';
 import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
 
@@ -47,7 +48,12 @@ export function startShard(init: ShardInit): ShardThread {
 }
 
 export function startWriter(init: WriterInit): WriterThread {
-  return start('writer', 'writer', init);
+  const syncWord = createSyncWord();
+  const thread: WriterThread = start('writer', 'writer', { init, syncWord });
+  thread.onReport((report) => {
+    if (report.kind === 'sync') runSync(init.dataPath, syncWord);
+  });
+  return thread;
 }
 
 export function startSealer(init: SealerInit): SealerThread {

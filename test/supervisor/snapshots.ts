@@ -49,6 +49,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     writerQuietSecs: 0,
     unwrittenSecs: 0,
     dropQuietSecs: Number.POSITIVE_INFINITY,
+    removalQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
     writerLatency: quantiles,

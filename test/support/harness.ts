@@ -74,6 +74,7 @@ export class Harness {
       duplicate: () => {
         this.counters[SHARD.duplicates]++;
       },
+      outlier: () => undefined,
     };
     const names = options.channels ?? Object.keys(exchange.channels);
     const ofBooks = names.filter((name) => exchange.channels[name].ids === 'book');

@@ -57,7 +57,7 @@ export function fakeClock(variables: Readonly<Record<string, string>>): Record<s
 export async function until<T>(
   what: string,
   probe: () => Promise<T> | T,
-  seconds = 30,
+  seconds = 60,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + seconds * 1000;
   let last: unknown;
@@ -184,6 +184,7 @@ export interface Health {
     readonly rows_written: number;
     readonly rows_waiting: number;
     readonly disk_errors: number;
+    readonly rows_removed: number;
   };
   readonly checksums: {
     readonly table_days_sealed: number;
@@ -213,7 +214,7 @@ export interface Health {
 }
 
 /** The configuration of a logger that captures everything a simulator offers. */
-function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
+export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
   const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'logger.toml');

@@ -92,7 +92,7 @@ class SimulatedSink {
   }
 
   private deliver(walked: Parameters<typeof forEachRecord>[0]): void {
-    forEachRecord(walked, ({ place, words, index, text }) => {
+    forEachRecord(walked, (place, words, index, text) => {
       if (text !== undefined) return;
       const stream = words[index + 1] as number;
       if (STREAMS[stream]?.exchange !== place.exchange)
