@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
 import {
   PROTOCOLS,
@@ -19,6 +20,7 @@ interface Flags {
   symbols: number;
   rate: number;
   mix: number[];
+  levels: number;
   seed: number;
   messages?: number;
   seconds?: number;
@@ -64,8 +66,8 @@ function list(text: string): string[] {
 
 function weights(text: string): number[] {
   const parts = text.split(':').map(Number);
-  if (parts.length !== 3 || parts.some((part) => !(part >= 0)))
-    throw new InvalidArgumentError('three weights, trades:ticker:bbo, e.g. 6:3:1');
+  if (parts.length > MIX_NAMES.length || parts.some((part) => !(part >= 0)))
+    throw new InvalidArgumentError(`up to ${MIX_NAMES.length} weights, ${MIX_NAMES.join(':')}, e.g. 6:3:1`);
   return parts;
 }
 
@@ -86,6 +88,7 @@ function optionsOf(flags: Flags): SimulatorOptions {
     symbols: flags.symbols,
     rate: flags.rate,
     mix: flags.mix,
+    levels: flags.levels,
     seed: flags.seed,
     messages: flags.messages,
     seconds: flags.seconds,
@@ -144,7 +147,8 @@ export function simulateCommand(): Command {
       number,
       defaults.rate,
     )
-    .option('--mix <t:k:b>', 'weights of trades, ticker and best quotes', weights, [...defaults.mix])
+    .option('--mix <t:k:b:…>', `weights of ${MIX_NAMES.join(', ')}`, weights, [...defaults.mix])
+    .option('--levels <n>', 'levels per side of every order book', wholeNumber, defaults.levels)
     .option('--seed <n>', 'the same seed gives the same market', wholeNumber, defaults.seed)
     .option('--messages <n>', 'stop sending after so many messages per exchange', wholeNumber)
     .option('--seconds <s>', 'stop sending after so many seconds', number)

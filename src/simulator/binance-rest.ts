@@ -1,8 +1,11 @@
 /**
- * Public REST calls of Binance spot: symbols, trades, time, with request weights and error bodies.
- * Runs in the simulator process; used by binance.ts.
+ * Public REST calls of Binance, spot and futures: symbols, trades, aggregate trades, books, time, with request weights
+ * and error bodies. Runs in the simulator process; used by binance.ts and binance-futures.ts.
  */
+import type { Numbers } from './binance-numbers.js';
+import { ASK, BID, type Levels } from './book.js';
 import type { Listing } from './catalogue.js';
+import type { Frame } from './frame.js';
 import { type PastTrade, SELL, type SymbolMarket } from './market.js';
 import {
   decimalText,
@@ -13,19 +16,32 @@ import {
   type VenueView,
 } from './protocol.js';
 
-const WEIGHT_MAX = 6000;
 const MINUTE_MS = 60_000;
 const PAGE_MAX = 1000;
 const PAGE_DEFAULT = 500;
-const DECIMALS = 8;
 
-const WEIGHTS: Readonly<Record<string, number>> = {
-  '/api/v3/ping': 1,
-  '/api/v3/time': 1,
-  '/api/v3/exchangeInfo': 20,
-  '/api/v3/trades': 25,
-  '/api/v3/historicalTrades': 25,
-};
+/** In what spot and futures differ. */
+export interface RestRules {
+  /** `/api/v3` */
+  readonly base: string;
+  /** weight of a minute */
+  readonly weight_max: number;
+  /** weight of a call by its name; undefined when there is no such call */
+  weightOf(call: string, query: URLSearchParams): number | undefined;
+  readonly numbers: Numbers;
+  /** zeros are appended to prices and sizes up to so many decimals */
+  readonly decimals: number;
+  readonly depth_default: number;
+  /** levels that may be asked for */
+  depthAllowed(limit: number): boolean;
+  /** keys of the answer for a book, between lastUpdateId and bids, and the event time in microseconds */
+  readonly timed_books: boolean;
+  symbolInfo(listing: Listing): Record<string, unknown>;
+  /** raw trade id as this exchange counts it */
+  rawId(id: number): number;
+  /** keys that its aggregate trades have besides the common ones */
+  aggregateExtra(size: string): Record<string, unknown>;
+}
 
 /** Time of a trade (`T`), one millisecond before it is published (`E`). */
 export function tradeTimeMs(time_us: number): number {
@@ -44,6 +60,8 @@ function illegal(name: string, range: string): RestAnswer {
   return failure(-1100, `Illegal characters found in parameter '${name}'; legal range is '${range}'.`);
 }
 
+const DECIMALS = 8;
+
 /** Price × size, cut to 8 decimals. */
 function quoteQuantity(trade: PastTrade, listing: Listing): string {
   const scale = listing.price_scale + listing.size_scale;
@@ -54,97 +72,54 @@ function quoteQuantity(trade: PastTrade, listing: Listing): string {
   return `${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`;
 }
 
-function tradeRow(trade: PastTrade, listing: Listing): Record<string, unknown> {
-  return {
-    id: trade.id,
-    price: decimalText(trade.price_ticks, listing.price_scale, DECIMALS),
-    qty: decimalText(trade.size_lots, listing.size_scale, DECIMALS),
-    quoteQty: quoteQuantity(trade, listing),
-    time: tradeTimeMs(trade.time_us),
-    isBuyerMaker: trade.side === SELL,
-    isBestMatch: true,
-  };
-}
-
-function symbolInfo(listing: Listing): Record<string, unknown> {
-  const tick = decimalText(1, listing.price_scale, DECIMALS);
-  const lot = decimalText(1, listing.size_scale, DECIMALS);
-  return {
-    symbol: listing.name,
-    status: listing.closed === true ? 'BREAK' : 'TRADING',
-    baseAsset: listing.base,
-    baseAssetPrecision: 8,
-    quoteAsset: listing.quote,
-    quotePrecision: 8,
-    quoteAssetPrecision: 8,
-    baseCommissionPrecision: 8,
-    quoteCommissionPrecision: 8,
-    orderTypes: ['LIMIT', 'LIMIT_MAKER', 'MARKET', 'STOP_LOSS_LIMIT', 'TAKE_PROFIT_LIMIT'],
-    icebergAllowed: true,
-    ocoAllowed: true,
-    quoteOrderQtyMarketAllowed: true,
-    isSpotTradingAllowed: true,
-    isMarginTradingAllowed: true,
-    filters: [
-      { filterType: 'PRICE_FILTER', minPrice: tick, maxPrice: '1000000.00000000', tickSize: tick },
-      { filterType: 'LOT_SIZE', minQty: lot, maxQty: '9000000.00000000', stepSize: lot },
-      {
-        filterType: 'NOTIONAL',
-        minNotional: '5.00000000',
-        applyMinToMarket: true,
-        maxNotional: '9000000.00000000',
-        applyMaxToMarket: false,
-        avgPriceMins: 5,
-      },
-    ],
-    permissions: [],
-    permissionSets: [['SPOT', 'MARGIN']],
-    defaultSelfTradePreventionMode: 'NONE',
-    allowedSelfTradePreventionModes: ['NONE'],
-  };
-}
-
 /** One client address: weights are counted per minute. */
 export class BinanceRest {
+  readonly #rules: RestRules;
   readonly #venue: VenueView;
   readonly #listings: ReadonlyMap<string, Listing>;
   #minute = 0;
   #weight = 0;
 
-  constructor(venue: VenueView) {
+  constructor(rules: RestRules, venue: VenueView) {
+    this.#rules = rules;
     this.#venue = venue;
     this.#listings = new Map(venue.listings.map((listing) => [listing.name, listing]));
   }
 
   answer(request: RestRequest): RestAnswer {
-    const weight = WEIGHTS[request.path];
+    const { base, weight_max } = this.#rules;
+    const call = request.path.startsWith(`${base}/`) ? request.path.slice(base.length + 1) : '';
+    const weight = this.#rules.weightOf(call, request.query);
     if (weight === undefined) return { status: 404, headers: { 'content-type': 'text/html' }, body: '' };
     const minute = Math.floor(request.now_ms / MINUTE_MS);
     if (minute !== this.#minute) [this.#minute, this.#weight] = [minute, 0];
     this.#weight += weight;
     const used = { 'x-mbx-used-weight': String(this.#weight), 'x-mbx-used-weight-1m': String(this.#weight) };
-    if (this.#weight > WEIGHT_MAX) {
+    if (this.#weight > weight_max) {
       const wait_s = Math.ceil(((minute + 1) * MINUTE_MS - request.now_ms) / 1000);
       return failure(
         -1003,
-        `Too much request weight used; current limit is ${WEIGHT_MAX} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`,
+        `Too much request weight used; current limit is ${weight_max} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`,
         429,
         { ...used, 'retry-after': String(wait_s) },
       );
     }
-    const answer = this.#route(request);
+    const answer = this.#route(call, request);
     return { ...answer, headers: { ...answer.headers, ...used } };
   }
 
-  #route({ path, query, now_ms }: RestRequest): RestAnswer {
-    if (path === '/api/v3/ping') return json({});
-    if (path === '/api/v3/time') return json({ serverTime: Math.floor(now_ms) });
-    if (path === '/api/v3/exchangeInfo') return this.#exchangeInfo(query, now_ms);
+  #route(call: string, { query, now_ms }: RestRequest): RestAnswer {
+    if (call === 'ping') return json({});
+    if (call === 'time') return json({ serverTime: Math.floor(now_ms) });
+    if (call === 'exchangeInfo') return this.#exchangeInfo(query, now_ms);
     const name = query.get('symbol');
     if (name === null || name === '') return mandatory('symbol');
     if (!this.#listings.has(name)) return failure(-1121, 'Invalid symbol.');
     const symbol = this.#venue.symbols.get(name);
-    return symbol === undefined ? json([]) : this.#trades(symbol, query, path.endsWith('/historicalTrades'));
+    if (symbol === undefined) return json([]);
+    if (call === 'depth') return this.#depth(symbol, query, now_ms);
+    if (call === 'aggTrades') return this.#aggregates(symbol, query);
+    return this.#trades(symbol, query, call === 'historicalTrades');
   }
 
   #exchangeInfo(query: URLSearchParams, now_ms: number): RestAnswer {
@@ -166,27 +141,125 @@ export class BinanceRest {
       timezone: 'UTC',
       serverTime: Math.floor(now_ms),
       rateLimits: [
-        { rateLimitType: 'REQUEST_WEIGHT', interval: 'MINUTE', intervalNum: 1, limit: WEIGHT_MAX },
+        {
+          rateLimitType: 'REQUEST_WEIGHT',
+          interval: 'MINUTE',
+          intervalNum: 1,
+          limit: this.#rules.weight_max,
+        },
         { rateLimitType: 'RAW_REQUESTS', interval: 'MINUTE', intervalNum: 5, limit: 300_000 },
       ],
       exchangeFilters: [],
-      symbols: listings.map((listing) => symbolInfo(listing as Listing)),
+      symbols: listings.map((listing) => this.#rules.symbolInfo(listing as Listing)),
     });
   }
 
-  #trades(symbol: SymbolMarket, query: URLSearchParams, historical: boolean): RestAnswer {
+  /** Number of rows asked for, or what is wrong with it. */
+  #limit(query: URLSearchParams): number | RestAnswer {
     const limit = integerParameter(query, 'limit') ?? PAGE_DEFAULT;
     if (Number.isNaN(limit)) return illegal('limit', '^[0-9]{1,20}$');
     if (limit === 0) return failure(-1130, "Data sent for parameter 'limit' is not valid.");
-    const count = Math.min(limit, PAGE_MAX);
+    return Math.min(limit, PAGE_MAX);
+  }
+
+  #trades(symbol: SymbolMarket, query: URLSearchParams, historical: boolean): RestAnswer {
+    const count = this.#limit(query);
+    if (typeof count !== 'number') return count;
     const from = historical ? integerParameter(query, 'fromId') : undefined;
     if (Number.isNaN(from ?? 0)) return illegal('fromId', '^[0-9]{1,20}$');
     const first = from ?? Math.max(1, symbol.last_id - count + 1);
     const rows: Record<string, unknown>[] = [];
     for (let id = first; id <= symbol.last_id && rows.length < count; id++) {
       const trade = symbol.past(id) ?? symbol.past((id = symbol.oldest_kept));
-      if (trade !== undefined) rows.push(tradeRow(trade, symbol.listing));
+      if (trade !== undefined) rows.push(this.#tradeRow(trade, symbol.listing));
     }
     return json(rows);
+  }
+
+  #tradeRow(trade: PastTrade, listing: Listing): Record<string, unknown> {
+    return {
+      id: trade.id,
+      price: this.#price(trade.price_ticks, listing),
+      qty: this.#size(trade.size_lots, listing),
+      quoteQty: quoteQuantity(trade, listing),
+      time: tradeTimeMs(trade.time_us),
+      isBuyerMaker: trade.side === SELL,
+      isBestMatch: true,
+    };
+  }
+
+  #price(ticks: number, { price_scale }: Listing): string {
+    return decimalText(ticks, price_scale, Math.max(price_scale, this.#rules.decimals));
+  }
+
+  #size(lots: number, { size_scale }: Listing): string {
+    return decimalText(lots, size_scale, Math.max(size_scale, this.#rules.decimals));
+  }
+
+  #aggregates(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const count = this.#limit(query);
+    if (typeof count !== 'number') return count;
+    const from = integerParameter(query, 'fromId');
+    if (Number.isNaN(from ?? 0)) return illegal('fromId', '^[0-9]{1,20}$');
+    const { aggregates } = symbol;
+    const first = Math.max(aggregates.oldest_kept, from ?? aggregates.id - count + 1);
+    const rows: Record<string, unknown>[] = [];
+    for (let id = first; id <= aggregates.id && rows.length < count; id++) {
+      const row = this.#aggregateRow(symbol, id);
+      if (row !== undefined) rows.push(row);
+    }
+    return json(rows);
+  }
+
+  #aggregateRow(symbol: SymbolMarket, id: number): Record<string, unknown> | undefined {
+    const first = symbol.aggregates.firstIdOf(id);
+    const last = symbol.aggregates.lastIdOf(id);
+    if (first === undefined || last === undefined) return undefined;
+    let lots = 0;
+    for (let trade = first; trade <= last; trade++) {
+      if (!symbol.seek(trade)) return undefined;
+      lots += symbol.seen.size;
+    }
+    const { price, side, time_us } = symbol.seen;
+    const size = this.#size(lots, symbol.listing);
+    const { rawId, aggregateExtra } = this.#rules;
+    return {
+      a: id,
+      p: this.#price(price, symbol.listing),
+      q: size,
+      f: rawId(first),
+      l: rawId(last),
+      T: tradeTimeMs(time_us),
+      m: side === SELL,
+      ...aggregateExtra(size),
+    };
+  }
+
+  #depth(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
+    const limit = integerParameter(query, 'limit') ?? this.#rules.depth_default;
+    if (Number.isNaN(limit)) return illegal('limit', '^[0-9]{1,20}$');
+    if (limit === 0 || !this.#rules.depthAllowed(limit))
+      return failure(-1130, "Data sent for parameter 'limit' is not valid.");
+    let answer: Record<string, unknown> = {};
+    this.#venue.fetchBook(symbol, (levels, frame) => {
+      const time_ms = Math.floor(now_ms);
+      const times = this.#rules.timed_books ? { E: time_ms, T: time_ms } : {};
+      frame.event.setId(levels.id);
+      if (this.#rules.timed_books) frame.event.setTime(time_ms * 1000);
+      const [bids, asks] = [BID, ASK].map((side) => this.#side(symbol, levels, frame, side, limit));
+      answer = { lastUpdateId: levels.id, ...times, bids, asks };
+    });
+    return json(answer);
+  }
+
+  #side(symbol: SymbolMarket, levels: Levels, frame: Frame, side: number, limit: number): string[][] {
+    const { numbers } = this.#rules;
+    return Array.from({ length: Math.min(limit, levels.count(side)) }, (_, rank) => {
+      const [price, size] = [levels.price(side, rank), levels.size(side, rank)];
+      numbers.setPrice(frame.event, 0, price, symbol.listing);
+      numbers.setSize(frame.event, 1, size, symbol.listing);
+      frame.recordLevel(side + 1);
+      return [this.#price(price, symbol.listing), this.#size(size, symbol.listing)];
+    });
   }
 }

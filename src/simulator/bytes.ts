@@ -149,33 +149,63 @@ export class IsoTime {
   }
 }
 
-export const SLOT_BYTES = 1024;
+/** A frame of market data; no power of two, so that slots do not share cache lines of the processor. */
+const SLOT_BYTES = 16_384 + 192;
 export const SLOTS = 64;
+/** Frames up to this length are sent through views that are made once. */
+const VIEW_BYTES = 1024;
 
 /**
  * The frames of one batch, one per slot. A frame may have a shorter form inside it (Binance: the payload without
- * its stream wrapper): `inner_from`/`inner_bytes`. Views are made once per (slot, length) and reused.
+ * its stream wrapper): `inner_from`/`inner_bytes`.
  */
 export class Slab {
-  readonly bytes = new Uint8Array(SLOTS * SLOT_BYTES);
-  readonly view = new DataView(this.bytes.buffer);
-  readonly length = new Int32Array(SLOTS);
-  readonly inner_from = new Int32Array(SLOTS);
-  readonly inner_bytes = new Int32Array(SLOTS);
-  readonly #views: (Uint8Array | undefined)[] = new Array(SLOTS * SLOT_BYTES).fill(undefined);
-
+  readonly #slot_bytes: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+  readonly length: Int32Array;
+  readonly inner_from: Int32Array;
+  readonly inner_bytes: Int32Array;
+  readonly #views: (Uint8Array | undefined)[];
   readonly #inner_views = new Map<number, Uint8Array>();
+
+  constructor(slots = SLOTS, slot_bytes = SLOT_BYTES) {
+    this.#slot_bytes = slot_bytes;
+    this.bytes = new Uint8Array(slots * slot_bytes);
+    this.view = new DataView(this.bytes.buffer);
+    this.length = new Int32Array(slots);
+    this.inner_from = new Int32Array(slots);
+    this.inner_bytes = new Int32Array(slots);
+    this.#views = new Array(slots * VIEW_BYTES).fill(undefined);
+  }
+
+  /** First byte of a slot. */
+  start(slot: number): number {
+    return slot * this.#slot_bytes;
+  }
+
+  /** A frame was composed; throws when it has outgrown its slot. */
+  finish(slot: number, end: number): void {
+    const length = end - this.start(slot);
+    if (length > this.#slot_bytes) throw new RangeError(`a frame of ${length} bytes outgrows its slot`);
+    this.length[slot] = length;
+  }
 
   frame(slot: number): Uint8Array {
     const length = this.length[slot];
-    const key = slot * SLOT_BYTES + length;
-    return (this.#views[key] ??= new Uint8Array(this.bytes.buffer, slot * SLOT_BYTES, length));
+    const from = this.start(slot);
+    if (length >= VIEW_BYTES) return new Uint8Array(this.bytes.buffer, from, length);
+    return (this.#views[slot * VIEW_BYTES + length] ??= new Uint8Array(this.bytes.buffer, from, length));
   }
 
   inner(slot: number): Uint8Array {
-    const from = slot * SLOT_BYTES + this.inner_from[slot];
-    const length = this.inner_bytes[slot];
-    const key = from * SLOT_BYTES + length;
+    return this.part(this.start(slot) + this.inner_from[slot], this.inner_bytes[slot]);
+  }
+
+  /** `length` bytes from `from`, for forms of a frame that begin elsewhere. */
+  part(from: number, length: number): Uint8Array {
+    if (length >= VIEW_BYTES) return new Uint8Array(this.bytes.buffer, from, length);
+    const key = from * VIEW_BYTES + length;
     let view = this.#inner_views.get(key);
     if (view === undefined) {
       view = new Uint8Array(this.bytes.buffer, from, length);

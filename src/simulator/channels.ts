@@ -1,13 +1,41 @@
 /**
  * The data channels of the simulator and what an event of each carries, declared once: the account's record format
- * and the comparison with the tables derive from it.
+ * and the comparison with the tables derive from it. Every interval of candles is a channel of its own.
  */
 
 import type { Table } from '../schema/layout.js';
-import { BBO, MD, TRADES } from '../schema/tables.js';
+import {
+  AGG_TRADES,
+  BBO,
+  BOOK,
+  KLINE_INTERVALS,
+  KLINES,
+  type KlineInterval,
+  MD,
+  TRADES,
+} from '../schema/tables.js';
 
-export const CHANNELS = ['trades', 'ticker', 'bbo'] as const;
-export type Channel = (typeof CHANNELS)[number];
+export type KlineChannel = `klines_${KlineInterval}`;
+export type Channel = 'trades' | 'ticker' | 'bbo' | 'agg_trades' | 'book' | KlineChannel;
+
+export const INTERVALS = Object.keys(KLINE_INTERVALS) as readonly KlineInterval[];
+
+/** What the weights of a mix stand for, in their order; `klines` is every interval that somebody asked for. */
+export const MIX_NAMES = ['trades', 'ticker', 'bbo', 'agg_trades', 'book', 'klines'] as const;
+
+export function klineChannel(interval: KlineInterval): KlineChannel {
+  return `klines_${interval}`;
+}
+
+export const KLINE_CHANNELS: readonly KlineChannel[] = INTERVALS.map(klineChannel);
+export const CHANNELS: readonly Channel[] = [
+  'trades',
+  'ticker',
+  'bbo',
+  'agg_trades',
+  'book',
+  ...KLINE_CHANNELS,
+];
 
 /** A number of an event: the columns it must be found in. */
 export interface LiteralSpec {
@@ -21,45 +49,95 @@ export interface ChannelSpec {
   readonly table: Table;
   /** column of the id, when the channel has one that is unique per symbol */
   readonly id?: string;
+  /** column of a sequence number that several rows may share */
+  readonly sequence?: string;
   readonly side?: string;
   readonly literals: readonly LiteralSpec[];
+  /** integer columns, recorded behind the literals */
+  readonly integers: readonly string[];
 }
 
-export const CHANNEL_SPECS: Readonly<Record<Channel, ChannelSpec>> = {
+const literal = (column: string, exact = column): LiteralSpec => ({ column, exact });
+
+/** Place of each number of a candle among the event's values. */
+export const KLINE_AT = {
+  open: 0,
+  high: 1,
+  low: 2,
+  close: 3,
+  volume: 4,
+  quote_volume: 5,
+  taker_buy_base: 6,
+  taker_buy_quote: 7,
+  close_time: 8,
+  trades: 9,
+} as const;
+
+const klineSpec = (interval: KlineInterval): ChannelSpec => ({
+  table: KLINES[interval],
+  literals: KLINES[interval].literals.map((column) => literal(column)),
+  integers: ['close_time', 'trades'],
+});
+
+const SPECS: Readonly<Record<Exclude<Channel, KlineChannel>, ChannelSpec>> = {
   trades: {
     table: TRADES,
     id: 'trade_id',
     side: 'trade_side',
-    literals: [
-      { column: 'trade_price', exact: 'price' },
-      { column: 'trade_size', exact: 'size' },
-    ],
+    literals: [literal('trade_price', 'price'), literal('trade_size', 'size')],
+    integers: [],
   },
   ticker: {
     table: MD,
     side: 'side',
     literals: [
-      { column: 'price', exact: 'price' },
-      { column: 'best_bid', exact: 'best_bid' },
-      { column: 'best_ask', exact: 'best_ask' },
-      { column: 'volume', exact: 'volume' },
+      literal('price'),
+      literal('best_bid'),
+      literal('best_ask'),
+      literal('volume'),
       { column: 'last_size' },
       { column: 'volume_24h' },
     ],
+    integers: [],
   },
   bbo: {
     table: BBO,
     id: 'update_id',
-    literals: [
-      { column: 'best_bid', exact: 'best_bid' },
-      { column: 'best_bid_size', exact: 'best_bid_size' },
-      { column: 'best_ask', exact: 'best_ask' },
-      { column: 'best_ask_size', exact: 'best_ask_size' },
-    ],
+    literals: [literal('best_bid'), literal('best_bid_size'), literal('best_ask'), literal('best_ask_size')],
+    integers: [],
+  },
+  agg_trades: {
+    table: AGG_TRADES,
+    id: 'trade_id',
+    side: 'trade_side',
+    literals: [literal('trade_price', 'price'), literal('trade_size', 'size')],
+    integers: ['first_trade_id', 'last_trade_id'],
+  },
+  book: {
+    table: BOOK,
+    sequence: 'seq',
+    side: 'side',
+    literals: [literal('price'), literal('size')],
+    integers: ['checksum'],
   },
 };
 
-/** Bit of a channel in `started` and `listened`. */
-export function channelBit(channel: Channel): number {
-  return 1 << CHANNELS.indexOf(channel);
+export const CHANNEL_SPECS: Readonly<Record<Channel, ChannelSpec>> = {
+  ...SPECS,
+  ...(Object.fromEntries(
+    INTERVALS.map((interval) => [klineChannel(interval), klineSpec(interval)]),
+  ) as Record<KlineChannel, ChannelSpec>),
+};
+
+/** Bit of a channel in `started`, `listened` and `owed`. */
+export const CHANNEL_BITS = Object.fromEntries(CHANNELS.map((channel, i) => [channel, 1 << i])) as Readonly<
+  Record<Channel, number>
+>;
+
+/** Weights per channel of a mix given as in MIX_NAMES; what is left out weighs nothing. */
+export function channelWeights(mix: readonly number[]): number[] {
+  return CHANNELS.map((channel) => {
+    const name = channel.startsWith('klines_') ? 'klines' : channel;
+    return mix[MIX_NAMES.indexOf(name as (typeof MIX_NAMES)[number])] ?? 0;
+  });
 }

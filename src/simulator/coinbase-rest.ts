@@ -3,7 +3,7 @@
  * Runs in the simulator process; used by coinbase.ts.
  */
 import { IsoTime } from './bytes.js';
-import type { Listing } from './catalogue.js';
+import { catalogue, type Listing } from './catalogue.js';
 import { BUY, type PastTrade, type SymbolMarket } from './market.js';
 import {
   decimalText,
@@ -27,12 +27,30 @@ export function isoMicros(time_us: number): string {
 }
 
 /** Listed, but gone. */
-export const DELISTED = ['BTC-USDC', 'ETH-USDC', 'REP-USD'];
+const DELISTED = ['BTC-USDC', 'ETH-USDC', 'REP-USD'];
 /** Listed, but closed for trading. */
-export const HALTED = ['WLUNA-USD'];
+const HALTED = ['WLUNA-USD'];
 
 export function isDelisted(name: string): boolean {
   return DELISTED.includes(name);
+}
+
+const RULES = {
+  quotes: ['USD', 'EUR', 'GBP', 'USDT', 'BTC'],
+  join: '-',
+  size_scale: (usd: number) => Math.min(8, Math.max(0, Math.ceil(Math.log10(usd)) + 3)),
+  first_trade_id: 1_087_500_000,
+  unicode: false,
+};
+
+/** The first `count` products that trade, and some that do not. */
+export function listProducts(count: number): Listing[] {
+  const open = catalogue(RULES, count);
+  const closed = [...DELISTED, ...HALTED].map((name, i): Listing => {
+    const [base, quote] = name.split('-');
+    return { ...open[0], name, base, quote, rank: count + i, closed: true };
+  });
+  return [...open, ...closed.filter(({ name }) => !open.some((listing) => listing.name === name))];
 }
 
 function productOf(listing: Listing): Record<string, unknown> {

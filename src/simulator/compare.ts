@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
 import { decodeName } from '../base/names.js';
 import { flag } from '../schema/flags.js';
-import { GAPS } from '../schema/tables.js';
-import { ACCOUNT_AT, AccountRecords, accountFile } from './account.js';
-import { CHANNEL_SPECS, CHANNELS, type Channel, type ChannelSpec } from './channels.js';
-import { type ChannelComparison, type Comparison, faultsOf } from './comparison.js';
+import { ABSENT, ACCOUNT_AT, ACCOUNT_FLAGS, AccountRecords, accountFile } from './account.js';
+import { BookCheck } from './book_check.js';
+import { CHANNEL_SPECS, CHANNELS, type ChannelSpec } from './channels.js';
+import { type ChannelComparison, type Comparison, emptyResult, faultsOf } from './comparison.js';
+import { GapList, readGaps } from './gap_list.js';
 import { hashText, mix32, ORDER_ROLES, orderIdWord } from './random.js';
-import { directoriesIn, f32BitsOf, type Rows, readRows } from './rows.js';
+import { directoriesIn, f32BitsOf, type Rows, readRows, swapBytes } from './rows.js';
 
 export { formatComparison } from './comparison.js';
 export type { ChannelComparison, Comparison };
@@ -21,70 +22,17 @@ export type { ChannelComparison, Comparison };
 const EXAMPLES_MAX = 5;
 const TWO_32 = 4294967296;
 const BACKFILLED = flag('repaired');
+const UNTIMED = flag('no_event_time');
+const NORMALIZED = flag('literal_normalized');
 const NOT_LIVE = flag('repaired') | flag('replayed');
-
-/** Holes of one table of one symbol, as GAPS lists them. */
-class GapList {
-  readonly #ids: [from: number, to: number][] = [];
-  readonly #times: [from_s: number, to_s: number][] = [];
-
-  addIds(from: number, to: number): void {
-    this.#ids.push([from, to]);
-  }
-
-  addTimes(from_s: number, to_s: number): void {
-    this.#times.push([from_s, to_s]);
-  }
-
-  /** Joins what overlaps, so that ids can be looked up. */
-  complete(): void {
-    const sorted = this.#ids.splice(0).sort((a, b) => a[0] - b[0]);
-    for (const [from, to] of sorted) {
-      const last = this.#ids.at(-1);
-      if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to);
-      else this.#ids.push([from, to]);
-    }
-  }
-
-  hasId(id: number): boolean {
-    let [low, high] = [0, this.#ids.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#ids[middle][1] < id) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.#ids.length && this.#ids[low][0] <= id;
-  }
-
-  /** Whether a hole holds the moment, or overlaps the time between the neighbours on disk. */
-  hasTime(moment_s: number, before_s: number, after_s: number): boolean {
-    return this.#times.some(
-      ([from, to]) =>
-        (moment_s >= from && moment_s <= to) ||
-        Math.max(from, before_s) < Math.min(to, after_s) ||
-        // rows of one chunk from the socket have the same receive time
-        (from === before_s && to === after_s),
-    );
-  }
-}
-
-/** The holes of a symbol by table id. */
-function readGaps(dataPath: string, exchange: string, symbol: string): Map<number, GapList> {
-  const rows = readRows(dataPath, exchange, symbol, GAPS);
-  const byTable = new Map<number, GapList>();
-  const u64 = (column: string, row: number) => rows.word(column, row) + rows.word(column, row, 1) * TWO_32;
-  const seconds = (name: string, row: number) =>
-    rows.word(`${name}_time`, row) + rows.word(`${name}_nanos`, row) * 1e-9;
-  for (let row = 0; row < rows.count; row++) {
-    const table = rows.word('table', row);
-    const gaps = byTable.get(table) ?? new GapList();
-    byTable.set(table, gaps);
-    if (u64('from_id', row) > 0) gaps.addIds(u64('from_id', row), u64('to_id', row));
-    else gaps.addTimes(seconds('from', row), seconds('to', row));
-  }
-  for (const gaps of byTable.values()) gaps.complete();
-  return byTable;
-}
+/** Bits of the account and of the `flags` column that say the same. */
+const SHARED_FLAGS = [
+  [ACCOUNT_FLAGS.snapshot_start, flag('snapshot_start')],
+  [ACCOUNT_FLAGS.snapshot, flag('snapshot')],
+  [ACCOUNT_FLAGS.event_end, flag('event_end')],
+  [ACCOUNT_FLAGS.closed, flag('closed')],
+] as const;
+const NAN_BITS = 0x7fc00000;
 
 /** One channel of one symbol under comparison. */
 class ChannelJob {
@@ -98,6 +46,8 @@ class ChannelJob {
   readonly #row_of: Int32Array;
   /** event of each row, -1 = none */
   readonly #event_of: Int32Array;
+  /** whether trades have UUIDs and only share the id column */
+  readonly #uuids: boolean;
 
   constructor(result: ChannelComparison, events: AccountRecords, rows: Rows, gaps: GapList) {
     this.#spec = CHANNEL_SPECS[result.channel];
@@ -108,6 +58,7 @@ class ChannelJob {
     this.#result = result;
     this.#row_of = new Int32Array(events.count).fill(-1);
     this.#event_of = new Int32Array(rows.count).fill(-1);
+    this.#uuids = events.count > 0 && events.has(0, 'uuid');
   }
 
   run(): void {
@@ -117,6 +68,16 @@ class ChannelJob {
     this.#pairStrangers();
     this.#checkOrder();
     this.#explainMissing();
+    if (this.#result.channel === 'book') this.#checkBooks();
+  }
+
+  #checkBooks(): void {
+    const check = new BookCheck(this.#events, this.#rows, this.#event_of);
+    check.run();
+    this.#result.books = check.checked;
+    this.#result.wrong_books = check.wrong.length;
+    for (const row of check.wrong)
+      this.#example(() => `row ${row}: the book after ${this.#describe(this.#event_of[row])} is another one`);
   }
 
   #countEvents(): void {
@@ -133,40 +94,92 @@ class ChannelJob {
 
   #eventKey(event: number): number {
     const events = this.#events;
-    if (this.#spec.id !== undefined)
-      return mix32(events.word(event, ACCOUNT_AT.id) ^ mix32(events.word(event, ACCOUNT_AT.id + 1)));
+    if (this.#uuids) return this.#uuidWord(event, 0);
+    const { id, sequence, literals } = this.#spec;
+    const id_key = mix32(events.word(event, ACCOUNT_AT.id) ^ mix32(events.word(event, ACCOUNT_AT.id + 1)));
+    if (id !== undefined) return id_key;
     let key = mix32(events.word(event, ACCOUNT_AT.time) ^ mix32(events.word(event, ACCOUNT_AT.time + 1)));
-    for (let i = 0; i < this.#spec.literals.length; i++) key = mix32(key ^ this.#f32(event, i));
+    if (this.#untimed(event)) key = 0;
+    if (sequence !== undefined) key = mix32(key ^ id_key ^ events.side(event));
+    for (let i = 0; i < literals.length; i++) key = mix32(key ^ this.#f32(event, i));
     return key;
+  }
+
+  /** Whether rows of this event hold the receive time. */
+  #untimed(event: number): boolean {
+    return this.#events.word(event, ACCOUNT_AT.time) === 0;
   }
 
   #rowKey(row: number): number {
-    const { id, table, literals } = this.#spec;
+    const { id, sequence, side, literals } = this.#spec;
     const rows = this.#rows;
-    if (id !== undefined) return mix32(rows.word(id, row) ^ mix32(rows.word(id, row, 1)));
-    let key = mix32(rows.word(table.time[0], row) ^ mix32(rows.word(table.time[1], row)));
-    for (const { column } of literals) key = mix32(key ^ rows.word(column, row));
+    if (this.#uuids) return swapBytes(rows.word('trade_uuid', row));
+    const id_column = id ?? sequence;
+    const id_key =
+      id_column === undefined ? 0 : mix32(rows.word(id_column, row) ^ mix32(rows.word(id_column, row, 1)));
+    if (id !== undefined) return id_key;
+    const untimed = (rows.word('flags', row) & UNTIMED) !== 0;
+    let key = untimed ? 0 : mix32(this.#rowSeconds(row) ^ mix32(this.#rowNanos(row)));
+    if (sequence !== undefined) key = mix32(key ^ id_key ^ rows.word(side!, row));
+    for (const { column } of literals) key = mix32(key ^ this.#rowF32(column, row));
     return key;
   }
 
+  #rowSeconds(row: number): number {
+    return this.#rows.word(this.#spec.table.time[0], row);
+  }
+
+  /** 0 in tables that hold whole seconds only. */
+  #rowNanos(row: number): number {
+    const [, nanos] = this.#spec.table.time;
+    return nanos === undefined ? 0 : this.#rows.word(nanos, row);
+  }
+
+  /** The bits of a f32, the same for every NaN. */
+  #rowF32(column: string, row: number): number {
+    const bits = this.#rows.word(column, row);
+    return (bits & 0x7fffffff) > 0x7f800000 ? NAN_BITS : bits;
+  }
+
   #f32(event: number, literal: number): number {
-    return f32BitsOf(this.#events.digits(event, literal), this.#events.scale(event, literal));
+    const scale = this.#events.scale(event, literal);
+    return scale === ABSENT ? NAN_BITS : f32BitsOf(this.#events.digits(event, literal), scale);
+  }
+
+  #uuidWord(event: number, word: number): number {
+    return orderIdWord(
+      this.#symbol_hash,
+      this.#events.word(event, ACCOUNT_AT.number),
+      ORDER_ROLES.trade,
+      word,
+    );
+  }
+
+  #sameId(event: number, column: string, row: number): boolean {
+    return (
+      this.#events.word(event, ACCOUNT_AT.id) === this.#rows.word(column, row) &&
+      this.#events.word(event, ACCOUNT_AT.id + 1) === this.#rows.word(column, row, 1)
+    );
   }
 
   /** Whether event and row are the same by id, or by every f32 where there is no id. */
   #sameKey(event: number, row: number): boolean {
-    const { id, table, literals } = this.#spec;
+    const { id, sequence, side, literals } = this.#spec;
     const [events, rows] = [this.#events, this.#rows];
-    if (id !== undefined) {
-      return (
-        events.word(event, ACCOUNT_AT.id) === rows.word(id, row) &&
-        events.word(event, ACCOUNT_AT.id + 1) === rows.word(id, row, 1)
+    if (this.#uuids)
+      return [0, 1, 2, 3].every(
+        (word) => swapBytes(rows.word('trade_uuid', row, word)) === this.#uuidWord(event, word),
       );
-    }
+    if (id !== undefined) return this.#sameId(event, id, row);
+    const untimed = (rows.word('flags', row) & UNTIMED) !== 0;
     return (
-      events.word(event, ACCOUNT_AT.time) === rows.word(table.time[0], row) &&
-      events.word(event, ACCOUNT_AT.time + 1) === rows.word(table.time[1], row) &&
-      literals.every(({ column }, i) => this.#f32(event, i) === rows.word(column, row))
+      this.#untimed(event) === untimed &&
+      (untimed ||
+        (events.word(event, ACCOUNT_AT.time) === this.#rowSeconds(row) &&
+          events.word(event, ACCOUNT_AT.time + 1) === this.#rowNanos(row))) &&
+      (sequence === undefined ||
+        (this.#sameId(event, sequence, row) && events.side(event) === rows.word(side!, row))) &&
+      literals.every(({ column }, i) => this.#f32(event, i) === this.#rowF32(column, row))
     );
   }
 
@@ -192,7 +205,7 @@ class ChannelJob {
       for (let event = head[bucket]; event >= 0 && found < 0; event = next[event]) {
         if (!this.#sameKey(event, row)) continue;
         last = event;
-        const allowed = this.#result.channel === 'trades' ? 1 : Math.max(1, this.#delivered(event));
+        const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
         if (used[event] < allowed) found = event;
       }
       if (found >= 0) this.#match(found, row, used);
@@ -225,36 +238,65 @@ class ChannelJob {
 
   /** What differs between an event and its row. */
   #difference(event: number, row: number, flags: number): string | undefined {
-    const { table, side, literals } = this.#spec;
+    const { sequence, side, literals } = this.#spec;
     const [events, rows] = [this.#events, this.#rows];
-    const [seconds, nanos] = table.time;
-    const untimed = events.word(event, ACCOUNT_AT.time) === 0;
+    const untimed = this.#untimed(event);
     const expected_s = untimed ? rows.word('recv_time', row) : events.word(event, ACCOUNT_AT.time);
     const expected_ns = untimed ? rows.word('recv_nanos', row) : events.word(event, ACCOUNT_AT.time + 1);
-    if (rows.word(seconds, row) !== expected_s || rows.word(nanos, row) !== expected_ns) {
-      return `time is ${rows.word(seconds, row)}.${rows.word(nanos, row)} instead of ${expected_s}.${expected_ns}`;
-    }
+    if (this.#rowSeconds(row) !== expected_s || this.#rowNanos(row) !== expected_ns)
+      return `time is ${this.#rowSeconds(row)}.${this.#rowNanos(row)} instead of ${expected_s}.${expected_ns}`;
     const expected_side = events.side(event);
     if (side !== undefined && rows.word(side, row) !== expected_side)
       return `${side} is ${rows.word(side, row)} instead of ${expected_side}`;
+    const id = this.#uuids ? this.#spec.id : sequence;
+    if (id !== undefined && !this.#sameId(event, id, row))
+      return `${id} is not ${events.u64(event, ACCOUNT_AT.id)}`;
     for (let i = 0; i < literals.length; i++) {
-      const difference = this.#literalDifference(event, row, i, (flags & BACKFILLED) !== 0);
+      const difference = this.#literalDifference(event, row, i, (flags & (BACKFILLED | NORMALIZED)) !== 0);
       if (difference !== undefined) return difference;
     }
-    return this.#result.channel === 'trades' ? this.#orderIdDifference(event, row, flags) : undefined;
+    return (
+      this.#integerDifference(event, row) ??
+      this.#flagDifference(event, flags) ??
+      (this.#result.channel === 'trades' ? this.#orderIdDifference(event, row, flags) : undefined)
+    );
+  }
+
+  #integerDifference(event: number, row: number): string | undefined {
+    const { literals, integers, table } = this.#spec;
+    for (const [i, column] of integers.entries()) {
+      const at = ACCOUNT_AT.digits + 2 * (literals.length + i);
+      const words = table.columns.find(({ name }) => name === column)!.words;
+      for (let word = 0; word < words; word++) {
+        const expected = this.#events.word(event, at + word);
+        const found = this.#rows.word(column, row, word);
+        if (found !== expected) return `word ${word} of ${column} is ${found} instead of ${expected}`;
+      }
+    }
+    return undefined;
+  }
+
+  #flagDifference(event: number, flags: number): string | undefined {
+    const expected = this.#events.word(event, ACCOUNT_AT.side) >>> 8;
+    const wrong = SHARED_FLAGS.find(
+      ([account, disk]) => ((expected & account) !== 0) !== ((flags & disk) !== 0),
+    );
+    return wrong === undefined ? undefined : `flags are ${flags.toString(2)}, bit ${wrong[1]} is wrong`;
   }
 
   #literalDifference(event: number, row: number, i: number, byValue: boolean): string | undefined {
     const { table, literals } = this.#spec;
     const { column, exact } = literals[i];
     const [digits, scale] = [this.#events.digits(event, i), this.#events.scale(event, i)];
-    if (this.#rows.word(column, row) !== this.#f32(event, i)) {
-      return `${column} has the bits ${this.#rows.word(column, row).toString(16)} instead of ${this.#f32(event, i).toString(16)} (${digits}e-${scale})`;
+    if (this.#rowF32(column, row) !== this.#f32(event, i)) {
+      return `${column} has the bits ${this.#rowF32(column, row).toString(16)} instead of ${this.#f32(event, i).toString(16)} (${digits}e-${scale})`;
     }
-    if (exact === undefined || !this.#rows.has(`${exact}_digits`)) return undefined;
+    if (exact === undefined || scale === ABSENT || !this.#rows.has(`${exact}_digits`)) return undefined;
     const name = `${exact}_digits`;
     const row_digits = this.#rows.word(name, row) + this.#rows.word(name, row, 1) * TWO_32;
-    const row_scale = (this.#rows.word('scales', row) >>> (table.literals.indexOf(exact) * 8)) & 0xff;
+    const position = table.literals.indexOf(exact);
+    const scales = this.#rows.word(position < 4 ? 'scales' : 'scales_high', row);
+    const row_scale = (scales >>> ((position & 3) * 8)) & 0xff;
     const same = byValue
       ? BigInt(digits) * 10n ** BigInt(row_scale) === BigInt(row_digits) * 10n ** BigInt(scale)
       : digits === row_digits && scale === row_scale;
@@ -268,7 +310,7 @@ class ChannelJob {
     for (const role of ['maker', 'taker'] as const) {
       const column = `${role}_order_id`;
       for (let word = 0; word < 4; word++) {
-        const low = this.#events.word(event, ACCOUNT_AT.id);
+        const low = this.#events.word(event, ACCOUNT_AT.number);
         const expected = carried ? orderIdWord(this.#symbol_hash, low, ORDER_ROLES[role], word) : 0;
         if (swapBytes(this.#rows.word(column, row, word)) !== expected) return `${column} differs`;
       }
@@ -307,14 +349,18 @@ class ChannelJob {
       let latest = -1;
       for (let row = day_starts[day]; row < day_starts[day + 1]; row++) {
         const event = this.#event_of[row];
-        if (event < 0 || ((flags?.[row] ?? 0) & NOT_LIVE) !== 0 || this.#events.has(event, 'reordered'))
-          continue;
+        if (event < 0 || ((flags?.[row] ?? 0) & NOT_LIVE) !== 0 || this.#isUnordered(event)) continue;
         if (event < latest) {
           this.#result.disordered++;
           this.#example(() => `row ${row} is ${this.#describe(event)}, after a later event`);
         } else latest = event;
       }
     }
+  }
+
+  /** What comes over REST has no place among what comes over the connection. */
+  #isUnordered(event: number): boolean {
+    return this.#events.has(event, 'reordered') || this.#events.has(event, 'fetched');
   }
 
   #recv(row: number): number {
@@ -336,7 +382,8 @@ class ChannelJob {
     let before = Number.NEGATIVE_INFINITY;
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
-      else if (this.#events.has(event, 'history')) continue;
+      else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
+      else if (this.#isSuperseded(event)) this.#result.outside++;
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
@@ -344,6 +391,31 @@ class ChannelJob {
         this.#example(() => `${this.#describe(event)} is neither on disk nor in GAPS`);
       }
     }
+  }
+
+  /** Whether no row of this answer over REST is on disk: whoever fetched it may have found it too old. */
+  #isThrownAway(event: number): boolean {
+    const events = this.#events;
+    if (!events.has(event, 'fetched')) return false;
+    let first = event;
+    while (!events.has(first, 'snapshot_start')) first--;
+    for (let i = first; ; i++) {
+      if (this.#row_of[i] >= 0) return false;
+      if (events.has(i, 'event_end')) return true;
+    }
+  }
+
+  /** Whether a book that was fetched over REST is on disk and already holds this change, which came before any use. */
+  #isSuperseded(event: number): boolean {
+    const events = this.#events;
+    if (this.#spec.sequence === undefined || events.u64(event, ACCOUNT_AT.id) === 0) return false;
+    for (let i = event + 1; i < events.count; i++) {
+      const fetched = events.has(i, 'fetched');
+      if (fetched && this.#row_of[i] >= 0)
+        return events.u64(event, ACCOUNT_AT.id) <= events.u64(i, ACCOUNT_AT.id);
+      if (!fetched && this.#row_of[i] >= 0) return false;
+    }
+    return false;
   }
 
   /** Whether a gap names the id, or where it has no ids, overlaps the time between the neighbours on disk. */
@@ -366,16 +438,6 @@ class ChannelJob {
   #example(text: () => string): void {
     if (this.#result.examples.length < EXAMPLES_MAX) this.#result.examples.push(text());
   }
-}
-
-function swapBytes(word: number): number {
-  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
-}
-
-function emptyResult(exchange: string, symbol: string, channel: Channel): ChannelComparison {
-  const zero = { sent: 0, delivered: 0, on_disk: 0, missing: 0, listed: 0, outside: 0 };
-  const faults = { unexpected: 0, repeated: 0, different: 0, disordered: 0 };
-  return { exchange, symbol, channel, ...zero, ...faults, examples: [] };
 }
 
 function compareSymbol(

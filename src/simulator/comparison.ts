@@ -28,17 +28,28 @@ export interface ChannelComparison {
   different: number;
   /** rows that stand before one of an earlier event */
   disordered: number;
+  /** times that the book rebuilt from the rows was compared with the simulator's */
+  books: number;
+  /** times that it was another one */
+  wrong_books: number;
   /** the first differences, as text */
   readonly examples: string[];
 }
 
+/** Nothing found yet. */
+export function emptyResult(exchange: string, symbol: string, channel: Channel): ChannelComparison {
+  const zero = { sent: 0, delivered: 0, on_disk: 0, missing: 0, listed: 0, outside: 0, books: 0 };
+  const faults = { unexpected: 0, repeated: 0, different: 0, disordered: 0, wrong_books: 0 };
+  return { exchange, symbol, channel, ...zero, ...faults, examples: [] };
+}
+
 export interface Comparison {
   readonly channels: readonly ChannelComparison[];
-  /** nothing missing, unexpected, repeated, different or disordered */
+  /** nothing missing, unexpected, repeated, different or disordered, and no wrong book */
   readonly ok: boolean;
 }
 
-const FAULTS = ['missing', 'unexpected', 'repeated', 'different', 'disordered'] as const;
+const FAULTS = ['missing', 'unexpected', 'repeated', 'different', 'disordered', 'wrong_books'] as const;
 
 /** How many things are wrong with a channel. */
 export function faultsOf(channel: ChannelComparison): number {
@@ -56,6 +67,8 @@ const COLUMNS = [
   'repeated',
   'different',
   'disordered',
+  'books',
+  'wrong_books',
 ] as const;
 const WORST_MAX = 10;
 const NAME_WIDTH = 32;
@@ -93,7 +106,9 @@ function grouped(
 /** Totals per exchange and channel, the worst symbols with their first differences, and the verdict. */
 export function formatComparison(comparison: Comparison): string {
   const { channels, ok } = comparison;
-  const heads = COLUMNS.map((column) => column.replace('_', ' ').padStart(Math.max(11, column.length + 2)));
+  const heads = COLUMNS.map((column) =>
+    column.replaceAll('_', ' ').padStart(Math.max(11, column.length + 2)),
+  );
   const lines = [`${''.padEnd(NAME_WIDTH)}${heads.join('')}`];
   for (const [name, group] of grouped(channels, ({ exchange, channel }) => `${exchange} ${channel}`))
     lines.push(line(name, sum(group)));

@@ -4,11 +4,12 @@
  * Runs in the simulator process; made by venue.ts, filled by engine.ts.
  */
 import type { WebSocket } from 'uWebSockets.js';
+import type { BookShape } from './book.js';
 import { SLOTS, type Slab } from './bytes.js';
 import type { Channel } from './channels.js';
 import type { Engine, VenueSymbol } from './engine.js';
 import type { SymbolMarket } from './market.js';
-import type { Link, Session } from './protocol.js';
+import type { Link, Session, VenueProtocol } from './protocol.js';
 
 /** Bytes that may wait for a client before the market waits for it. */
 const BACKLOG_BYTES = 256 * 1024;
@@ -16,22 +17,29 @@ const BACKLOG_BYTES = 256 * 1024;
 export class Connection implements Link {
   readonly #socket: WebSocket<unknown>;
   readonly #engine: Engine;
+  readonly #protocol: VenueProtocol;
+  readonly #binary: boolean;
+  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #queue = new Int32Array(SLOTS * 4);
   readonly #channels = new Map<VenueSymbol, Set<Channel>>();
   readonly #send_queued: () => void;
   #slab: Slab | undefined;
   /** texts held back during a stall */
-  #held: string[] | undefined;
+  #held: { text: string; binary: boolean }[] | undefined;
   session: Session | undefined;
   queued = 0;
   wrapped = false;
+  sequence = 0;
+  sent_ms = performance.timeOrigin + performance.now();
   closed = false;
   /** symbols with at least one data channel */
   readonly symbols: VenueSymbol[] = [];
 
-  constructor(socket: WebSocket<unknown>, engine: Engine) {
+  constructor(socket: WebSocket<unknown>, engine: Engine, protocol: VenueProtocol) {
     this.#socket = socket;
     this.#engine = engine;
+    this.#protocol = protocol;
+    this.#binary = protocol.binary === true;
     this.#send_queued = () => this.#sendQueued();
   }
 
@@ -50,6 +58,7 @@ export class Connection implements Link {
   /** Writes the queued frames of the slab. */
   flush(slab: Slab): void {
     if (!this.closed) {
+      this.#sent();
       this.#slab = slab;
       this.#socket.cork(this.#send_queued);
     }
@@ -66,8 +75,23 @@ export class Connection implements Link {
   }
 
   send(text: string): void {
-    if (this.#held !== undefined) this.#held.push(text);
-    else if (!this.closed) this.#socket.send(text, false);
+    this.#sendText(text, false);
+  }
+
+  sendBinary(text: string): void {
+    this.#sendText(text, true);
+  }
+
+  #sendText(text: string, binary: boolean): void {
+    if (this.#held !== undefined) this.#held.push({ text, binary });
+    else if (!this.closed) {
+      this.#sent();
+      this.#socket.send(text, binary);
+    }
+  }
+
+  #sent(): void {
+    this.sent_ms = performance.timeOrigin + performance.now();
   }
 
   sendFrame(bytes: Uint8Array, binary: boolean): void {
@@ -76,6 +100,14 @@ export class Connection implements Link {
 
   cork(sends: () => void): void {
     if (!this.closed) this.#socket.cork(sends);
+  }
+
+  later(delay_ms: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delay_ms);
+    this.#timers.add(timer);
   }
 
   ping(payload: string): void {
@@ -98,10 +130,10 @@ export class Connection implements Link {
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const text of held) this.send(text);
+    for (const { text, binary } of held) this.#sendText(text, binary);
   }
 
-  subscribe(market: SymbolMarket, channel: Channel): void {
+  subscribe(market: SymbolMarket, channel: Channel, shape?: BookShape): void {
     const symbol = market as VenueSymbol;
     const channels = this.#channels.get(symbol) ?? new Set();
     if (channels.has(channel)) return;
@@ -110,7 +142,7 @@ export class Connection implements Link {
       this.#channels.set(symbol, channels);
       this.symbols.push(symbol);
     }
-    this.#engine.listen(symbol, channel, this);
+    this.#engine.listen(symbol, channel, this, shape);
   }
 
   unsubscribe(market: SymbolMarket, channel: Channel): void {
@@ -123,13 +155,15 @@ export class Connection implements Link {
     this.symbols.splice(this.symbols.indexOf(symbol), 1);
   }
 
-  sendTicker(symbol: SymbolMarket): void {
-    this.#engine.single(symbol as VenueSymbol, 'ticker', this);
+  snapshot(symbol: SymbolMarket, channel: Channel, count = 1): void {
+    if (!this.closed) this.#engine.snapshot(symbol as VenueSymbol, channel, this, count);
   }
 
   /** The socket is gone. */
   forget(): void {
     this.closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     for (const [symbol, channels] of this.#channels) {
       for (const channel of channels) this.#engine.unlisten(symbol, channel, this);
     }
@@ -139,14 +173,18 @@ export class Connection implements Link {
 
   #sendQueued(): void {
     const slab = this.#slab!;
-    if (this.wrapped) {
-      for (let i = 0; i < this.queued; i++) this.#socket.send(slab.frame(this.#queue[i]), false);
-    } else {
-      for (let i = 0; i < this.queued; i++) {
-        const slot = this.#queue[i];
-        const whole = slab.inner_bytes[slot] === slab.length[slot];
-        this.#socket.send(whole ? slab.frame(slot) : slab.inner(slot), false);
+    const { stamp } = this.#protocol;
+    for (let i = 0; i < this.queued; i++) {
+      const slot = this.#queue[i];
+      let bytes: Uint8Array;
+      if (stamp !== undefined) {
+        const from = stamp(slab, slot, this);
+        bytes = slab.part(from, slab.start(slot) + slab.inner_from[slot] + slab.inner_bytes[slot] - from);
+      } else {
+        const whole = this.wrapped || slab.inner_bytes[slot] === slab.length[slot];
+        bytes = whole ? slab.frame(slot) : slab.inner(slot);
       }
+      this.#socket.send(bytes, this.#binary);
     }
   }
 }

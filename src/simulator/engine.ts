@@ -4,11 +4,13 @@
  * for slow readers; nothing is dropped silently.
  * HOT: #event() runs per message. Runs in the simulator process; started by venue.ts.
  */
-import { ACCOUNT_FLAGS, AccountStream, EventValues } from './account.js';
+import { ACCOUNT_FLAGS, AccountStream } from './account.js';
+import type { BookShape, Levels } from './book.js';
 import { SLOTS, Slab } from './bytes.js';
-import { CHANNELS, type Channel, channelBit } from './channels.js';
+import { CHANNEL_BITS, CHANNELS, type Channel, KLINE_CHANNELS } from './channels.js';
 import type { Connection } from './connection.js';
 import type { Faults } from './faults.js';
+import { Frame } from './frame.js';
 import type { SymbolMarket } from './market.js';
 import type { VenueProtocol } from './protocol.js';
 import { Random } from './random.js';
@@ -20,7 +22,7 @@ export interface EngineOptions {
   readonly symbols: readonly VenueSymbol[];
   readonly faults: Faults;
   readonly seed: number;
-  /** weights of the channels, in the order of channels.ts */
+  /** weights of the channels, in the order of CHANNELS */
   readonly mix: readonly number[];
   /** whether every channel that began goes on without listeners; otherwise the market waits for them */
   readonly runs_alone: boolean;
@@ -36,12 +38,20 @@ export interface EngineTotals {
   readonly undelivered: Float64Array;
 }
 
+const FIRST_KLINES = CHANNELS.indexOf(KLINE_CHANNELS[0]);
 const PICK_TRIES = 8;
+/** Changes of the book that an event of it adds to those of trades and quotes. */
+const BOOK_STEPS_MAX = 6;
+/** A level or a trade of a snapshot is shorter. */
+const PART_BYTES = 384;
+const SNAPSHOT_BYTES_MIN = 256 * 1024;
 
 export class Engine {
   readonly #options: EngineOptions;
   readonly #slab = new Slab();
-  readonly #event_values = new EventValues();
+  readonly #frame = new Frame(this.#slab);
+  /** for snapshots, which are longer than any slot; made when there is one */
+  #snapshots: Slab | undefined;
   readonly #random: Random;
   readonly #touched: Connection[] = [];
   readonly #open: VenueSymbol[] = [];
@@ -69,10 +79,11 @@ export class Engine {
   }
 
   /** A connection begins to listen. */
-  listen(symbol: VenueSymbol, channel: Channel, connection: Connection): void {
-    this.#start(symbol, channel);
+  listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape: BookShape = {}): void {
+    this.#start(symbol, channel, shape);
+    if (channel === 'book' && (shape.tag ?? 0) !== symbol.book.tag) return;
     symbol.listeners[channel].push(connection);
-    symbol.listened |= channelBit(channel);
+    symbol.listened |= CHANNEL_BITS[channel];
     this.#admit(symbol);
   }
 
@@ -80,19 +91,45 @@ export class Engine {
     const listeners = symbol.listeners[channel];
     const at = listeners.indexOf(connection);
     if (at >= 0) listeners.splice(at, 1);
-    if (listeners.length === 0) symbol.listened &= ~channelBit(channel);
+    if (listeners.length === 0) symbol.listened &= ~CHANNEL_BITS[channel];
     if (this.#bits(symbol) === 0 && this.#open.includes(symbol))
       this.#open.splice(this.#open.indexOf(symbol), 1);
   }
 
-  /** Sends the symbol's current state on a channel to one connection, as an event of its own. */
-  single(symbol: VenueSymbol, channel: Channel, connection: Connection): void {
+  /** Sends the state of a channel to one connection, see Link.snapshot(). */
+  snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void {
     this.#now_us = this.#options.clock_us();
-    this.#start(symbol, channel);
-    this.#compose(symbol, channel, 0);
+    this.#start(symbol, channel, {});
+    const frame = this.#frame;
+    const slab = this.#largeSlab(symbol, count);
+    this.#use(slab, 0);
+    frame.snapshot = true;
+    frame.count = count;
+    this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? ACCOUNT_FLAGS.history : 0);
     connection.enqueue(0);
-    this.#count(symbol, channel, 1, 0);
-    connection.flush(this.#slab);
+    connection.flush(slab);
+  }
+
+  /** Room for a frame with all levels of a book or so many trades. */
+  #largeSlab(symbol: VenueSymbol, count: number): Slab {
+    const parts = symbol.book.count(0) + symbol.book.count(1) + count;
+    const bytes = Math.max(SNAPSHOT_BYTES_MIN, parts * PART_BYTES);
+    if (this.#snapshots === undefined || this.#snapshots.bytes.length < bytes)
+      this.#snapshots = new Slab(1, bytes);
+    return this.#snapshots;
+  }
+
+  /** The book as an answer over REST gives it goes into the account; `fill` records its levels. */
+  fetchBook(symbol: VenueSymbol, stale: boolean, fill: (levels: Levels, frame: Frame) => void): void {
+    const frame = this.#frame;
+    this.#now_us = this.#options.clock_us();
+    this.#start(symbol, 'book', this.#options.protocol.fetched_shape ?? {});
+    const levels = symbol.levels(stale);
+    this.#use(this.#slab, 0);
+    this.#begin(symbol, 'book', 1, ACCOUNT_FLAGS.fetched);
+    frame.whole = true;
+    fill(levels, frame);
+    this.#end(symbol, 'book', levels.hash);
   }
 
   /**
@@ -114,8 +151,7 @@ export class Engine {
       if ((slot & 15) === 15) this.#now_us = this.#options.clock_us();
       const bits = this.#bits(symbol);
       if (bits === 0) break;
-      const channel = this.#pickChannel(symbol, bits);
-      this.#step(symbol, channel);
+      const channel = this.#step(symbol, this.#pickChannel(symbol, bits));
       slot = this.#options.faults.armed
         ? this.#faulty(symbol, channel, slot)
         : this.#event(symbol, channel, slot, 1, 0);
@@ -149,6 +185,8 @@ export class Engine {
 
   /** Smooth weighted round robin per symbol, so that its course does not depend on the others. */
   #pickChannel(symbol: VenueSymbol, bits: number): Channel {
+    const owed = symbol.owed & symbol.started;
+    if (owed !== 0) return CHANNELS[31 - Math.clz32(owed)];
     const { mix } = this.#options;
     const { credit } = symbol;
     let best = -1;
@@ -163,25 +201,105 @@ export class Engine {
     return CHANNELS[best];
   }
 
-  #step(symbol: VenueSymbol, channel: Channel): void {
-    if (channel === 'trades') symbol.trade(this.#now_us);
-    else if (channel === 'bbo') symbol.quote();
-    // without a trades channel nobody else makes the trades a ticker tells about
-    else if ((symbol.started & channelBit('trades')) === 0) symbol.trade(this.#now_us);
+  /**
+   * Lets the market go on so that the channel has something to tell; answers the channel that has. Trades are made for
+   * the trades channel; without one, nobody else makes those that the other channels tell about.
+   */
+  #step(symbol: VenueSymbol, channel: Channel): Channel {
+    const frame = this.#frame;
+    frame.count = 1;
+    if (channel === 'trades') {
+      const most = this.#options.protocol.batch?.[channel] ?? 1;
+      if (most > 1) frame.count += this.#random.below(most);
+      for (let i = 0; i < frame.count; i++) symbol.trade(this.#now_us);
+    } else if (channel === 'bbo') {
+      symbol.quote();
+    } else if (channel === 'book') {
+      symbol.changeBook(1 + this.#random.below(BOOK_STEPS_MAX));
+    } else {
+      const traded = (symbol.started & CHANNEL_BITS.trades) !== 0;
+      if (channel === 'ticker') {
+        if (!traded) symbol.trade(this.#now_us);
+      } else if (!this.#take(symbol, channel)) {
+        if (traded) return this.#step(symbol, 'trades');
+        symbol.trade(this.#now_us);
+        this.#take(symbol, channel);
+      }
+    }
+    return channel;
   }
 
-  #compose(symbol: VenueSymbol, channel: Channel, slot: number): void {
-    this.#options.protocol.compose(channel, symbol, this.#now_us, this.#slab, slot, this.#event_values);
+  /** Whether the channel has something to tell without another trade. */
+  #take(symbol: VenueSymbol, channel: Channel): boolean {
+    return channel === 'agg_trades'
+      ? symbol.takeAggregate()
+      : symbol.rollCandle(KLINE_CHANNELS.indexOf(channel as (typeof KLINE_CHANNELS)[number]), this.#now_us);
+  }
+
+  #use(slab: Slab, slot: number): void {
+    const frame = this.#frame;
+    frame.slab = slab;
+    frame.view = slab.view;
+    frame.slot = slot;
+    frame.start = slab.start(slot);
+    frame.snapshot = false;
+  }
+
+  #begin(symbol: VenueSymbol, channel: Channel, delivered: number, flags: number): void {
+    const frame = this.#frame;
+    frame.now_us = this.#now_us;
+    frame.events = 0;
+    frame.delivered = delivered;
+    frame.flags = flags;
+    // trades of a snapshot are in the account already
+    const known = channel === 'trades' && frame.snapshot;
+    frame.stream = known ? undefined : this.#streams.get(channel)![symbol.index];
+    frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole);
+    frame.window = symbol.book.truncated_to;
+    frame.event.clear();
+  }
+
+  #end(symbol: VenueSymbol, channel: Channel, book_hash: number): void {
+    const { events, delivered, flags, stream } = this.#frame;
+    if (channel === 'book' && events > 0) stream?.endEvent(book_hash);
+    const index = CHANNELS.indexOf(channel);
+    if ((flags & ACCOUNT_FLAGS.history) === 0 && !(channel === 'trades' && this.#frame.snapshot)) {
+      this.totals.events[index] += events;
+      this.totals.delivered[index] += events * delivered;
+      if (delivered === 0) this.totals.undelivered[index] += events;
+    }
+    this.#frame.corrupt = false;
+    if (index >= FIRST_KLINES && !this.#frame.snapshot) symbol.candleSent(index - FIRST_KLINES);
+  }
+
+  /** Composes the frame that #use() has chosen a place for. */
+  #compose(symbol: VenueSymbol, channel: Channel, delivered: number, flags: number): void {
+    const frame = this.#frame;
+    const { protocol } = this.#options;
+    this.#begin(symbol, channel, delivered, flags);
+    frame.slab.inner_bytes[frame.slot] = -1;
+    const end = protocol.compose(channel, symbol, frame);
+    frame.slab.finish(frame.slot, end);
+    if (frame.slab.inner_bytes[frame.slot] < 0) frame.setInner(frame.start, end);
+    this.#end(symbol, channel, symbol.book.hash);
+    if (channel === 'book' && !frame.snapshot) symbol.book.settle();
   }
 
   /** Composes into `slot`, queues `copies` for every listener, records; returns the next slot. */
   #event(symbol: VenueSymbol, channel: Channel, slot: number, copies: number, flags: number): number {
-    this.#compose(symbol, channel, slot);
     const listeners = symbol.listeners[channel];
+    const frame = this.#frame;
+    this.#use(this.#slab, slot);
+    const unordered = frame.count > 1 && this.#options.protocol.newest_first === true;
+    this.#compose(
+      symbol,
+      channel,
+      listeners.length * copies,
+      unordered ? flags | ACCOUNT_FLAGS.reordered : flags,
+    );
     for (let i = 0; i < listeners.length; i++) {
       for (let copy = 0; copy < copies; copy++) this.#queue(listeners[i], slot);
     }
-    this.#count(symbol, channel, listeners.length * copies, flags);
     return slot + 1;
   }
 
@@ -190,32 +308,24 @@ export class Engine {
     connection.enqueue(slot);
   }
 
-  #count(symbol: VenueSymbol, channel: Channel, delivered: number, flags: number): void {
-    const index = CHANNELS.indexOf(channel);
-    this.totals.events[index]++;
-    this.totals.delivered[index] += delivered;
-    if (delivered === 0) this.totals.undelivered[index]++;
-    this.#streams.get(channel)![symbol.index]?.record(this.#event_values, this.#now_us, delivered, flags);
-  }
-
   #faulty(symbol: VenueSymbol, channel: Channel, slot: number): number {
     const fault = this.#options.faults.of(symbol.listing.name, channel);
     if (fault === 'drop') return this.#event(symbol, channel, slot, 0, 0);
     if (fault === 'duplicate') return this.#event(symbol, channel, slot, 2, 0);
+    this.#frame.corrupt = fault === 'corrupt';
     if (fault !== 'reorder' || slot + 1 >= SLOTS) return this.#event(symbol, channel, slot, 1, 0);
     const { reordered } = ACCOUNT_FLAGS;
     this.#event(symbol, channel, slot, 1, reordered);
-    this.#step(symbol, channel);
-    this.#event(symbol, channel, slot + 1, 1, reordered);
-    for (const connection of symbol.listeners[channel]) connection.swapLast();
+    const next = this.#step(symbol, channel);
+    this.#event(symbol, next, slot + 1, 1, next === channel ? reordered : 0);
+    if (next === channel) for (const connection of symbol.listeners[channel]) connection.swapLast();
     return slot + 2;
   }
 
   /** Begins a channel: from here on its events are in the account, whoever listens. */
-  #start(symbol: VenueSymbol, channel: Channel): void {
-    const bit = channelBit(channel);
-    if ((symbol.started & bit) !== 0) return;
-    symbol.started |= bit;
+  #start(symbol: VenueSymbol, channel: Channel, shape: BookShape): void {
+    if ((symbol.started & CHANNEL_BITS[channel]) !== 0) return;
+    symbol.begin(channel, shape);
     this.#admit(symbol);
     const { account_directory, protocol } = this.#options;
     if (account_directory === undefined) return;
@@ -223,8 +333,11 @@ export class Engine {
     const stream = new AccountStream(account_directory, protocol.id, name, channel);
     this.#streams.get(channel)![symbol.index] = stream;
     if (channel !== 'trades') return;
-    this.#compose(symbol, channel, 0);
-    stream.record(this.#event_values, this.#options.clock_us(), 0, ACCOUNT_FLAGS.history);
+    this.#now_us = this.#options.clock_us();
+    const history = protocol.history ?? 1;
+    this.#use(this.#largeSlab(symbol, history), 0);
+    this.#frame.count = history;
+    this.#compose(symbol, channel, 0, ACCOUNT_FLAGS.history);
   }
 
   #admit(symbol: VenueSymbol): void {
@@ -234,6 +347,9 @@ export class Engine {
 
 /** The connection whose other symbols share a write with this one. */
 function homeOf(symbol: VenueSymbol): Connection | undefined {
-  const { trades, ticker, bbo } = symbol.listeners;
-  return trades[0] ?? ticker[0] ?? bbo[0];
+  for (let i = 0; i < CHANNELS.length; i++) {
+    const listeners = symbol.listeners[CHANNELS[i]];
+    if (listeners.length > 0) return listeners[0];
+  }
+  return undefined;
 }

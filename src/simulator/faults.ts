@@ -12,6 +12,9 @@ export const FAULT_KINDS = {
   drop: 'an event is not sent (default channel trades); the account lists it as not delivered',
   duplicate: 'an event is sent twice',
   reorder: 'an event is sent after the next one of the same symbol and channel',
+  corrupt: 'an event carries a wrong checksum, where the exchange has one (default channel book)',
+  'stale-book': 'the next `count` answers of books over REST give the book as it is now, which then goes on',
+  'reset-book': 'the update ids of books begin anew, as after a restart of the exchange',
   stall: 'nothing is sent for `seconds`, then all that was held back',
   slow: 'at most `rate` messages/s for `seconds`',
   cut: 'connections end, abruptly or with close code `code`',
@@ -113,7 +116,7 @@ export function parseFaultText(text: string): FaultRequest {
 }
 
 /** Faults that hit single events. */
-export type EventFault = 'drop' | 'duplicate' | 'reorder';
+export type EventFault = 'drop' | 'duplicate' | 'reorder' | 'corrupt';
 
 interface Pending {
   readonly request: FaultRequest;
@@ -129,6 +132,7 @@ export class Faults {
   slow_until_ms = 0;
   slow_rate = 0;
   slow_consumer_bytes = 0;
+  stale_books = 0;
   #http: { request: FaultRequest; left: number; until_ms: number } | undefined;
 
   constructor(seed: number) {
@@ -150,7 +154,7 @@ export class Faults {
     for (const pending of this.#events) {
       const { request } = pending;
       if (request.symbol !== undefined && request.symbol !== symbol) continue;
-      if ((request.channel ?? 'trades') !== channel) continue;
+      if ((request.channel ?? (request.kind === 'corrupt' ? 'book' : 'trades')) !== channel) continue;
       if (request.probability !== undefined && !this.#random.chance(request.probability)) continue;
       if (--pending.left <= 0) this.#events = this.#events.filter((other) => other !== pending);
       return request.kind as EventFault;

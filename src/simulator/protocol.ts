@@ -3,10 +3,11 @@
  * rules of its exchange; the rest of the simulator knows sockets, time and the market.
  * Runs in the simulator process.
  */
-import type { EventValues } from './account.js';
+import type { BookShape, Levels } from './book.js';
 import type { Slab } from './bytes.js';
 import type { Listing } from './catalogue.js';
 import type { Channel } from './channels.js';
+import type { Frame } from './frame.js';
 import type { SymbolMarket } from './market.js';
 
 /** Periods and limits that tests shorten. */
@@ -19,6 +20,8 @@ export interface VenueTimings {
   readonly pong_deadline_ms: number;
   /** how old the cached first page of trades may be; 0 = no cache */
   readonly stale_page_ms: number;
+  /** a client that has sent nothing for so long is dropped; 0 = never */
+  readonly idle_ms: number;
 }
 
 /** New connections or REST requests: `burst` at once, then `per_s`. */
@@ -31,15 +34,31 @@ export interface RateLimit {
 export interface Link {
   /** whether data frames go out with their wrapper (Binance combined streams) */
   wrapped: boolean;
+  /** frames numbered so far, for exchanges that count per connection; send() and stamp() take the next one */
+  sequence: number;
+  /** when anything was sent last */
+  readonly sent_ms: number;
   send(text: string): void;
+  /** A text in a binary frame. */
+  sendBinary(text: string): void;
   /** Several sends in one write. */
   cork(sends: () => void): void;
+  /** Runs `action` after `delay_ms`, unless the connection is gone by then. */
+  later(delay_ms: number, action: () => void): void;
   ping(payload: string): void;
   end(code: number, reason: string): void;
-  subscribe(symbol: SymbolMarket, channel: Channel): void;
+  /** Drops the connection without a close frame. */
+  abort(): void;
+  /** `shape` counts for the first subscription of the symbol's book in a simulation; all others get the same book. */
+  subscribe(symbol: SymbolMarket, channel: Channel, shape?: BookShape): void;
   unsubscribe(symbol: SymbolMarket, channel: Channel): void;
-  /** Sends the current ticker of a symbol to this connection alone, as an event of the account. */
-  sendTicker(symbol: SymbolMarket): void;
+  /**
+   * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in
+   * the account as a snapshot. Ticker and bbo: the current values, an event of the account. Trades: the newest `count`,
+   * already in the account. Candles: the newest `count` with the current one, in the account as history. Before the
+   * first subscription of the channel call subscribe(), so that the account has begun.
+   */
+  snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
 }
 
 /** The state of one connection on the side of the exchange. */
@@ -71,6 +90,11 @@ export interface VenueView {
   readonly listings: readonly Listing[];
   /** symbols that trade, by native name */
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
+  /**
+   * The book for an answer over REST (out of date when a fault says so), in the account level by level: `fill` fills
+   * `frame.event` and calls `frame.recordLevel()` for every level of the answer.
+   */
+  fetchBook(symbol: SymbolMarket, fill: (levels: Levels, frame: Frame) => void): void;
 }
 
 export interface VenueProtocol {
@@ -79,20 +103,33 @@ export interface VenueProtocol {
   readonly channels: readonly Channel[];
   readonly timings: VenueTimings;
   readonly connection_limit: RateLimit;
+  /** data frames are binary */
+  readonly binary?: boolean;
+  /** most trades in one frame, by channel; 1 when it does not say */
+  readonly batch?: Partial<Readonly<Record<Channel, number>>>;
+  /** a batch has its newest trade first */
+  readonly newest_first?: boolean;
+  /** trades sent as history on subscribing, so that the account knows them; 1 when it does not say */
+  readonly history?: number;
+  /** the book of a symbol that is fetched over REST before anybody has subscribed to it */
+  readonly fetched_shape?: BookShape;
+  /** after a reset of the book its next event is a snapshot (Bybit `u` 1) */
+  readonly resets_with_snapshot?: boolean;
   /** The first `count` symbols that trade; a protocol adds closed ones itself. */
   listings(count: number): Listing[];
   /** Whether a WebSocket may be opened at this path. */
   accepts(path: string): boolean;
   open(venue: VenueView, link: Link, path: string, query: string, now_ms: number): Session;
-  /** Writes the frame of the symbol's newest event into the slot, and its values into `event`. HOT. */
-  compose(
-    channel: Channel,
-    symbol: SymbolMarket,
-    now_us: number,
-    slab: Slab,
-    slot: number,
-    event: EventValues,
-  ): void;
+  /**
+   * Writes the frame of the symbol's newest events from `frame.start` on, calls `frame.record()` for each of them, and
+   * answers the position behind the frame. HOT.
+   */
+  compose(channel: Channel, symbol: SymbolMarket, frame: Frame): number;
+  /**
+   * For exchanges whose frames differ between connections: writes what belongs to this one in front of the frame's
+   * inner part (setInner) and answers the first byte. HOT.
+   */
+  stamp?(slab: Slab, slot: number, link: Link): number;
   /** REST of the exchange, with its own rate limit. */
   rest(venue: VenueView): (request: RestRequest) => RestAnswer;
   /** Announcement of a shutdown, for exchanges that send one. */

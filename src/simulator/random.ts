@@ -47,8 +47,8 @@ export class Random {
   }
 }
 
-/** Whose order an order id belongs to. */
-export const ORDER_ROLES = { maker: 3, taker: 5 } as const;
+/** Whose order an order id belongs to; `trade`: the UUID of the trade itself. */
+export const ORDER_ROLES = { maker: 3, taker: 5, trade: 7 } as const;
 
 /**
  * Word `word` (0-3) of the order id of a trade: a function of symbol, trade and role alone, so that the account need

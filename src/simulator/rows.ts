@@ -79,6 +79,11 @@ export function f32BitsOf(digits: number, scale: number): number {
   return float_bits[0];
 }
 
+/** Order ids lie in their files byte by byte, the highest first. */
+export function swapBytes(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+}
+
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

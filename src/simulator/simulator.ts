@@ -8,22 +8,31 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { binance } from './binance.js';
+import { binanceFutures } from './binance-futures.js';
 import { coinbase } from './coinbase.js';
+import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { listenLoopback } from './loopback.js';
+import { LEVELS_DEFAULT } from './market.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
 import { readRecording } from './recording.js';
 import { type Certificate, makeCertificate } from './tls.js';
 import { Venue } from './venue.js';
 
 /** The exchanges that can be simulated, by id. */
-export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = { coinbase, binance };
+export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
+  coinbase,
+  [coinbaseAdvanced.id]: coinbaseAdvanced,
+  binance,
+  [binanceFutures.id]: binanceFutures,
+};
 
 export const SIMULATOR_DEFAULTS = {
   exchanges: ['coinbase', 'binance'] as readonly string[],
   symbols: 20,
   rate: 1000,
-  mix: [6, 3, 1] as readonly number[],
+  mix: [6, 3, 1, 3, 4, 1] as readonly number[],
+  levels: LEVELS_DEFAULT,
   seed: 1,
 } as const;
 
@@ -33,8 +42,10 @@ export interface SimulatorOptions {
   readonly symbols?: number;
   /** data messages per second and exchange; 0 = as fast as clients take them */
   readonly rate?: number;
-  /** weights of trades, ticker and bbo */
+  /** weights in the order of MIX_NAMES */
   readonly mix?: readonly number[];
+  /** levels per side of every book */
+  readonly levels?: number;
   readonly seed?: number;
   readonly messages?: number;
   readonly seconds?: number;
@@ -101,6 +112,7 @@ export class Simulator {
         symbols: settings.symbols,
         rate: settings.rate,
         mix: settings.mix,
+        levels: settings.levels,
         seed: settings.seed,
         messages: settings.messages ?? 0,
         seconds: settings.seconds ?? 0,

@@ -10,11 +10,13 @@ import {
   type TemplatedApp,
   type WebSocket,
 } from 'uWebSockets.js';
+import type { Levels } from './book.js';
 import type { Listing } from './catalogue.js';
-import { CHANNELS } from './channels.js';
+import { CHANNELS, channelWeights } from './channels.js';
 import { Connection } from './connection.js';
 import { Engine, type VenueSymbol } from './engine.js';
 import { type FaultRequest, Faults } from './faults.js';
+import type { Frame } from './frame.js';
 import { listenLoopback } from './loopback.js';
 import { historyPerSymbol, SymbolMarket } from './market.js';
 import { Pacer } from './pace.js';
@@ -53,7 +55,10 @@ export interface VenueOptions {
   readonly protocol: VenueProtocol;
   readonly symbols: number;
   readonly rate: number;
+  /** weights in the order of MIX_NAMES */
   readonly mix: readonly number[];
+  /** levels per side of every book */
+  readonly levels: number;
   readonly seed: number;
   readonly messages: number;
   readonly seconds: number;
@@ -99,7 +104,8 @@ export class Venue implements VenueView {
     const open = this.listings.filter(({ closed }) => closed !== true);
     const history = historyPerSymbol(open.length);
     const symbols = open.map(
-      (listing, index): VenueSymbol => new SymbolMarket(listing, index, seed, history, clockUs()),
+      (listing, index): VenueSymbol =>
+        new SymbolMarket(listing, index, seed, history, clockUs(), options.levels),
     );
     this.symbols = new Map(symbols.map((symbol) => [symbol.listing.name, symbol as SymbolMarket]));
     this.#faults = new Faults(seed);
@@ -109,7 +115,7 @@ export class Venue implements VenueView {
       symbols,
       faults: this.#faults,
       seed,
-      mix: options.mix,
+      mix: channelWeights(options.mix),
       runs_alone: options.rate > 0,
       account_directory: options.account_directory,
       clock_us: clockUs,
@@ -177,6 +183,12 @@ export class Venue implements VenueView {
     this.#app.close();
   }
 
+  fetchBook(symbol: SymbolMarket, fill: (levels: Levels, frame: Frame) => void): void {
+    const stale = this.#faults.stale_books > 0;
+    if (stale) this.#faults.stale_books--;
+    this.#engine.fetchBook(symbol as VenueSymbol, stale, fill);
+  }
+
   flushAccount(): void {
     this.#engine.flushAccount();
   }
@@ -191,7 +203,16 @@ export class Venue implements VenueView {
       case 'drop':
       case 'duplicate':
       case 'reorder':
+      case 'corrupt':
         this.#faults.addEventFault(request);
+        break;
+      case 'stale-book':
+        for (const symbol of this.symbols.values()) symbol.keepStaleBook();
+        this.#faults.stale_books = request.count ?? 1;
+        break;
+      case 'reset-book':
+        for (const symbol of this.symbols.values())
+          if (request.symbol === undefined || symbol.listing.name === request.symbol) symbol.resetBook();
         break;
       case 'stall':
         this.#faults.stalled_until_ms = until_ms;
@@ -286,7 +307,7 @@ export class Venue implements VenueView {
       },
       open: (socket) => {
         const data = socket.getUserData();
-        const connection = new Connection(socket as WebSocket<unknown>, this.#engine);
+        const connection = new Connection(socket as WebSocket<unknown>, this.#engine, this.#options.protocol);
         data.connection = connection;
         this.#connections.add(connection);
         this.connections_opened++;

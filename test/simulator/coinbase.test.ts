@@ -14,7 +14,7 @@ before(async () => {
     exchanges: ['coinbase'],
     symbols: 4,
     rate: 2000,
-    mix: [1, 1, 0],
+    mix: [1, 1, 0, 0, 1],
     timings: { subscribe_deadline_ms: 1500, heartbeat_ms: 200, stale_page_ms: 0 },
   }));
   ({ ws: url, rest } = endpoints.exchanges['coinbase']);
@@ -212,4 +212,29 @@ test('wire shapes are those of recorded messages', { skip: corpusMissing }, asyn
       assert.match(ticker[field], /^\d+\.\d{8}$/);
     for (const field of ['best_bid', 'best_ask']) assert.match(ticker[field], /^\d+\.\d\d$/);
   }
+});
+
+test('level2_batch: a snapshot with asks first, then changes that never cross the book', async () => {
+  const client = await Client.open(url);
+  client.send(subscribe(['BTC-USD'], ['level2_batch', 'matches']));
+  await client.until('changes', () => client.ofType('l2update').length > 40);
+  client.socket.terminate();
+  const messages = client.messages.filter(({ type }) => type === 'snapshot' || type === 'l2update');
+  assert.deepEqual(Object.keys(messages[0]), ['type', 'product_id', 'asks', 'bids']);
+  assert.deepEqual(client.ofType('subscriptions')[0]['channels'][0].name, 'level2_50');
+  const sides = { buy: new Map<number, number>(), sell: new Map<number, number>() };
+  for (const [price, size] of messages[0]['bids']) sides.buy.set(Number(price), Number(size));
+  for (const [price, size] of messages[0]['asks']) sides.sell.set(Number(price), Number(size));
+  const removed: string[] = [];
+  for (const update of messages.slice(1)) {
+    assert.deepEqual(Object.keys(update), ['type', 'product_id', 'changes', 'time']);
+    for (const [side, price, size] of update['changes']) {
+      const levels = sides[side as 'buy' | 'sell'];
+      if (Number(size) > 0) levels.set(Number(price), Number(size));
+      else removed.push(size);
+      if (Number(size) === 0) levels.delete(Number(price));
+    }
+    assert.ok(Math.max(...sides.buy.keys()) < Math.min(...sides.sell.keys()));
+  }
+  assert.ok(removed.length > 0 && removed.every((size) => /^0(\.0+)?$/.test(size)));
 });

@@ -29,18 +29,89 @@ interface Run {
 
 const MESSAGES = 3000;
 
+type Exchange = 'coinbase' | 'binance' | 'binance-futures' | 'coinbase-advanced';
+
+/** How a client of an exchange asks for every channel, and for a last answer that proves that all before it has come. */
+interface Asking {
+  readonly path: string;
+  readonly symbols: (rest: string) => Promise<string[]>;
+  readonly requests: (symbols: readonly string[]) => unknown[];
+  readonly last: unknown;
+  readonly answer: RegExp;
+  /** path of the book that the client has to fetch itself, and how often it does */
+  readonly depth?: string;
+  readonly fetches?: number;
+  /** before the first connection */
+  readonly fault?: FaultRequest;
+}
+
+const getJson = async (url: string): Promise<Json> => (await fetch(url)).json();
+const products = async (rest: string) =>
+  (await getJson(`${rest}/products`)).filter((p: Json) => !p.trading_disabled).map((p: Json) => p.id);
+const contracts = (path: string) => async (rest: string) =>
+  (await getJson(`${rest}${path}/exchangeInfo`)).symbols
+    .filter((s: Json) => s.status === 'TRADING')
+    .map((s: Json) => s.symbol);
+const streams = (kinds: readonly string[]) => (symbols: readonly string[]) => [
+  {
+    method: 'SUBSCRIBE',
+    params: symbols.flatMap((name) => kinds.map((kind) => `${name.toLowerCase()}@${kind}`)),
+    id: 1,
+  },
+];
+const LAST_STREAM = { last: { method: 'LIST_SUBSCRIPTIONS', id: 99 }, answer: /"id":99/ };
+
+const ASKING: Record<Exchange, Asking> = {
+  coinbase: {
+    path: '',
+    symbols: products,
+    requests: (product_ids) => [
+      { type: 'subscribe', product_ids, channels: ['matches', 'ticker', 'level2_batch'] },
+    ],
+    last: { type: 'unsubscribe' },
+    answer: /"subscriptions"/,
+  },
+  binance: {
+    path: '/stream',
+    symbols: contracts('/api/v3'),
+    requests: streams(['trade', 'ticker', 'bookTicker', 'aggTrade', 'depth@100ms', 'kline_1m', 'kline_1h']),
+    ...LAST_STREAM,
+    depth: '/api/v3/depth?limit=1000',
+  },
+  'binance-futures': {
+    path: '/public/stream',
+    symbols: contracts('/fapi/v1'),
+    requests: streams(['bookTicker', 'depth@100ms']),
+    ...LAST_STREAM,
+    depth: '/fapi/v1/depth?limit=1000',
+  },
+  'coinbase-advanced': {
+    path: '',
+    symbols: products,
+    requests: (product_ids) =>
+      ['market_trades', 'ticker', 'level2', 'candles'].map((channel) => ({
+        type: 'subscribe',
+        product_ids,
+        channel,
+      })),
+    last: { type: 'subscribe', channel: 'heartbeats' },
+    answer: /"heartbeats":\["heartbeats"\]/,
+  },
+};
+
 /** Runs a market to its end with one client that reconnects when it is cut; faults come once data flow. */
 async function run(
-  exchange: 'coinbase' | 'binance',
+  exchange: Exchange,
   faults: readonly FaultRequest[] = [],
   options: SimulatorOptions = {},
+  asking: Asking = ASKING[exchange],
 ): Promise<Run> {
   const account = join(directory, `account-${runs++}`);
   const { simulator, endpoints } = await startSimulator({
     exchanges: [exchange],
     symbols: 5,
     rate: 6000,
-    mix: [3, 2, exchange === 'binance' ? 2 : 0],
+    mix: [3, 2, 2, 2, 2, 1],
     messages: MESSAGES,
     account_directory: account,
     ...options,
@@ -48,22 +119,24 @@ async function run(
   simulators.push(simulator);
   const received: Client['received'] = [];
   const { ws, rest } = endpoints.exchanges[exchange];
-  const path = exchange === 'coinbase' ? '/products' : '/api/v3/exchangeInfo';
-  const listed = (await (await fetch(rest + path)).json()) as Json;
+  const symbols = await asking.symbols(rest);
   const connect = async (): Promise<Client> => {
-    const client = await Client.open(exchange === 'coinbase' ? ws : `${ws}/stream`);
-    if (exchange === 'coinbase') {
-      const product_ids = listed.filter((p: Json) => !p.trading_disabled).map((p: Json) => p.id);
-      client.send({ type: 'subscribe', product_ids, channels: ['matches', 'ticker'] });
-    } else {
-      const names = listed.symbols.filter((s: Json) => s.status === 'TRADING').map((s: Json) => s.symbol);
-      const params = names.flatMap((name: string) =>
-        ['trade', 'ticker', 'bookTicker'].map((kind) => `${name.toLowerCase()}@${kind}`),
-      );
-      client.send({ method: 'SUBSCRIBE', params, id: 1 });
+    const client = await Client.open(`${ws}${asking.path}`);
+    for (const request of asking.requests(symbols)) client.send(request);
+    if (asking.depth === undefined) return client;
+    // a book that is fetched before the first change could not be told from one that is too old
+    const changes = (symbol: string) =>
+      client.texts.some((text) => text.includes(`"depthUpdate"`) && text.includes(`"s":"${symbol}"`));
+    await client.until('changes of every book', () => symbols.every(changes));
+    const wanted = Array.from({ length: asking.fetches ?? 1 }, () => symbols).flat();
+    for (const symbol of wanted) {
+      const depth = await getJson(`${rest}${asking.depth}&symbol=${symbol}`);
+      const received_ms = performance.timeOrigin + performance.now();
+      client.received.push({ text: JSON.stringify({ rest: symbol, depth }), received_ms });
     }
     return client;
   };
+  if (asking.fault !== undefined) simulator.fault(asking.fault);
   let client = await connect();
   await until('data', () => client.received.length > 300);
   for (const fault of faults) simulator.fault(fault);
@@ -76,9 +149,8 @@ async function run(
     }
     return simulator.totals().exchanges[exchange].finished;
   });
-  // a last message proves that everything before it has come
-  client.send(exchange === 'coinbase' ? '{"type":"unsubscribe"}' : '{"method":"LIST_SUBSCRIPTIONS","id":99}');
-  await until('the last reply', () => /"subscriptions"|"id":99/.test(client.texts.at(-1) ?? ''));
+  client.send(asking.last);
+  await until('the last reply', () => asking.answer.test(client.texts.at(-1) ?? ''));
   simulator.stop();
   client.socket.terminate();
   return { account, received: [...received, ...client.received], resumed: received.length };
@@ -100,22 +172,44 @@ before(async () => {
   [coinbase, binance] = [await run('coinbase'), await run('binance')];
 });
 
+function assertAgrees(exchange: Exchange, { account, received }: Run, exact: boolean): ChannelComparison[] {
+  const result = compared(account, exchange, store(exchange, received), exact);
+  assert.ok(result.ok, formatComparison(result));
+  assert.ok(sum(result.channels, 'sent') >= MESSAGES);
+  assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
+  assert.ok(sum(result.channels, 'on_disk') >= MESSAGES);
+  assert.equal(sum(result.channels, 'listed'), 0);
+  const books = result.channels.filter(({ channel }) => channel === 'book');
+  assert.equal(sum(result.channels, 'outside'), sum(books, 'outside'), 'only changes before a fetched book');
+  if (exact)
+    for (const each of books) assert.ok(each.books > 10, `${each.symbol}: ${each.books} books compared`);
+  return [...result.channels];
+}
+
 test('what JSON.parse reads on the wire is what the account says, with and without exact digits', () => {
-  for (const [exchange, { account, received }] of Object.entries({ coinbase, binance })) {
-    for (const exact of [true, false]) {
-      const result = compared(account, exchange, store(exchange, received), exact);
-      assert.ok(result.ok, formatComparison(result));
-      assert.ok(sum(result.channels, 'sent') >= MESSAGES);
-      assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
-      assert.ok(sum(result.channels, 'on_disk') >= MESSAGES);
-      assert.equal(sum(result.channels, 'listed') + sum(result.channels, 'outside'), 0);
-    }
-  }
+  for (const [exchange, kept] of Object.entries({ coinbase, binance }))
+    for (const exact of [true, false]) assertAgrees(exchange as Exchange, kept, exact);
   const summary = JSON.parse(readFileSync(join(binance.account, 'account.json'), 'utf8'));
   assert.equal(summary.exchanges.binance.sent, MESSAGES);
 });
 
-type Field = 'missing' | 'unexpected' | 'repeated' | 'different' | 'disordered';
+test('the same of futures, on both paths, and of Advanced Trade', async () => {
+  assertAgrees('binance-futures', await run('binance-futures'), true);
+  const market = {
+    ...ASKING['binance-futures'],
+    path: '/market/stream',
+    requests: streams(['aggTrade', 'ticker', 'kline_1m', 'markPrice']),
+    depth: undefined,
+  };
+  const channels = assertAgrees('binance-futures', await run('binance-futures', [], {}, market), true);
+  assert.deepEqual(
+    [...new Set(channels.map(({ channel }) => channel))],
+    ['ticker', 'agg_trades', 'klines_1m'],
+  );
+  assertAgrees('coinbase-advanced', await run('coinbase-advanced'), true);
+});
+
+type Field = 'missing' | 'unexpected' | 'repeated' | 'different' | 'disordered' | 'wrong_books';
 interface Damage {
   readonly what: string;
   readonly exchange: 'coinbase' | 'binance';
@@ -133,7 +227,7 @@ const plusOne = (old: Json) => (typeof old === 'bigint' ? old + 1n : old + 1);
 const middle = (rows: Row[]) => rows.length >> 1;
 
 const DAMAGES: Damage[] = [
-  ...['TRADES', 'MD', 'BBO'].flatMap((table): Damage[] => [
+  ...['TRADES', 'MD', 'BBO', 'AGG_TRADES'].flatMap((table): Damage[] => [
     {
       what: 'a missing row',
       exchange: 'binance',
@@ -159,7 +253,7 @@ const DAMAGES: Damage[] = [
       what: 'a changed time',
       exchange: 'binance',
       table,
-      change: set(table === 'TRADES' ? 'trade_nanos' : 'nanos', plusOne),
+      change: set(table.endsWith('TRADES') ? 'trade_nanos' : 'nanos', plusOne),
       field: 'different',
     },
     {
@@ -226,6 +320,65 @@ const DAMAGES: Damage[] = [
     change: set('volume_24h', (v) => v * 1.001),
     field: 'different',
   },
+  ...(['first_trade_id', 'last_trade_id'] as const).map((column) => ({
+    what: `a changed ${column}`,
+    exchange: 'binance' as const,
+    table: 'AGG_TRADES',
+    change: set(column, plusOne),
+    field: 'different' as const,
+  })),
+  ...(['quote_volume_digits', 'scales_high', 'close_time', 'trades'] as const).map((column) => ({
+    what: `a changed ${column}`,
+    exchange: 'binance' as const,
+    table: 'KLINES_1m',
+    change: set(column, plusOne),
+    field: 'different' as const,
+  })),
+  {
+    what: 'a candle that is closed too early',
+    exchange: 'binance',
+    table: 'KLINES_1h',
+    change: set('flags', (v) => v | flag('closed')),
+    field: 'different',
+  },
+  {
+    what: 'a missing row',
+    exchange: 'binance',
+    table: 'KLINES_1m',
+    change: (r) => r.splice(middle(r), 1),
+    field: 'missing',
+  },
+  {
+    what: 'a missing level',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: (r) => r.splice(middle(r), 1),
+    field: 'missing',
+  },
+  {
+    what: 'a level twice',
+    exchange: 'coinbase',
+    table: 'BOOK',
+    change: (r) => r.splice(middle(r), 0, r[middle(r)]),
+    field: 'repeated',
+  },
+  {
+    what: 'a missing end of an event',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: (r) => {
+      const last = r.findLast(({ flags }) => (Number(flags) & flag('event_end')) !== 0) as Row;
+      last['flags'] = 0;
+    },
+    field: 'different',
+  },
+  {
+    what: 'a changed sequence',
+    exchange: 'binance',
+    table: 'BOOK',
+    change: set('seq', plusOne),
+    field: 'different',
+  },
   {
     what: 'a trade that was never sent',
     exchange: 'coinbase',
@@ -251,11 +404,60 @@ for (const { what, exchange, table, change, field } of DAMAGES) {
     const result = compared(account, exchange, rows);
     assert.equal(result.ok, false);
     const fields = ['missing', 'unexpected', 'repeated', 'different', 'disordered'] as const;
-    for (const name of fields) assert.equal(sum(result.channels, name), name === field ? 1 : 0, name);
+    for (const name of fields)
+      assert.equal(sum(result.channels, name), name === field ? 1 : 0, `${name} ${formatComparison(result)}`);
     assert.match(formatComparison(result), new RegExp(`${symbol}[^]*DIFFERENCES FOUND`));
     assert.ok(result.channels.flatMap(({ examples }) => examples).length > 0);
   });
 }
+
+test('a wrong size, a wrong side and a level that was not removed give wrong books', () => {
+  const damages: ((row: Row) => void)[] = [
+    (row) => {
+      row['size_digits'] = (row['size_digits'] as bigint) + 1n;
+    },
+    (row) => {
+      row['side'] = 3 - Number(row['side']);
+    },
+    (row) => {
+      Object.assign(row, { size: 1, size_digits: 100_000_000n });
+    },
+  ];
+  for (const damage of damages) {
+    const rows = store('binance', binance.received);
+    const levels = rowsOf(rows, 'ETHUSDT', 'BOOK');
+    damage(levels.find((row, i) => i > levels.length / 2 && row['size_digits'] === 0n) as Row);
+    const { channels, ok } = compared(binance.account, 'binance', rows);
+    assert.equal(ok, false);
+    assert.equal(sum(channels, 'different'), 1);
+    assert.equal(sum(channels, 'wrong_books'), 1);
+  }
+});
+
+test('a wrong book is found although every row is right: the snapshot stands behind a change', () => {
+  const rows = store('coinbase', coinbase.received);
+  const levels = rowsOf(rows, 'ETH-USD', 'BOOK');
+  const start = levels.findIndex(({ flags }) => (Number(flags) & flag('snapshot')) === 0);
+  const end = levels.findIndex((row, i) => i >= start && (Number(row['flags']) & flag('event_end')) !== 0);
+  levels.unshift(...levels.splice(start, end - start + 1));
+  const { channels } = compared(coinbase.account, 'coinbase', rows);
+  assert.equal(sum(channels, 'missing') + sum(channels, 'different') + sum(channels, 'unexpected'), 0);
+  assert.ok(sum(channels, 'disordered') > 0);
+});
+
+test('a fetched book may be thrown away as too old, but not in part', async () => {
+  const fault: FaultRequest = { kind: 'stale-book', count: 5 };
+  const kept = await run('binance', [], {}, { ...ASKING.binance, fetches: 2, fault });
+  const channels = assertAgrees('binance', kept, true);
+  const snapshots = kept.received.filter(({ text }) => text.startsWith('{"rest":'));
+  assert.equal(snapshots.length, 10);
+  assert.ok(sum(channels, 'outside') > 0, 'changes that the book fetched later holds');
+  const rows = store('binance', kept.received);
+  const levels = rowsOf(rows, 'ETHUSDT', 'BOOK');
+  const inside = levels.findIndex(({ flags }) => Number(flags) === flag('snapshot'));
+  levels.splice(inside, 1);
+  assert.equal(sum(compared(kept.account, 'binance', rows).channels, 'missing'), 1);
+});
 
 test('a symbol on disk that was never simulated is unexpected', () => {
   const rows = store('coinbase', coinbase.received);

@@ -51,7 +51,7 @@ test('fault requests are checked, the short form means the same', () => {
   assert.deepEqual(parseFault(request), request);
   assert.deepEqual(parseFaultText('drop:exchange=coinbase,count=3,channel=ticker,after=0.5'), request);
   assert.deepEqual(parseFaultText('cut'), { kind: 'cut' });
-  for (const bad of ['nonsense', 'drop:count=x', 'drop:colour=red', 'cut:code=12', 'drop:channel=book'])
+  for (const bad of ['nonsense', 'drop:count=x', 'drop:colour=red', 'cut:code=12', 'drop:channel=books'])
     assert.throws(() => parseFaultText(bad), { code: 'USAGE' }, bad);
 });
 

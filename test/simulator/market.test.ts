@@ -11,10 +11,16 @@ import {
   Slab,
   trimmedScale,
 } from '../../src/simulator/bytes.js';
+import { CANDLE_AT } from '../../src/simulator/candles.js';
+import { KLINE_CHANNELS } from '../../src/simulator/channels.js';
 import { coinbase } from '../../src/simulator/coinbase.js';
+import { Frame } from '../../src/simulator/frame.js';
 import { SymbolMarket } from '../../src/simulator/market.js';
+import type { Link } from '../../src/simulator/protocol.js';
 import { orderIdWord } from '../../src/simulator/random.js';
 import { f32BitsOf } from '../../src/simulator/rows.js';
+import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import type { Json } from './client.js';
 
 const NOW_US = 1_790_000_000_123_456;
 
@@ -110,22 +116,46 @@ test('a market keeps its figures consistent and remembers its trades', () => {
   assert.ok(market.past(first - 2)!.time_us < market.past(first - 1)!.time_us);
 });
 
-test('every literal of every listing is exact below 2^53, and no frame outgrows its slot', () => {
-  for (const protocol of [coinbase, binance]) {
+/** Numbers of a payload that the account must hold, by channel: price and size. */
+function priceAndSize(message: Json): [string, string] | undefined {
+  const { data, events } = message;
+  const trade = events?.[0].trades?.[0] ?? data ?? message;
+  return trade.size !== undefined ? [trade.price, trade.size] : trade.p && [trade.p, trade.q];
+}
+
+test('every literal of every listing is exactly kept, and no frame outgrows its slot', () => {
+  for (const protocol of Object.values(PROTOCOLS)) {
     const slab = new Slab();
-    const event = new EventValues();
+    const frame = new Frame(slab);
+    const { event } = frame;
+    frame.slot = 63;
+    frame.start = slab.start(63);
     for (const [index, listing] of protocol.listings(400).entries()) {
       const market = new SymbolMarket(listing, index, 1, 1024, NOW_US);
+      for (const channel of protocol.channels) market.begin(channel, {});
       for (let i = 0; i < 20; i++) {
+        frame.now_us = NOW_US + i;
         market.trade(NOW_US + i);
         for (const channel of protocol.channels) {
-          protocol.compose(channel, market, NOW_US + i, slab, 63, event);
-          const message = JSON.parse(Buffer.from(slab.frame(63)).toString());
-          assert.ok(slab.length[63] < 1000);
-          assert.ok([...event.digits].every(Number.isSafeInteger), `${listing.name} ${channel}`);
-          const { data } = message;
-          if (channel !== 'trades') continue;
-          const [price, size] = data ? [data.p, data.q] : [message.price, message.size];
+          if (channel === 'book') market.changeBook(6);
+          if (channel === 'agg_trades') market.takeAggregate();
+          event.clear();
+          frame.events = 0;
+          slab.finish(63, protocol.compose(channel, market, frame));
+          if (channel === 'book') market.book.settle();
+          const link = { sequence: 7 } as Link;
+          const from = protocol.stamp?.(slab, 63, link) ?? slab.start(63);
+          const end = slab.start(63) + slab.length[63];
+          const message = JSON.parse(Buffer.from(slab.part(from, end - from)).toString());
+          // below 2^53, or a multiple of a power of two that keeps it exact
+          assert.ok([...event.digits].every(Number.isInteger), `${listing.name} ${channel}`);
+          assert.ok(
+            [...event.digits].every((digits) => digits < 2 ** 63),
+            `${listing.name} ${channel}`,
+          );
+          const literals = channel.endsWith('trades') ? priceAndSize(message) : undefined;
+          if (literals === undefined) continue;
+          const [price, size] = literals;
           assert.equal(price.replace('.', '').replace(/^0+(?=.)/, ''), String(event.digits[0]));
           assert.equal(size.replace('.', '').replace(/^0+(?=.)/, ''), String(event.digits[1]));
           assert.deepEqual(
@@ -135,6 +165,89 @@ test('every literal of every listing is exact below 2^53, and no frame outgrows 
         }
       }
     }
+  }
+});
+
+test('ids of up to 64 bits reach the account as they are', () => {
+  const event = new EventValues();
+  const ids: [number, number][] = [
+    [2_290_000_001, 202_469_355],
+    [17_866_130, 914_490_003],
+    [0, 1],
+    [18_446_744_073, 709_551_615],
+  ];
+  for (const [billions, rest] of ids) {
+    event.setLongId(billions, rest);
+    const expected = BigInt(billions) * 1_000_000_000n + BigInt(rest);
+    assert.equal((BigInt(event.id_high) << 32n) + BigInt(event.id_low), expected);
+  }
+});
+
+test('aggregates and candles add up to the trades', () => {
+  const market = new SymbolMarket(binance.listings(1)[0], 0, 9, 8192, NOW_US);
+  for (const channel of ['trades', 'agg_trades', 'klines_1m', 'klines_5m'] as const)
+    market.begin(channel, {});
+  const first = market.last_id + 1;
+  const aggregates: { id: number; from: number; to: number; price: number; size: number; side: number }[] =
+    [];
+  const candles = new Map<number, number[]>();
+  const minute = KLINE_CHANNELS.indexOf('klines_1m');
+  for (let i = 0; i < 4000; i++) {
+    // six minutes
+    market.trade(NOW_US + i * 90_000);
+    while (market.rollCandle(minute, NOW_US + i * 90_000)) {
+      const word = (at: number) => market.candles.word(minute, at);
+      candles.set(word(CANDLE_AT.open_time), [
+        word(CANDLE_AT.open),
+        word(CANDLE_AT.high),
+        word(CANDLE_AT.low),
+        word(CANDLE_AT.close),
+        word(CANDLE_AT.volume),
+        word(CANDLE_AT.taker_buy_base),
+        word(CANDLE_AT.trades),
+        word(CANDLE_AT.first_id),
+        word(CANDLE_AT.last_id),
+      ]);
+      const closed = market.candles.isClosed(minute);
+      market.candleSent(minute);
+      if (!closed) break;
+    }
+    if (i % 7 > 0) continue;
+    while (market.takeAggregate()) {
+      const { id, first_id, last_id, price, size, side } = market.aggregates;
+      aggregates.push({ id, from: first_id, to: last_id, price, size, side });
+    }
+  }
+  const trades = Array.from({ length: 4000 }, (_, i) => market.past(first + i)!);
+  let next = first;
+  aggregates.forEach(({ id, from, to, price, size, side }, i) => {
+    assert.deepEqual([id, from], [aggregates[0].id + i, next]);
+    const parts = trades.slice(from - first, to - first + 1);
+    assert.equal(
+      parts.reduce((total, { size_lots }) => total + size_lots, 0),
+      size,
+    );
+    assert.ok(parts.every((trade) => trade.price_ticks === price && trade.side === side));
+    assert.deepEqual([market.aggregates.firstIdOf(id), market.aggregates.lastIdOf(id)], [from, to]);
+    next = to + 1;
+  });
+  assert.ok(aggregates.some(({ from, to }) => to > from));
+  assert.ok(candles.size >= 6);
+  for (const [open_time, candle] of [...candles].slice(1)) {
+    const own = trades.filter(({ time_us }) => Math.floor(time_us / 60e6) * 60 === open_time);
+    const prices = own.map(({ price_ticks }) => price_ticks);
+    const volume = (rows: typeof own) => rows.reduce((total, { size_lots }) => total + size_lots, 0);
+    assert.deepEqual(candle, [
+      prices[0],
+      Math.max(...prices),
+      Math.min(...prices),
+      prices.at(-1),
+      volume(own),
+      volume(own.filter(({ side }) => side === 1)),
+      own.length,
+      own[0].id,
+      own.at(-1)?.id,
+    ]);
   }
 });
 

@@ -7,7 +7,18 @@ import { join } from 'node:path';
 import { encodeName } from '../../src/base/names.js';
 import { isWrittenFor } from '../../src/schema/columns.js';
 import { flag } from '../../src/schema/flags.js';
-import { BBO, GAPS, MD, type TABLES, TRADES } from '../../src/schema/tables.js';
+import {
+  AGG_TRADES,
+  BBO,
+  BOOK,
+  GAPS,
+  KLINE_INTERVALS,
+  KLINES,
+  type KlineInterval,
+  MD,
+  type TABLES,
+  TRADES,
+} from '../../src/schema/tables.js';
 import { columnFile, tableDirectory } from '../../src/store/paths.js';
 import type { Json } from './client.js';
 
@@ -17,7 +28,9 @@ export type Row = Record<string, number | bigint | string>;
 /** Rows by `SYMBOL TABLE`. */
 export type Store = Map<string, Row[]>;
 
-const TABLE_OF: Record<string, Table> = { MD, TRADES, BBO, GAPS };
+const TABLE_OF: Record<string, Table> = Object.fromEntries(
+  [MD, TRADES, BBO, GAPS, AGG_TRADES, BOOK, ...Object.values(KLINES)].map((table) => [table.name, table]),
+);
 
 export function rowsOf(store: Store, symbol: string, table: string): Row[] {
   const key = `${symbol} ${table}`;
@@ -26,15 +39,17 @@ export function rowsOf(store: Store, symbol: string, table: string): Row[] {
   return rows;
 }
 
-function literals(table: Table, columns: Record<string, string>): Row {
+/** Digits and scales of the texts; a literal that is not there has neither. */
+function literals(table: Table, columns: Record<string, string | undefined>): Row {
   const row: Row = {};
-  let scales = 0;
+  const scales = [0, 0];
   table.literals.forEach((name, i) => {
     const text = columns[name];
+    if (text === undefined) return;
     row[`${name}_digits`] = BigInt(text.replace('.', ''));
-    scales |= (text.split('.')[1] ?? '').length << (8 * i);
+    scales[i >> 2] |= (text.split('.')[1] ?? '').length << (8 * (i & 3));
   });
-  row['scales'] = scales >>> 0;
+  [row['scales'], row['scales_high']] = scales.map((word) => word >>> 0);
   return row;
 }
 
@@ -97,16 +112,141 @@ function coinbase(store: Store, m: Record<string, Json>, received: Row): void {
       ...literals(MD, { price, best_bid, best_ask, volume }),
       ...received,
     });
+  } else if (m['type'] === 'snapshot') {
+    const levels = (side: number, list: string[][]) =>
+      list.map(([price, size]): Level => [side, price, size]);
+    const time = { time: received['recv_time'], nanos: received['recv_nanos'] };
+    book(store, symbol, [...levels(2, m['asks']), ...levels(1, m['bids'])], true, {
+      ...time,
+      ...received,
+      flags: flag('no_event_time'),
+    });
+  } else if (m['type'] === 'l2update') {
+    const [time, nanos] = split(isoUs(m['time']));
+    const levels = m['changes'].map(
+      ([side, price, size]: string[]): Level => [side === 'buy' ? 1 : 2, price, size],
+    );
+    book(store, symbol, levels, false, { time, nanos, ...received });
   }
 }
 
+/** One level of a book: side, price, size. */
+type Level = readonly [side: number, price: string, size: string];
+
+/** Rows of one event of a book. */
+function book(store: Store, symbol: string, levels: readonly Level[], snapshot: boolean, extra: Row): void {
+  const rows = rowsOf(store, symbol, 'BOOK');
+  levels.forEach(([side, price, size], i) => {
+    const first = i === 0 && snapshot ? flag('snapshot_start') : 0;
+    const last = i === levels.length - 1 ? flag('event_end') : 0;
+    rows.push({
+      ...extra,
+      side,
+      price: Number(price),
+      size: Number(size),
+      ...literals(BOOK, { price, size }),
+      flags: Number(extra['flags'] ?? 0) | first | last | (snapshot ? flag('snapshot') : 0),
+    });
+  });
+}
+
+function kline(
+  store: Store,
+  symbol: string,
+  interval: string,
+  open_time: number,
+  texts: Row,
+  extra: Row,
+): void {
+  const table = KLINES[interval as KlineInterval];
+  const numbers = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Number(text)]));
+  rowsOf(store, symbol, table.name).push({
+    open_time,
+    close_time: open_time + KLINE_INTERVALS[interval as KlineInterval],
+    ...numbers,
+    ...literals(table, texts as Record<string, string>),
+    ...extra,
+  });
+}
+
+/** What both sides of a Binance book say, bids first. */
+function sides(bids: Json, asks: Json): Level[] {
+  return [
+    ...bids.map(([price, size]: string[]): Level => [1, price, size]),
+    ...asks.map(([price, size]: string[]): Level => [2, price, size]),
+  ];
+}
+
+function bookTicker(store: Store, m: Json, time: Row): void {
+  rowsOf(store, m.s, 'BBO').push({
+    update_id: BigInt(m.u),
+    best_bid: Number(m.b),
+    best_bid_size: Number(m.B),
+    best_ask: Number(m.a),
+    best_ask_size: Number(m.A),
+    ...literals(BBO, { best_bid: m.b, best_bid_size: m.B, best_ask: m.a, best_ask_size: m.A }),
+    ...time,
+  });
+}
+
+/** Changes of a book wait until it was fetched; the answer comes as a message `{"rest":symbol,"depth":…}`. */
+const waiting = new WeakMap<Store, Map<string, Json[] | null>>();
+
+function depth(store: Store, symbol: string, m: Json, fetched: boolean, received: Row): void {
+  const books = waiting.get(store) ?? new Map<string, Json[] | null>();
+  waiting.set(store, books);
+  const timed = (time_ms: number | undefined): Row => {
+    if (time_ms === undefined)
+      return {
+        time: received['recv_time'],
+        nanos: received['recv_nanos'],
+        flags: flag('no_event_time'),
+        ...received,
+      };
+    const [time, nanos] = split(time_ms * 1000);
+    return { time, nanos, ...received };
+  };
+  const change = (event: Json) =>
+    book(store, symbol, sides(event.b, event.a), false, {
+      seq: BigInt(event.u),
+      ...timed(event.T ?? event.E),
+    });
+  const queue = books.get(symbol);
+  if (fetched) {
+    // too old: changes in between are unknown
+    if (queue === null || queue === undefined || queue[0].U > m.lastUpdateId + 1) return;
+    book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.T) });
+    for (const event of queue) if (event.u > m.lastUpdateId) change(event);
+    books.set(symbol, null);
+  } else if (queue === null) change(m);
+  else books.set(symbol, [...(queue ?? []), m]);
+}
+
+/** Spot and futures: what has a time `T` or `E` keeps it. */
 function binance(store: Store, message: Record<string, Json>, received: Row): void {
+  if (message['rest'] !== undefined) {
+    depth(store, message['rest'], message['depth'], true, received);
+    return;
+  }
   const m = message['data'];
   if (m === undefined) return;
+  const [time, nanos] = split((m.T ?? m.E ?? 0) * 1000);
   if (m.e === 'trade') {
     trade(store, m.s, m.t, m.T * 1000, m.p, m.q, !m.m, received);
+  } else if (m.e === 'aggTrade') {
+    rowsOf(store, m.s, 'AGG_TRADES').push({
+      trade_id: BigInt(m.a),
+      first_trade_id: BigInt(m.f),
+      last_trade_id: BigInt(m.l),
+      trade_time: time,
+      trade_nanos: nanos,
+      trade_price: Number(m.p),
+      trade_size: Number(m.q),
+      trade_side: m.m ? 2 : 1,
+      ...literals(AGG_TRADES, { price: m.p, size: m.q }),
+      ...received,
+    });
   } else if (m.e === '24hrTicker') {
-    const [time, nanos] = split(m.E * 1000);
     rowsOf(store, m.s, 'MD').push({
       time,
       nanos,
@@ -119,20 +259,91 @@ function binance(store: Store, message: Record<string, Json>, received: Row): vo
       ...literals(MD, { price: m.c, best_bid: m.b, best_ask: m.a, volume: m.v }),
       ...received,
     });
+  } else if (m.e === 'kline') {
+    const { k } = m;
+    const texts = {
+      open: k.o,
+      high: k.h,
+      low: k.l,
+      close: k.c,
+      volume: k.v,
+      quote_volume: k.q,
+      taker_buy_base: k.V,
+      taker_buy_quote: k.Q,
+    };
+    const flags = k.x ? flag('closed') : 0;
+    kline(store, m.s, k.i, k.t / 1000, texts, { trades: k.n, flags, ...received });
+  } else if (m.e === 'depthUpdate') {
+    depth(store, m.s, m, false, received);
+  } else if (m.e === 'bookTicker') {
+    bookTicker(store, m, { time, nanos, ...received });
   } else if (m.e === undefined && 'u' in m) {
-    rowsOf(store, m.s, 'BBO').push({
+    bookTicker(store, m, {
       time: received['recv_time'],
       nanos: received['recv_nanos'],
-      update_id: BigInt(m.u),
-      best_bid: Number(m.b),
-      best_bid_size: Number(m.B),
-      best_ask: Number(m.a),
-      best_ask_size: Number(m.A),
-      ...literals(BBO, { best_bid: m.b, best_bid_size: m.B, best_ask: m.a, best_ask_size: m.A }),
+      flags: flag('no_event_time'),
       ...received,
     });
   }
 }
+
+/** Seconds and nanoseconds of a RFC 3339 time with up to nine decimals. */
+function isoTime(text: string): [number, number] {
+  const [, whole, fraction = ''] = /^([^.]+?)(?:\.(\d+))?Z$/.exec(text)!;
+  return [Date.parse(`${whole}Z`) / 1000, Number(fraction.padEnd(9, '0'))];
+}
+
+function advanced(store: Store, message: Record<string, Json>, received: Row): void {
+  const snapshot = message['events']?.[0]?.type === 'snapshot';
+  const flags = snapshot ? flag('replayed') : 0;
+  const [time, nanos] = isoTime(message['timestamp'] ?? '1970-01-01T00:00:00Z');
+  for (const event of message['events'] ?? []) {
+    for (const m of [...(event.trades ?? [])].reverse()) {
+      const time_us = isoUs(m.time);
+      trade(store, m.product_id, m.trade_id, time_us, m.price, m.size, m.side === 'SELL', {
+        flags,
+        ...received,
+      });
+    }
+    for (const m of event.tickers ?? []) {
+      const [price, best_bid, best_ask, volume] = [m.price, m.best_bid, m.best_ask, m.volume_24_h];
+      rowsOf(store, m.product_id, 'MD').push({
+        time,
+        nanos,
+        price: Number(price),
+        best_bid: Number(best_bid),
+        best_ask: Number(best_ask),
+        volume: Number(volume),
+        volume_24h: Number(volume),
+        ...literals(MD, { price, best_bid, best_ask, volume }),
+        ...received,
+      });
+    }
+    if (event.updates !== undefined) {
+      const levels = event.updates.map(
+        (u: Json): Level => [u.side === 'bid' ? 1 : 2, u.price_level, u.new_quantity],
+      );
+      const [seconds, fraction] = isoTime(event.updates[0].event_time);
+      book(store, event.product_id, levels, snapshot, { time: seconds, nanos: fraction, ...received });
+    }
+    for (const { product_id, start, open, high, low, close, volume } of event.candles ?? [])
+      kline(
+        store,
+        product_id,
+        '5m',
+        Number(start),
+        { open, high, low, close, volume },
+        { flags, ...received },
+      );
+  }
+}
+
+const VENUES: Record<string, (store: Store, message: Record<string, Json>, received: Row) => void> = {
+  coinbase,
+  binance,
+  'binance-futures': binance,
+  'coinbase-advanced': advanced,
+};
 
 /** The rows of received texts, in order; `received_ms` is the receive time of each. */
 export function store(exchange: string, texts: readonly { text: string; received_ms: number }[]): Store {
@@ -140,7 +351,7 @@ export function store(exchange: string, texts: readonly { text: string; received
   for (const { text, received_ms } of texts) {
     const [recv_time, recv_nanos] = split(Math.floor(received_ms * 1000));
     const received = { recv_time, recv_nanos };
-    (exchange === 'coinbase' ? coinbase : binance)(result, JSON.parse(text), received);
+    VENUES[exchange](result, JSON.parse(text), received);
   }
   return result;
 }
