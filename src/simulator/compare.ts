@@ -50,7 +50,10 @@ class ChannelJob {
   readonly #uuids: boolean;
 
   constructor(result: ChannelComparison, events: AccountRecords, rows: Rows, gaps: GapList) {
-    this.#spec = CHANNEL_SPECS[result.channel];
+    const spec = CHANNEL_SPECS[result.channel];
+    // best quotes of an exchange that does not number them
+    const unnumbered = result.channel === 'bbo' && events.count > 0 && events.u64(0, ACCOUNT_AT.id) === 0;
+    this.#spec = unnumbered ? { ...spec, id: undefined } : spec;
     this.#events = events;
     this.#rows = rows;
     this.#gaps = gaps;
