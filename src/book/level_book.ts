@@ -33,6 +33,9 @@ export class BookSide {
   text = new Uint8Array(FIRST_CELLS * CELL_BYTES);
   priceLength = new Uint8Array(FIRST_CELLS);
   sizeLength = new Uint8Array(FIRST_CELLS);
+  /** by cell: sum of its text and the number of bytes it covers, 0 before somebody has made it (checksum.ts) */
+  sums = new Int32Array(FIRST_CELLS);
+  summed = new Uint8Array(FIRST_CELLS);
   /** by cell: the price, negative for bids, so that the best comes first */
   private keys = new Float64Array(FIRST_CELLS);
 
@@ -84,7 +87,7 @@ export class BookSide {
   /** Cold: twice as many cells. */
   private grow(): void {
     const cells = this.order.length * 2;
-    const copy = <A extends Uint8Array | Uint32Array | Float64Array>(made: A, old: A): A => {
+    const copy = <A extends Uint8Array | Int32Array | Uint32Array | Float64Array>(made: A, old: A): A => {
       made.set(old);
       return made;
     };
@@ -95,6 +98,8 @@ export class BookSide {
     this.text = copy(new Uint8Array(cells * CELL_BYTES), this.text);
     this.priceLength = copy(new Uint8Array(cells), this.priceLength);
     this.sizeLength = copy(new Uint8Array(cells), this.sizeLength);
+    this.sums = copy(new Int32Array(cells), this.sums);
+    this.summed = copy(new Uint8Array(cells), this.summed);
     this.keys = copy(new Float64Array(cells), this.keys);
   }
 }
@@ -142,6 +147,7 @@ export class LevelBook {
     }
     const cell = levels.cellOf(price);
     const at = cell * CELL_BYTES;
+    levels.summed[cell] = 0;
     levels.priceLength[cell] = this.keep(levels, at, priceLiteral, bytes, priceFrom, priceTo);
     levels.sizeLength[cell] = this.keep(levels, at + CELL_SIZE, sizeLiteral, bytes, sizeFrom, sizeTo);
     return true;
