@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
     symbol: 'NKNUSDT',
     before:
       '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":1,"u":1,"b":[],"a":[["1","1"]]}}',
-    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    answer: '{"lastUpdateId":1000000000,"bids":[["1","1"]],"asks":[]}',
     message:
       '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":#,"u":#,"b":[["0.35130000","6195.00000000"],["0.34750000","5548.00000000"],["0.34640000","6222.00000000"]],"a":[]}}',
   },
@@ -81,9 +81,9 @@ const CASES: readonly Case[] = [
     symbol: 'SUSHIUSDT',
     before:
       '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":1,"u":1,"pu":0,"b":[],"a":[["1","1"]]}}',
-    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    answer: '{"lastUpdateId":11000000000,"bids":[["1","1"]],"asks":[]}',
     message:
-      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":600859599090,"u":#,"pu":%,"b":[["7.5040","813"],["7.6090","0"],["7.6110","2"]],"a":[["7.6150","1563"],["7.6220","3284"]]}}',
+      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":600859599090,"u":1#,"pu":1%,"b":[["7.5040","813"],["7.6090","0"],["7.6110","2"]],"a":[["7.6150","1563"],["7.6220","3284"]]}}',
   },
   {
     name: 'coinbase match',
@@ -310,7 +310,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const FIRST_ID = '2000000000';
+const FIRST_ID = '1000000000';
 const RELEASE_EVERY = 256;
 /** Messages of the run that the growth of the heap is taken from. */
 const HEAP_MESSAGES = 1_000_000;
@@ -327,7 +327,9 @@ function countUp(bytes: Uint8Array, at: number): void {
 }
 
 function filled(message: string): string {
-  return message.replaceAll('#', FIRST_ID).replaceAll('%', String(Number(FIRST_ID) - 1));
+  return message
+    .replaceAll('#', FIRST_ID)
+    .replaceAll('%', String(Number(FIRST_ID) - 1).padStart(FIRST_ID.length, '0'));
 }
 
 /** Feeds one message a call, always a new one, and drains the ring now and then. */

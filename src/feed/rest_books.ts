@@ -4,16 +4,18 @@
  *
  *   change of a book that is not complete ──► kept; the first one asks for a snapshot
  *   snapshot ──► its rows, then those of the kept changes behind it with the times they were received at, so the file
- *                can be read in order; one that is older than the first kept change is asked for again
+ *                can be read in order; one that is older than the first kept change, or on the other side of
+ *                midnight, is asked for again
  *   change that does not follow the one before ──► not complete any more
  *
  * Each change names the sequence number of the one before it, by whatever rule the exchange has.
  */
 import type { Books } from './books.js';
 import { type ParserContext, RESULT } from './exchange.js';
-import { type BookChange, isReadable, KeptChanges } from './kept_changes.js';
+import { type BookChange, isReadable, type KeptChange, KeptChanges } from './kept_changes.js';
 import { type BookEvent, Levels } from './levels.js';
 
+const SECONDS_PER_DAY = 86_400;
 /** What became of the newest request for a snapshot of a slot. */
 const ASKED = { no: 0, yes: 1, /** on a connection that is gone */ void: 2 } as const;
 
@@ -93,10 +95,19 @@ export class RestBooks {
       if (kept.of(slot).length > 0) this.ask(slot);
       return;
     }
-    const next = snapshot && kept.of(slot).find(({ change }) => change.last > snapshot.last);
-    if (snapshot === undefined || (next !== undefined && next.change.previous > snapshot.last))
-      books.broken(slot, 'unknown');
+    if (snapshot === undefined || !this.bridges(snapshot, kept.of(slot))) books.broken(slot, 'unknown');
     else this.complete(slot, snapshot);
+  }
+
+  /** Whether the kept changes go on behind the snapshot, in files of one day: across two their order would be lost. */
+  private bridges(snapshot: BookEvent, kept: readonly KeptChange[]): boolean {
+    const behind = kept.filter(({ change }) => change.last > snapshot.last);
+    const { received } = this.context.rows;
+    const day = dayOf(snapshot, received[0]);
+    return (
+      (behind.length === 0 || behind[0].change.previous <= snapshot.last) &&
+      behind.every(({ change, receivedSeconds }) => dayOf(change, receivedSeconds) === day)
+    );
   }
 
   /** The rows of a snapshot and of what was received since. */
@@ -127,4 +138,8 @@ export class RestBooks {
     for (let slot = 0; slot < this.asked.length; slot++)
       if (this.asked[slot] === ASKED.yes) this.asked[slot] = ASKED.void;
   }
+}
+
+function dayOf({ timed, seconds }: BookEvent, receivedSeconds: number): number {
+  return Math.floor((timed ? seconds : receivedSeconds) / SECONDS_PER_DAY);
 }

@@ -84,9 +84,9 @@ function bridge(exchange: Exchange, recording: string, snapshot: RecordedSnapsho
   const harness = new Harness(exchange, [snapshot.symbol], { channels: ['book'] });
   const wanted: Book = { bids: new Map(snapshot.bids), asks: new Map(snapshot.asks) };
   const from = Math.max(0, first - 20);
-  let received = 1_700_000_000;
+  const start = Math.floor(Number(events[Math.max(0, first - 20)].time_ns) / 1e9);
   for (const [i, event] of events.slice(from, first + 400).entries()) {
-    harness.received[0] = received + i;
+    harness.received[0] = start + i;
     const result = harness.feed(messages[event.line - 1].raw);
     assert.equal(result, i <= late - from ? RESULT.kept : RESULT.rows);
     if (from + i >= first) {
@@ -101,7 +101,7 @@ function bridge(exchange: Exchange, recording: string, snapshot: RecordedSnapsho
     );
     harness.parser.answered?.(0, parseKeepingText(snapshot.text));
   }
-  received += late - from;
+  const received = start + late - from;
   const rows = harness.takeRows();
   const levels = snapshot.bids.length + snapshot.asks.length;
   const ids = rows.map((row) => row.values.seq as bigint);
@@ -115,7 +115,7 @@ function bridge(exchange: Exchange, recording: string, snapshot: RecordedSnapsho
   );
   // what waited has the times it was received at
   const times = [...new Set(rows.slice(levels).map((row) => Number(row.values.recv_time)))];
-  assert.equal(times[0], 1_700_000_000 + first - from);
+  assert.equal(times[0], start + first - from);
   assert.deepEqual(replay(rows), wanted);
   assert.equal(harness.count('unsynced'), first - from, 'what the snapshot holds already is counted');
   assert.deepEqual(harness.resyncs, []);
@@ -220,6 +220,20 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(49);
     assert.deepEqual(scene.rows(), ['S49', 'S49', '60', '62']);
+  });
+
+  it('asks again when the changes behind a snapshot stand in the files of another day', () => {
+    const scene = new Scene(spot);
+    // in front of midnight, while the snapshot comes behind it
+    scene.harness.received[0] = 1_700_006_399;
+    scene.harness.feed(change(5, 6).replace('1700000000123', '1700006399900'));
+    scene.harness.received[0] = 1_700_006_401;
+    scene.answer(5);
+    assert.deepEqual(scene.rows(), []);
+    scene.turn();
+    scene.harness.feed(change(7, 8).replace('1700000000123', '1700006401000'));
+    scene.answer(6);
+    assert.deepEqual(scene.rows(), ['S6', 'S6', '8']);
   });
 
   it('lists a hole, and goes on from the change that showed it', () => {
