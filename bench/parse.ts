@@ -5,6 +5,7 @@
 import { Bench } from 'tinybench';
 import { loadExchange } from '../src/exchanges/index.js';
 import { RESULT } from '../src/feed/exchange.js';
+import { parseKeepingText } from '../src/feed/json.js';
 import { Harness } from '../test/support/harness.js';
 
 interface Case {
@@ -15,7 +16,9 @@ interface Case {
   readonly channels?: readonly string[];
   /** what has to come first, e.g. the snapshot that a change belongs to */
   readonly before?: string;
-  /** `#` stands for a trade id that grows */
+  /** what the REST interface answers to what this makes the parser ask */
+  readonly answer?: string;
+  /** each `#` stands for an id that grows, `%` for the one before */
   readonly message: string;
 }
 
@@ -40,6 +43,47 @@ const CASES: readonly Case[] = [
     symbol: 'BNBBTC',
     message:
       '{"stream":"bnbbtc@ticker","data":{"e":"24hrTicker","E":1672515782136,"s":"BNBBTC","p":"0.00150000","P":"250.000","w":"0.00180000","x":"0.00090000","c":"0.00250000","Q":"10.00000000","b":"0.00240000","B":"10.00000000","a":"0.00260000","A":"100.00000000","o":"0.00100000","h":"0.00250000","l":"0.00100000","v":"10000.00000000","q":"18.00000000","O":1672515782136,"C":1672515782136,"F":0,"L":18150,"n":18151}}',
+  },
+  {
+    name: 'binance aggTrade',
+    exchange: 'binance',
+    symbol: 'BTCUSDT',
+    message:
+      '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1781416576889,"s":"BTCUSDT","a":#,"p":"64348.95000000","q":"0.00009000","f":6407186253,"l":6407186253,"T":1781416576889,"m":true,"M":true}}',
+  },
+  {
+    name: 'binance depth',
+    exchange: 'binance',
+    symbol: 'NKNUSDT',
+    before:
+      '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":1,"u":1,"b":[],"a":[["1","1"]]}}',
+    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    message:
+      '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":#,"u":#,"b":[["0.35130000","6195.00000000"],["0.34750000","5548.00000000"],["0.34640000","6222.00000000"]],"a":[]}}',
+  },
+  {
+    name: 'binance depth20',
+    exchange: 'binance',
+    symbol: 'ETHUSDT',
+    message:
+      '{"stream":"ethusdt@depth20","data":{"lastUpdateId":17044571457,"bids":[["1782.00000000","6.48300000"],["1781.95000000","0.03000000"],["1781.90000000","0.03000000"],["1781.85000000","0.03000000"],["1781.80000000","0.03000000"]],"asks":[["1782.01000000","15.46080000"],["1782.02000000","0.00780000"],["1782.03000000","0.00780000"],["1782.04000000","0.00780000"],["1782.05000000","0.00780000"]]}}',
+  },
+  {
+    name: 'binance kline',
+    exchange: 'binance',
+    symbol: 'NKNUSDT',
+    message:
+      '{"stream":"nknusdt@kline_1m","data":{"e":"kline","E":1633998523963,"s":"NKNUSDT","k":{"t":1633998480000,"T":1633998539999,"s":"NKNUSDT","i":"1m","f":19862761,"L":19862790,"o":"0.35270000","c":"0.35280000","h":"0.35280000","l":"0.35220000","v":"25877.00000000","n":30,"x":false,"q":"9116.04600000","V":"58.00000000","Q":"20.46240000","B":"0"}}}',
+  },
+  {
+    name: 'futures depth',
+    exchange: 'binance-futures',
+    symbol: 'SUSHIUSDT',
+    before:
+      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":1,"u":1,"pu":0,"b":[],"a":[["1","1"]]}}',
+    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    message:
+      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":600859599090,"u":#,"pu":%,"b":[["7.5040","813"],["7.6090","0"],["7.6110","2"]],"a":[["7.6150","1563"],["7.6220","3284"]]}}',
   },
   {
     name: 'coinbase match',
@@ -266,7 +310,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const FIRST_ID = '1000000000';
+const FIRST_ID = '2000000000';
 const RELEASE_EVERY = 256;
 /** Messages of the run that the growth of the heap is taken from. */
 const HEAP_MESSAGES = 1_000_000;
@@ -282,15 +326,20 @@ function countUp(bytes: Uint8Array, at: number): void {
   }
 }
 
+function filled(message: string): string {
+  return message.replaceAll('#', FIRST_ID).replaceAll('%', String(Number(FIRST_ID) - 1));
+}
+
 /** Feeds one message a call, always a new one, and drains the ring now and then. */
-async function scanner({ exchange, symbol, channels, before, message }: Case): Promise<() => void> {
+async function scanner({ exchange, symbol, channels, before, answer, message }: Case): Promise<() => void> {
   const harness = new Harness(await loadExchange(exchange), [symbol], { channels });
   if (before !== undefined) harness.feed(before);
-  const bytes = Uint8Array.from(Buffer.from(message.replace('#', FIRST_ID)));
-  const id = message.indexOf('#');
+  if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
+  const bytes = Uint8Array.from(Buffer.from(filled(message)));
+  const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
   let fed = 0;
   return () => {
-    if (id >= 0) countUp(bytes, id);
+    for (const id of ids) countUp(bytes, id);
     const result = harness.intake.message(bytes, 0, bytes.length);
     if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
     if (++fed % RELEASE_EVERY === 0) harness.release();
@@ -301,7 +350,7 @@ console.log(`Node ${process.version}\n`);
 console.log('message                 bytes   scan ns   JSON.parse ns   ratio   heap bytes per message');
 for (const test of CASES) {
   const scan = await scanner(test);
-  const text = test.message.replace('#', FIRST_ID);
+  const text = filled(test.message);
   const bytes = Buffer.from(text);
   const bench = new Bench({ time: 1000, warmupTime: 500 });
   bench.add('scan', scan).add('parse', () => JSON.parse(bytes.toString('latin1')));
