@@ -310,7 +310,11 @@ export class Engine {
 
   #faulty(symbol: VenueSymbol, channel: Channel, slot: number): number {
     const fault = this.#options.faults.of(symbol.listing.name, channel);
-    if (fault === 'drop') return this.#event(symbol, channel, slot, 0, 0);
+    if (fault === 'drop') {
+      // a frame that is lost on the way had its number
+      for (const connection of symbol.listeners[channel]) connection.sequence++;
+      return this.#event(symbol, channel, slot, 0, 0);
+    }
     if (fault === 'duplicate') return this.#event(symbol, channel, slot, 2, 0);
     this.#frame.corrupt = fault === 'corrupt';
     if (fault !== 'reorder' || slot + 1 >= SLOTS) return this.#event(symbol, channel, slot, 1, 0);

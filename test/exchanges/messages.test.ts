@@ -31,8 +31,13 @@ interface Fixture {
 
 const VENUES = [
   { id: 'coinbase', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
+  { id: 'coinbase-advanced', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
   { id: 'binance', folder: 'binance-spot', symbols: ['BTCUSDT', 'ETHUSDT'] },
   { id: 'kraken', folder: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
+  { id: 'okx', folder: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'] },
+  { id: 'upbit', folder: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'] },
+  { id: 'bybit', folder: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'] },
+  { id: 'bybit-linear', folder: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'] },
 ] as const;
 
 function fixturesOf(id: string): Fixture[] {
@@ -73,10 +78,30 @@ function rowsOf(
 
 type Random = (below: number) => number;
 
-/** The source text of each member of the flat object in `text`; numbers keep their text. */
+/** The source text of each member of the object in `text`; numbers keep their text. */
 function membersOf(text: string): [string, string][] {
-  const MEMBER = /"((?:[^"\\]|\\.)*)"\s*:\s*("(?:[^"\\]|\\.)*"|\{.*\}|\[.*\]|[^,{}[\]"]+)/gs;
-  return [...text.slice(1, -1).matchAll(MEMBER)].map(([, key, value]) => [key, value]);
+  const KEY = /[{,]\s*"((?:[^"\\]|\\.)*)"\s*:\s*/y;
+  const members: [string, string][] = [];
+  for (let match = KEY.exec(text); match !== null; match = KEY.exec(text)) {
+    const behind = valueEnd(text, KEY.lastIndex);
+    members.push([match[1], text.slice(KEY.lastIndex, behind).trimEnd()]);
+    KEY.lastIndex = behind;
+  }
+  return members;
+}
+
+/** Index of the comma or bracket behind the value that begins at `from`. */
+function valueEnd(text: string, from: number): number {
+  const TOKEN = /"(?:[^"\\]|\\.)*"|[^"]/gs;
+  TOKEN.lastIndex = from;
+  let depth = 0;
+  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
+    const [token] = match;
+    if (depth === 0 && /^[,}\]]$/.test(token)) return match.index;
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+  }
+  return text.length;
 }
 
 /** The same object with its members in another order, and others in between. */
@@ -164,8 +189,10 @@ for (const { id, folder, symbols } of VENUES) {
       for (const recording of recordings(folder).filter((name) => !name.includes('hft'))) {
         const flat = readMessages(recording)
           .map((m) => m.raw)
-          .filter((raw) => raw.length < 900 && !/[[\\]/.test(raw) && /"(price|c|q|u)":/.test(raw));
-        const wanted = [...new Set(flat.map((raw) => /"(?:product_id|s)":"([^"]+)"/.exec(raw)?.[1] ?? ''))];
+          .filter((raw) => raw.length < 900 && !/[[\\]/.test(raw) && /"(price|c|q|u|lastPrice)":/.test(raw));
+        const wanted = [
+          ...new Set(flat.map((raw) => /"(?:product_id|s|symbol)":"([^"]+)"/.exec(raw)?.[1] ?? '')),
+        ];
         const make = (options: HarnessOptions) =>
           new Harness(exchange, wanted, { ...options, receivedSeconds: RECEIVED });
         const plain = make({});
@@ -280,10 +307,33 @@ describe('bad input', () => {
     }; // biome-ignore format: a table
     return `{"channel":"trade","type":"update","data":[{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}]}`;
   };
+  const BYBIT = (changes: Record<string, string> = {}) => {
+    const { s = '"BTCUSDT"', ...others } = changes;
+    const fields: Record<string, string> = {
+      i: '"7"', T: '1800000000000', p: '"100.25"', v: '"0.5"', S: '"Buy"', seq: '113508069853', ...others,
+    }; // biome-ignore format: a table
+    const trade = `{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}`;
+    return `{"topic":"publicTrade.${s.slice(1)},"ts":1800000000001,"type":"snapshot","data":[${trade}]}`;
+  };
+  const OKX = (changes: Record<string, string> = {}) => {
+    const fields: Record<string, string> = {
+      instId: '"BTC-USDT"', tradeId: '"7"', px: '"100.25"', sz: '"0.5"', side: '"buy"', source: '"0"', ts: '"1800000000000"', ...changes,
+    }; // biome-ignore format: a table
+    return `{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}]}`;
+  };
+  const UPBIT = (changes: Record<string, string> = {}) => {
+    const fields: Record<string, string> = {
+      type: '"trade"', code: '"KRW-BTC"', trade_timestamp: '1800000000000', trade_price: '100.25', trade_volume: '0.5', ask_bid: '"BID"', sequential_id: '7', ...changes,
+    }; // biome-ignore format: a table
+    return `{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}`;
+  };
   const MAKERS = [
     { id: 'coinbase', symbol: 'BTC-USD', make: MATCH, price: 'price', tradeId: 'trade_id', product: 'product_id', time: 'time' },
     { id: 'binance', symbol: 'BTCUSDT', make: TRADE, price: 'p', tradeId: 't', product: 's', time: 'T' },
     { id: 'kraken', symbol: 'BTC/USD', make: KRAKEN, price: 'price', tradeId: 'trade_id', product: 'symbol', time: 'timestamp' },
+    { id: 'okx', symbol: 'BTC-USDT', make: OKX, price: 'px', tradeId: 'tradeId', product: 'instId', time: 'ts' },
+    { id: 'upbit', symbol: 'KRW-BTC', make: UPBIT, price: 'trade_price', tradeId: 'sequential_id', product: 'code', time: 'trade_timestamp' },
+    { id: 'bybit', symbol: 'BTCUSDT', make: BYBIT, price: 'p', tradeId: 'i', product: 's', time: 'T' },
   ]; // biome-ignore format: a table
 
   for (const { id, symbol, make, price, tradeId, product, time } of MAKERS) {

@@ -306,16 +306,15 @@ function advanced(store: Store, message: Record<string, Json>, received: Row): v
       });
     }
     for (const m of event.tickers ?? []) {
-      const [price, best_bid, best_ask, volume] = [m.price, m.best_bid, m.best_ask, m.volume_24_h];
+      const [price, best_bid, best_ask] = [m.price, m.best_bid, m.best_ask];
       rowsOf(store, m.product_id, 'MD').push({
         time,
         nanos,
         price: Number(price),
         best_bid: Number(best_bid),
         best_ask: Number(best_ask),
-        volume: Number(volume),
-        volume_24h: Number(volume),
-        ...literals(MD, { price, best_bid, best_ask, volume }),
+        volume_24h: Number(m.volume_24_h),
+        ...literals(MD, { price, best_bid, best_ask }),
         ...received,
       });
     }
@@ -323,8 +322,7 @@ function advanced(store: Store, message: Record<string, Json>, received: Row): v
       const levels = event.updates.map(
         (u: Json): Level => [u.side === 'bid' ? 1 : 2, u.price_level, u.new_quantity],
       );
-      const [seconds, fraction] = isoTime(event.updates[0].event_time);
-      book(store, event.product_id, levels, snapshot, { time: seconds, nanos: fraction, ...received });
+      book(store, event.product_id, levels, snapshot, { time, nanos, ...received });
     }
     for (const { product_id, start, open, high, low, close, volume } of event.candles ?? [])
       kline(
