@@ -124,7 +124,10 @@ async function run(
     const client = await Client.open(`${ws}${asking.path}`);
     for (const request of asking.requests(symbols)) client.send(request);
     if (asking.depth === undefined) return client;
-    await client.until('the acknowledgement', () => client.received.length > 0);
+    // a book that is fetched before the first change could not be told from one that is too old
+    const changes = (symbol: string) =>
+      client.texts.some((text) => text.includes(`"depthUpdate"`) && text.includes(`"s":"${symbol}"`));
+    await client.until('changes of every book', () => symbols.every(changes));
     const wanted = Array.from({ length: asking.fetches ?? 1 }, () => symbols).flat();
     for (const symbol of wanted) {
       const depth = await getJson(`${rest}${asking.depth}&symbol=${symbol}`);

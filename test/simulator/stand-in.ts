@@ -214,9 +214,9 @@ function depth(store: Store, symbol: string, m: Json, fetched: boolean, received
   const queue = books.get(symbol);
   if (fetched) {
     // too old: changes in between are unknown
-    if (queue === null || (queue !== undefined && queue[0].U > m.lastUpdateId + 1)) return;
+    if (queue === null || queue === undefined || queue[0].U > m.lastUpdateId + 1) return;
     book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.T) });
-    for (const event of queue ?? []) if (event.u > m.lastUpdateId) change(event);
+    for (const event of queue) if (event.u > m.lastUpdateId) change(event);
     books.set(symbol, null);
   } else if (queue === null) change(m);
   else books.set(symbol, [...(queue ?? []), m]);
