@@ -12,7 +12,7 @@ const started = Date.now();
 const { failures, ...counts } = await runHistories(seed, histories);
 console.log(`seeds ${seed} to ${seed + histories - 1}, ${Math.round((Date.now() - started) / 1000)} s`);
 console.log(
-  `${counts.histories} histories, ${counts.cuts} power cuts, ${counts.kills} kills, ${counts.recoveryCuts} recoveries cut short, ${counts.rows} rows`,
+  `${counts.histories} histories, ${counts.cuts} power cuts, ${counts.kills} kills, ${counts.recoveryCuts} recoveries cut short, ${counts.rows} rows, ${counts.seals} checksum files`,
 );
 for (const failure of failures.slice(0, 20)) console.error(failure);
 console.log(`${failures.length} bad`);

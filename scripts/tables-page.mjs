@@ -2,7 +2,13 @@
 import { COLUMN_TYPES } from '../dist/src/schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../dist/src/schema/flags.js';
 import { GAP_CAUSES, TABLES } from '../dist/src/schema/tables.js';
-import { columnFile, literalsFile, rejectedFile, tableDirectory } from '../dist/src/store/paths.js';
+import {
+  checksumsFile,
+  columnFile,
+  literalsFile,
+  rejectedFile,
+  tableDirectory,
+} from '../dist/src/store/paths.js';
 
 const EXAMPLE_DAY = 20_778;
 
@@ -110,6 +116,7 @@ export function tablesPage() {
     '## Text beside the columns',
     '',
     `- \`${literalsFile(EXAMPLE_DAY)}\` in the folder of a table: numbers that fit no digits column, one JSON object a line with row, column and text.`,
+    `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: rows, and bytes and CRC-32 of each of its files, which begin with these bytes for ever (\`store/seals.ts\`).`,
     `- \`${rejectedFile(EXAMPLE_DAY)}\` in the folder of an exchange: messages that could not be read, one JSON object a line.`,
     '',
     READING,

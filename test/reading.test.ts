@@ -4,12 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createCounters } from '../src/counters/counters.js';
+import { SEALER_COUNTERS } from '../src/counters/declarations.js';
 import { FLAGS } from '../src/schema/flags.js';
 import { TABLES } from '../src/schema/tables.js';
+import { DiskIo } from '../src/store/io.js';
 import { readColumns, tableDayAt } from '../src/store/reader.js';
+import { Sealer } from '../src/store/sealer.js';
 import { dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
 
 const page = readFileSync('READING.md', 'utf8');
@@ -74,6 +78,30 @@ for name, letter, width in plan:
     assert.equal(theirs.length, texts.length);
     assert.deepEqual(theirs.map(same), ours.map(same), name);
   });
+});
+
+test('the Python check of a closed day agrees with its checksum file', {
+  skip: lacks('json', 'zlib'),
+}, (t) => {
+  const root = dataDirectory(t);
+  const directory = writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(2)]);
+  writeFileSync(join(directory, `literals.${STAMP}.jsonl`), '{"row":1,"column":"trade_price","text":"é"}\n');
+  const counters = new Uint32Array(createCounters(SEALER_COUNTERS));
+  const sealer = new Sealer(new DiskIo(), { dataPath: root, counters, log: () => undefined });
+  assert.deepEqual([...new Set(sealer.pass(0, 20778))], ['pause', 'covered']);
+  const snippet = snippets.find((s) => s.includes('zlib'))!;
+  const check = () =>
+    python(`${snippet}\nimport sys\nprint(*check_day(*sys.argv[1:]), sep='\\n')`, [directory, STAMP]).trim();
+  assert.equal(check(), '');
+  appendFileSync(join(directory, `flags.${STAMP}.bin`), Buffer.alloc(4));
+  assert.equal(check(), '', 'late rows are no damage');
+  const damaged = [`literals.${STAMP}.jsonl`, `trade_side.${STAMP}.bin`];
+  for (const file of damaged) {
+    const bytes = readFileSync(join(directory, file));
+    bytes[7]! ^= 4;
+    writeFileSync(join(directory, file), bytes);
+  }
+  assert.deepEqual(check().split('\n').sort(), damaged);
 });
 
 test('the numpy snippets run and rebuild every literal', { skip: lacks('numpy') }, (t) => {

@@ -1,6 +1,11 @@
 /** Entry point of the writer thread. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { BackgroundSync } from '../src/store/background_sync.js';
 import { DiskIo } from '../src/store/io.js';
-import { Writer, type WriterInit } from '../src/store/writer.js';
+import { Writer, type WriterReport } from '../src/store/writer.js';
 
-new Writer(workerData as WriterInit, parentPort as MessagePort, new DiskIo()).run();
+const { init, syncWord } = workerData;
+const port = parentPort as MessagePort;
+const sync = new BackgroundSync(syncWord, () => port.postMessage({ kind: 'sync' } satisfies WriterReport));
+
+new Writer(init, port, new DiskIo(sync)).run();

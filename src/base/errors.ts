@@ -2,6 +2,7 @@
  * The two kinds of failure of this program. A broken assumption of our own is an assertion: the thread dies and
  * the supervisor restarts it. Everything the outside can cause is a LoggerError with a code from this list.
  */
+import { constants } from 'node:os';
 
 /** What the process answers to its caller. 78 is kept for damaged journals. */
 export const EXIT = {
@@ -61,5 +62,21 @@ export function assert(condition: unknown, message: string): asserts condition {
 
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Node has no name for some errors of the system, a used-up quota among them
+  return (error as NodeJS.ErrnoException).code === 'UNKNOWN'
+    ? error.message.replace('UNKNOWN: unknown error', errnoName(errnoOf(error)))
+    : error.message;
+}
+
+/** Number of the system's error behind what was thrown; 0 when there is none. */
+export function errnoOf(error: unknown): number {
+  const { errno, code = '' } = error as NodeJS.ErrnoException;
+  return errno === undefined ? (ERRNO[code] ?? 0) : Math.abs(errno);
+}
+
+const ERRNO: Readonly<Record<string, number>> = constants.errno;
+
+function errnoName(errno: number): string {
+  return Object.keys(ERRNO).find((name) => ERRNO[name] === errno) ?? `error ${errno} of the system`;
 }

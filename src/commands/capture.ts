@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
-import { EXIT, messageOf } from '../base/errors.js';
+import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
@@ -19,7 +19,7 @@ import { loadSymbolMapper } from '../symbols/file.js';
 import { exchangeDefaults } from './exchanges.js';
 
 /** How often the state is looked at for the service manager, and the data directory for its identity. */
-const WATCH_MS = 1000;
+const WATCH_MS = 250;
 const SYMBOL_FILE = 'symbol_mappings.yaml';
 
 export interface Capture {
@@ -84,6 +84,7 @@ function watchCapture(
 ): { stopping(): void } {
   const notifier = new Notifier();
   let ready = false;
+  let taking = false;
   notifier.watch(() => isAlive(supervisor.snapshot()));
   const timer = setInterval(() => {
     // the first turn of the writer: what an earlier run left behind is in order
@@ -91,10 +92,11 @@ function watchCapture(
       ready = true;
       notifier.send('READY=1');
     }
-    if (!lock.holds()) {
-      // open files lead to what is gone: a new process begins with what is there
-      log.fatal(`the data directory ${config.logger.data_path} was removed or replaced`);
-      process.exit(EXIT.ioError);
+    if (!taking && !lock.holds()) {
+      taking = true;
+      void takeAgain(lock, config.logger.data_path, log).finally(() => {
+        taking = false;
+      });
     }
   }, WATCH_MS);
   return {
@@ -103,6 +105,18 @@ function watchCapture(
       notifier.stopping();
     },
   };
+}
+
+/** The data directory was removed or replaced: the writer begins its files again once the new one is ours. */
+async function takeAgain(lock: DataLock, dataPath: string, log: Logger): Promise<void> {
+  try {
+    await lock.renew();
+    log.error(`the data directory ${dataPath} was removed or replaced; it is begun again`);
+  } catch (error) {
+    if (!(error instanceof LoggerError)) throw error;
+    log[error.code === 'DATA_LOCKED' ? 'fatal' : 'error'](error.message);
+    if (error.code === 'DATA_LOCKED') process.exit(error.exitStatus);
+  }
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -6,9 +6,11 @@ import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { effectiveToml, sampleToml } from '../config/document.js';
 import { readConfig } from '../config/load.js';
-import type { ExchangeConfig, ExchangeDefaults } from '../config/options.js';
-import { planShards, type ShardPlan } from '../feed/plan.js';
+import type { ExchangeConfig } from '../config/options.js';
+import type { Exchange } from '../feed/exchange.js';
+import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
 import { configOption, examples } from './common.js';
+import { exchangeDefaults } from './exchanges.js';
 
 /** Fetches the native symbols that an exchange lists as trading. */
 export type ListSymbols = (exchange: string, config: ExchangeConfig) => Promise<readonly string[]>;
@@ -19,38 +21,48 @@ interface CheckConfigOptions {
   readonly online?: boolean;
 }
 
-function planLine({ exchange, shard, symbols }: ShardPlan): string {
+function planLine({ exchange, shard, symbols, route }: ShardPlan): string {
   const range = symbols.length === 1 ? symbols[0] : `${symbols[0]} … ${symbols.at(-1)}`;
-  return `# ${exchange.padEnd(12)}${String(shard).padStart(10)}${String(symbols.length).padStart(9)}  ${range}`;
+  return `# ${exchange.padEnd(18)}${String(shard).padStart(10)}${String(symbols.length).padStart(9)}  ${range}${route === undefined ? '' : ` (${route})`}`;
 }
 
 /** The part of the plan table for one exchange; throws TOO_MANY_SYMBOLS. */
-async function planOf(exchange: string, config: ExchangeConfig, list?: ListSymbols): Promise<string[]> {
-  if (!config.enabled) return [`# ${exchange.padEnd(12)}disabled`];
-  const symbols = config.symbols === 'all' ? await list?.(exchange, config) : config.symbols;
+async function planOf(exchange: Exchange, config: ExchangeConfig, list?: ListSymbols): Promise<string[]> {
+  const name = exchange.id.padEnd(18);
+  if (!config.enabled) return [`# ${name}disabled`];
+  const { channels } = wantedChannels(exchange, config);
+  const symbols = config.symbols === 'all' ? await list?.(exchange.id, config) : config.symbols;
   if (symbols === undefined) {
     return [
-      `# ${exchange.padEnd(12)}symbols = "all": the list is fetched at start, for at most ` +
+      `# ${name}symbols = "all": the list is fetched at start, for at most ` +
         `${config.max_connections} connections of ${config.symbols_per_connection} symbols`,
     ];
   }
-  const plan = planShards(exchange, symbols, config.max_connections, config.symbols_per_connection);
-  return plan.length === 0 ? [`# ${exchange.padEnd(12)}lists no symbols`] : plan.map(planLine);
+  const plan = planShards(exchange, symbols, channels, {
+    maxConnections: config.max_connections,
+    symbolsPerConnection: config.symbols_per_connection,
+  });
+  return plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);
 }
 
 async function checkConfig(
-  exchanges: readonly ExchangeDefaults[],
+  exchanges: readonly Exchange[],
   options: CheckConfigOptions,
   listSymbols?: ListSymbols,
 ): Promise<void> {
-  const { config, origins } = readConfig(options.config, exchanges);
+  const defaults = exchangeDefaults(exchanges);
+  const { config, origins } = readConfig(options.config, defaults);
   process.stdout.write(`# Values in force, and where each comes from\n\n`);
-  process.stdout.write(effectiveToml(config, origins, exchanges));
-  process.stdout.write('\n# Shard plan\n# exchange    connection  symbols\n');
+  process.stdout.write(effectiveToml(config, origins, defaults));
+  process.stdout.write('\n# Shard plan\n# exchange          connection  symbols\n');
   const failures: LoggerError[] = [];
-  for (const { id } of exchanges) {
+  for (const exchange of exchanges) {
     try {
-      const lines = await planOf(id, config.exchanges[id], options.online ? listSymbols : undefined);
+      const lines = await planOf(
+        exchange,
+        config.exchanges[exchange.id],
+        options.online ? listSymbols : undefined,
+      );
       process.stdout.write(`${lines.join('\n')}\n`);
     } catch (error) {
       if (!(error instanceof LoggerError)) throw error;
@@ -65,16 +77,13 @@ async function checkConfig(
 }
 
 /** Without `listSymbols` there is no --online. */
-export function checkConfigCommand(
-  exchanges: readonly ExchangeDefaults[],
-  listSymbols?: ListSymbols,
-): Command {
+export function checkConfigCommand(exchanges: readonly Exchange[], listSymbols?: ListSymbols): Command {
   const command = new Command('check-config')
     .description('validate the configuration and show what it amounts to')
     .addOption(configOption())
     .option('--print-default', 'print a commented configuration with every default, and do nothing else')
     .action(async (options: CheckConfigOptions) => {
-      if (options.printDefault) process.stdout.write(sampleToml(exchanges));
+      if (options.printDefault) process.stdout.write(sampleToml(exchangeDefaults(exchanges)));
       else await checkConfig(exchanges, options, listSymbols);
     });
   if (listSymbols !== undefined) {

@@ -7,11 +7,10 @@ import { EXIT, LoggerError } from '../base/errors.js';
 import { VERSION } from '../base/version.js';
 import type { ExchangeConfig } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
-import { restOf } from '../supervisor/rest.js';
+import { restOf } from '../feed/rest.js';
 import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
 import { demoCommand } from './demo.js';
-import { exchangeDefaults } from './exchanges.js';
 import { readCommand } from './read.js';
 import { recoverCommand } from './recover.js';
 import { runCommand } from './run.js';
@@ -66,9 +65,7 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(verifyCommand())
     .addCommand(recoverCommand())
     .addCommand(symbolsCommand())
-    .addCommand(
-      checkConfigCommand(exchangeDefaults(exchanges), (id, config) => listNatives(exchanges, id, config)),
-    )
+    .addCommand(checkConfigCommand(exchanges, (id, config) => listNatives(exchanges, id, config)))
     .addHelpText(
       'after',
       examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),

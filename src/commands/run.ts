@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
+import { STOPPED } from '../counters/declarations.js';
 import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
 import { configOption, examples, secondsOption } from './common.js';
@@ -28,7 +29,9 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   table?.stop();
   const complete = await capture.stop();
   const { writer } = capture.supervisor.snapshot();
-  log.info({ rows: writer.rows_written, rows_lost: writer.dropped_rows }, 'stopped');
+  const rest =
+    writer.stopped === STOPPED.complete ? '' : '; the next start completes the files from the journal';
+  log.info({ rows: writer.rows_written, rows_lost: writer.dropped_rows }, `stopped${complete ? rest : ''}`);
   if (!complete)
     throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
   process.exit();

@@ -30,10 +30,11 @@ export interface VerifyOptions {
 }
 
 const HELP = `
-Checks that all columns of a table-day are there, whole and of equal length; that every 32-bit float is the
-correctly rounded value of its exact digits; that sides, flags and times are valid and rows lie in the file of
-their day; that side-car lines belong to rows; and that every trade id between the first and the last is there
-once or listed in GAPS. Reads only; files that are being written meanwhile are no problem.
+Checks that all columns of a table-day are there, whole and of equal length; that the files of a closed day begin
+with the bytes that its checksum file says; that every 32-bit float is the correctly rounded value of its exact
+digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
+rows; and that every trade id between the first and the last is there once or listed in GAPS. Reads only; files
+that are being written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
 
 Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
 ${examples('logger verify', 'logger verify --exchange coinbase --day yesterday --json')}`;

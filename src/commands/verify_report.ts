@@ -5,7 +5,7 @@ import { isoDay } from '../store/paths.js';
 import type { Problem } from '../store/problems.js';
 import { causeName, isoTime } from '../store/rows.js';
 import type { GapRow, SequenceReport } from '../store/sequences.js';
-import type { TableDayReport } from '../store/verify.js';
+import type { SealState, TableDayReport } from '../store/verify.js';
 
 /** Lines of each list that are printed as text. */
 const LINES_MAX = 50;
@@ -136,6 +136,13 @@ function causeCounts(gaps: readonly GapRow[]): Record<string, number> {
   return counts;
 }
 
+/** Table-days with a checksum file, closed ones without, and rows that came after their table-day was sealed. */
+function sealCounts(tableDays: readonly TableDayReport[]) {
+  const count = (state: SealState) => tableDays.filter(({ seal }) => seal === state).length;
+  const late_rows = tableDays.reduce((sum, { lateRows }) => sum + lateRows, 0);
+  return { sealed: count('sealed'), due: count('due'), late_rows };
+}
+
 /** A titled list, cut at LINES_MAX of `count`. */
 function section(title: string, lines: readonly string[], count: number): string[] {
   if (count === 0) return [];
@@ -159,6 +166,7 @@ export function textReport(report: VerifyReport, elapsedMs: number): string {
   const { gaps, notes, problems, problemCount, tableDays } = report;
   const causes = Object.entries(causeCounts(gaps)).map(([cause, count]) => `${grouped(count)} ${cause}`);
   const rows = tableDays.reduce((sum, day) => sum + day.rows, 0);
+  const seals = sealCounts(tableDays);
   const verdict =
     problemCount === 0 ? 'no problem' : `${grouped(problemCount)} problem${problemCount === 1 ? '' : 's'}`;
   return [
@@ -167,6 +175,7 @@ export function textReport(report: VerifyReport, elapsedMs: number): string {
     ...section('notes:', notes, notes.length),
     ...section('problems:', problems.map(problemLine), problemCount),
     '',
+    `checksums: ${grouped(seals.sealed)} table-days sealed, ${grouped(seals.due)} closed ones not yet, ${grouped(seals.late_rows)} late rows not yet`,
     `${verdict} in ${grouped(tableDays.length)} table-days, ${grouped(rows)} rows (${(elapsedMs / 1000).toFixed(1)} s)`,
   ]
     .map((line) => `${printable(line)}\n`)
@@ -194,6 +203,7 @@ export function jsonReport(report: VerifyReport): string {
       check,
       text,
     })),
+    checksums: sealCounts(tableDays),
     notes,
     tables: summarize(report),
     gap_count: gaps.length,

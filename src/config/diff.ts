@@ -20,6 +20,7 @@ const EXCHANGE_OPTIONS = exchangeSection({
   symbols_per_connection: 1,
   channels: [],
   default_channels: [],
+  enabled: true,
   sample_symbols: [],
 }).options;
 

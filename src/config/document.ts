@@ -2,6 +2,7 @@
  * The configuration as text: the commented sample file and the effective values with their origin. Both are valid
  * TOML. Used by `check-config` and scripts/generate.mjs.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'smol-toml';
 import type { Origins } from './load.js';
 import { type Config, declaredSections, type ExchangeDefaults } from './options.js';
@@ -23,7 +24,8 @@ export function sampleToml(exchanges: readonly ExchangeDefaults[]): string {
     lines.push('', `# ${doc}`, `[${path.join('.')}]`);
     for (const [name, option] of Object.entries(options)) {
       lines.push(`# ${option.doc}`, `# Allowed: ${option.allowed}.`);
-      if (name in samples) lines.push(`# The default is ${assignment(name, option.default)}`);
+      if (name in samples && !isDeepStrictEqual(samples[name], option.default))
+        lines.push(`# The default is ${assignment(name, option.default)}`);
       lines.push(assignment(name, samples[name] ?? option.default));
     }
   }

@@ -3,6 +3,7 @@
  * Validation, `check-config`, OPTIONS.md and the sample logger.toml derive from these declarations; adding an
  * option, a section or an exchange is one entry. Read by the supervisor and the commands, never by a worker.
  */
+import { KLINE_INTERVALS } from '../schema/tables.js';
 import {
   allOrNames,
   boolean,
@@ -160,6 +161,7 @@ export interface ExchangeDefaults {
   /** allowed in `channels` */
   readonly channels: readonly string[];
   readonly default_channels: readonly string[];
+  readonly enabled: boolean;
   /** listed in the sample configuration in place of "all", which may be more than the connections carry */
   readonly sample_symbols: readonly string[];
 }
@@ -169,7 +171,7 @@ export function exchangeSection(exchange: ExchangeDefaults) {
   return {
     doc: `The exchange ${exchange.id}.`,
     options: {
-      enabled: boolean({ default: true, doc: 'Whether this exchange is captured.' }),
+      enabled: boolean({ default: exchange.enabled, doc: 'Whether this exchange is captured.' }),
       ws_endpoint: url({
         schemes: ['wss', 'ws'],
         default: exchange.ws_endpoint,
@@ -202,6 +204,11 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         values: exchange.channels,
         default: exchange.default_channels,
         doc: 'Streams that are subscribed for each symbol.',
+      }),
+      kline_intervals: selection({
+        values: Object.keys(KLINE_INTERVALS),
+        default: ['1m', '5m', '15m', '1h'] as readonly string[],
+        doc: 'Candles of the channel "klines"; what the exchange does not send is added up from its trades.',
       }),
     },
   };
@@ -252,7 +259,7 @@ export function declaredSections(exchanges: readonly ExchangeDefaults[]): Declar
     ...exchanges.map((exchange) => ({
       ...exchangeSection(exchange),
       path: ['exchanges', exchange.id],
-      samples: { symbols: exchange.sample_symbols },
+      samples: { enabled: true, symbols: exchange.sample_symbols },
     })),
   ];
 }

@@ -16,6 +16,7 @@ export const SHARD_COUNTERS = {
   slow_path: counter('messages that the byte scanner handed to the JSON parser'),
   control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
   duplicates: counter('trades received again and not stored twice'),
+  resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
   unwanted: counter('data for symbols or channels that were not subscribed'),
   unknown_kind: counter('messages of a kind that nothing is known about'),
@@ -46,6 +47,8 @@ export const WRITER_COUNTERS = {
   flushes: counter('table-days flushed'),
   files_opened: counter('files opened'),
   dropped_rows: counter('rows that could not be written and were given up'),
+  removals: counter('times that files in use were found removed'),
+  removed_rows: counter('rows that were lost with files that somebody removed'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),
@@ -58,10 +61,20 @@ export const WRITER_COUNTERS = {
   journal_poisoned: counter('segments given up because they could not be made durable'),
   unsynced_ms: gauge('age of the oldest row that a power cut would cost, ms'),
   checkpoints: counter('checkpoints written'),
+  checkpoint_syncs: gauge('1 while a checkpoint makes the file system durable'),
   checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint, ms'),
   cursors_cut_off: counter('sinks cut off because the journal had become too large'),
   quarantined: gauge('bytes that were put into the quarantine since the start, in 64-byte units'),
-  stopped: gauge('1 when everything is on disk after a stop'),
+  stopped: gauge('1 when everything is in its files after a stop, 2 when the next start redoes a part of it'),
+} as const satisfies CounterSpecs;
+
+/** One block for the sealer: checksum files of closed days. */
+export const SEALER_COUNTERS = {
+  passes: counter('times all closed table-days were looked at'),
+  sealed: counter('table-days that got a checksum file or, because rows had come late, a new one'),
+  failures: counter('table-days that could not be read or sealed and wait for the next pass'),
+  waiting: gauge('closed table-days with rows that are not in a checksum file yet, of those looked at last'),
+  damaged: gauge('table-days that differ from their checksum file'),
 } as const satisfies CounterSpecs;
 
 /** One block per ring, written by the writer: what became of a shard's rows. */
@@ -75,4 +88,7 @@ export const DRAIN_COUNTERS = {
 
 export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
+export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);
+/** Values of the writer's `stopped`. */
+export const STOPPED = { complete: 1, redo: 2 } as const;

@@ -15,11 +15,13 @@ import {
   RESULT,
   type Subscription,
   type SymbolInfo,
+  worse,
 } from '../feed/exchange.js';
-import { JsonFields, UNFAMILIAR } from '../feed/fields.js';
+import { JsonFields, KIND } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
+import { JsonList } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isoTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { isFresh, isNewestFirst, isoTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -43,6 +45,10 @@ const KEYS = [
   'volume_24h',
   'last_size',
   'last_trade_id',
+  'volume_24_h',
+  'channel',
+  'timestamp',
+  'events',
 ] as const;
 const [
   TYPE,
@@ -59,17 +65,27 @@ const [
   VOLUME,
   LAST_SIZE,
   LAST_TRADE_ID,
+  VOLUME_24_H,
+  CHANNEL,
+  TIMESTAMP,
+  EVENTS,
 ] = KEYS.keys();
+const EVENT_KEYS = ['type', 'trades', 'tickers'] as const;
+const [EVENT_TYPE, TRADES_KEY, TICKERS_KEY] = EVENT_KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
-const [MATCH, LAST_MATCH, TICKER, HEARTBEAT_TYPE, BUY, SELL] = [
-  'match',
-  'last_match',
-  'ticker',
-  'heartbeat',
-  'buy',
-  'sell',
-].map(text);
+const MATCH = text('match');
+const LAST_MATCH = text('last_match');
+const TICKER = text('ticker');
+const HEARTBEAT_TYPE = text('heartbeat');
+const BUY = text('buy');
+const SELL = text('sell');
+/** Advanced Trade */
+const MARKET_TRADES = text('market_trades');
+const HEARTBEATS = text('heartbeats');
+const SNAPSHOT = text('snapshot');
+const MAKER_BUY = text('BUY');
+const MAKER_SELL = text('SELL');
 
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
 const TICKER_NUMBERS = {
@@ -80,12 +96,19 @@ const TICKER_NUMBERS = {
   lastSize: LAST_SIZE,
   volume24h: VOLUME,
 };
+const ADVANCED_TICKER_NUMBERS = { ...TICKER_NUMBERS, volume24h: VOLUME_24_H };
 const T = TRADES.at;
 const M = MD.at;
 const REPLAYED = flag('replayed');
 
 class CoinbaseParser implements MessageParser {
-  private readonly fields = new JsonFields(KEYS);
+  /** trades and tickers of Advanced Trade; the keys are those of the Exchange's messages */
+  private readonly items = new JsonFields(KEYS);
+  private readonly events = new JsonFields(EVENT_KEYS, {
+    trades: new JsonList(this.items),
+    tickers: new JsonList(this.items),
+  });
+  readonly fields = new JsonFields(KEYS, { events: new JsonList(this.events) });
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
@@ -95,83 +118,72 @@ class CoinbaseParser implements MessageParser {
     this.tickerSequence = context.sequences.get('ticker');
   }
 
-  scan(bytes: Uint8Array, start: number, end: number): number {
-    return this.fields.scan(bytes, start, end) === UNFAMILIAR ? RESULT.unfamiliar : this.emit(bytes);
-  }
-
-  map(document: JsonValue): number {
-    if (!isObject(document)) return RESULT.unknownKind;
-    const type = stringOf(document, 'type');
-    if (type === 'subscriptions' || type === 'error') return this.control(document);
-    if (type === undefined && stringOf(document, 'channel') !== undefined) return this.advanced(document);
-    this.fields.load(document);
-    const result = this.emit(this.fields.scratch);
-    return result === RESULT.unfamiliar ? RESULT.unknownKind : result;
-  }
-
-  /** Rows from the fields that scan or load has found in `bytes`. */
-  private emit(bytes: Uint8Array): number {
+  emit(): number {
     const { fields } = this;
-    if (fields.equals(bytes, TYPE, MATCH)) return this.trade(bytes, 0);
-    if (fields.equals(bytes, TYPE, TICKER)) return this.ticker(bytes);
-    if (fields.equals(bytes, TYPE, HEARTBEAT_TYPE)) return this.heartbeat(bytes);
-    if (fields.equals(bytes, TYPE, LAST_MATCH)) return this.trade(bytes, REPLAYED);
-    return RESULT.unfamiliar;
+    if (fields.equals(TYPE, MATCH)) return this.trade(fields, 0, 0);
+    if (fields.equals(TYPE, TICKER)) return this.ticker(fields, 0, TIME, TICKER_NUMBERS);
+    if (fields.equals(TYPE, HEARTBEAT_TYPE)) return this.heartbeat();
+    if (fields.equals(TYPE, LAST_MATCH)) return this.trade(fields, 0, REPLAYED);
+    return fields.kind[EVENTS] === KIND.nested ? this.advanced() : RESULT.unfamiliar;
   }
 
-  private slot(bytes: Uint8Array): number {
-    return this.context.streams.find(bytes, this.fields.from[PRODUCT], this.fields.to[PRODUCT]);
+  private slot(fields: JsonFields, o: number): number {
+    return this.context.streams.find(fields.bytes, fields.from[o + PRODUCT], fields.to[o + PRODUCT]);
   }
 
-  private trade(bytes: Uint8Array, flags: number): number {
-    const { fields } = this;
-    const { from, to } = fields;
+  private trade(fields: JsonFields, o: number, flags: number): number {
+    const { bytes, from, to } = fields;
     const { rows } = this.context;
     const sequence = this.tradeSequence;
     if (
-      !fields.present(PRODUCT) ||
-      !fields.present(TRADE_ID) ||
-      !fields.present(PRICE) ||
-      !fields.present(SIZE) ||
-      !fields.present(TIME)
+      !fields.present(o + PRODUCT) ||
+      !fields.present(o + TRADE_ID) ||
+      !fields.present(o + PRICE) ||
+      !fields.present(o + SIZE) ||
+      !fields.present(o + TIME)
     ) {
       return RESULT.missingField;
     }
-    const slot = this.slot(bytes);
+    const slot = this.slot(fields, o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.id(T.trade_id, bytes, from[TRADE_ID], to[TRADE_ID])) return RESULT.badId;
+    if (!rows.id(T.trade_id, bytes, from[o + TRADE_ID], to[o + TRADE_ID])) return RESULT.badId;
     const id = lastU64();
-    if (!isoTime(rows, bytes, from[TIME], to[TIME], T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, bytes, fields, TRADE_NUMBERS)) return RESULT.badNumber;
+    if (!isoTime(rows, fields, o + TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
     // the maker's side is sent
-    if (fields.equals(bytes, SIDE_KEY, SELL)) rows.set(T.trade_side, SIDE.buy);
-    else if (fields.equals(bytes, SIDE_KEY, BUY)) rows.set(T.trade_side, SIDE.sell);
-    if (!rows.uuid(T.maker_order_id, bytes, from[MAKER], fields.present(MAKER) ? to[MAKER] : from[MAKER]))
-      rows.flag(TRADES.missing.maker_order_id);
-    if (!rows.uuid(T.taker_order_id, bytes, from[TAKER], fields.present(TAKER) ? to[TAKER] : from[TAKER]))
-      rows.flag(TRADES.missing.taker_order_id);
+    if (fields.equals(o + SIDE_KEY, SELL) || fields.equals(o + SIDE_KEY, MAKER_SELL))
+      rows.set(T.trade_side, SIDE.buy);
+    else if (fields.equals(o + SIDE_KEY, BUY) || fields.equals(o + SIDE_KEY, MAKER_BUY))
+      rows.set(T.trade_side, SIDE.sell);
+    this.orderId(fields, o + MAKER, T.maker_order_id, TRADES.missing.maker_order_id);
+    this.orderId(fields, o + TAKER, T.taker_order_id, TRADES.missing.taker_order_id);
     rows.flag(flags);
     if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
     rows.commit(TRADES);
     return RESULT.rows;
   }
 
-  private ticker(bytes: Uint8Array): number {
-    const { fields } = this;
-    const { from, to } = fields;
+  private orderId(fields: JsonFields, at: number, word: number, missing: number): void {
+    const { rows } = this.context;
+    if (!fields.present(at) || !rows.uuid(word, fields.bytes, fields.from[at], fields.to[at]))
+      rows.flag(missing);
+  }
+
+  /** `time`: index of the time, which Advanced Trade sends with the envelope alone. */
+  private ticker(fields: JsonFields, o: number, time: number, names: typeof TICKER_NUMBERS): number {
     const { rows } = this.context;
     const sequence = this.tickerSequence;
-    if (!fields.present(PRODUCT) || !fields.present(PRICE)) return RESULT.missingField;
-    const slot = this.slot(bytes);
+    if (!fields.present(o + PRODUCT) || !fields.present(o + PRICE)) return RESULT.missingField;
+    const slot = this.slot(fields, o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!fields.present(TIME)) rows.timeOfReceipt(M.time, M.nanos);
-    else if (!isoTime(rows, bytes, from[TIME], to[TIME], M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, bytes, fields, TICKER_NUMBERS)) return RESULT.badNumber;
+    if (!this.fields.present(time)) rows.timeOfReceipt(M.time, M.nanos);
+    else if (!isoTime(rows, this.fields, time, M.time, M.nanos)) return RESULT.badTime;
+    if (!tickerNumbers(rows, fields, o, names)) return RESULT.badNumber;
     // here the taker's side is sent
-    if (fields.equals(bytes, SIDE_KEY, BUY)) rows.set(M.side, SIDE.buy);
-    else if (fields.equals(bytes, SIDE_KEY, SELL)) rows.set(M.side, SIDE.sell);
+    if (fields.equals(o + SIDE_KEY, BUY)) rows.set(M.side, SIDE.buy);
+    else if (fields.equals(o + SIDE_KEY, SELL)) rows.set(M.side, SIDE.sell);
     else rows.flag(MD.missing.side);
     sequence.touch(slot);
     rows.commit(MD);
@@ -179,66 +191,60 @@ class CoinbaseParser implements MessageParser {
   }
 
   /** Tells the sequence of the product's trades what the newest one is. */
-  private heartbeat(bytes: Uint8Array): number {
+  private heartbeat(): number {
     const { fields } = this;
-    const slot = this.slot(bytes);
+    const slot = this.slot(fields, 0);
     if (
       slot >= 0 &&
       fields.present(LAST_TRADE_ID) &&
-      parseU64(bytes, fields.from[LAST_TRADE_ID], fields.to[LAST_TRADE_ID])
+      parseU64(fields.bytes, fields.from[LAST_TRADE_ID], fields.to[LAST_TRADE_ID])
     ) {
       this.tradeSequence?.announce(slot, lastU64());
     }
     return RESULT.control;
   }
 
+  /** Advanced Trade: batches in an envelope with its own time. */
+  private advanced(): number {
+    const { fields, events } = this;
+    if (fields.equals(CHANNEL, HEARTBEATS)) return RESULT.control;
+    const trades = fields.equals(CHANNEL, MARKET_TRADES);
+    if (!trades && !fields.equals(CHANNEL, TICKER)) return RESULT.unfamiliar;
+    let result: number = RESULT.control;
+    for (let row = 0; row < events.count; row++) {
+      const e = row * EVENT_KEYS.length;
+      const flags = events.equals(e + EVENT_TYPE, SNAPSHOT) ? REPLAYED : 0;
+      const list = e + (trades ? TRADES_KEY : TICKERS_KEY);
+      if (events.kind[list] !== KIND.nested) continue;
+      const first = events.from[list];
+      const behind = events.to[list];
+      const reversed = trades && isNewestFirst(this.items, TRADE_ID, first, behind);
+      for (let n = first; n < behind; n++) {
+        const o = (reversed ? first + behind - 1 - n : n) * KEYS.length;
+        const one = trades
+          ? this.trade(this.items, o, flags)
+          : this.ticker(this.items, o, TIMESTAMP, ADVANCED_TICKER_NUMBERS);
+        result = result === RESULT.control ? one : worse(result, one);
+      }
+    }
+    return result;
+  }
+
   /** `subscriptions` lists everything that is subscribed now; `error` names a product in its reason. */
-  private control(document: JsonValue): number {
-    if (!isObject(document)) return RESULT.badJson;
-    if (stringOf(document, 'type') === 'error') {
+  control(document: JsonValue): number {
+    if (!isObject(document)) return RESULT.unknownKind;
+    const type = stringOf(document, 'type');
+    if (type === 'error') {
       const reason = `${stringOf(document, 'message') ?? 'error'}: ${stringOf(document, 'reason') ?? 'no reason given'}`;
       const native = /(\S+) is not a valid product/.exec(reason)?.[1];
       this.context.control({ kind: 'refused', native, reason });
       return RESULT.control;
     }
+    if (stringOf(document, 'channel') === 'subscriptions') return RESULT.control;
+    if (type !== 'subscriptions') return RESULT.unknownKind;
     this.context.control({ kind: 'state', subscriptions: subscriptionsOf(document.channels) });
     return RESULT.control;
   }
-
-  /** Advanced Trade: batches in an envelope with its own time; live ones come newest first. */
-  private advanced(document: JsonObject): number {
-    const channel = stringOf(document, 'channel');
-    if (channel === 'heartbeats' || channel === 'subscriptions') return RESULT.control;
-    let result: number = RESULT.unknownKind;
-    for (const event of listOf(document.events)) {
-      const flags = event.type === 'snapshot' ? REPLAYED : 0;
-      if (channel === 'market_trades') {
-        for (const trade of listOf(event.trades).sort(byTradeId)) {
-          const side = stringOf(trade, 'side')?.toLowerCase() ?? null;
-          this.fields.load({ ...trade, side });
-          result = worse(result, this.trade(this.fields.scratch, flags));
-        }
-      } else if (channel === 'ticker') {
-        for (const ticker of listOf(event.tickers)) {
-          this.fields.load({ ...ticker, volume_24h: ticker.volume_24_h ?? null, time: document.timestamp });
-          result = worse(result, this.ticker(this.fields.scratch));
-        }
-      }
-    }
-    return result;
-  }
-}
-
-/** A refused element decides over the whole message, otherwise a written row does. */
-function worse(a: number, b: number): number {
-  if (a >= RESULT.badJson || b >= RESULT.badJson) return Math.max(a, b);
-  return a === RESULT.rows ? a : b;
-}
-
-/** Ids are decimal text without leading zeros. */
-function byTradeId(a: JsonObject, b: JsonObject): number {
-  const [x, y] = [stringOf(a, 'trade_id') ?? '', stringOf(b, 'trade_id') ?? ''];
-  return x.length - y.length || (x < y ? -1 : x > y ? 1 : 0);
 }
 
 function listOf(value: JsonValue | undefined): JsonObject[] {
@@ -313,7 +319,8 @@ const coinbase: Exchange = {
     'DOT-USD',
   ],
   channels: { ticker: { table: MD, ids: 'none' }, trades: { table: TRADES, ids: 'contiguous' } },
-  limits: { requestsPerSecond: 8, pingAfterMs: 15_000, connectsPerMinute: 240 },
+  limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
+  keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,
   listSymbols,
   subscribe: (subscriptions, firstId) => request('subscribe', subscriptions, firstId),

@@ -18,6 +18,8 @@ const ERROR_AFTER_FAILURES = 5;
 
 export interface ConnectionOptions {
   readonly endpoint: string;
+  /** which of the exchange's addresses, when it has several */
+  readonly route?: string;
   readonly ca?: string;
   readonly frameBytesMax: number;
   readonly messageTimeoutMs: number;
@@ -103,7 +105,7 @@ export class Connection {
     try {
       this.client = new WebSocketClient(
         {
-          url: this.exchange.websocketUrl(this.options.endpoint),
+          url: this.exchange.websocketUrl(this.options.endpoint, this.options.route),
           ca: this.options.ca,
           frameBytesMax: this.options.frameBytesMax,
         },
@@ -176,6 +178,15 @@ export class Connection {
     this.send([...requests, ...this.subscriptions.requests()]);
   }
 
+  /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */
+  renew(subscription: Subscription): void {
+    if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
+    const requests = this.subscriptions.renew(subscription);
+    if (requests.length > 0) this.enter('SUBSCRIBING');
+    this.send(requests);
+    this.settle();
+  }
+
   /** Room in the ring again: goes on with the message that could not be taken. */
   resume(): void {
     this.client?.resume();
@@ -199,11 +210,7 @@ export class Connection {
       this.giveUp(`nothing arrived for ${Math.round(quietMs / 1000)} s`, true);
       return;
     }
-    const { pingAfterMs } = this.exchange.limits;
-    if (pingAfterMs > 0 && quietMs > pingAfterMs && now - this.pingedMs > pingAfterMs) {
-      this.pingedMs = now;
-      this.client.ping();
-    }
+    this.keepAlive(now, quietMs);
     if (
       this.current === 'SUBSCRIBING' &&
       this.queue.length === 0 &&
@@ -213,6 +220,15 @@ export class Connection {
       this.send(this.subscriptions.overdue());
       this.settle();
     }
+  }
+
+  private keepAlive(now: number, quietMs: number): void {
+    const rule = this.exchange.keepAlive;
+    if (rule === undefined || now - Math.max(this.pingedMs, this.openedMs) < rule.everyMs) return;
+    if (rule.onlyWhenQuiet && quietMs < rule.everyMs) return;
+    this.pingedMs = now;
+    if (rule.text === undefined) this.client?.ping();
+    else this.client?.sendText(rule.text);
   }
 
   /** Drops a connection that is of no use any more; the usual reconnect follows. Without one there is nothing to do. */

@@ -4,6 +4,9 @@
  * rings, files or other exchanges.
  */
 import type { Table } from '../schema/layout.js';
+import type { KlineInterval } from '../schema/tables.js';
+import type { Books } from './books.js';
+import type { JsonFields } from './fields.js';
 import type { JsonValue } from './json.js';
 import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
@@ -33,6 +36,12 @@ export const RESULT = {
   badTime: 14,
   badId: 15,
 } as const;
+
+/** The result of a message with several parts: a refused one decides, then one that found no room, then a written row. HOT. */
+export function worse(a: number, b: number): number {
+  if (a >= RESULT.ringFull || b >= RESULT.ringFull) return Math.max(a, b);
+  return a === RESULT.rows ? a : b;
+}
 
 /** Why a message was refused, for people. */
 export const REFUSALS: Readonly<Record<number, string>> = {
@@ -74,28 +83,56 @@ export interface SymbolInfo {
   readonly quote: string;
 }
 
-/** How a channel's rows are checked for loss. */
+/** What a channel is to the rest of the program. */
 export interface Channel {
   readonly table: Table;
-  /** contiguous: every message has an id one above the previous · none: the newest message replaces the others */
-  readonly ids: 'contiguous' | 'none';
+  /**
+   * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
+   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule
+   */
+  readonly ids: 'contiguous' | 'none' | 'book';
+  /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
+  readonly blind?: boolean;
+  /** which address it is served at, for exchanges that have several; such channels get connections of their own */
+  readonly route?: string;
+  /** of a channel of candles: their interval; the option names all of them `klines` */
+  readonly interval?: KlineInterval;
 }
 
 /** What a parser is given by the shard. */
 export interface ParserContext {
   readonly rows: Rows;
   readonly streams: StreamIndex;
-  /** by channel name; only the subscribed channels */
+  /** by channel name; only the subscribed channels, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
+  /** undefined when no channel of books is subscribed */
+  readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
+  /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
+  readonly ask: (slot: number, path: string) => void;
 }
 
-/** Turns the messages of one connection into rows. */
+/**
+ * Turns the messages of one connection into rows. The shard has `fields` read a message, from its bytes or, when the
+ * scanner does not know its shape, from the parsed document; emit() makes rows of what was found, and control() sees
+ * the documents that are no data.
+ */
 export interface MessageParser {
-  /** HOT: one message as bytes; answers a RESULT. */
-  scan(bytes: Uint8Array, start: number, end: number): number;
-  /** The same rows from a parsed document, for every message that the scanner leaves; answers a RESULT. */
-  map(document: JsonValue): number;
+  readonly fields: JsonFields;
+  /** HOT: rows from what `fields` has read; a RESULT, `unfamiliar` when the message is no data. */
+  emit(): number;
+  /** Cold: acknowledgements, errors, notices; RESULT.control, or unknownKind for what nothing is known about. */
+  control(document: JsonValue): number;
+  /** texts of the exchange that are no JSON, e.g. the answer to a keep-alive */
+  readonly plainTexts?: ReadonlySet<string>;
+  /** Cold: what the REST interface answered for a slot; undefined when it failed for good. */
+  answered?(slot: number, document: JsonValue | undefined): void;
+  /** Cold: brings a book in order again; without it the symbol is subscribed anew. */
+  resync?(slot: number): void;
+  /** Cold: everything a connection had said is void, a new one begins. */
+  reconnected?(): void;
+  /** Cold: a few times a second. */
+  tick?(): void;
 }
 
 /** Fetches and parses one REST resource; throws LoggerError('REST_FAILED'). */
@@ -111,6 +148,8 @@ export interface Exchange {
     readonly max_connections: number;
     readonly symbols_per_connection: number;
     readonly channels: readonly string[];
+    /** false for all that a configuration has to name before they are captured */
+    readonly enabled?: boolean;
   };
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
@@ -118,13 +157,20 @@ export interface Exchange {
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
-    /** interval of our own pings when nothing arrives, in ms */
-    readonly pingAfterMs: number;
     /** connection attempts per minute for the whole process */
     readonly connectsPerMinute: number;
+    /** REST requests per minute for the whole process, for snapshots of books */
+    readonly asksPerMinute?: number;
   };
-  /** Full URL of a connection for an endpoint of the configuration. */
-  websocketUrl(endpoint: string): string;
+  /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */
+  readonly keepAlive?: {
+    readonly everyMs: number;
+    /** only when nothing has arrived for so long */
+    readonly onlyWhenQuiet: boolean;
+    readonly text?: string;
+  };
+  /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
+  websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
   listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]>;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */

@@ -1,68 +1,101 @@
 /**
- * HOT: finds the values of known keys in one flat JSON object, several times per message, in shard threads. Positions
- * land in preallocated arrays. It accepts only what JSON.parse accepts; whatever it is not sure about (escapes, nested
- * values under unknown keys, broken text) is left to the JSON parser by answering UNFAMILIAR.
+ * HOT: finds the values of known keys in the objects of a message, in shard threads. A reader is a tree of nodes that
+ * follows the nesting of the messages: JsonFields for objects, JsonList and JsonTuples for arrays (lists.ts). The whole
+ * message is read before anything is made of it, so a broken one leaves no trace. Positions land in arrays that are
+ * kept from message to message:
  *
- * The same fields can be filled from a parsed document (load), so an exchange turns fields into rows in one place
- * whichever parser found them.
+ *   object number `row`, field number `f`:   from[row * width + f] … to[row * width + f], kind[row * width + f]
+ *
+ * For a nested value with a node of its own, `from` and `to` are the first row of that node and the one behind the
+ * last. Only what JSON.parse accepts is accepted; whatever is not certain (escapes, for example) is left to the JSON
+ * parser by answering UNFAMILIAR. The same positions can be filled from a parsed document (load), so an exchange turns
+ * them into rows in one place whichever parser found them.
  */
 import { isUtf8 } from 'node:buffer';
 import { assert } from '../base/errors.js';
-import { createSlots, type FieldSlots, KIND, numberEnd, Shape, type ValueSeen } from './shapes.js';
+import {
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  JsonSource,
+  KIND,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  scalarEnd,
+  scalarKind,
+  skipSpace,
+  stringEnd,
+  UNFAMILIAR,
+  valueEnd,
+} from './json_bytes.js';
+import { type NestedReader, Shape, type ValueSeen } from './shapes.js';
 
-export { KIND };
-
-/** The answer of scan() when the JSON parser has to look at the message. */
-export const UNFAMILIAR = -1;
+export { KIND, UNFAMILIAR };
 
 /** The text of a JSON number, kept because JSON.parse rounds and drops trailing zeros. */
 export class JsonNumber {
   constructor(readonly text: string) {}
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+/** A part of a message that has a structure of its own. */
+export interface JsonNode {
+  /** rows read in this message so far */
+  count: number;
+  /** this node and every one below it */
+  readonly nodes: readonly JsonNode[];
+  attach(source: JsonSource): void;
+  /** HOT: reads the value that begins at `i`; index behind it, or UNFAMILIAR. */
+  value(i: number, end: number): number;
+  /** Cold: the same from a parsed value; false when it is of another structure. */
+  load(value: unknown): boolean;
+}
+
 const HASH_SIZE = 256;
-const SCRATCH_BYTES = 4096;
+const FIRST_ROWS = 4;
 /** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
 const SHAPES_MAX = 8;
 const MISSES_PER_EXCHANGE = 1024;
+const NO_VALUES: readonly ValueSeen[] = [];
 
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-export class JsonFields {
-  /** first byte of each value (strings without their quotes), by field number */
+export class JsonFields implements JsonNode, NestedReader {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
-  /** where load() puts the texts of a parsed document; ask for it after each load() */
-  scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
-  private readonly keys: readonly string[];
+  count = 0;
+  /** fields per row */
+  readonly width: number;
+  readonly nodes: readonly JsonNode[];
+  private source = new JsonSource();
   private readonly keyBytes: readonly Uint8Array[];
   private readonly hash = new Int16Array(HASH_SIZE).fill(-1);
-  private readonly nested: Uint8Array;
-  /** filled by full reading and by load(); a shape that matches shows its own */
-  private readonly own: FieldSlots;
-  private nonAscii = 0;
-  private viewed: Uint8Array = new Uint8Array(0);
-  private view: DataView = new DataView(this.viewed.buffer);
+  /** by field: what reads its nested values */
+  private readonly children: readonly (JsonNode | undefined)[];
+  /** rows of the nodes below before the object that is being read, to take a failed shape back */
+  private readonly before: Int32Array;
   private readonly shapes: Shape[] = [];
   private nextShape = 0;
   private misses = 0;
-  /** values of the message being learned from; undefined when nothing is to be learned */
+  /** values of the object being learned from; undefined when nothing is to be learned */
   private seen: ValueSeen[] | undefined;
 
-  /** Field numbers are positions in `keys`; the value of a key in `nested` may be an object or array, seen as one span. */
-  constructor(keys: readonly string[], nested: readonly string[] = []) {
-    this.keys = keys;
+  /** Field numbers are positions in `keys`; `children` reads the nested values of some of them. */
+  constructor(
+    private readonly keys: readonly string[],
+    children: Readonly<Record<string, JsonNode>> = {},
+  ) {
+    this.width = keys.length;
     this.keyBytes = keys.map((key) => Buffer.from(key));
-    this.nested = Uint8Array.from(keys, (key) => (nested.includes(key) ? 1 : 0));
-    this.own = createSlots(keys.length);
-    this.from = this.own.from;
-    this.to = this.own.to;
-    this.kind = this.own.kind;
+    this.children = keys.map((key) => children[key]);
+    assert(
+      Object.keys(children).every((key) => keys.includes(key)),
+      'a nested reader belongs to a key',
+    );
+    this.nodes = [this, ...new Set(Object.values(children).flatMap((child) => [...child.nodes]))];
+    this.before = new Int32Array(this.nodes.length);
+    this.from = new Int32Array(FIRST_ROWS * this.width);
+    this.to = new Int32Array(FIRST_ROWS * this.width);
+    this.kind = new Uint8Array(FIRST_ROWS * this.width);
     for (let field = 0; field < keys.length; field++) {
       const bytes = this.keyBytes[field];
       assert(bytes.length > 0 && bytes.length < 64, 'a key has 1 to 63 bytes');
@@ -70,6 +103,164 @@ export class JsonFields {
       while (this.hash[slot] >= 0) slot = (slot + 1) & (HASH_SIZE - 1);
       this.hash[slot] = field;
     }
+    for (const node of this.nodes) node.attach(this.source);
+  }
+
+  attach(source: JsonSource): void {
+    this.source = source;
+  }
+
+  /** The buffer that positions refer to. */
+  get bytes(): Uint8Array {
+    return this.source.bytes;
+  }
+
+  /**
+   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR. Of a key that
+   * occurs twice the last value counts, as in JSON.parse.
+   */
+  scan(bytes: Uint8Array, start: number, end: number): number {
+    const { source, nodes } = this;
+    source.look(bytes);
+    for (let n = 0; n < nodes.length; n++) nodes[n].count = 0;
+    let i = this.value(start, end);
+    if (i < 0) return UNFAMILIAR;
+    if (i < end) i = skipSpace(bytes, i, end);
+    if (i !== end) return UNFAMILIAR;
+    return source.nonAscii && !validUtf8(bytes, start, end) ? UNFAMILIAR : 0;
+  }
+
+  value(i: number, end: number): number {
+    const { source, shapes } = this;
+    const row = this.count++;
+    if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
+    this.mark();
+    for (let s = 0; s < shapes.length; s++) {
+      const behind = shapes[s].match(source, this, i, end, row, this);
+      if (behind >= 0) {
+        if (s > 0) this.promote(s);
+        return behind;
+      }
+      this.takeBack();
+    }
+    return this.learn(i, end, row);
+  }
+
+  private grow(rows: number): void {
+    const size = Math.max(rows, Math.floor((this.from.length / this.width) * 2)) * this.width;
+    const copy = <A extends Int32Array | Uint8Array>(grown: A, old: A): A => {
+      grown.set(old);
+      return grown;
+    };
+    this.from = copy(new Int32Array(size), this.from);
+    this.to = copy(new Int32Array(size), this.to);
+    this.kind = copy(new Uint8Array(size), this.kind);
+  }
+
+  private mark(): void {
+    const { nodes, before } = this;
+    for (let n = 1; n < nodes.length; n++) before[n] = nodes[n].count;
+  }
+
+  private takeBack(): void {
+    const { nodes, before } = this;
+    for (let n = 1; n < nodes.length; n++) nodes[n].count = before[n];
+  }
+
+  /** The shapes that are met most often come first. */
+  private promote(s: number): void {
+    const { shapes } = this;
+    const shape = shapes[s];
+    shapes[s] = shapes[s - 1];
+    shapes[s - 1] = shape;
+  }
+
+  nested(field: number, i: number, end: number, row: number): number {
+    const child = field < 0 ? undefined : this.children[field];
+    if (child === undefined) {
+      const behind = valueEnd(this.source, i, end);
+      if (behind >= 0 && field >= 0) this.place(row, field, KIND.nested, i, behind);
+      return behind;
+    }
+    const first = child.count;
+    const behind = child.value(i, end);
+    if (behind >= 0) this.place(row, field, KIND.nested, first, child.count);
+    return behind;
+  }
+
+  /** Reads in full; an object of a new shape is remembered. */
+  private learn(start: number, end: number, row: number): number {
+    const { bytes } = this.source;
+    start = skipSpace(bytes, start, end);
+    this.misses++;
+    const learning = this.shapes.length < SHAPES_MAX || this.misses % MISSES_PER_EXCHANGE === 0;
+    this.seen = learning ? [] : undefined;
+    const behind = this.read(start, end, row);
+    const values = this.seen ?? NO_VALUES;
+    this.seen = undefined;
+    if (behind < 0 || !learning) return behind;
+    const shape = Shape.learn(bytes, start, behind, values, this.width);
+    if (shape !== undefined) {
+      this.shapes[this.nextShape] = shape;
+      this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
+    }
+    return behind;
+  }
+
+  private read(start: number, end: number, row: number): number {
+    const { source } = this;
+    const { bytes } = source;
+    this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
+    let i = start;
+    if (i >= end || bytes[i] !== OPEN_OBJECT) return UNFAMILIAR;
+    i = skipSpace(bytes, i + 1, end);
+    if (i < end && bytes[i] === CLOSE_OBJECT) return i + 1;
+    for (;;) {
+      if (i >= end || bytes[i] !== QUOTE) return UNFAMILIAR;
+      const keyEnd = stringEnd(source, i + 1, end);
+      if (keyEnd < 0) return UNFAMILIAR;
+      const field = this.fieldOf(bytes, i + 1, keyEnd);
+      i = skipSpace(bytes, keyEnd + 1, end);
+      if (i >= end || bytes[i] !== COLON) return UNFAMILIAR;
+      i = skipSpace(bytes, i + 1, end);
+      i = this.member(field, i, end, row);
+      if (i < 0) return UNFAMILIAR;
+      i = skipSpace(bytes, i, end);
+      if (i >= end) return UNFAMILIAR;
+      if (bytes[i] === CLOSE_OBJECT) return i + 1;
+      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      i = skipSpace(bytes, i + 1, end);
+    }
+  }
+
+  /** Index behind the value that begins at `i`, or UNFAMILIAR. */
+  private member(field: number, i: number, end: number, row: number): number {
+    if (i >= end) return UNFAMILIAR;
+    const { source } = this;
+    const byte = source.bytes[i];
+    if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      // the rows of an earlier one would be mistaken for rows of this one
+      if (field >= 0 && this.kind[row * this.width + field] === KIND.nested) return UNFAMILIAR;
+      // objects within may be read by a node that learns, too, but never by this one
+      const { seen } = this;
+      const behind = this.nested(field, i, end, row);
+      if (behind >= 0) seen?.push({ field, kind: KIND.nested, from: i, to: behind });
+      return behind;
+    }
+    const kind = scalarKind(byte);
+    const behind = scalarEnd(source, i, end, kind);
+    if (behind < 0) return UNFAMILIAR;
+    const quote = kind === KIND.string ? 1 : 0;
+    this.seen?.push({ field, kind, from: i + quote, to: behind - quote });
+    if (field >= 0) this.place(row, field, kind, i + quote, behind - quote);
+    return behind;
+  }
+
+  private place(row: number, field: number, kind: number, from: number, to: number): void {
+    const at = row * this.width + field;
+    this.kind[at] = kind;
+    this.from[at] = from;
+    this.to[at] = to;
   }
 
   private slotOf(bytes: Uint8Array, start: number, end: number): number {
@@ -94,233 +285,91 @@ export class JsonFields {
     return -1;
   }
 
-  /**
-   * Scans the object in bytes[start, end), white space around it allowed. Returns the number of keys, or UNFAMILIAR.
-   * Of a key that occurs twice the last value counts, as in JSON.parse.
-   */
-  scan(bytes: Uint8Array, start: number, end: number): number {
-    // a connection reads into one buffer for as long as it lives
-    if (bytes !== this.viewed) this.look(bytes);
-    for (let s = 0; s < this.shapes.length; s++) {
-      const shape = this.shapes[s];
-      if (!shape.match(bytes, this.view, start, end)) continue;
-      this.show(shape.slots);
-      return shape.count;
+  /** Cold: reads a parsed document; false when it is not of the structure that this reader knows. */
+  loadDocument(document: unknown): boolean {
+    for (const node of this.nodes) node.count = 0;
+    this.source.beginTexts();
+    return this.load(document);
+  }
+
+  load(value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof JsonNumber)
+      return false;
+    const row = this.count++;
+    if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
+    this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
+    return this.keys.every((key, field) => {
+      if (!Object.hasOwn(value, key)) return true;
+      return this.loadMember(field, (value as Record<string, unknown>)[key], row);
+    });
+  }
+
+  private loadMember(field: number, value: unknown, row: number): boolean {
+    const kind = kindOf(value);
+    const child = this.children[field];
+    if (kind === KIND.nested && child !== undefined) {
+      const first = child.count;
+      if (!child.load(value)) return false;
+      this.place(row, field, kind, first, child.count);
+      return true;
     }
-    return this.learn(bytes, start, end);
+    const from = this.source.addText(textOf(value, kind));
+    this.place(row, field, kind, from, this.source.end);
+    return true;
   }
 
-  private look(bytes: Uint8Array): void {
-    this.viewed = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** Whether the value at `at` (row × width + field) is a string or number that is not empty. */
+  present(at: number): boolean {
+    return (this.kind[at] === KIND.string || this.kind[at] === KIND.number) && this.to[at] > this.from[at];
   }
 
-  private show(slots: FieldSlots): void {
-    this.from = slots.from;
-    this.to = slots.to;
-    this.kind = slots.kind;
+  /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */
+  copyRow(other: JsonFields, skipped: number): void {
+    assert(other.width - skipped === this.width, 'both readers have the same fields');
+    this.count = 1;
+    for (let field = 0; field < this.width; field++)
+      this.place(
+        0,
+        field,
+        other.kind[skipped + field],
+        other.from[skipped + field],
+        other.to[skipped + field],
+      );
   }
 
-  /** Reads in full; a message of a new shape is remembered. */
-  private learn(bytes: Uint8Array, start: number, end: number): number {
-    this.misses++;
-    this.show(this.own);
-    const learning = this.shapes.length < SHAPES_MAX || this.misses % MISSES_PER_EXCHANGE === 0;
-    this.seen = learning ? [] : undefined;
-    const count = this.read(bytes, start, end);
-    if (count < 0 || this.seen === undefined) return count;
-    this.shapes[this.nextShape] = new Shape(bytes, start, end, this.seen, this.keys.length);
-    this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
-    return count;
+  /** Whether the value at `at` is a string that ends with this ASCII text. */
+  endsWith(at: number, text: Uint8Array): boolean {
+    const from = this.to[at] - text.length;
+    if (this.kind[at] !== KIND.string || from < this.from[at]) return false;
+    const { bytes } = this.source;
+    for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
+    return true;
   }
 
-  private read(bytes: Uint8Array, start: number, end: number): number {
-    this.kind.fill(KIND.absent);
-    this.nonAscii = 0;
-    let i = start;
-    while (i < end && isSpace(bytes[i])) i++;
-    if (i >= end || bytes[i] !== 0x7b) return UNFAMILIAR;
-    i++;
-    let count = 0;
-    for (;;) {
-      while (i < end && isSpace(bytes[i])) i++;
-      if (i >= end) return UNFAMILIAR;
-      if (bytes[i] === 0x7d && count === 0) break;
-      if (bytes[i] !== QUOTE) return UNFAMILIAR;
-      const keyEnd = this.stringEnd(bytes, i + 1, end);
-      if (keyEnd < 0) return UNFAMILIAR;
-      const field = this.fieldOf(bytes, i + 1, keyEnd);
-      // the caller reads the inside of the last one alone, so an earlier one would go unchecked
-      if (field >= 0 && this.kind[field] === KIND.nested) return UNFAMILIAR;
-      i = keyEnd + 1;
-      while (i < end && isSpace(bytes[i])) i++;
-      if (i >= end || bytes[i] !== 0x3a) return UNFAMILIAR;
-      i++;
-      while (i < end && isSpace(bytes[i])) i++;
-      i = this.value(bytes, i, end, field);
-      if (i < 0) return UNFAMILIAR;
-      count++;
-      while (i < end && isSpace(bytes[i])) i++;
-      if (i >= end) return UNFAMILIAR;
-      if (bytes[i] === 0x7d) break;
-      if (bytes[i] !== 0x2c) return UNFAMILIAR;
-      i++;
-    }
-    i++;
-    while (i < end && isSpace(bytes[i])) i++;
-    if (i !== end) return UNFAMILIAR;
-    return this.nonAscii !== 0 && !validUtf8(bytes, start, end) ? UNFAMILIAR : count;
-  }
-
-  /** Index of the closing quote of the string whose text begins at `i`; -1 for escapes and broken strings. */
-  private stringEnd(bytes: Uint8Array, i: number, end: number): number {
-    let or = 0;
-    while (i < end) {
-      const byte = bytes[i];
-      if (byte === QUOTE) {
-        if (or >= 0x80) this.nonAscii = 1;
-        return i;
-      }
-      if (byte === BACKSLASH || byte < 0x20) return -1;
-      or |= byte;
-      i++;
-    }
-    return -1;
-  }
-
-  /** Index behind the value that begins at `i`, or -1; records the value when `field` is a field. */
-  private value(bytes: Uint8Array, i: number, end: number, field: number): number {
-    if (i >= end) return -1;
-    const byte = bytes[i];
-    if (byte === QUOTE) {
-      const close = this.stringEnd(bytes, i + 1, end);
-      if (close < 0) return -1;
-      this.record(field, KIND.string, i + 1, close);
-      return close + 1;
-    }
-    if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
-      const stop = numberEnd(bytes, i, end);
-      if (stop > 0) this.record(field, KIND.number, i, stop);
-      return stop;
-    }
-    if (byte === 0x7b || byte === 0x5b) {
-      if (field < 0 || this.nested[field] === 0) return -1;
-      const stop = nestedEnd(bytes, i, end);
-      if (stop > 0) this.record(field, KIND.nested, i, stop);
-      return stop;
-    }
-    return this.word(bytes, i, end, field);
-  }
-
-  /** true, false and null. */
-  private word(bytes: Uint8Array, i: number, end: number, field: number): number {
-    let kind: number = KIND.absent;
-    let length = 4;
-    if (bytes[i] === 0x74 && bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65)
-      kind = KIND.true;
-    else if (bytes[i] === 0x6e && bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c)
-      kind = KIND.null;
-    else if (
-      bytes[i] === 0x66 &&
-      bytes[i + 1] === 0x61 &&
-      bytes[i + 2] === 0x6c &&
-      bytes[i + 3] === 0x73 &&
-      bytes[i + 4] === 0x65
-    ) {
-      kind = KIND.false;
-      length = 5;
-    }
-    if (kind === KIND.absent || i + length > end) return -1;
-    this.record(field, kind, i, i + length);
-    return i + length;
-  }
-
-  private record(field: number, kind: number, from: number, to: number): void {
-    if (this.seen !== undefined) this.note(field, kind, from, to);
-    if (field < 0) return;
-    this.kind[field] = kind;
-    this.from[field] = from;
-    this.to[field] = to;
-  }
-
-  /** What a shape is learned from; one with nested values is not worth it. */
-  private note(field: number, kind: number, from: number, to: number): void {
-    if (kind === KIND.nested) this.seen = undefined;
-    else this.seen?.push({ field, kind, from, to });
-  }
-
-  /** Cold: fills the fields from a parsed object; afterwards positions refer to `scratch`. */
-  load(document: Readonly<Record<string, unknown>>): void {
-    this.show(this.own);
-    this.seen = undefined;
-    this.kind.fill(KIND.absent);
-    let at = 0;
-    for (let field = 0; field < this.keys.length; field++) {
-      const key = this.keys[field];
-      if (!Object.hasOwn(document, key)) continue;
-      const value = document[key];
-      const kind = kindOf(value);
-      const text = kind === KIND.string ? (value as string) : kind === KIND.number ? numberText(value) : '';
-      const bytes = Buffer.from(text);
-      if (bytes.length > this.scratch.length - at) this.growScratch(at + bytes.length);
-      this.scratch.set(bytes, at);
-      this.record(field, kind, at, at + bytes.length);
-      at += bytes.length;
-    }
-  }
-
-  private growScratch(bytes: number): void {
-    const grown = new Uint8Array(bytes * 2);
-    grown.set(this.scratch);
-    this.scratch = grown;
-  }
-
-  /** Whether the field is a string or number that is not empty. */
-  present(field: number): boolean {
-    return (
-      (this.kind[field] === KIND.string || this.kind[field] === KIND.number) &&
-      this.to[field] > this.from[field]
-    );
-  }
-
-  /** Whether the field is a string with this ASCII text. */
-  equals(bytes: Uint8Array, field: number, text: Uint8Array): boolean {
-    const from = this.from[field];
-    if (this.kind[field] !== KIND.string || this.to[field] - from !== text.length) return false;
+  /** Whether the value at `at` is a string with this ASCII text. */
+  equals(at: number, text: Uint8Array): boolean {
+    const from = this.from[at];
+    if (this.kind[at] !== KIND.string || this.to[at] - from !== text.length) return false;
+    const { bytes } = this.source;
     for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
     return true;
   }
 }
 
-function kindOf(value: unknown): number {
+/** Cold: kind of a parsed value. */
+export function kindOf(value: unknown): number {
   if (typeof value === 'string') return KIND.string;
   if (typeof value === 'number' || value instanceof JsonNumber) return KIND.number;
   if (value === true) return KIND.true;
   if (value === false) return KIND.false;
-  return value === null ? KIND.null : KIND.nested;
+  return value === null || value === undefined ? KIND.null : KIND.nested;
 }
 
-/** The literal of a number: as sent where the parser kept it, else the shortest that gives the same double. */
-function numberText(value: unknown): string {
+/** Cold: text of a parsed string or number, the latter as sent where the parser kept it; '' for everything else. */
+export function textOf(value: unknown, kind: number): string {
+  if (kind === KIND.string) return value as string;
+  if (kind !== KIND.number) return '';
   return value instanceof JsonNumber ? value.text : String(value);
-}
-
-/** Index behind the object or array that begins at `start`; its inside is only balanced, the caller reads it in turn. */
-function nestedEnd(bytes: Uint8Array, start: number, end: number): number {
-  let depth = 0;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i];
-    if (byte === QUOTE) {
-      i++;
-      while (i < end && bytes[i] !== QUOTE) {
-        if (bytes[i] === BACKSLASH) return -1;
-        i++;
-      }
-      if (i >= end) return -1;
-    } else if (byte === 0x7b || byte === 0x5b) depth++;
-    else if ((byte === 0x7d || byte === 0x5d) && --depth === 0) return i + 1;
-  }
-  return -1;
 }
 
 /** Only asked for the rare message with bytes beyond ASCII, e.g. a Chinese symbol. */

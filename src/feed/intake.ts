@@ -4,8 +4,9 @@
  */
 import { latin1 } from '../base/number.js';
 import { SHARD } from '../counters/declarations.js';
-import { type MessageParser, REFUSALS, RESULT } from './exchange.js';
-import { decodeUtf8, type JsonParser } from './json.js';
+import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
+import { UNFAMILIAR } from './fields.js';
+import { decodeUtf8, type JsonParser, type JsonValue } from './json.js';
 import type { Rows } from './rows.js';
 
 /** Refused messages kept as text per second and shard; what exceeds this is only counted. */
@@ -43,7 +44,9 @@ export class Intake {
   /** Takes one message; answers its RESULT. */
   message(bytes: Uint8Array, start: number, end: number): number {
     this.counters[SHARD.messages]++;
-    const result = this.useScanner ? this.parser.scan(bytes, start, end) : RESULT.unfamiliar;
+    const { parser } = this;
+    const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
+    const result = known ? parser.emit() : RESULT.unfamiliar;
     return result === RESULT.rows ? result : this.other(result, bytes, start, end);
   }
 
@@ -51,7 +54,6 @@ export class Intake {
     const result = scanned === RESULT.unfamiliar ? this.slow(bytes, start, end) : scanned;
     const { counters } = this;
     if (result === RESULT.control) counters[SHARD.control]++;
-    else if (result === RESULT.duplicate) counters[SHARD.duplicates]++;
     else if (result === RESULT.unwanted) counters[SHARD.unwanted]++;
     else if (result === RESULT.ringFull) counters[SHARD.dropped]++;
     else if (result === RESULT.unknownKind) {
@@ -66,14 +68,23 @@ export class Intake {
     const text = decodeUtf8(bytes, start, end);
     let result: number = text === undefined ? RESULT.badUtf8 : RESULT.badJson;
     if (text !== undefined) {
+      if (this.parser.plainTexts?.has(text)) return RESULT.control;
       try {
-        result = this.parser.map(this.parseJson(text));
+        result = this.document(this.parseJson(text));
       } catch (error) {
         if (!(error instanceof SyntaxError || this.isParserError(error))) throw error;
       }
     }
     if (this.useScanner && result !== RESULT.control) this.counters[SHARD.slow_path]++;
     return result;
+  }
+
+  private document(document: JsonValue): number {
+    const { parser } = this;
+    if (Array.isArray(document) && document.length > 0)
+      return document.map((part) => this.document(part)).reduce(worse);
+    const result = parser.fields.loadDocument(document) ? parser.emit() : RESULT.unfamiliar;
+    return result === RESULT.unfamiliar ? parser.control(document) : result;
   }
 
   /** The native parser throws plain errors for broken text. */

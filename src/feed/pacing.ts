@@ -1,7 +1,7 @@
 /**
- * Keeps the connection attempts of all shards of one exchange below its limit. One shared word per exchange holds the
- * time at which the budget is used up (generic cell rate algorithm), in milliseconds of the clock that all threads
- * share. Shard threads, once per attempt.
+ * Keeps what all shards of one exchange do together below its limits: connection attempts and REST requests. One
+ * shared word per limit holds the time at which the budget is used up (generic cell rate algorithm), in milliseconds
+ * of the clock that all threads share. Shard threads, once per attempt.
  */
 
 /** Attempts that may follow each other at once after a quiet time. */
@@ -16,9 +16,9 @@ export function createPacing(): SharedArrayBuffer {
 }
 
 /** Takes one attempt out of the budget and answers how many ms to wait before making it. */
-export function reserveConnect(pacing: SharedArrayBuffer, connectsPerMinute: number): number {
+export function reserve(pacing: SharedArrayBuffer, perMinute: number): number {
   const word = new BigInt64Array(pacing);
-  const interval = Math.ceil(60_000 / connectsPerMinute);
+  const interval = Math.ceil(60_000 / perMinute);
   for (;;) {
     const before = Atomics.load(word, 0);
     const now = sharedMs();

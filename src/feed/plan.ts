@@ -1,5 +1,58 @@
-/** Which symbols go to which connection. Called by the supervisor at start and by check-config. */
+/** Which symbols and channels go to which connection. Called by the supervisor at start and by check-config. */
 import { assert, LoggerError } from '../base/errors.js';
+import type { KlineInterval } from '../schema/tables.js';
+import type { Exchange } from './exchange.js';
+
+/** Name of all channels of candles together, in options. */
+export const KLINES_CHANNEL = 'klines';
+
+/** The channels that options may name. Candles that the exchange does not send are added up from its trades. */
+export function channelOptions({ channels }: Pick<Exchange, 'channels'>): string[] {
+  const names = Object.keys(channels).filter((name) => channels[name].interval === undefined);
+  const candles = 'trades' in channels || names.length < Object.keys(channels).length;
+  return candles ? [...names, KLINES_CHANNEL] : names;
+}
+
+/** What the options of an exchange ask for. */
+export interface Wanted {
+  /** channels to subscribe */
+  readonly channels: readonly string[];
+  /** candles to add up from trades */
+  readonly candles: readonly KlineInterval[];
+}
+
+/** Channels of the exchange for what the options name. Throws CONFIG_INVALID for what does not go together. */
+export function wantedChannels(
+  exchange: Pick<Exchange, 'id' | 'channels'>,
+  options: { readonly channels: readonly string[]; readonly kline_intervals: readonly string[] },
+): Wanted {
+  const intervals = options.channels.includes(KLINES_CHANNEL) ? options.kline_intervals : [];
+  const sent = Object.entries(exchange.channels).flatMap(([name, { interval }]) =>
+    interval !== undefined && intervals.includes(interval) ? [name] : [],
+  );
+  const channels = [...options.channels.filter((name) => name !== KLINES_CHANNEL), ...sent];
+  const candles = intervals.filter(
+    (interval) => !sent.some((name) => exchange.channels[name].interval === interval),
+  ) as KlineInterval[];
+  if (candles.length > 0 && !channels.includes('trades')) {
+    throw new LoggerError(
+      'CONFIG_INVALID',
+      `${exchange.id}: klines of ${candles.join(', ')} are added up from trades; add "trades" to channels in [exchanges.${exchange.id}]`,
+    );
+  }
+  for (const [i, name] of channels.entries()) {
+    const twin = channels.findIndex(
+      (other) => exchange.channels[other].table === exchange.channels[name].table,
+    );
+    if (twin < i) {
+      throw new LoggerError(
+        'CONFIG_INVALID',
+        `${exchange.id}: the channels ${channels[twin]} and ${name} fill the same table; choose one in [exchanges.${exchange.id}]`,
+      );
+    }
+  }
+  return { channels, candles };
+}
 
 /** One connection, one thread, one ring. */
 export interface ShardPlan {
@@ -8,37 +61,68 @@ export interface ShardPlan {
   readonly shard: number;
   /** native symbols, in the order given */
   readonly symbols: readonly string[];
+  readonly channels: readonly string[];
+  /** which of the exchange's addresses, when it has several */
+  readonly route: string | undefined;
+}
+
+/** What a connection may carry. */
+export interface ShardLimits {
+  readonly maxConnections: number;
+  readonly symbolsPerConnection: number;
+}
+
+/** Channels by the address they are served at, in the order of the channels. */
+export function routesOf(
+  exchange: Pick<Exchange, 'channels'>,
+  channels: readonly string[],
+): Map<string | undefined, string[]> {
+  const routes = new Map<string | undefined, string[]>();
+  for (const channel of channels) {
+    const { route } = exchange.channels[channel];
+    routes.set(route, [...(routes.get(route) ?? []), channel]);
+  }
+  return routes;
 }
 
 /**
- * Fills connections in order with `symbolsPerConnection` each, so there are as few as possible. More symbols than
- * the connections can carry is TOO_MANY_SYMBOLS, a symbol given twice CONFIG_INVALID: nothing is cut silently.
+ * Fills connections in order with `symbolsPerConnection` each, so there are as few as possible, at each of the addresses
+ * that the channels need. More symbols than the connections can carry is TOO_MANY_SYMBOLS, a symbol given twice
+ * CONFIG_INVALID: nothing is cut silently.
  */
 export function planShards(
-  exchange: string,
+  exchange: Pick<Exchange, 'id' | 'channels'>,
   symbols: readonly string[],
-  maxConnections: number,
-  symbolsPerConnection: number,
+  channels: readonly string[],
+  { maxConnections, symbolsPerConnection }: ShardLimits,
 ): ShardPlan[] {
+  const { id } = exchange;
+  const routes = routesOf(exchange, channels);
   assert(maxConnections > 0 && symbolsPerConnection > 0, 'a shard plan has room');
   const seen = new Set<string>();
   for (const symbol of symbols) {
     if (seen.has(symbol)) {
-      throw new LoggerError('CONFIG_INVALID', `${exchange}: symbol ${symbol} is listed twice; remove one`);
+      throw new LoggerError('CONFIG_INVALID', `${id}: symbol ${symbol} is listed twice; remove one`);
     }
     seen.add(symbol);
   }
-  const room = maxConnections * symbolsPerConnection;
-  if (symbols.length > room) {
+  const perRoute = Math.ceil(symbols.length / symbolsPerConnection);
+  if (perRoute * routes.size > maxConnections) {
+    const room = Math.floor(maxConnections / routes.size) * symbolsPerConnection;
+    const addresses = routes.size === 1 ? '' : ` / ${routes.size} addresses`;
     throw new LoggerError(
       'TOO_MANY_SYMBOLS',
-      `${exchange}: ${symbols.length} symbols do not fit into max_connections (${maxConnections}) × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
-        `raise one of them or list fewer symbols in [exchanges.${exchange}]`,
+      `${id}: ${symbols.length} symbols do not fit into max_connections (${maxConnections})${addresses} × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
+        `raise one of them or list fewer symbols in [exchanges.${id}]`,
     );
   }
-  return Array.from({ length: Math.ceil(symbols.length / symbolsPerConnection) }, (_, shard) => ({
-    exchange,
-    shard,
-    symbols: symbols.slice(shard * symbolsPerConnection, (shard + 1) * symbolsPerConnection),
-  }));
+  return [...routes].flatMap(([route, carried], r) =>
+    Array.from({ length: perRoute }, (_, shard) => ({
+      exchange: id,
+      shard: r * perRoute + shard,
+      symbols: symbols.slice(shard * symbolsPerConnection, (shard + 1) * symbolsPerConnection),
+      channels: carried,
+      route,
+    })),
+  );
 }

@@ -12,8 +12,9 @@ import { TEXT_BYTES_MAX } from '../base/limits.js';
 import { DIGITS, LITERAL, latin1, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
+import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
-import { GAP_CAUSES, GAPS, type GapCause } from '../schema/tables.js';
+import { GAPS } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
@@ -25,19 +26,9 @@ export interface RowCounts {
 }
 
 /** A hole in a table of one symbol, as it goes to GAPS. */
-export interface Gap {
+export interface Gap extends Omit<GapValues, 'tableId'> {
   readonly slot: number;
   readonly table: Table;
-  readonly cause: GapCause;
-  /** ids of the first and last missing trade; 0 where the channel has none */
-  readonly fromId: number;
-  readonly toId: number;
-  readonly fromSeconds: number;
-  readonly fromNanos: number;
-  readonly toSeconds: number;
-  readonly toNanos: number;
-  /** messages known to be missing, 0 when unknown */
-  readonly messages: number;
 }
 
 const FLAG_NORMALIZED = flag('literal_normalized');
@@ -247,27 +238,11 @@ export class Rows {
   /** Cold: a row of GAPS; false when the ring has no room for it. */
   gap(gap: Gap): boolean {
     if (!this.begin(GAPS, gap.slot)) return false;
-    const at = GAPS.at;
-    this.set(at.time, this.received[0]);
-    this.set(at.nanos, this.received[1]);
-    this.set(at.table, gap.table.id);
-    this.set(at.cause, GAP_CAUSES[gap.cause].id);
-    this.setU64(at.from_id, gap.fromId);
-    this.setU64(at.to_id, gap.toId);
-    this.set(at.from_time, gap.fromSeconds);
-    this.set(at.from_nanos, gap.fromNanos);
-    this.set(at.to_time, gap.toSeconds);
-    this.set(at.to_nanos, gap.toNanos);
-    this.setU64(at.messages, gap.messages);
+    setGap(this.u32, this.record, { ...gap, tableId: gap.table.id }, this.received[0], this.received[1]);
     this.u32[this.record + DAY_WORD] = (this.received[0] / SECONDS_PER_DAY) | 0;
     this.sink.commit(GAPS.words);
     this.counts.rows++;
     return true;
-  }
-
-  private setU64(word: number, value: number): void {
-    this.set(word, value >>> 0);
-    this.set(word + 1, Math.floor(value / 4294967296));
   }
 }
 

@@ -2,6 +2,9 @@
  * What has been seen of each stream of one channel, and therefore what is missing. accept() and touch() are HOT, once
  * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
  * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
+ *
+ * One id that is far too high would hide every later hole below it. When the next messages go on where the ids were
+ * before, the jump is taken back: what was stored above is remembered and is no hole later.
  */
 import { SEQUENCE_HOLES_MAX } from '../base/limits.js';
 import type { Table } from '../schema/layout.js';
@@ -17,6 +20,13 @@ const OLDER_IDS_MAX = 4096;
  * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
  */
 const SEED_DEPTH = 4096;
+
+/** Messages in a row that go on in front of a jump before it is taken back. */
+const RETURN_MESSAGES = 8;
+/** A jump that leaves less than this open is passed soon, and late messages may fill it. */
+const RETURN_DISTANCE = 1000;
+/** Stretches of ids above the newest one that are remembered per stream. */
+const AHEAD_MAX = 16;
 
 export const SEEN = {
   /** received before, must not be stored again */
@@ -44,15 +54,29 @@ interface Irregular {
   /** ids up to here may have been in holes that were forgotten */
   forgottenTo: number;
   older: Set<number>;
+  /** messages in a row that filled a hole from its beginning, the id that would be the next, and the newest id then */
+  returned: number;
+  returnNext: number;
+  returnBelow: number;
+  /** ids above the newest one that were stored before a jump was taken back, ascending */
+  ahead: Stretch[];
+}
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
+  duplicate(): void;
+  /** the newest id was out of line with those before and behind it: the ids go on below */
+  outlier(slot: number, id: number): void;
 }
 
 const NONE = 0;
-const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed'];
+const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
 const DOWNTIME = CAUSES.indexOf('downtime');
 
 export class Sequence {
@@ -152,17 +176,47 @@ export class Sequence {
       this.lastId[slot] = id;
       this.firstId[slot] = id;
     } else if (id > last) {
-      this.openHole(slot, last + 1, id - 1, this.nowMs());
+      const seen = this.jump(slot, id);
       this.lastId[slot] = id;
-    } else return this.earlier(slot, id);
+      this.stamp(slot);
+      return seen;
+    } else {
+      const seen = this.earlier(slot, id);
+      if (seen === SEEN.duplicate) this.events.duplicate();
+      return seen;
+    }
     this.stamp(slot);
     return SEEN.fresh;
+  }
+
+  /** Opens the hole before an id, but for what was stored before an earlier jump was taken back. */
+  private jump(slot: number, id: number): number {
+    let from = this.lastId[slot] + 1;
+    let seen: number = SEEN.fresh;
+    const state = this.irregular.get(slot);
+    for (const part of state?.ahead.splice(0) ?? []) {
+      if (part.to > id) state?.ahead.push({ from: Math.max(part.from, id + 1), to: part.to });
+      if (part.from > id) continue;
+      if (part.to >= id) seen = SEEN.uncertain;
+      if (part.from > from) this.openHole(slot, from, part.from - 1, this.nowMs());
+      from = Math.max(from, part.to + 1);
+    }
+    if (from < id) this.openHole(slot, from, id - 1, this.nowMs());
+    return seen;
   }
 
   private state(slot: number): Irregular {
     let state = this.irregular.get(slot);
     if (state === undefined) {
-      state = { holes: [], forgottenTo: -1, older: new Set() };
+      state = {
+        holes: [],
+        forgottenTo: -1,
+        older: new Set(),
+        returned: 0,
+        returnNext: -1,
+        returnBelow: -1,
+        ahead: [],
+      };
       this.irregular.set(slot, state);
     }
     return state;
@@ -210,6 +264,7 @@ export class Sequence {
       state.holes.splice(at, 1, ...rest);
       this.boundHoles(slot);
       this.events.reordered();
+      if (this.returns(slot, state, id, hole)) this.takeBack(slot, state, id);
       return SEEN.fresh;
     }
     if (id < this.firstId[slot]) {
@@ -220,6 +275,32 @@ export class Sequence {
       return SEEN.fresh;
     }
     return id <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+  }
+
+  /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
+  private returns(slot: number, state: Irregular, id: number, { from, to }: Stretch): boolean {
+    const goesOn = id === state.returnNext && this.lastId[slot] === state.returnBelow;
+    state.returned = id !== from ? 0 : goesOn ? state.returned + 1 : 1;
+    state.returnNext = id + 1;
+    state.returnBelow = this.lastId[slot];
+    return state.returned >= RETURN_MESSAGES && to - id >= RETURN_DISTANCE;
+  }
+
+  /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
+  private takeBack(slot: number, state: Irregular, id: number): void {
+    const last = this.lastId[slot];
+    const above = state.holes.filter(({ from }) => from > id);
+    state.holes = state.holes.filter(({ from }) => from <= id);
+    above.forEach(({ to }, i) => {
+      const end = (above[i + 1]?.from ?? last + 1) - 1;
+      if (end > to) state.ahead.push({ from: to + 1, to: end });
+    });
+    state.ahead.sort((a, b) => a.from - b.from).splice(AHEAD_MAX);
+    state.forgottenTo = Math.min(state.forgottenTo, id);
+    state.returned = 0;
+    this.lastId[slot] = id;
+    this.stamp(slot);
+    this.events.outlier(slot, last);
   }
 
   /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */

@@ -1,149 +1,208 @@
 /**
- * HOT: messages of one kind look alike. A shape is what all of them share, learned from one: the bytes between the
- * values. Matching a message against a shape only compares those bytes and looks for the end of each value, which is
- * several times cheaper than reading keys. A message that differs in any way is read in full again (fields.ts), so a
+ * HOT: objects of one kind look alike. A shape is what all of them share, learned from one: the bytes between the
+ * values. Matching an object against a shape only compares those bytes and looks for the end of each value, which is
+ * several times cheaper than reading keys. An object that differs in any way is read in full again (fields.ts), so a
  * shape can never change what is understood. Shard threads.
  *
  *   {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345}
  *   ^^^^^^     ^^^^^^             ^^^^^^      ^^^^^^      ^   bytes of the shape; the rest are values
  */
-export const KIND = { absent: 0, string: 1, number: 2, true: 3, false: 4, null: 5, nested: 6 } as const;
+import {
+  type JsonSource,
+  KIND,
+  NUMERIC,
+  numberEnd,
+  PLAIN,
+  QUOTE,
+  scalarKind,
+  UNFAMILIAR,
+  wordEnd,
+} from './json_bytes.js';
 
-/** A value that full reading found, in the order of the message. */
+/** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
   /** -1 for a value that nobody asked for */
   readonly field: number;
   readonly kind: number;
-  /** strings without their quotes */
+  /** strings without their quotes, nested values with their brackets */
   readonly from: number;
   readonly to: number;
 }
 
-/** Where the values of fields stand, by field number. */
+/** Reads the nested values of an object. */
+export interface NestedReader {
+  /** Index behind the nested value of a field (-1: of nobody) that begins at `i`, or UNFAMILIAR. */
+  nested(field: number, i: number, end: number, row: number): number;
+}
+
+/** Where the values of objects stand: by row × number of fields + field. */
 export interface FieldSlots {
   readonly from: Int32Array;
   readonly to: Int32Array;
   readonly kind: Uint8Array;
 }
 
-export function createSlots(fields: number): FieldSlots {
-  return { from: new Int32Array(fields), to: new Int32Array(fields), kind: new Uint8Array(fields) };
+/** What stands between two values, in words of 8 or 4 bytes of which the last overlaps the one before. */
+interface Literal {
+  readonly length: number;
+  readonly words: readonly number[];
 }
 
-/** 1 for every byte that a string may hold without a second look: ASCII but for quote, backslash and controls. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c ? 1 : 0,
-);
-
 export class Shape {
-  /** the values of the last message that matched; fields that the shape lacks are absent for ever */
-  readonly slots: FieldSlots;
-  /** number of values */
-  readonly count: number;
-  private readonly literal: DataView;
-  /** end of the literal in front of each value, within `literal`; the last entry is the end of all */
-  private readonly literalEnd: Int32Array;
+  private readonly count: number;
+  private readonly lengths: Int32Array;
+  /** index of the first word of each literal; ASCII is never NaN, so equal bytes are equal numbers */
+  private readonly firstWord: Int32Array;
+  private readonly words: Float64Array;
   /** kind of each value; true stands for any word */
   private readonly kinds: Uint8Array;
   private readonly fields: Int16Array;
+  /** length of each value in the object before, mostly that of the next one, too */
+  private readonly guesses: Int32Array;
+  /** kinds of all fields, words and absent ones included, as they were in the object it was learned from */
+  private readonly template: Uint8Array;
 
-  /** Learns from the message in bytes[start, end) and its values in order. */
-  constructor(
+  private constructor(literals: readonly Literal[], values: readonly ValueSeen[], width: number) {
+    this.count = values.length;
+    this.lengths = Int32Array.from(literals, ({ length }) => length);
+    this.words = Float64Array.from(literals.flatMap(({ words }) => words));
+    let word = 0;
+    this.firstWord = Int32Array.from(literals, ({ words }) => (word += words.length) - words.length);
+    this.kinds = Uint8Array.from(values, ({ kind }) =>
+      kind === KIND.nested ? kind : Math.min(kind, KIND.true),
+    );
+    this.fields = Int16Array.from(values, ({ field }) => field);
+    this.guesses = Int32Array.from(values, ({ from, to }) => to - from);
+    this.template = new Uint8Array(width);
+    for (const { field, kind } of values) if (field >= 0) this.template[field] = kind;
+  }
+
+  /** Learns from the object in bytes[start, end) and its values in order; undefined when it cannot be compared. */
+  static learn(
     bytes: Uint8Array,
     start: number,
     end: number,
     values: readonly ValueSeen[],
-    fieldCount: number,
-  ) {
-    const literal: number[] = [];
-    const ends: number[] = [];
+    width: number,
+  ): Shape | undefined {
+    const literals: Literal[] = [];
     let at = start;
     for (const { from, to } of values) {
-      for (; at < from; at++) literal.push(bytes[at]);
-      ends.push(literal.length);
+      literals.push(literalOf(bytes, at, from));
       at = to;
     }
-    for (; at < end; at++) literal.push(bytes[at]);
-    ends.push(literal.length);
-    this.literal = new DataView(Uint8Array.from(literal).buffer);
-    this.literalEnd = Int32Array.from(ends);
-    this.kinds = Uint8Array.from(values, ({ kind }) => Math.min(kind, KIND.true));
-    this.fields = Int16Array.from(values, ({ field }) => field);
-    this.count = values.length;
-    this.slots = createSlots(fieldCount);
+    literals.push(literalOf(bytes, at, end));
+    if (literals.some(({ words }) => words.some(Number.isNaN))) return undefined;
+    return new Shape(literals, values, width);
   }
 
-  /** Whether bytes[start, end), of which `view` is a view, has this shape; the values are in `slots` then. */
-  match(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
-    const { literalEnd, kinds, fields, count } = this;
-    const { from, to, kind } = this.slots;
-    let i = start;
-    let l = 0;
+  /** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
+  match(
+    source: JsonSource,
+    slots: FieldSlots,
+    i: number,
+    end: number,
+    row: number,
+    reader: NestedReader,
+  ): number {
+    const { kinds, fields, count, template, lengths, guesses } = this;
+    const { from, to, kind } = slots;
+    const { bytes, view } = source;
+    const base = row * template.length;
+    for (let field = 0; field < template.length; field++) kind[base + field] = template[field];
     for (let v = 0; v < count; v++) {
-      const stop = literalEnd[v];
-      if (end - i < stop - l || !this.same(view, i, l, stop)) return false;
-      const begin = (i += stop - l);
-      l = stop;
-      let found: number = KIND.string;
-      if (kinds[v] === KIND.string) while (i < end && PLAIN[bytes[i]] === 1) i++;
-      else {
-        found = kinds[v] === KIND.number ? KIND.number : wordKind(bytes, i, end);
-        i = found === KIND.number ? numberEnd(bytes, i, end) : i + (found === KIND.false ? 5 : 4);
-        if (i < 0 || found === KIND.absent) return false;
-      }
+      if (end - i < lengths[v] || !this.same(view, i, v)) return UNFAMILIAR;
+      i += lengths[v];
+      const begin = i;
       const field = fields[v];
+      if (kinds[v] === KIND.string) {
+        const guess = i + guesses[v];
+        if (guess < end && bytes[guess] === QUOTE && isPlain(view, i, guess)) i = guess;
+        else {
+          while (i < end && PLAIN[bytes[i]] === 1) i++;
+          guesses[v] = i - begin;
+        }
+      } else if (kinds[v] === KIND.number) {
+        const guess = i + guesses[v];
+        if (guess < end && NUMERIC[bytes[guess]] === 0 && isInteger(view, i, guess)) i = guess;
+        else {
+          i = numberEnd(bytes, i, end);
+          guesses[v] = i - begin;
+        }
+      } else if (kinds[v] === KIND.nested) {
+        // its place is noted by the reader
+        i = reader.nested(field, i, end, row);
+        if (i < 0) return UNFAMILIAR;
+        continue;
+      } else {
+        const word = i < end ? scalarKind(bytes[i]) : KIND.absent;
+        i = wordEnd(bytes, i, end, word);
+        if (field >= 0) kind[base + field] = word;
+      }
+      if (i < 0) return UNFAMILIAR;
       if (field >= 0) {
-        from[field] = begin;
-        to[field] = i;
-        kind[field] = found;
+        from[base + field] = begin;
+        to[base + field] = i;
       }
     }
-    return end - i === literalEnd[count] - l && this.same(view, i, l, literalEnd[count]);
+    return end - i >= lengths[count] && this.same(view, i, count) ? i + lengths[count] : UNFAMILIAR;
   }
 
-  /** Whether the literal from `l` to `stop` stands at `i`; four bytes at a time, the last four overlapping. */
-  private same(view: DataView, i: number, l: number, stop: number): boolean {
-    const { literal } = this;
-    const shift = i - l;
-    if (stop - l < 4) {
-      for (; l < stop; l++) if (view.getUint8(shift + l) !== literal.getUint8(l)) return false;
-      return true;
+  /** Whether literal `v` stands at `i`. */
+  private same(view: DataView, i: number, v: number): boolean {
+    const { words } = this;
+    const length = this.lengths[v];
+    let word = this.firstWord[v];
+    if (length >= 8) {
+      const last = i + length - 8;
+      for (; i < last; i += 8, word++) if (view.getFloat64(i, true) !== words[word]) return false;
+      return view.getFloat64(last, true) === words[word];
     }
-    for (; l < stop - 4; l += 4) if (view.getInt32(shift + l) !== literal.getInt32(l)) return false;
-    return view.getInt32(shift + stop - 4) === literal.getInt32(stop - 4);
+    if (length >= 4)
+      return (
+        view.getInt32(i, true) === words[word] && view.getInt32(i + length - 4, true) === words[word + 1]
+      );
+    for (let b = 0; b < length; b++) if (view.getUint8(i + b) !== words[word + b]) return false;
+    return true;
   }
 }
 
-/** Kind of the word that begins at `i`, absent when there is none. */
-function wordKind(bytes: Uint8Array, i: number, end: number): number {
-  if (end - i < 5) return KIND.absent;
-  const first = bytes[i];
-  if (first === 0x74)
-    return bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65 ? KIND.true : KIND.absent;
-  if (first === 0x6e)
-    return bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c ? KIND.null : KIND.absent;
-  const rest =
-    bytes[i + 1] === 0x61 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x73 && bytes[i + 4] === 0x65;
-  return first === 0x66 && rest ? KIND.false : KIND.absent;
+/** Whether the four bytes at every place in between are plain ASCII. Too short a text is not looked at: false. */
+function isPlain(view: DataView, from: number, to: number): boolean {
+  if (to - from < 4) return to === from;
+  const last = to - 4;
+  let odd = 0;
+  for (let i = from; i < last; i += 4) odd |= oddBytes(view.getInt32(i, true));
+  return ((odd | oddBytes(view.getInt32(last, true))) & 0x80808080) === 0;
 }
 
-/** Index behind the JSON number that begins at `i`, or -1 when it is none. */
-export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
-  let i = bytes[start] === 0x2d ? start + 1 : start;
-  const integer = i;
-  while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-  if (i === integer || (bytes[integer] === 0x30 && i > integer + 1)) return -1;
-  if (i < end && bytes[i] === 0x2e) {
-    const fraction = ++i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === fraction) return -1;
-  }
-  if (i < end && (bytes[i] === 0x65 || bytes[i] === 0x45)) {
-    i++;
-    if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
-    const exponent = i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === exponent) return -1;
-  }
-  return i;
+/** The high bit of a byte says that it is a quote, a backslash, a control or beyond ASCII, or follows such a one. */
+function oddBytes(word: number): number {
+  return word | (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101);
+}
+
+/** Whether all bytes in between are digits, the first of them not 0, four at the least. */
+function isInteger(view: DataView, from: number, to: number): boolean {
+  const last = to - 4;
+  if (last < from || view.getUint8(from) === 0x30) return false;
+  let odd = 0;
+  for (let i = from; i < last; i += 4) odd |= noDigits(view.getInt32(i, true));
+  return ((odd | noDigits(view.getInt32(last, true))) & 0x80808080) === 0;
+}
+
+/** The high bit of a byte says that it is no digit, or follows one that is none. */
+function noDigits(word: number): number {
+  const value = word ^ 0x30303030;
+  return value | (value + 0x76767676);
+}
+
+function literalOf(bytes: Uint8Array, from: number, to: number): Literal {
+  const length = to - from;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
+  if (length < 4) return { length, words: Array.from({ length }, (_, at) => view.getUint8(at)) };
+  if (length < 8) return { length, words: [view.getInt32(0, true), view.getInt32(length - 4, true)] };
+  const words: number[] = [];
+  for (let at = 0; at < length - 8; at += 8) words.push(view.getFloat64(at, true));
+  words.push(view.getFloat64(length - 8, true));
+  return { length, words };
 }

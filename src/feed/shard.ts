@@ -4,15 +4,20 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { monotonicMs, WallClock } from '../base/clock.js';
+import { messageOf } from '../base/errors.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
 import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
+import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
+import { BOOK, type GapCause, type KlineInterval } from '../schema/tables.js';
+import { Books } from './books.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import type { Exchange, Subscription } from './exchange.js';
+import type { Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
-import { createJsonParser } from './json.js';
-import { reserveConnect } from './pacing.js';
+import { createJsonParser, type JsonValue, parseKeepingText } from './json.js';
+import { reserve } from './pacing.js';
+import { restOf } from './rest.js';
 import { type Gap, Rows } from './rows.js';
 import { Sequence } from './sequence.js';
 import { STATES } from './state.js';
@@ -25,6 +30,8 @@ const RESUME_MS = 2;
 const PAUSE_MS_MAX = 5000;
 /** Refusals logged per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
+/** REST requests per minute of an exchange that names no limit. */
+const ASKS_PER_MINUTE = 60;
 /** Rows of GAPS that wait for room in the ring. */
 const WAITING_GAPS_MAX = 65_536;
 
@@ -33,6 +40,8 @@ export interface ShardInit {
   readonly exchange: string;
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
+  /** candles that are added up from the trades of this shard */
+  readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
   readonly clockSkewSecondsMax: number;
   readonly connection: ConnectionOptions;
@@ -41,7 +50,9 @@ export interface ShardInit {
   readonly counters: SharedArrayBuffer;
   /** receive to publish, µs */
   readonly latency: SharedArrayBuffer;
-  readonly pacing: SharedArrayBuffer;
+  /** connection attempts and REST requests of the exchange */
+  readonly pacing: { readonly connects: SharedArrayBuffer; readonly asks: SharedArrayBuffer };
+  readonly restEndpoint: string;
 }
 
 /** Supervisor to shard. */
@@ -62,13 +73,19 @@ export class Shard {
   private readonly streams: StreamIndex;
   private readonly rows: Rows;
   private readonly sequences: ReadonlyMap<string, Sequence>;
+  private readonly books: Books | undefined;
+  private readonly parser: MessageParser;
   private readonly intake: Intake;
   private readonly connection: Connection;
   private readonly waitingGaps: Gap[] = [];
   private readonly ticker: NodeJS.Timeout;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
+  private readonly doorbell: Int32Array;
+  /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
+  private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
+  private stopping = false;
   private loggedSecond = 0;
   private logged = 0;
 
@@ -79,19 +96,23 @@ export class Shard {
   ) {
     this.clock.read();
     this.producer = new RingProducer(init.ring, init.doorbell);
+    this.doorbell = new Int32Array(init.doorbell);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
+    this.books = this.createBooks();
     this.sequences = this.createSequences();
-    const parser = exchange.createParser({
+    this.parser = exchange.createParser({
       rows: this.rows,
       streams: this.streams,
       sequences: this.sequences,
+      books: this.books,
       control: (event) => this.connection.control(event),
+      ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(
-      parser,
+      this.parser,
       createJsonParser(init.parser),
       init.parser === 'scan',
       this.rows,
@@ -111,16 +132,70 @@ export class Shard {
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
+  private createBooks(): Books | undefined {
+    if (!this.init.channels.some((channel) => this.exchange.channels[channel].ids === 'book'))
+      return undefined;
+    const events = { gap: (gap: Gap) => this.addGap(gap), resync: (slot: number) => this.resync(slot) };
+    const books = new Books(this.clock.now, events, monotonicMs);
+    books.resize(this.streams.size);
+    for (const [slot, spec] of this.init.streams.entries()) this.seedBook(books, spec, slot);
+    return books;
+  }
+
+  private seedBook(books: Books, spec: StreamSpec, slot: number): void {
+    const received = spec.lastReceived[BOOK.name];
+    if (received !== undefined && !books.seen(slot)) books.seed(slot, received);
+  }
+
+  /** Brings one book in order again. */
+  private resync(slot: number): void {
+    this.counters[SHARD.resyncs]++;
+    if (this.parser.resync !== undefined) {
+      this.parser.resync(slot);
+      return;
+    }
+    const { native } = this.streams.specs[slot];
+    for (const channel of this.init.channels)
+      if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
+  }
+
+  /** Asks the REST interface; what it says comes back as a message would. */
+  private async ask(slot: number, path: string): Promise<void> {
+    const { restEndpoint, connection, pacing } = this.init;
+    const wait = reserve(pacing.asks, this.exchange.limits.asksPerMinute ?? ASKS_PER_MINUTE);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (this.stopping) return;
+    let document: JsonValue | undefined;
+    try {
+      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(path);
+    } catch (error) {
+      this.log('warn', messageOf(error));
+    }
+    if (this.stopping) return;
+    this.clock.read();
+    this.parser.answered?.(slot, document);
+    this.chunkEnd();
+  }
+
   private createSequences(): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.addGap(gap),
       reordered: () => {
         this.counters[SHARD.reordered]++;
       },
+      duplicate: () => {
+        this.counters[SHARD.duplicates]++;
+      },
+      outlier: (slot: number, id: number) =>
+        this.log(
+          'warn',
+          `${this.streams.specs[slot].native}: the id ${id} was out of line, ids go on below it`,
+        ),
     };
     const sequences = new Map<string, Sequence>();
     for (const channel of this.init.channels) {
       const { table, ids } = this.exchange.channels[channel];
+      if (ids === 'book') continue;
       const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
@@ -163,12 +238,13 @@ export class Shard {
         counters[SHARD.failures]++;
         if (stale) counters[SHARD.stale]++;
         this.times[1] = 0;
-        for (const sequence of this.sequences.values()) sequence.interrupted('disconnect');
+        this.interrupted('disconnect');
+        this.parser.reconnected?.();
         this.log('warn', reason);
       },
       refused: (s, reason) => this.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
       log: (level, text) => this.log(level, text),
-      reserveConnect: () => reserveConnect(this.init.pacing, this.exchange.limits.connectsPerMinute),
+      reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
     });
   }
 
@@ -201,8 +277,21 @@ export class Shard {
       setTimeout(() => this.connection.resume(), RESUME_MS);
       return false;
     }
-    for (const sequence of this.sequences.values()) sequence.interrupted('ring_full');
+    if (Atomics.load(this.doorbell, DOORBELL.disk_waits) === 1) this.dropCause = 'disk';
+    for (const sequence of this.sequences.values()) sequence.interrupted(this.dropCause);
+    this.bookLost(this.dropCause);
     return true;
+  }
+
+  /** A message that may have changed a book was lost. */
+  private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
+    const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
+    this.books?.lost(cause, blind);
+  }
+
+  private interrupted(cause: GapCause): void {
+    for (const sequence of this.sequences.values()) sequence.interrupted(cause);
+    this.books?.interrupted(cause);
   }
 
   /** HOT: shows the rows of a chunk to the writer. */
@@ -229,12 +318,17 @@ export class Shard {
     const { counters } = this;
     this.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue();
+    this.parser.tick?.();
+    if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
     this.writeWaitingGaps();
     this.producer.publish();
     this.connection.tick();
     const fill = this.producer.fill();
     // only a ring with room again earns the next full one a new pause
-    if (fill < 0.5) this.times[1] = 0;
+    if (fill < 0.5) {
+      this.times[1] = 0;
+      this.dropCause = 'ring_full';
+    }
     counters[SHARD.heartbeat]++;
     counters[SHARD.rows] = this.rows.counts.rows;
     counters[SHARD.literals] = this.rows.counts.literals;
@@ -254,7 +348,7 @@ export class Shard {
     const sequences = [...this.sequences.values()];
     return this.streams.active().filter((spec) => {
       const slot = this.streams.slotOf(spec.native);
-      return !sequences.some((sequence) => sequence.seen(slot));
+      return !sequences.some((sequence) => sequence.seen(slot)) && this.books?.seen(slot) !== true;
     }).length;
   }
 
@@ -268,6 +362,10 @@ export class Shard {
     for (const spec of gone) this.streams.remove(spec.stream);
     for (const spec of added) {
       const slot = this.streams.add(spec);
+      if (this.books !== undefined) {
+        this.books.resize(this.streams.size);
+        this.seedBook(this.books, spec, slot);
+      }
       for (const [channel, sequence] of this.sequences) {
         sequence.resize(this.streams.size);
         this.seed(sequence, spec, slot, this.exchange.channels[channel].ids === 'contiguous');
@@ -277,6 +375,7 @@ export class Shard {
   }
 
   private async stop(): Promise<void> {
+    this.stopping = true;
     await this.connection.stop();
     this.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue(true);
@@ -287,6 +386,7 @@ export class Shard {
   }
 
   private refusedMessage(reason: string, sample: string): void {
+    this.bookLost('malformed');
     for (const [channel, sequence] of this.sequences) {
       if (this.exchange.channels[channel].ids === 'contiguous') sequence.interrupted('malformed');
     }

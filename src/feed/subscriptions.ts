@@ -45,6 +45,13 @@ export class Subscriptions {
     return this.number(this.exchange.unsubscribe(known, this.nextId));
   }
 
+  /** Messages that end one subscription and ask for it again: the exchange answers with a new snapshot. */
+  renew(subscription: Subscription): ControlRequest[] {
+    const entry = this.entries.get(keyOf(subscription));
+    if (entry === undefined || entry.state === 'refused') return [];
+    return [...this.number(this.exchange.unsubscribe([subscription], this.nextId)), ...this.ask([entry])];
+  }
+
   /** A new connection knows nothing: everything is wanted again, also what an earlier one was refused. */
   reset(): void {
     this.open.clear();

@@ -1,16 +1,16 @@
 /**
  * HOT: from fields to columns, where every exchange does the same. Shard threads.
  */
-import { parseUint } from '../base/number.js';
+import { lastU64, parseU64, parseUint } from '../base/number.js';
 import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { MD, TRADES } from '../schema/tables.js';
+import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
 import type { JsonFields } from './fields.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
-const T = TRADES.at;
 const M = MD.at;
+const B = BBO.at;
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
 /** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
@@ -19,16 +19,16 @@ const FIRST_MICROS = 1e14;
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 export function optionalDecimal(
   rows: Rows,
-  bytes: Uint8Array,
   fields: JsonFields,
-  field: number,
+  at: number,
   valueWord: number,
   digitsWord: number,
   position: number,
   missing: number,
 ): boolean {
-  if (fields.present(field)) {
-    return rows.decimal(valueWord, digitsWord, position, bytes, fields.from[field], fields.to[field], false);
+  if (fields.present(at)) {
+    const { bytes, from, to } = fields;
+    return rows.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], false);
   }
   rows.missing(valueWord, missing);
   return true;
@@ -37,13 +37,12 @@ export function optionalDecimal(
 /** As optionalDecimal for a column that keeps the f32 alone. */
 export function optionalFloat(
   rows: Rows,
-  bytes: Uint8Array,
   fields: JsonFields,
-  field: number,
+  at: number,
   word: number,
   missing: number,
 ): boolean {
-  if (fields.present(field)) return rows.float(word, bytes, fields.from[field], fields.to[field]);
+  if (fields.present(at)) return rows.float(word, fields.bytes, fields.from[at], fields.to[at]);
   rows.missing(word, missing);
   return true;
 }
@@ -54,13 +53,24 @@ export interface TradeFields {
   readonly size: number;
 }
 
-/** Price and size of a trade, both required; false when one is no number. */
-export function tradeNumbers(rows: Rows, bytes: Uint8Array, fields: JsonFields, at: TradeFields): boolean {
-  const { price, size } = at;
-  const { from, to } = fields;
+/**
+ * Price and size of a trade, both required, into a row of `table`; `base` is the first value of the object. False when
+ * one is no number.
+ */
+export function tradeNumbers(
+  rows: Rows,
+  fields: JsonFields,
+  base: number,
+  names: TradeFields,
+  table: typeof TRADES | typeof AGG_TRADES = TRADES,
+): boolean {
+  const { at } = table;
+  const { bytes, from, to } = fields;
+  const price = base + names.price;
+  const size = base + names.size;
   return (
-    rows.decimal(T.trade_price, T.price_digits, 0, bytes, from[price], to[price], true) &&
-    rows.decimal(T.trade_size, T.size_digits, 1, bytes, from[size], to[size], true)
+    rows.decimal(at.trade_price, at.price_digits, 0, bytes, from[price], to[price], true) &&
+    rows.decimal(at.trade_size, at.size_digits, 1, bytes, from[size], to[size], true)
   );
 }
 
@@ -75,28 +85,64 @@ export interface TickerFields {
 }
 
 /** The numbers of a ticker, of which only the price is required; false when one is there and is no number. */
-export function tickerNumbers(rows: Rows, bytes: Uint8Array, fields: JsonFields, at: TickerFields): boolean {
+export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, names: TickerFields): boolean {
   const { missing } = MD;
+  const { bytes, from, to } = fields;
+  const price = base + names.price;
   return (
-    rows.decimal(M.price, M.price_digits, 0, bytes, fields.from[at.price], fields.to[at.price], true) &&
-    optionalDecimal(rows, bytes, fields, at.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
-    optionalDecimal(rows, bytes, fields, at.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
-    optionalDecimal(rows, bytes, fields, at.volume, M.volume, M.volume_digits, 3, missing.volume) &&
-    optionalFloat(rows, bytes, fields, at.lastSize, M.last_size, missing.last_size) &&
-    optionalFloat(rows, bytes, fields, at.volume24h, M.volume_24h, missing.volume_24h)
+    rows.decimal(M.price, M.price_digits, 0, bytes, from[price], to[price], true) &&
+    optionalDecimal(rows, fields, base + names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
+    optionalDecimal(rows, fields, base + names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
+    optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
+    optionalFloat(rows, fields, base + names.lastSize, M.last_size, missing.last_size) &&
+    optionalFloat(rows, fields, base + names.volume24h, M.volume_24h, missing.volume_24h)
+  );
+}
+
+/** Which fields hold the best quotes. */
+export interface QuoteFields {
+  readonly bid: number;
+  readonly bidSize: number;
+  readonly ask: number;
+  readonly askSize: number;
+}
+
+/** Best bid and offer, each of them optional; false when one is there and is no number. */
+export function quoteNumbers(rows: Rows, fields: JsonFields, base: number, names: QuoteFields): boolean {
+  const { missing } = BBO;
+  return (
+    optionalDecimal(rows, fields, base + names.bid, B.best_bid, B.best_bid_digits, 0, missing.best_bid) &&
+    optionalDecimal(
+      rows,
+      fields,
+      base + names.bidSize,
+      B.best_bid_size,
+      B.best_bid_size_digits,
+      1,
+      missing.best_bid_size,
+    ) &&
+    optionalDecimal(rows, fields, base + names.ask, B.best_ask, B.best_ask_digits, 2, missing.best_ask) &&
+    optionalDecimal(
+      rows,
+      fields,
+      base + names.askSize,
+      B.best_ask_size,
+      B.best_ask_size_digits,
+      3,
+      missing.best_ask_size,
+    )
   );
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
 export function isoTime(
   rows: Rows,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
+  fields: JsonFields,
+  at: number,
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  const result = parseIsoTime(bytes, from, to);
+  const result = parseIsoTime(fields.bytes, fields.from[at], fields.to[at]);
   if (result === TIME_RESULT.invalid) return false;
   if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
   else {
@@ -109,17 +155,20 @@ export function isoTime(
 /** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
 export function epochTime(
   rows: Rows,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
+  fields: JsonFields,
+  at: number,
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  const value = to - from === 16 ? parseLongUint(bytes, from, to) : parseUint(bytes, from, to);
-  if (value < 0 || !(value < FIRST_MICROS ? setTimeFromMillis(value) : setTimeFromMicros(value)))
-    return false;
+  if (!parseEpoch(fields.bytes, fields.from[at], fields.to[at])) return false;
   rows.time(secondsWord, nanosWord);
   return true;
+}
+
+/** Milliseconds or microseconds since 1970 into TIME; false when they cannot be read. */
+export function parseEpoch(bytes: Uint8Array, from: number, to: number): boolean {
+  const value = to - from === 16 ? parseLongUint(bytes, from, to) : parseUint(bytes, from, to);
+  return value >= 0 && (value < FIRST_MICROS ? setTimeFromMillis(value) : setTimeFromMicros(value));
 }
 
 /** 16 digits, as microseconds have; still below 2^53 until the year 2255. */
@@ -134,4 +183,14 @@ export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number
   const seen = sequence.accept(slot, id);
   if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
   return seen !== SEEN.duplicate;
+}
+
+/** Whether a batch of trades, the rows from `first` to the one in front of `behind`, comes with the newest id first. */
+export function isNewestFirst(fields: JsonFields, id: number, first: number, behind: number): boolean {
+  return behind - first > 1 && idAt(fields, id, first) > idAt(fields, id, behind - 1);
+}
+
+function idAt(fields: JsonFields, id: number, row: number): number {
+  const at = row * fields.width + id;
+  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
 }

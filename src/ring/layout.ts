@@ -13,13 +13,15 @@ export const TAIL_WORD = 0;
 export const HEAD_WORD = 32;
 export const DATA_WORD = 64;
 
-/** The doorbell that all producers of one writer share. */
+/** What all producers of one writer share with it. */
 export const DOORBELL = {
   /** 1 while the writer sleeps and wants to be woken */
   sleeping: 0,
   /** counts the rings; the writer waits on it */
   rings: 1,
-  words: 2,
+  /** 1 while the writer cannot write because the disk refuses or does not answer; the supervisor sets it */
+  disk_waits: 2,
+  words: 3,
 } as const;
 
 /** Shared memory of one ring with `words` words of data (a power of two). */

@@ -82,7 +82,7 @@ export const TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
-    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { ...OPTIONAL, only: ['bybit-linear'] }),
+    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { only: ['bybit-linear'] }),
   },
 });
 
@@ -249,7 +249,10 @@ export const GAP_CAUSES = {
   ring_full: { id: 2, doc: 'the writer could not keep up and the ring was full' },
   downtime: { id: 3, doc: 'the logger was not running' },
   malformed: { id: 4, doc: 'messages arrived that could not be read' },
-  disk: { id: 5, doc: 'rows could not be written to disk' },
+  disk: {
+    id: 5,
+    doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
+  },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
 } as const;
 

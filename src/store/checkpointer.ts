@@ -1,8 +1,10 @@
 /**
  * Takes checkpoints while capture goes on, in three steps: begins a new segment and notes what the files hold at that
- * block; waits until the ordinary flushes have brought them there; makes the file system durable and writes the
- * checkpoint. Only then are segments removed. Writer thread only; all steps run between two turns over the rings.
+ * block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
+ * that has ended, writes the checkpoint. Only then are segments removed. What is flushed meanwhile may be durable or
+ * not: the checkpoint does not count on it. Writer thread only; all steps run between two turns over the rings.
  */
+import { LAST_CHECKPOINT_MS_MAX } from '../base/limits.js';
 import { WRITER } from '../counters/declarations.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { cutOff, readCursors, removableUpTo } from './cursors.js';
@@ -24,6 +26,9 @@ export interface CheckpointerOptions {
   readonly nowMs: () => number;
 }
 
+/** How often the end of a sync is looked for when there is nothing else to do. */
+const SYNC_POLL_MS = 5;
+
 interface Begun {
   readonly sequence: number;
   readonly segment: number;
@@ -32,9 +37,12 @@ interface Begun {
 
 export class Checkpointer {
   private begun: Begun | undefined;
+  /** monotonic ms at which the running sync began; undefined while none runs */
+  private syncingSinceMs: number | undefined;
   private nextMs: number;
   /** newest block that a checkpoint covers */
   private covered: number;
+  private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
     private readonly journal: Journal,
@@ -56,16 +64,32 @@ export class Checkpointer {
     this.nextMs = 0;
   }
 
+  /** Tells when a checkpoint covers everything that was taken from the rings up to now; only the latest who asks is told. */
+  cover(tell: () => void): void {
+    this.waiting = { sequence: this.journal.sequence, tell };
+    this.hasten();
+  }
+
+  private tellCovered(): void {
+    if (this.waiting === undefined || this.covered < this.waiting.sequence) return;
+    this.waiting.tell();
+    this.waiting = undefined;
+  }
+
   /** Goes on as far as is possible now. */
   turn(): void {
+    this.tellCovered();
     const { disk, folder, nowMs } = this.options;
     const due = nowMs() >= this.nextMs && this.journal.sequence > this.covered;
     if (!due && this.begun === undefined && !disk.isFailing('checkpoint')) return;
     if (disk.refuses('checkpoint')) return;
     try {
       if (this.begun === undefined) this.begin();
-      else if (!this.begun.snapshot.reached()) return;
-      else this.complete(this.begun);
+      else if (this.syncingSinceMs !== undefined) {
+        if (!this.syncEnded()) return;
+        this.complete(this.begun);
+      } else if (this.begun.snapshot.reached()) this.beginSync();
+      else return;
       disk.worked('checkpoint');
     } catch (error) {
       disk.failed('checkpoint', error, folder);
@@ -79,7 +103,6 @@ export class Checkpointer {
   }
 
   private complete({ sequence, segment, snapshot }: Begun): void {
-    this.syncFiles();
     this.write(sequence, segment, snapshot.states);
     this.begun = undefined;
     this.nextMs = this.options.nowMs() + this.options.intervalMs;
@@ -87,26 +110,77 @@ export class Checkpointer {
     this.limitSize();
   }
 
-  /** The last checkpoint, when every row is in its files: the next start has nothing to do. */
-  end(): void {
-    this.journal.sync();
-    const { sequence } = this.journal;
-    this.syncFiles();
-    this.write(sequence, 0, NO_STATES);
-    this.journal.close(this.removable());
+  /** Everything is in its files: what comes next goes to a new segment, and a recovery begins there. */
+  beginAgain(): void {
+    const { io, dataPath, nowMs, intervalMs } = this.options;
+    // one that runs began before the files were made again
+    this.syncWithin(Number.POSITIVE_INFINITY);
+    this.begun = undefined;
+    this.journal.rotate();
+    this.syncing(() => io.syncFs(dataPath));
+    this.syncEnds();
+    this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
+    this.nextMs = nowMs() + intervalMs;
+    this.journal.removeUpTo(this.removable());
   }
 
-  private syncFiles(): void {
-    const { io, dataPath, counters } = this.options;
-    const started = performance.now();
+  /**
+   * The last checkpoint, when every row is in its files: the next start has nothing to do. False when the disk takes
+   * too long for it; then the journal stays, and the next start redoes what is behind the checkpoint before.
+   */
+  end(): boolean {
+    this.journal.sync();
+    const { sequence } = this.journal;
+    const deadline = this.options.nowMs() + LAST_CHECKPOINT_MS_MAX;
+    // one that runs began before the last rows were written
+    if (!this.syncWithin(deadline)) return false;
+    this.beginSync();
+    if (!this.syncWithin(deadline)) return false;
+    this.write(sequence, 0, NO_STATES);
+    this.journal.close(this.removable());
+    return true;
+  }
+
+  private beginSync(): void {
+    const { io, dataPath, nowMs } = this.options;
+    this.syncing(() => io.beginSyncFs(dataPath));
+    this.syncingSinceMs = nowMs();
+  }
+
+  private syncEnded(): boolean {
+    const { io, counters, nowMs } = this.options;
+    const since = this.syncingSinceMs as number;
+    if (!this.syncing(() => io.syncFsEnded())) return false;
+    this.syncEnds();
+    counters[WRITER.checkpoint_ms] = Math.round(nowMs() - since);
+    return true;
+  }
+
+  private syncEnds(): void {
+    this.syncingSinceMs = undefined;
+    this.options.counters[WRITER.checkpoint_syncs] = 0;
+  }
+
+  private syncing<R>(act: () => R): R {
+    this.options.counters[WRITER.checkpoint_syncs] = 1;
     try {
-      io.syncFs(dataPath);
+      return act();
     } catch (error) {
+      this.syncEnds();
       // what the kernel could not write it now takes for written: only a redo writes it again
       if (wasTried(error)) throw new DiskUnreliable(`the column files cannot be made durable: ${error}`);
       throw error;
     }
-    counters[WRITER.checkpoint_ms] = Math.round(performance.now() - started);
+  }
+
+  /** Waits for the running sync; false when it has not ended by then. */
+  private syncWithin(deadlineMs: number): boolean {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    while (this.syncingSinceMs !== undefined && !this.syncEnded()) {
+      if (this.options.nowMs() > deadlineMs) return false;
+      Atomics.wait(pause, 0, 0, SYNC_POLL_MS);
+    }
+    return true;
   }
 
   private write(sequence: number, segment: number, states: States): void {

@@ -4,10 +4,12 @@
  */
 import { join } from 'node:path';
 import { isWrittenFor } from '../schema/columns.js';
-import { GAPS } from '../schema/tables.js';
+import type { Table } from '../schema/layout.js';
+import { GAPS, tableById } from '../schema/tables.js';
 import { openWithFolder, type StoreIo } from './io.js';
-import { columnFile } from './paths.js';
+import { columnFile, tableDirectory } from './paths.js';
 import type { TableDayKey } from './tableday.js';
+import type { WriterInit } from './writer_messages.js';
 
 /** When tomorrow's begin, before midnight. */
 export const PREPARE_SECS = 600;
@@ -30,6 +32,30 @@ function filesToMake(io: StoreIo, key: DayFilesKey, day: number, exact: boolean)
 /** Makes the files of one table-day; throws what the disk says. */
 export function makeDayFiles(io: StoreIo, key: DayFilesKey, day: number, exact: boolean): void {
   for (const path of filesToMake(io, key, day, exact)) io.close(openWithFolder(io, path));
+}
+
+/**
+ * Makes today's files of every stream. Stops at the first that the disk refuses: what fails here fails again, and is
+ * reported, when there are rows.
+ */
+export function makeToday(
+  io: StoreIo,
+  init: Pick<WriterInit, 'dataPath' | 'streams' | 'exact'>,
+  failed: (error: unknown, folder: string) => void,
+): void {
+  const day = Math.floor(Date.now() / (DAY_SECS * 1000));
+  for (const { exchange, directory, tables } of init.streams) {
+    for (const id of tables) {
+      const table = tableById(id) as Table;
+      const folder = tableDirectory(init.dataPath, exchange, directory, table.name);
+      try {
+        makeDayFiles(io, { table, exchange, folder }, day, init.exact);
+      } catch (error) {
+        failed(error, folder);
+        return;
+      }
+    }
+  }
 }
 
 export class Tomorrow {

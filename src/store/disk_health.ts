@@ -2,14 +2,21 @@
  * What the writer knows about the disk: which of its parts it refuses, when that is tried again, and the counters and
  * log lines that tell of it. Writer thread only.
  */
-import { constants } from 'node:os';
-import { messageOf } from '../base/errors.js';
+import { errnoOf, messageOf } from '../base/errors.js';
 import { WRITER } from '../counters/declarations.js';
+import { FilesGone } from './files.js';
 
 /** Something is not on disk that was said to be, or nobody can say what is: the process must end and recover. */
 export class DiskUnreliable extends Error {}
 
-export type DiskPart = 'columns' | 'journal' | 'checkpoint' | 'refused messages' | "tomorrow's files";
+export type DiskPart =
+  | 'columns'
+  | 'journal'
+  | 'checkpoint'
+  | 'refused messages'
+  | "tomorrow's files"
+  /** files in use were removed; nothing is written before new ones are begun (renewal.ts) */
+  | 'files';
 export type Log = (level: 'info' | 'warn' | 'error', text: string) => void;
 
 const RETRY_MS = 500;
@@ -35,22 +42,23 @@ export class DiskHealth {
   }
 
   /** A call has failed and nothing was forgotten; throws on what no second try can mend. */
-  failed(part: DiskPart, error: unknown, path: string): void {
+  failed(tried: DiskPart, error: unknown, path: string): void {
     if (error instanceof DiskUnreliable) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
+    const part = error instanceof FilesGone ? 'files' : tried;
     // an error without a code is a mistake of ours
-    if (code === undefined) throw error;
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     const { counters } = this;
     counters[WRITER.disk_errors]++;
-    counters[WRITER.last_error] = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0;
+    counters[WRITER.last_error] = errnoOf(error);
     const known = this.failing.has(part);
     this.failing.set(part, this.nowMs() + RETRY_MS);
     counters[WRITER.disk_failing] = 1;
-    if (!known)
-      this.log(
-        'error',
-        `${part}: cannot write to ${path}: ${messageOf(error)}; everything is kept and tried again every ${RETRY_MS} ms`,
-      );
+    if (known) return;
+    if (part === 'files') counters[WRITER.removals]++;
+    this.log(
+      'error',
+      `${part}: cannot write to ${path}: ${messageOf(error)}; what waits is kept and tried again every ${RETRY_MS} ms`,
+    );
   }
 
   worked(part: DiskPart): void {

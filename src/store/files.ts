@@ -4,6 +4,15 @@
  */
 import { openWithFolder, type StoreIo, withFile } from './io.js';
 
+/** Files in use were removed, or are shorter than what was written to them. */
+export class FilesGone extends Error {
+  readonly code = 'ENOENT';
+
+  constructor(readonly path: string) {
+    super(`ENOENT: ${path} was removed while it was in use`);
+  }
+}
+
 export class FilePool {
   private held = 0;
 
@@ -66,6 +75,11 @@ export class PooledFile {
     } finally {
       if (!keep) this.pool.io.close(fd);
     }
+  }
+
+  /** Before a write behind `bytes`: a file that is not held open must still have them, or FilesGone is thrown. */
+  expect(bytes: number): void {
+    if (this.fd < 0 && bytes > 0 && this.pool.io.sizeOf(this.path) < bytes) throw new FilesGone(this.path);
   }
 
   close(): void {

@@ -10,6 +10,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import type { BackgroundSync } from './background_sync.js';
 
 export interface StoreIo {
   /** Opens for positioned reading and writing, creating the file but never its folder. */
@@ -36,9 +37,16 @@ export interface StoreIo {
   syncFolder(path: string): void;
   /** Everything of the file system that holds `path`. EIO: something is not on disk, and nobody can say what. */
   syncFs(path: string): void;
+  /** Begins what syncFs does; what is written from now on need not be among it. */
+  beginSyncFs(path: string): void;
+  /** Whether what was begun has ended; throws as syncFs does, and then it has ended, too. */
+  syncFsEnded(): boolean;
 }
 
 export class DiskIo implements StoreIo {
+  /** Without a background a sync that is begun ends before anything else happens. */
+  constructor(private readonly background?: BackgroundSync) {}
+
   open(path: string): number {
     // never in append mode: Linux would ignore the positions
     const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
@@ -89,7 +97,7 @@ export class DiskIo implements StoreIo {
     try {
       return fs.readdirSync(folder).sort();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
       throw error;
     }
   }
@@ -121,6 +129,15 @@ export class DiskIo implements StoreIo {
     if (error !== undefined) throw error;
     if (status !== 0)
       throw Object.assign(new Error(`EIO: sync -f ${path} failed: ${stderr.trim()}`), { code: 'EIO' });
+  }
+
+  beginSyncFs(path: string): void {
+    if (this.background === undefined) this.syncFs(path);
+    else this.background.begin();
+  }
+
+  syncFsEnded(): boolean {
+    return this.background?.ended() ?? true;
   }
 }
 

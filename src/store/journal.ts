@@ -190,6 +190,13 @@ export class Journal {
     this.beginSegment();
   }
 
+  /** Whether the segment that is written has lost its place: it was removed, or another one stands there. */
+  isGone(): boolean {
+    if (this.fd < 0) return false;
+    const path = join(this.folder, segmentFile(this.segment));
+    return this.io.sizeOf(path) < this.segments[this.segments.length - 1].bytes;
+  }
+
   /** The file's unsynced part may be gone for good: what is held goes to a new segment. */
   private poison(error: unknown): void {
     this.closeFile();

@@ -22,11 +22,49 @@ import {
 
 const WINDOW_BYTES = 256 * 1024;
 
-/** A whole block; the payload is only valid until the next call to the reader. */
-export interface Block extends BlockHeader {
-  readonly bytes: Buffer;
+/**
+ * A whole block; the payload is only valid until the next call to the reader. A journal holds thousands a second, so
+ * views of the payload alone are made only for those who ask.
+ */
+export class Block implements BlockHeader {
+  readonly length: number;
+  readonly kind: number;
+  readonly sequence: number;
+  readonly synced: number;
+  readonly segment: number;
+  readonly salt: number;
+  readonly layout: number;
+  /** words of `view` that are the payload */
+  readonly from: number;
+  readonly to: number;
+
+  constructor(
+    header: BlockHeader,
+    private readonly window: Buffer<ArrayBuffer>,
+    /** the window as words */
+    readonly view: Uint32Array<ArrayBuffer>,
+    private readonly at: number,
+  ) {
+    this.length = header.length;
+    this.kind = header.kind;
+    this.sequence = header.sequence;
+    this.synced = header.synced;
+    this.segment = header.segment;
+    this.salt = header.salt;
+    this.layout = header.layout;
+    this.from = at / 4;
+    this.to = this.from + header.length / 4;
+  }
+
+  /** the payload */
+  get bytes(): Buffer {
+    return this.window.subarray(this.at, this.at + this.length);
+  }
+
   /** the payload as words */
-  readonly words: Uint32Array;
+  get words(): Uint32Array {
+    return this.view.subarray(this.from, this.to);
+  }
 }
 
 /** What the first block of a segment says. */
@@ -54,6 +92,7 @@ export class SegmentReader {
   readonly head: SegmentHead | undefined;
   private readonly fd: number;
   private window: Buffer<ArrayBuffer>;
+  private view: Uint32Array<ArrayBuffer>;
   private windowAt = 0;
   private windowEnd = 0;
   private salt = 0;
@@ -67,7 +106,8 @@ export class SegmentReader {
     const path = join(folder, segmentFile(id));
     this.fd = io.openToRead(path);
     this.size = io.sizeOf(path);
-    this.window = Buffer.from(new ArrayBuffer(Math.min(WINDOW_BYTES, this.size)));
+    this.window = roomFor(Math.min(WINDOW_BYTES, this.size));
+    this.view = new Uint32Array(this.window.buffer);
     this.head = this.readHead();
   }
 
@@ -130,12 +170,7 @@ export class SegmentReader {
     if (header === undefined || !this.load(offset, BLOCK_HEADER_BYTES + header.length)) return undefined;
     const at = offset - this.windowAt;
     if (!this.intact(at, header.length)) return undefined;
-    const from = at + BLOCK_HEADER_BYTES;
-    return {
-      ...header,
-      bytes: this.window.subarray(from, from + header.length),
-      words: new Uint32Array(this.window.buffer, from, header.length / 4),
-    };
+    return new Block(header, this.window, this.view, at + BLOCK_HEADER_BYTES);
   }
 
   private intact(at: number, length: number): boolean {
@@ -146,10 +181,17 @@ export class SegmentReader {
   private load(offset: number, length: number): boolean {
     if (offset + length > this.size) return false;
     if (offset >= this.windowAt && offset + length <= this.windowEnd) return true;
-    // allocated apart and not from a pool, and offsets are multiples of 4: payloads can be seen as words
-    if (length > this.window.length) this.window = Buffer.from(new ArrayBuffer(length + WINDOW_BYTES));
+    if (length > this.window.length) {
+      this.window = roomFor(length + WINDOW_BYTES);
+      this.view = new Uint32Array(this.window.buffer);
+    }
     this.windowAt = offset;
     this.windowEnd = offset + this.io.read(this.fd, this.window, 0, offset);
     return offset + length <= this.windowEnd;
   }
+}
+
+/** Allocated apart and not from a pool; offsets are multiples of 4, so payloads can be seen as words. */
+function roomFor(bytes: number): Buffer<ArrayBuffer> {
+  return Buffer.from(new ArrayBuffer(Math.ceil(bytes / 4) * 4));
 }

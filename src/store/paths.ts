@@ -35,6 +35,9 @@ export function isoDay(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
+/** Folders of the data directory that hold no exchange. */
+export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['journal', 'quarantine']);
+
 /** Folder of a table; `symbolName` comes from encodeName. */
 export function tableDirectory(
   dataPath: string,
@@ -47,6 +50,24 @@ export function tableDirectory(
 
 export function columnFile(column: string, day: number): string {
   return `${column}.${dayStamp(day)}.bin`;
+}
+
+/** The column and day of a column file's name; undefined for any other name. */
+export function parseColumnFile(name: string): { readonly column: string; readonly day: number } | undefined {
+  const match = /^([a-z0-9_]+)\.(\d\d\.\d\d\.\d\d)\.bin$/.exec(name);
+  const day = match === null ? undefined : parseDayStamp(match[2]);
+  return match === null || day === undefined ? undefined : { column: match[1], day };
+}
+
+/** Rows, sizes and CRC-32 of the files of a table-day that is closed (store/seals.ts). */
+export function checksumsFile(day: number): string {
+  return `checksums.${dayStamp(day)}.json`;
+}
+
+/** The day of a checksum file's name; undefined for any other name. */
+export function parseChecksumsFile(name: string): number | undefined {
+  const match = /^checksums\.(\d\d\.\d\d\.\d\d)\.json$/.exec(name);
+  return match === null ? undefined : parseDayStamp(match[1]);
 }
 
 /** Side-car of a table-day: one JSON object a line, `{"row":0,"column":"trade_price","text":"…"}`. */

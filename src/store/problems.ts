@@ -3,6 +3,7 @@
 /** What a check is about; the first word of its line. */
 export const CHECKS = {
   files: 'column files: present, whole values, equal length',
+  checksums: 'the files of a sealed day begin with the bytes that its checksum file says',
   unreadable: 'files can be read',
   flags: 'only bits that have a meaning',
   time: 'nanoseconds below 1e9, event day is the file day unless the clock is suspect, receive time present',

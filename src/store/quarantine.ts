@@ -2,7 +2,7 @@
  * Where bytes go that nobody can explain: `{data_path}/quarantine/{time}/`, with their path below the data directory.
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { openWithFolder, type StoreIo, withFile } from './io.js';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -44,6 +44,16 @@ export class Quarantine {
         io.fdatasync(fd);
       }),
     );
+  }
+
+  /** Moves a file here, whole. */
+  move(path: string): void {
+    const { io } = this;
+    const target = join(this.folder, relative(this.dataPath, path));
+    io.makeFolder(dirname(target));
+    const size = io.sizeOf(path);
+    io.rename(path, target);
+    this.bytes += size;
   }
 
   /** Writes down why. */

@@ -11,7 +11,14 @@ import { decodeName, encodeName } from '../base/names.js';
 import type { Column, ColumnType } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import { TABLES, tableByName } from '../schema/tables.js';
-import { columnFile, isoDay, parseDayStamp, tableDirectory } from './paths.js';
+import {
+  columnFile,
+  isoDay,
+  parseChecksumsFile,
+  parseColumnFile,
+  RESERVED_FOLDERS,
+  tableDirectory,
+} from './paths.js';
 
 assert(endianness() === 'LE', 'column files are little-endian and are read without conversion');
 
@@ -62,10 +69,6 @@ export interface Block {
 /** Rows of a block unless told otherwise: 64 Ki rows of the widest column are 1 MiB. */
 export const BLOCK_ROWS = 65_536;
 
-/** Folders of the data directory that hold no exchange. */
-const RESERVED: ReadonlySet<string> = new Set(['journal', 'quarantine']);
-const COLUMN_FILE = /^([a-z0-9_]+)\.(\d\d\.\d\d\.\d\d)\.bin$/;
-
 /** Names within a folder; none when it is a file or went away meanwhile. */
 function entries(directory: string): string[] {
   try {
@@ -85,7 +88,8 @@ export function listExchanges(dataPath: string): string[] {
     throw new LoggerError('DATA_UNREADABLE', `no data directory ${dataPath}; name the right one with --data`);
   }
   return entries(dataPath).filter(
-    (name) => !RESERVED.has(name) && listSymbols(dataPath, name).some((s) => hasTable(dataPath, name, s)),
+    (name) =>
+      !RESERVED_FOLDERS.has(name) && listSymbols(dataPath, name).some((s) => hasTable(dataPath, name, s)),
   );
 }
 
@@ -104,14 +108,14 @@ function hasTable(dataPath: string, exchange: string, symbol: string): boolean {
   return listTables(dataPath, exchange, symbol).length > 0;
 }
 
-/** Days with at least one column file in a table's folder, ascending. */
+/** Days with at least one column file, or a checksum file that says there was one, in a table's folder, ascending. */
 export function listDays(directory: string, table: Table): number[] {
   const names = new Set(table.columns.map((c) => c.name));
   const days = new Set<number>();
   for (const entry of entries(directory)) {
-    const match = COLUMN_FILE.exec(entry);
-    const day = match && names.has(match[1]!) ? parseDayStamp(match[2]!) : undefined;
-    if (day !== undefined) days.add(day);
+    const file = parseColumnFile(entry);
+    const day = file === undefined ? parseChecksumsFile(entry) : file.day;
+    if (day !== undefined && (file === undefined || names.has(file.column))) days.add(day);
   }
   return [...days].sort((a, b) => a - b);
 }

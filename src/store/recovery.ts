@@ -14,6 +14,7 @@
  */
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
+import { STAGED_BYTES_MAX } from '../base/limits.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { readCursors } from './cursors.js';
 import { FilePool } from './files.js';
@@ -23,17 +24,16 @@ import type { SegmentHead } from './journal_reader.js';
 import { tableDirectory } from './paths.js';
 import { Quarantine, quarantineName } from './quarantine.js';
 import { type Finding, refuses } from './recovery_cases.js';
-import { type SegmentFound, walkLog } from './recovery_log.js';
+import { type Place, type SegmentFound, walkLog } from './recovery_log.js';
 import { type PlannedTableDay, type RecoveryPlan, RecoveryPlanner } from './recovery_plan.js';
-import { forEachRecord, type WalkedRecord } from './recovery_records.js';
+import { forEachRecord, isRejected, type RecordVisitor } from './recovery_records.js';
 import { explain } from './recovery_report.js';
 import { RejectedLog } from './rejected.js';
 import { NO_STATES } from './states.js';
 import { TableDay } from './tableday.js';
 
-/** Rows that wait in one table-day, and memory of all of them, before they are written. */
+/** Rows that wait in one table-day before they are written. */
 const ROWS_MAX = 8192;
-const STAGED_BYTES_MAX = 128 * 1024 * 1024;
 const DESCRIPTORS_MAX = 256;
 const COPY_BYTES = 256 * 1024;
 
@@ -66,6 +66,8 @@ export function planRecovery(io: StoreIo, dataPath: string): RecoveryPlan {
 
 export class Recovery {
   private readonly tableDays = new Map<string, TableDay>();
+  /** where the rows of a place go */
+  private readonly targets = new Map<Place, TableDay>();
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
   private readonly quarantine: Quarantine;
@@ -131,41 +133,47 @@ export class Recovery {
     if (plan.checkpoint !== undefined) {
       const range = { redo: plan.range.redo, end: plan.end };
       for (const walked of walkLog(this.io, plan.folder, range, plan.checkpoint)) {
-        if (walked.block.kind === BLOCK_KIND.records) forEachRecord(walked, (record) => this.record(record));
+        if (walked.block.kind === BLOCK_KIND.records) forEachRecord(walked, this.record);
       }
     }
     this.flush();
   }
 
-  private open(name: string, { base, table }: PlannedTableDay): void {
+  private open(name: string, { base, table, rows }: PlannedTableDay): void {
     const { exchange, directory, day } = base;
     const folder = tableDirectory(this.dataPath, exchange, directory, base.table);
     const tableDay = new TableDay(
       { table, exchange, directory, day, ring: 0, folder },
-      { rowsMax: ROWS_MAX, exact: true, quarantine: undefined, files: this.files },
+      {
+        rowsMax: Math.min(ROWS_MAX, Math.max(1, rows)),
+        exact: true,
+        quarantine: undefined,
+        files: this.files,
+      },
     );
     tableDay.begin(base);
     if (this.options.acceptLoss) tableDay.shorten();
     this.tableDays.set(name, tableDay);
   }
 
-  private record({ place, words, index, text, isRejected }: WalkedRecord): void {
-    if (text !== undefined && isRejected) {
-      this.rejected.stage(place.exchange, place.day, text.detail, text.text);
-      return;
-    }
-    const tableDay = this.tableDays.get(place.tableDay);
+  private readonly record: RecordVisitor = (place, words, index, text) => {
     if (text !== undefined) {
-      tableDay?.stageLiteral(text.detail, text.text);
+      if (isRejected(text)) this.rejected.stage(place.exchange, place.day, text.detail, text.text);
+      else this.tableDays.get(place.tableDay)?.stageLiteral(text.detail, text.text);
       return;
     }
-    if (tableDay === undefined) return;
-    if (tableDay.full || this.stagedBytes > STAGED_BYTES_MAX) this.flush();
-    const before = tableDay.bytes;
-    tableDay.stage(words, index);
-    this.stagedBytes += tableDay.bytes - before;
+    let tableDay = this.targets.get(place);
+    if (tableDay === undefined) {
+      tableDay = this.tableDays.get(place.tableDay);
+      if (tableDay === undefined) return;
+      this.targets.set(place, tableDay);
+    }
+    // opening a file costs more than what is written to it: each is opened once if memory allows
+    if (this.stagedBytes > STAGED_BYTES_MAX) this.flush();
+    if (tableDay.full) tableDay.flush();
+    this.stagedBytes += tableDay.stage(words, index);
     this.rows++;
-  }
+  };
 
   private flush(): void {
     for (const tableDay of this.tableDays.values()) {

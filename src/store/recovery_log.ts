@@ -37,8 +37,8 @@ export interface WalkedBlock {
   readonly block: Block;
   readonly tables: readonly Table[];
   readonly streams: Streams;
-  /** of the records of this segment, as far as they were met (recovery_records.ts) */
-  readonly places: Map<number, Place>;
+  /** of the records of this segment, as far as they were met, by stream and table (recovery_records.ts) */
+  readonly places: Map<number, Place[]>;
 }
 
 /** Where the records of one stream, table and day go. */
@@ -182,7 +182,7 @@ export function* walkLog(
   for (const { id, head } of range.redo) {
     const { header, tables } = head as SegmentHead;
     const streams = new Map<number, { exchange: string; directory: string }>();
-    const places = new Map<number, Place>();
+    const places = new Map<number, Place[]>();
     addStreams(streams, header.streams);
     const reader = new SegmentReader(io, folder, id);
     try {

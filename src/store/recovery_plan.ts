@@ -13,8 +13,21 @@ import { BLOCK_KIND } from './journal_format.js';
 import { journalFolder } from './journal_start.js';
 import { columnFile, literalsFile, rejectedFile, tableDirectory } from './paths.js';
 import { type CaseLabel, type Finding, refuses, Unexplained } from './recovery_cases.js';
-import { findSegments, LogFinder, type LogRange, type WalkedBlock, walkLog } from './recovery_log.js';
-import { forEachRecord, rejectedName, tableDayName, type WalkedRecord } from './recovery_records.js';
+import {
+  findSegments,
+  LogFinder,
+  type LogRange,
+  type Place,
+  type WalkedBlock,
+  walkLog,
+} from './recovery_log.js';
+import {
+  forEachRecord,
+  isRejected,
+  type RecordVisitor,
+  rejectedName,
+  tableDayName,
+} from './recovery_records.js';
 import { decodeStates, NO_STATES, type RejectedState, type States, type TableDayState } from './states.js';
 
 export interface PlannedTableDay {
@@ -50,6 +63,8 @@ export class RecoveryPlanner {
   private readonly findings: Finding[] = [];
   private readonly tableDays = new Map<string, PlannedTableDay>();
   private readonly rejected = new Map<string, PlannedRejected>();
+  /** what the rows of a place belong to */
+  private readonly planned = new Map<Place, PlannedTableDay>();
 
   constructor(
     private readonly io: StoreIo,
@@ -151,24 +166,27 @@ export class RecoveryPlanner {
       this.bases(decodeStates(JSON.parse(block.bytes.toString('utf8'))), tables);
     else if (block.kind === BLOCK_KIND.records) {
       // nothing of a block counts before all of it was understood
-      forEachRecord(walked, (record) => this.expectKnown(record));
-      forEachRecord(walked, (record) => this.add(record));
+      forEachRecord(walked, this.expectKnown);
+      forEachRecord(walked, this.add);
     } else if (block.kind !== BLOCK_KIND.streams)
       throw new Unexplained('unreadable-record', `no kind ${block.kind}`);
   }
 
-  private expectKnown({ place, text, isRejected }: WalkedRecord): void {
-    if (isRejected) {
-      if (!this.rejected.has(place.rejected))
+  private readonly expectKnown: RecordVisitor = (place, _words, _index, text) => {
+    if (text !== undefined) {
+      if (isRejected(text) && !this.rejected.has(place.rejected))
         throw new Unexplained('base-missing', `refused ${place.rejected}`);
-    } else if (text === undefined && !this.tableDays.has(place.tableDay))
-      throw new Unexplained('base-missing', place.tableDay);
-  }
+    } else if (!this.planned.has(place)) {
+      const planned = this.tableDays.get(place.tableDay);
+      if (planned === undefined) throw new Unexplained('base-missing', place.tableDay);
+      this.planned.set(place, planned);
+    }
+  };
 
-  private add({ place, text, isRejected }: WalkedRecord): void {
-    if (isRejected) (this.rejected.get(place.rejected) as PlannedRejected).lines++;
-    else if (text === undefined) (this.tableDays.get(place.tableDay) as PlannedTableDay).rows++;
-  }
+  private readonly add: RecordVisitor = (place, _words, _index, text) => {
+    if (text === undefined) (this.planned.get(place) as PlannedTableDay).rows++;
+    else if (isRejected(text)) (this.rejected.get(place.rejected) as PlannedRejected).lines++;
+  };
 
   /** What was durable must be there; what is more than the journal explains goes. */
   private compareSizes(): void {

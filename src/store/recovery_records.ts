@@ -1,6 +1,7 @@
 /**
  * The records of a block of the journal with the places they go to, as the layout of their segment says. Called for
- * every record since the last checkpoint, so nothing is made per record that can be made per place.
+ * every record since the last checkpoint: nothing is made per record, and a place is the same object each time, so that
+ * callers can keep what they know of it.
  */
 import { type DecodedText, decodeRecord } from '../schema/codec.js';
 import { DAY_WORD, recordTableId, recordWords, STREAM_WORD } from '../schema/layout.js';
@@ -18,47 +19,50 @@ export function rejectedName(exchange: string, day: number): string {
   return `${exchange} ${isoDay(day)}`;
 }
 
-export interface WalkedRecord {
-  readonly place: Place;
-  readonly words: Uint32Array;
-  readonly index: number;
-  /** a text record, decoded */
-  readonly text: DecodedText | undefined;
-  /** the text is a refused message */
-  readonly isRejected: boolean;
+/** Called for a record at words[index); `text` is a text record, decoded. */
+export type RecordVisitor = (
+  place: Place,
+  words: Uint32Array,
+  index: number,
+  text: DecodedText | undefined,
+) => void;
+
+export function isRejected(text: DecodedText): boolean {
+  return text.kind === TEXT_KIND.rejected;
 }
 
 /** Calls `visit` for every record; throws Unexplained for what the layout does not allow. */
-export function forEachRecord(walked: WalkedBlock, visit: (record: WalkedRecord) => void): void {
-  const { words } = walked.block;
-  for (let index = 0; index < words.length; ) {
+export function forEachRecord(walked: WalkedBlock, visit: RecordVisitor): void {
+  const { view: words, from, to } = walked.block;
+  for (let index = from; index < to; ) {
     const size = recordWords(words[index]);
     const isText = recordTableId(words[index]) === TEXT_TABLE_ID;
     const place = placeOf(walked, index, isText ? words[index + TEXT_AT.table] : recordTableId(words[index]));
     const fits = isText ? size > TEXT_AT.bytes : size === place?.table?.words;
-    if (place === undefined || !fits || index + size > words.length)
-      throw new Unexplained('unreadable-record', `${size} words at word ${index} are no record`);
-    const text = isText ? (decodeRecord(words, index) as DecodedText) : undefined;
-    visit({ place, words, index, text, isRejected: text?.kind === TEXT_KIND.rejected });
+    if (place === undefined || !fits || index + size > to)
+      throw new Unexplained('unreadable-record', `${size} words at word ${index - from} are no record`);
+    visit(place, words, index, isText ? (decodeRecord(words, index) as DecodedText) : undefined);
     index += size;
   }
 }
 
 /** Undefined for a stream that nobody announced. */
 function placeOf(walked: WalkedBlock, index: number, tableId: number): Place | undefined {
-  const { words } = walked.block;
+  const { view: words } = walked.block;
   const stream = words[index + STREAM_WORD];
   const day = words[index + DAY_WORD];
-  // below 2^53 for every stream, table and day that can occur
-  const key = (stream * 256 + (tableId & 0xff)) * 65_536 + day;
-  const known = walked.places.get(key);
-  if (known !== undefined && known.day === day) return known;
+  const key = stream * 256 + (tableId & 0xff);
+  const places = walked.places.get(key);
+  // hardly ever more than two days, the newest of them most of the time
+  if (places !== undefined)
+    for (let i = places.length - 1; i >= 0; i--) if (places[i].day === day) return places[i];
   const spec = walked.streams.get(stream);
   if (spec === undefined) return undefined;
   const { exchange, directory } = spec;
   const table = walked.tables.find(({ id }) => id === tableId);
   const tableDay = tableDayName(exchange, directory, table?.name ?? '', day);
   const place = { exchange, directory, table, day, tableDay, rejected: rejectedName(exchange, day) };
-  walked.places.set(key, place);
+  if (places === undefined) walked.places.set(key, [place]);
+  else places.push(place);
   return place;
 }

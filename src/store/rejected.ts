@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { FilePool, PooledFile } from './files.js';
 import { isoDay, rejectedFile } from './paths.js';
+import type { Quarantine } from './quarantine.js';
 import type { RejectedState } from './states.js';
 
 /** Size of one day's file of one exchange; what exceeds it is only counted. */
@@ -53,6 +54,7 @@ export class RejectedLog {
   flush(): void {
     for (const log of this.logs.values()) {
       if (log.lines.length === 0) continue;
+      log.file.expect(log.bytes);
       const bytes = Buffer.from(log.lines.join(''));
       log.file.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, log.bytes));
       log.bytes += bytes.length;
@@ -78,6 +80,21 @@ export class RejectedLog {
     return states.every(
       ({ exchange, day, bytes }) => (this.logs.get(this.pathOf(exchange, day))?.bytes ?? bytes) >= bytes,
     );
+  }
+
+  /** Paths of files that do not hold what was written. */
+  gone(): string[] {
+    return [...this.logs]
+      .filter(([path, { bytes }]) => bytes > 0 && this.files.io.sizeOf(path) < bytes)
+      .map(([path]) => path);
+  }
+
+  /** Begins a file that is gone again, with the lines that wait. */
+  beginAgain(path: string, quarantine: Quarantine): void {
+    const log = this.logs.get(path) as Log;
+    log.file.close();
+    if (this.files.io.sizeOf(path) >= 0) quarantine.move(path);
+    log.bytes = 0;
   }
 
   /** Cuts off what stands behind the last line; answers the number of bytes. */

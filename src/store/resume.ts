@@ -2,6 +2,9 @@
  * Where an earlier run stopped: the newest trade id of a symbol, what is missing below it and was not listed yet, and
  * when each table last received something. From it the next run can tell what was missed in between, and does not
  * store again what an exchange repeats on subscribing. Main thread, at start and before a shard is started again.
+ *
+ * A hole in ids is listed in GAPS seconds after the rows that show it. What ends the process in between, also within
+ * the journal, leaves the rows without the listing: here such a hole is found again, across midnight as well.
  */
 import type { Table } from '../schema/layout.js';
 import { GAPS, TABLES, TRADES } from '../schema/tables.js';
@@ -37,16 +40,16 @@ export function resumeStream(dataPath: string, exchange: string, directory: stri
   let [lastTradeId, unlistedIds]: [string, StreamResume['unlistedIds']] = ['', []];
   for (const table of TABLES) {
     if (table === GAPS || !(RECV_TIME in table.at)) continue;
-    const [tableDay] = newest(table, 1);
+    const [tableDay, dayBefore] = newest(table, table === TRADES ? 2 : 1);
     if (tableDay === undefined) continue;
     const last = readColumns(tableDay, [RECV_TIME, 'recv_nanos'], tableDay.rows - 1);
     lastReceived[table.name] = [u32Of(last, RECV_TIME)[0], u32Of(last, 'recv_nanos')[0]];
     if (table !== TRADES) continue;
-    const ids = lastIds(tableDay);
+    const ids = lastIds(tableDay, dayBefore);
     lastTradeId = String(ids.max);
     if (ids.contiguous) continue;
     const listed = listedIds(newest(GAPS, GAP_DAYS).flatMap((day) => [...readGaps(day)]));
-    unlistedIds = unlisted(ids.values, tableDay.rows > ids.values.length, listed);
+    unlistedIds = unlisted(ids.values, ids.cut, listed);
   }
   return { lastTradeId, unlistedIds, lastReceived };
 }
@@ -70,11 +73,31 @@ function isWhole({ table, columns }: TableDay): boolean {
   );
 }
 
-function lastIds(tableDay: TableDay): { values: BigUint64Array; max: bigint; contiguous: boolean } {
-  const from = Math.max(0, tableDay.rows - ROWS_LOOKED_AT);
-  const values = u64Of(readColumns(tableDay, ['trade_id'], from), 'trade_id');
+interface LastIds {
+  /** as they stand in the files */
+  readonly values: BigUint64Array;
+  readonly max: bigint;
+  readonly contiguous: boolean;
+  /** there are rows before these */
+  readonly cut: boolean;
+}
+
+/** The last ids of a day, and before them those of the day before, unless ids have started over since. */
+function lastIds(tableDay: TableDay, dayBefore: TableDay | undefined): LastIds {
+  const newer = idsOf(tableDay, ROWS_LOOKED_AT);
+  const older = idsOf(dayBefore, ROWS_LOOKED_AT - newer.length);
+  const max = newestOf(newer);
+  const follows = newestOf(older) < max;
+  const values = follows ? BigUint64Array.of(...older, ...newer) : newer;
   const contiguous = values.every((id, i) => i === 0 || id === values[i - 1] + 1n);
-  return { values, max: newestOf(values), contiguous };
+  const rows = tableDay.rows + (follows ? (dayBefore?.rows ?? 0) : 0);
+  return { values, max, contiguous, cut: rows > values.length };
+}
+
+function idsOf(tableDay: TableDay | undefined, rowsMax: number): BigUint64Array {
+  if (tableDay === undefined || rowsMax === 0) return new BigUint64Array(0);
+  const from = Math.max(0, tableDay.rows - rowsMax);
+  return u64Of(readColumns(tableDay, ['trade_id'], from), 'trade_id');
 }
 
 function newestOf(ids: BigUint64Array): bigint {

@@ -2,7 +2,7 @@
  * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
  * when a table-day is full, or when too much memory waits. Writer thread only; row() is HOT, once per row.
  */
-
+import { assert } from '../base/errors.js';
 import { DRAIN, WRITER } from '../counters/declarations.js';
 import { type DecodedText, decodeRecord } from '../schema/codec.js';
 import {
@@ -32,8 +32,6 @@ const LATE_FLUSH_SLICE_MS = 20;
 const DUE_PART = 0.8;
 /** A table-day without new rows gives its descriptors and memory back. */
 const IDLE_MS = 60_000;
-/** Waiting rows of all table-days together; beyond it the oldest are written early, and rings wait when that fails. */
-const STAGED_BYTES_MAX = 256 * 1024 * 1024;
 const TABLE_SLOTS = 256;
 
 /** Tables by their id. */
@@ -45,6 +43,8 @@ export interface StagingOptions {
   readonly dataPath: string;
   readonly flushIntervalMs: number;
   readonly rowsPerTableDay: number;
+  /** memory for waiting rows of all table-days together; rings wait when the disk does not relieve it */
+  readonly stagedBytesMax: number;
   readonly exact: boolean;
   readonly files: FilePool;
   readonly quarantine: Quarantine | undefined;
@@ -72,7 +72,7 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  /** memory of waiting rows */
+  /** memory held for waiting rows; what was written leaves room for the next until restIdle() or relieve() */
   bytes = 0;
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
@@ -108,9 +108,7 @@ export class Staging {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
     if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
-    const before = tableDay.bytes;
-    tableDay.stage(words, index);
-    this.bytes += tableDay.bytes - before;
+    this.bytes += tableDay.stage(words, index);
     return true;
   }
 
@@ -148,7 +146,7 @@ export class Staging {
     day: number,
     ring: number,
   ): TableDay | undefined {
-    const { exchange, directory } = this.streamOf(stream);
+    const { exchange, directory } = this.announced(stream);
     const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
     if (this.options.disk.refuses('columns')) return undefined;
     const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
@@ -167,9 +165,9 @@ export class Staging {
     return tableDay;
   }
 
-  private streamOf(stream: number): WriterStream {
+  private announced(stream: number): WriterStream {
     const spec = this.streams[stream];
-    if (spec === undefined) throw new Error(`assertion failed: stream ${stream} was announced to the writer`);
+    assert(spec !== undefined, `stream ${stream} was announced to the writer`);
     return spec;
   }
 
@@ -187,7 +185,7 @@ export class Staging {
 
   private rejectedText(stream: number, day: number, reason: number, text: string): boolean {
     const { disk } = this.options;
-    const { exchange } = this.streamOf(stream);
+    const { exchange } = this.announced(stream);
     if (disk.refuses('refused messages')) return false;
     try {
       this.rejected.stage(exchange, day, reason, text);
@@ -254,11 +252,25 @@ export class Staging {
     return this.tableDays.values();
   }
 
-  /** Writes what waits of one ring; false when the disk refuses. */
-  flushRing(ring: number): boolean {
-    for (const tableDay of this.tableDays.values())
-      if (tableDay.key.ring === ring && tableDay.waiting && !this.flush(tableDay)) return false;
+  get openedCount(): number {
+    return this.tableDays.size;
+  }
+
+  /** Writes what waits, of one ring or of all; false when the disk refuses. */
+  flushNow(ring?: number): boolean {
+    for (const tableDay of this.tableDays.values()) {
+      const wanted = ring === undefined || tableDay.key.ring === ring;
+      if (wanted && tableDay.waiting && !this.flush(tableDay)) return false;
+    }
     return true;
+  }
+
+  /** The stream and ring of a table-day that is known. */
+  streamOf(tableDay: TableDay): WriterStream {
+    const { exchange, directory } = tableDay.key;
+    const found = this.streams.find((s) => s?.exchange === exchange && s.directory === directory);
+    assert(found !== undefined, `${exchange} ${directory} was announced to the writer`);
+    return found;
   }
 
   /** Writes everything whatever its age and answers the table-days that could not be written. */
@@ -285,12 +297,14 @@ export class Staging {
   }
 
   get overfull(): boolean {
-    return this.bytes >= STAGED_BYTES_MAX;
+    return this.bytes >= this.options.stagedBytesMax;
   }
 
-  /** Too much memory waits: writes the oldest early. False when the disk refuses. */
+  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when the disk refuses. */
   relieve(): boolean {
-    while (this.dirty.length > 0 && this.bytes >= STAGED_BYTES_MAX / 2) {
+    // after a burst most of it may be empty: nothing has to be written early for that
+    for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);
+    while (this.dirty.length > 0 && this.bytes >= this.options.stagedBytesMax / 2) {
       const { tableDay } = this.dirty[0];
       if (!this.flushOldest()) return false;
       this.rest(tableDay);

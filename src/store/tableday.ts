@@ -8,6 +8,7 @@
 import { COLUMN_TYPES, type Column, isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import type { FilePool, PooledFile } from './files.js';
+import { ID_COLUMN, IdRange } from './id_range.js';
 import { columnFile, literalsFile } from './paths.js';
 import type { Quarantine } from './quarantine.js';
 import type { TableDayState } from './states.js';
@@ -56,6 +57,8 @@ export class TableDay {
   lastUsedMs = 0;
   /** block of the journal that says what the files held; they are not written before it is durable */
   baseSequence = 0;
+  /** ids of the rows in the files, for tables that have any */
+  readonly ids: IdRange | undefined;
   private records = new Uint32Array(0);
   private capacity = 0;
   private opened = false;
@@ -71,6 +74,7 @@ export class TableDay {
     readonly key: TableDayKey,
     private readonly options: TableDayOptions,
   ) {
+    this.ids = IdRange.of(key.table);
     this.textPath = `${key.folder}/${literalsFile(key.day)}`;
     this.textFile = options.files.file(this.textPath);
   }
@@ -89,21 +93,24 @@ export class TableDay {
     return this.records.byteLength;
   }
 
-  /** Copies a record; the caller has seen that it is not full. */
-  stage(words: Uint32Array, index: number): void {
-    if (this.staged === this.capacity) this.grow();
+  /** Copies a record; the caller has seen that it is not full. Answers how much its memory grew. */
+  stage(words: Uint32Array, index: number): number {
+    const grown = this.staged === this.capacity ? this.grow() : 0;
     const size = this.key.table.words;
     const { records } = this;
     let to = this.staged * size;
     for (let from = index; from < index + size; from++) records[to++] = words[from];
     this.staged++;
+    return grown;
   }
 
-  private grow(): void {
+  private grow(): number {
+    const before = this.bytes;
     this.capacity = Math.min(this.options.rowsMax, Math.max(FIRST_ROWS, this.capacity * 2));
     const grown = new Uint32Array(this.capacity * this.key.table.words);
     grown.set(this.records);
     this.records = grown;
+    return this.bytes - before;
   }
 
   /** Text of a number of the newest row. */
@@ -138,6 +145,8 @@ export class TableDay {
     this.textBytes = Math.max(0, io.sizeOf(this.textPath));
     const ragged = this.columns.some(({ column }) => sizeOf(column) !== this.written * column.bytes);
     if (ragged) this.cut(this.options.quarantine);
+    const ids = this.columns.find(({ column }) => column.name === ID_COLUMN);
+    if (this.written > 0 && ids !== undefined) this.ids?.addFile(io, ids.path, this.written);
   }
 
   private pathOf(column: Column): string {
@@ -230,6 +239,7 @@ export class TableDay {
   flush(): number {
     this.open();
     const { io } = this.options.files;
+    this.expectWhole();
     let bytes = 0;
     // texts first: whoever reads a flagged row finds its text
     this.flushTexts();
@@ -238,6 +248,7 @@ export class TableDay {
       file.with((fd) => io.write(fd, values, 0, this.staged * column.bytes, this.written * column.bytes));
       bytes += this.staged * column.bytes;
     }
+    this.ids?.addRecords(this.records, this.staged, this.key.table.words);
     this.written += this.staged;
     this.staged = 0;
     return bytes;
@@ -265,6 +276,44 @@ export class TableDay {
     this.textBytes += bytes.length;
     this.waitingTextBytes = 0;
     this.texts.length = 0;
+  }
+
+  /** Behind the end of a file that somebody removed, a write would leave zeros that look like rows. */
+  private expectWhole(): void {
+    for (const { column, file } of this.columns) file.expect(this.written * column.bytes);
+    this.textFile.expect(this.textBytes);
+  }
+
+  /** Whether a file does not hold what was written: looks at one column, another one with each `step`. */
+  isGone(step: number): boolean {
+    if (this.written === 0) return false;
+    const { column, path } = this.columns[step % this.columns.length];
+    return this.options.files.io.sizeOf(path) < this.written * column.bytes;
+  }
+
+  /** Looks at every file. */
+  isAnyGone(): boolean {
+    return this.opened && this.files().some(({ bytes, size }) => bytes > 0 && size < bytes);
+  }
+
+  /** Receive time of the oldest waiting row as [seconds, nanoseconds]; undefined when none waits. */
+  firstWaiting(): readonly [number, number] | undefined {
+    const { recv_time, recv_nanos } = this.key.table.at;
+    if (this.staged === 0 || recv_time === undefined) return undefined;
+    return [this.records[recv_time], this.records[recv_nanos]];
+  }
+
+  /** Its files are gone: what waits goes to new ones, from row 0 on. What is left of the old ones is set aside. */
+  beginAgain(quarantine: Quarantine): void {
+    for (const { file } of this.columns) file.close();
+    this.textFile.close();
+    for (const { path, size } of this.files()) if (size >= 0) quarantine.move(path);
+    const texts = this.texts.splice(0).map((line) => JSON.parse(line) as { row: number });
+    for (const text of texts.filter(({ row }) => row >= this.written))
+      this.texts.push(`${JSON.stringify({ ...text, row: text.row - this.written })}\n`);
+    this.waitingTextBytes = this.texts.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+    this.written = this.textBytes = 0;
+    this.ids?.clear();
   }
 
   /** Gives descriptors and memory back; rows that wait are kept. */

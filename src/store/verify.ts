@@ -11,11 +11,13 @@ import { isWrittenFor } from '../schema/columns.js';
 import { TRADES, tableByName } from '../schema/tables.js';
 import { checkBlock } from './checks.js';
 import { IdRuns, type IdSummary } from './id_runs.js';
+import { DiskIo } from './io.js';
 import { type Literals, readLiteralLines, readLiterals } from './literals.js';
-import { columnFile, literalsFile } from './paths.js';
+import { checksumsFile, columnFile, literalsFile } from './paths.js';
 import { type ProblemList, Problems } from './problems.js';
 import { BLOCK_ROWS, columnSizes, readBlocks, type TableDay, tableDayAt, u32Of, u64Of } from './reader.js';
 import { rolesOf } from './roles.js';
+import { compareWithSeal, newestClosedDay, readSeal } from './seals.js';
 
 /** Which table-day; `table` is its name. */
 export interface VerifyRequest {
@@ -26,10 +28,19 @@ export interface VerifyRequest {
   readonly day: number;
 }
 
+/**
+ * Whether a table-day has its checksum file: 'sealed' · 'due': it has none, and its day is over · 'open': its day is not
+ * over, or it has no rows.
+ */
+export type SealState = 'sealed' | 'due' | 'open';
+
 export interface TableDayReport extends VerifyRequest {
   readonly rows: number;
   readonly bytes: number;
   readonly problems: ProblemList;
+  readonly seal: SealState;
+  /** rows behind the sealed ones: they came late and are sealed by the next pass */
+  readonly lateRows: number;
   /** ids of a TRADES day that has rows */
   readonly ids?: IdSummary;
 }
@@ -45,18 +56,20 @@ export async function verifyTableDay(request: VerifyRequest): Promise<TableDayRe
   let rows = 0;
   let bytes = 0;
   let ids: IdSummary | undefined;
+  let seal: Pick<TableDayReport, 'seal' | 'lateRows'> = { seal: 'open', lateRows: 0 };
   try {
     const tableDay = await settled(request);
     const sizes = columnSizes(tableDay.directory, tableDay.table, tableDay.day);
     rows = tableDay.rows;
     bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     const complete = checkFiles(tableDay, sizes, problems);
+    seal = checkSeal(tableDay, problems);
     const texts = checkSidecar(tableDay, problems);
     if (complete) ids = checkRows(tableDay, texts, problems);
   } catch (error) {
     problems.add('unreadable', () => messageOf(error));
   }
-  return { ...request, rows, bytes, problems: problems.list(), ids };
+  return { ...request, rows, bytes, problems: problems.list(), ids, ...seal };
 }
 
 /** Measures a table-day; while the logger is appending to it, waits for a moment at which its files agree. */
@@ -113,6 +126,23 @@ function checkFiles(tableDay: TableDay, sizes: ReadonlyMap<string, number>, prob
       problems.add('files', () => `${file} has ${count} rows where the longest column has ${longest}`);
   }
   return complete && rows > 0;
+}
+
+const io = new DiskIo();
+
+/** The checksum file is read before the files are measured: rows that come meanwhile are late, not missing. */
+function checkSeal(tableDay: TableDay, problems: Problems): Pick<TableDayReport, 'seal' | 'lateRows'> {
+  const { directory, table, day, rows } = tableDay;
+  const place = { folder: directory, table, day };
+  const seal = readSeal(io, place);
+  if (seal === undefined)
+    return { seal: rows > 0 && day <= newestClosedDay(Date.now()) ? 'due' : 'open', lateRows: 0 };
+  if (typeof seal === 'string') {
+    problems.add('checksums', () => `${checksumsFile(day)} cannot be used: ${seal}`);
+    return { seal: 'sealed', lateRows: 0 };
+  }
+  for (const text of compareWithSeal(io, place, seal)) problems.add('checksums', () => text);
+  return { seal: 'sealed', lateRows: Math.max(0, rows - seal.rows) };
 }
 
 /** Whether the side-car has lines for a block of BLOCK_ROWS, by block number. */

@@ -7,22 +7,23 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { monotonicMs, WallClock } from '../base/clock.js';
 import { EXIT } from '../base/errors.js';
-import { DRAIN, WRITER } from '../counters/declarations.js';
+import { STAGED_BYTES_MAX } from '../base/limits.js';
+import { DRAIN, STOPPED, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { DOORBELL } from '../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId, recordWords, type Table } from '../schema/layout.js';
 import { TEXT_TABLE_ID } from '../schema/text.js';
 import { Checkpointer } from './checkpointer.js';
-import { makeDayFiles, Tomorrow } from './day_files.js';
-import { DiskHealth, DiskUnreliable } from './disk_health.js';
+import { makeToday, Tomorrow } from './day_files.js';
+import { DiskHealth, DiskUnreliable, type Log } from './disk_health.js';
 import { FilePool } from './files.js';
 import type { StoreIo } from './io.js';
 import { Journal } from './journal.js';
 import { BLOCK_KIND, type StreamEntry } from './journal_format.js';
 import { journalFolder, startOfJournal } from './journal_start.js';
-import { tableDirectory } from './paths.js';
 import { Quarantine, quarantineName } from './quarantine.js';
+import { Renewal } from './renewal.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 import { encodeStates, type RejectedState, type TableDayState } from './states.js';
 import type { TableDay } from './tableday.js';
@@ -44,7 +45,6 @@ const TURN_WORDS = 64 * 1024;
 /** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
 const QUIET_WORDS = 8 * 1024;
 const HOUSEKEEPING_MS = 100;
-const DAY_MS = 86_400_000;
 /** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
 const STOP_MS_MAX = 4000;
 
@@ -66,6 +66,7 @@ export class Writer {
   private uncommitted = false;
   private readonly clock = new WallClock();
   private readonly tomorrow: Tomorrow;
+  private readonly renewal: Renewal;
   private firstRing = 0;
   /** opened since the last block, to be told to the journal before their first row */
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
@@ -87,13 +88,21 @@ export class Writer {
     const counters = (this.counters = new Uint32Array(init.counters));
     this.latency = new HistogramWriter(init.latency);
     this.doorbell = new Int32Array(init.doorbell);
-    const log = (level: 'info' | 'warn' | 'error', text: string) => this.post({ kind: 'log', level, text });
+    const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
     if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
-      { ...init, files, quarantine: this.quarantine, counters, disk, nowMs },
+      {
+        ...init,
+        stagedBytesMax: STAGED_BYTES_MAX,
+        files,
+        quarantine: this.quarantine,
+        counters,
+        disk,
+        nowMs,
+      },
       {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
         openedRejected: (state) => this.openedRejected.push(state),
@@ -103,21 +112,40 @@ export class Writer {
     );
     this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
-    if (journal === undefined) return;
-    const folder = journalFolder(dataPath);
-    this.journal = this.openJournal(journal, io, folder);
-    this.checkpointer = new Checkpointer(this.journal, this.staging, {
+    if (journal !== undefined) {
+      this.journal = this.openJournal(journal, io, journalFolder(dataPath));
+      this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+    }
+    const { staging, checkpointer, drains } = this;
+    this.renewal = new Renewal({
       io,
       dataPath,
-      folder,
-      intervalMs: journal.checkpointMs,
-      journalBytesMax: journal.bytesMax,
+      staging,
+      journal: this.journal,
+      checkpointer,
+      counters,
+      drains,
+      disk,
+      log,
+    });
+  }
+
+  private startCheckpoints(journal: Journal, options: WriterJournal, log: Log): Checkpointer {
+    const { io, counters, disk, nowMs } = this;
+    const { dataPath } = this.init;
+    const checkpointer = new Checkpointer(journal, this.staging, {
+      io,
+      dataPath,
+      folder: journalFolder(dataPath),
+      intervalMs: options.checkpointMs,
+      journalBytesMax: options.bytesMax,
       counters,
       disk,
       log,
       nowMs,
     });
-    this.checkpointer.start();
+    checkpointer.start();
+    return checkpointer;
   }
 
   private openJournal(options: WriterJournal, io: StoreIo, folder: string): Journal {
@@ -158,7 +186,7 @@ export class Writer {
   /** Runs until a stop command has been carried out: everything published is in the files then. */
   run(): void {
     try {
-      this.makeToday();
+      makeToday(this.io, this.init, (error, folder) => this.disk.failed('columns', error, folder));
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
         if (this.turn() < QUIET_WORDS && !this.behind) this.sleep();
@@ -167,24 +195,6 @@ export class Writer {
     } catch (error) {
       if (!(error instanceof DiskUnreliable)) throw error;
       this.post({ kind: 'fatal', status: EXIT.ioError, text: error.message });
-    }
-  }
-
-  /** What fails here fails again, and is reported, when there are rows. */
-  private makeToday(): void {
-    const { init, io, disk } = this;
-    const day = Math.floor(Date.now() / DAY_MS);
-    for (const { exchange, directory, tables } of init.streams) {
-      for (const id of tables) {
-        const table = TABLE_BY_ID[id] as Table;
-        const folder = tableDirectory(init.dataPath, exchange, directory, table.name);
-        try {
-          makeDayFiles(io, { table, exchange, folder }, day, init.exact);
-        } catch (error) {
-          disk.failed('columns', error, folder);
-          return;
-        }
-      }
     }
   }
 
@@ -201,8 +211,10 @@ export class Writer {
 
   /** Everything that is due once; answers the number of words taken from the rings. */
   protected turn(): number {
-    const drained = this.drainAll();
-    this.behind = this.staging.flushDue();
+    // before what was removed is begun again nothing is taken and nothing is written
+    const whole = !this.disk.isFailing('files') || this.renewal.turn();
+    const drained = whole ? this.drainAll() : 0;
+    this.behind = whole && this.staging.flushDue();
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
     this.syncDue(now);
@@ -377,12 +389,15 @@ export class Writer {
     const { counters, journal, staging } = this;
     counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
     counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    if (journal !== undefined) {
+      counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
+      counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
+    }
+    if (!this.disk.isFailing('files')) this.renewal.look();
+    if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
     staging.restIdle(now);
     this.makeTomorrow();
-    if (journal === undefined) return;
-    counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
-    counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
     this.checkpointer?.turn();
   }
 
@@ -390,7 +405,9 @@ export class Writer {
     if (command.kind === 'stop') {
       this.stopping = true;
       this.stopMs = this.nowMs();
-    } else if (command.kind === 'flush') this.staging.flushRing(command.ring);
+    } else if (command.kind === 'flush') this.staging.flushNow(command.ring);
+    else if (command.kind === 'cover')
+      this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
     else {
       this.add(command.rings, command.streams);
       this.post({ kind: 'added' });
@@ -400,32 +417,54 @@ export class Writer {
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
   protected finish(): void {
     const { counters, staging } = this;
+    this.renewal.look(true);
     this.disk.retryNow();
+    if (this.disk.isFailing('files')) this.renewal.turn();
     const journaled = this.journal !== undefined && this.commit() && this.syncJournal();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;
     staging.rejected.close();
-    if (!journaled) for (const tableDay of unwritten) counters[WRITER.dropped_rows] += tableDay.staged;
+    this.countNotKept(journaled, unwritten);
     this.countLeft();
     if (!complete) this.reportUnwritten(unwritten.length);
-    if (complete && journaled) this.endJournal();
+    const ended = complete && journaled && this.endJournal();
     counters[WRITER.buffered_rows] = 0;
-    counters[WRITER.stopped] = 1;
+    counters[WRITER.stopped] = ended || this.journal === undefined ? STOPPED.complete : STOPPED.redo;
     this.post({ kind: 'stopped' });
+  }
+
+  /** Rows that neither this end nor the next start brings to the files. */
+  private countNotKept(journaled: boolean, unwritten: readonly TableDay[]): void {
+    if (journaled) return;
+    const lost =
+      this.journal === undefined
+        ? unwritten.reduce((rows, { staged }) => rows + staged, 0)
+        : // what is in the files but not in the journal is cut off by the next start
+          this.drains.reduce(
+            (rows, drain) => rows + ((drain[DRAIN.rows_drained] - drain[DRAIN.rows_durable]) >>> 0),
+            0,
+          );
+    this.counters[WRITER.dropped_rows] += lost;
   }
 
   private reportUnwritten(tableDays: number): void {
     const lost = this.counters[WRITER.dropped_rows];
-    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost, the others are in the journal for the next start`;
+    const kept = this.journal === undefined ? '' : ', the others are in the journal for the next start';
+    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost${kept}`;
     this.post({ kind: 'log', level: 'error', text });
   }
 
-  private endJournal(): void {
+  /** False when the next start has something to redo. */
+  private endJournal(): boolean {
     try {
-      this.checkpointer?.end();
+      if (this.checkpointer?.end()) return true;
+      const text =
+        'the disk is too slow for a last checkpoint; every row is in the journal, and the next start redoes those behind the checkpoint before';
+      this.post({ kind: 'log', level: 'warn', text });
     } catch (error) {
       this.disk.failed('checkpoint', error, journalFolder(this.init.dataPath));
     }
+    return false;
   }
 
   /** Rows that are still in the rings: the disk has refused to the end. */

@@ -45,6 +45,8 @@ export type WriterCommand =
   | { readonly kind: 'stop' }
   /** write what waits of one ring without regard to its age */
   | { readonly kind: 'flush'; readonly ring: number }
+  /** asks for `covered` with the same number */
+  | { readonly kind: 'cover'; readonly request: number }
   | {
       readonly kind: 'add';
       readonly rings: readonly WriterRing[];
@@ -56,8 +58,12 @@ export type WriterReport =
   | { readonly kind: 'stopped' }
   /** the files of today are there, rows can come */
   | { readonly kind: 'ready' }
+  /** the file system is to be synced in the background (background_sync.ts) */
+  | { readonly kind: 'sync' }
   /** an `add` has been carried out */
   | { readonly kind: 'added' }
+  /** a checkpoint covers everything that the files held when it was asked for: no redo changes it any more */
+  | { readonly kind: 'covered'; readonly request: number }
   /** the writer has ended; so must the process, with this status, and recovery makes good what is missing */
   | { readonly kind: 'fatal'; readonly status: number; readonly text: string }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };

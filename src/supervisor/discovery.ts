@@ -7,11 +7,11 @@ import { STREAMS_MAX } from '../base/limits.js';
 import { encodeName } from '../base/names.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
-import { planShards, type ShardPlan } from '../feed/plan.js';
+import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
+import { restOf } from '../feed/rest.js';
 import type { StreamSpec } from '../feed/streams.js';
 import { resumeStream } from '../store/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
-import { restOf } from './rest.js';
 
 /** The native symbols to capture: as listed, or everything that the exchange says is tradable. */
 export async function resolveSymbols(
@@ -34,8 +34,11 @@ export async function resolveSymbols(
 }
 
 export function planOf(exchange: Exchange, config: Config, symbols: readonly string[]): ShardPlan[] {
-  const { max_connections, symbols_per_connection } = config.exchanges[exchange.id];
-  return planShards(exchange.id, symbols, max_connections, symbols_per_connection);
+  const section = config.exchanges[exchange.id];
+  return planShards(exchange, symbols, wantedChannels(exchange, section).channels, {
+    maxConnections: section.max_connections,
+    symbolsPerConnection: section.symbols_per_connection,
+  });
 }
 
 /** Numbers the streams of one process. */

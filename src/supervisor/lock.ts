@@ -28,8 +28,8 @@ const ANSWER_BYTES_MAX = 1024;
 export class DataLock {
   private constructor(
     private readonly dataPath: string,
-    private readonly server: Server,
-    private readonly name: string,
+    private server: Server,
+    private name: string,
   ) {}
 
   /** Takes the directory, which is made when it is missing. Throws DATA_LOCKED when another process has it. */
@@ -45,6 +45,15 @@ export class DataLock {
     } catch {
       return false;
     }
+  }
+
+  /** Takes what stands in its place now; a directory that was removed is made again. Throws as take() does. */
+  async renew(): Promise<void> {
+    const { dataPath, server } = this;
+    const name = lockName(dataPath);
+    this.server = await listen(dataPath, name);
+    this.name = name;
+    server.close();
   }
 
   release(): void {

@@ -1,11 +1,17 @@
 /**
- * What /health, /ready and the live table show, from the shared counters. Main thread, once a second. Health is judged
+ * What /health, /ready and the live table show, from the shared counters. Main thread, a few times a second. Health is judged
  * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
  */
-import type { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
+import type {
+  DRAIN_COUNTERS,
+  SEALER_COUNTERS,
+  SHARD_COUNTERS,
+  WRITER_COUNTERS,
+} from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/state.js';
 import type { DiskState } from './disk.js';
+import type { QuietTimes } from './quiet.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
 
@@ -21,20 +27,15 @@ export interface ShardStatus {
   readonly restarts: number;
 }
 
-export interface Snapshot {
+export interface Snapshot extends QuietTimes {
   readonly nowMs: number;
   readonly startedMs: number;
   readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
-  /** seconds since the writer's loop was last seen turning */
-  readonly writerQuietSecs: number;
-  /** seconds for which drained rows have been waiting without any being written */
-  readonly unwrittenSecs: number;
-  /** seconds since anything was dropped; Infinity when nothing ever was */
-  readonly dropQuietSecs: number;
   readonly flushIntervalSecs: number;
   /** undefined before the first look */
   readonly disk: DiskState | undefined;
+  readonly sealer: Values<typeof SEALER_COUNTERS>;
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
   /** receive to the journal's file (without a journal: to the writer), µs */
@@ -45,9 +46,12 @@ export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
 
 /** A new process gets so long to connect before that counts against it. */
 const GRACE_SECS = 30;
+/** Silence of the writer that a watchdog does not forgive. */
 const WRITER_QUIET_SECS_MAX = 5;
-/** Drops keep the status degraded for so long. */
-const DROP_MEMORY_SECS = 60;
+/** Silence of the writer that only a disk explains; it turns a hundred times in this time, whatever comes in. */
+const WRITER_STALLED_SECS = 0.6;
+/** What was lost shows in the status for so long. */
+const LOSS_MEMORY_SECS = 60;
 
 /** Reasons to worry, the worse ones first. */
 function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degraded: string[] } {
@@ -55,8 +59,13 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   const degraded: string[] = [];
   const young = (s.nowMs - s.startedMs) / 1000 < GRACE_SECS;
   if (s.writer.disk_failing === 1) unhealthy.push('the disk refuses writes');
-  if (s.writerQuietSecs > WRITER_QUIET_SECS_MAX)
-    unhealthy.push(`the writer has not turned for ${Math.round(s.writerQuietSecs)} s`);
+  if (isStalled(s))
+    unhealthy.push(
+      `the disk does not answer: the writer has not turned for ${s.writerQuietSecs.toFixed(1)} s`,
+    );
+  else if (s.writerQuietSecs >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
+  if (s.removalQuietSecs < LOSS_MEMORY_SECS)
+    unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
   if (s.unwrittenSecs > s.flushIntervalSecs * 2)
     unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
   const { disk } = s;
@@ -76,8 +85,18 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
     const silent = shards.reduce((n, shard) => n + shard.counters.silent, 0);
     if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
   }
-  if (s.dropQuietSecs < DROP_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
+  if (s.dropQuietSecs < LOSS_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
   return { unhealthy, degraded };
+}
+
+/** Making a whole file system durable for a checkpoint may take a moment, no other call may. */
+function isStalled({ writer, writerQuietSecs }: Snapshot): boolean {
+  return writerQuietSecs >= (writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
+}
+
+/** Whether rows that find no room in a ring are lost because of the disk. */
+export function writerWaits(s: Snapshot): boolean {
+  return s.writer.disk_failing === 1 || isStalled(s);
 }
 
 function roomText({ runway_seconds }: DiskState): string {
@@ -86,9 +105,12 @@ function roomText({ runway_seconds }: DiskState): string {
     : `the disk will be full in ${Math.ceil((runway_seconds ?? 0) / 60)} min`;
 }
 
-/** Nothing is wrong yet, but will be. */
-function warningsOf({ disk }: Snapshot): string[] {
-  return disk?.level === 'warn' ? [roomText(disk)] : [];
+/** Capture is well, but something needs to be looked at. */
+function warningsOf({ disk, sealer }: Snapshot): string[] {
+  const room = disk?.level === 'warn' ? [roomText(disk)] : [];
+  const damaged =
+    sealer.damaged > 0 ? [`${sealer.damaged} closed table-days are damaged, see logger verify`] : [];
+  return [...room, ...damaged];
 }
 
 /**
@@ -131,6 +153,7 @@ export function healthOf(s: Snapshot) {
       rows_waiting: s.writer.buffered_rows,
       bytes_written: s.writer.bytes_written * 64,
       disk_errors: s.writer.disk_errors,
+      rows_removed: s.writer.removed_rows,
       receive_to_journal_us: s.writerLatency,
     },
     journal: {
@@ -140,6 +163,13 @@ export function healthOf(s: Snapshot) {
       checkpoints: s.writer.checkpoints,
       sinks_cut_off: s.writer.cursors_cut_off,
       quarantined_bytes: s.writer.quarantined * 64,
+    },
+    checksums: {
+      table_days_sealed: s.sealer.sealed,
+      table_days_waiting: s.sealer.waiting,
+      table_days_damaged: s.sealer.damaged,
+      passes: s.sealer.passes,
+      failures: s.sealer.failures,
     },
   };
 }

@@ -4,19 +4,18 @@
  */
 import type { Logger } from 'pino';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { RING_WORDS, SHARD_HANG_SECS, WRITER_HANG_SECS } from '../base/limits.js';
+import { SHARD_HANG_SECS, WRITER_HANG_SECS, WRITER_STOP_MS_MAX } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../counters/declarations.js';
 import { createHistogram, quantiles } from '../counters/histogram.js';
 import { Backoff } from '../feed/backoff.js';
 import type { Exchange } from '../feed/exchange.js';
-import { createPacing } from '../feed/pacing.js';
+import { routesOf, type ShardPlan, wantedChannels } from '../feed/plan.js';
 import type { ShardInit } from '../feed/shard.js';
 import { STATES } from '../feed/state.js';
 import type { StreamSpec } from '../feed/streams.js';
-import { createDoorbell, createRing, isDrained } from '../ring/layout.js';
-import { GAPS } from '../schema/tables.js';
+import { createDoorbell, DOORBELL, isDrained } from '../ring/layout.js';
 import { DiskIo } from '../store/io.js';
 import { journalFolder } from '../store/journal_start.js';
 import { recover } from '../store/recovery.js';
@@ -26,16 +25,18 @@ import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
+import { Quiet, SAMPLE_MS } from './quiet.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
-import type { Snapshot } from './status.js';
+import { Sealing } from './sealing.js';
+import { filesPerSymbol, ShardResources, tablesOf } from './shard_init.js';
+import { readinessOf, type Snapshot, writerWaits } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
-const SAMPLE_MS = 1000;
+/** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
+const WATCH_SAMPLES = 1000 / SAMPLE_MS;
 /** A connection that does not close in this time is cut. */
 const SHARD_STOP_MS_MAX = 1500;
-/** A writer that is stopping and writes nothing for so long has met a dead disk. */
-const WRITER_STOP_MS_MAX = 6000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
@@ -44,6 +45,7 @@ const STORED_POLL_MS = 50;
 
 /** A shard with everything that outlives its thread. */
 interface ShardSlot {
+  readonly exchange: Exchange;
   readonly init: ShardInit;
   streams: StreamSpec[];
   readonly drain: SharedArrayBuffer;
@@ -76,25 +78,19 @@ export class Supervisor {
   private readonly writerCounters = createCounters(WRITER_COUNTERS);
   private readonly writerReader = new CounterReader(WRITER_COUNTERS, this.writerCounters);
   private readonly writerLatency = createHistogram();
-  private readonly pacing = new Map<string, SharedArrayBuffer>();
+  private readonly resources: ShardResources;
   private readonly slots: ShardSlot[] = [];
   private readonly ca: string | undefined;
   private writer: WriterThread | undefined;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
-  private readonly writerHeartbeat = new Heartbeat(false);
   private readonly disk: DiskWatch;
+  private readonly sealing: Sealing;
   private stopping = false;
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
-  private readonly quiet = {
-    heartbeat: 0,
-    turnedMs: 0,
-    written: 0,
-    writtenMs: 0,
-    dropped: 0,
-    droppedMs: Number.NEGATIVE_INFINITY,
-  };
+  private readonly quiet = new Quiet();
+  private samples = 0;
 
   constructor(private readonly options: SupervisorOptions) {
     this.config = options.config;
@@ -102,9 +98,12 @@ export class Supervisor {
     this.log = options.log;
     this.directory = new StreamDirectory(this.config.logger.data_path, options.mapper);
     this.ca = readCa(this.config.websocket.ca_file);
+    this.resources = new ShardResources(this.config, this.ca, this.doorbell);
     this.disk = new DiskWatch(this.config.logger.data_path, (disk) =>
       this.log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
     );
+    const cover = (request: number) => this.writer?.send({ kind: 'cover', request });
+    this.sealing = new Sealing({ config: this.config, log: this.log, cover });
     this.startedMs = Date.now();
     this.latest = this.look();
   }
@@ -125,16 +124,13 @@ export class Supervisor {
       }),
     );
     for (const { exchange, shards } of planned) {
-      for (const plan of shards) this.createSlot(exchange, plan.shard, plan.symbols);
+      for (const plan of shards) this.createSlot(exchange, plan);
       this.log.info({ exchange: exchange.id, connections: shards.length }, 'planned');
     }
-    this.quiet.turnedMs = this.quiet.writtenMs = performance.now();
+    this.quiet.start(performance.now());
     await this.startWriter();
     for (const slot of this.slots) this.startShard(slot);
-    this.sampler = setInterval(() => {
-      this.latest = this.look();
-      this.watch();
-    }, SAMPLE_MS);
+    this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.look();
   }
 
@@ -153,12 +149,13 @@ export class Supervisor {
     this.log.info({ ...done, milliseconds: Math.round(milliseconds) }, 'recovered from the journal');
   }
 
-  private createSlot(exchange: Exchange, shard: number, symbols: readonly string[]): ShardSlot {
-    const streams = symbols.map((native) => this.directory.stream(exchange.id, native));
+  private createSlot(exchange: Exchange, plan: ShardPlan): ShardSlot {
+    const streams = plan.symbols.map((native) => this.directory.stream(exchange.id, native));
     const counters = createCounters(SHARD_COUNTERS);
     const drain = createCounters(DRAIN_COUNTERS);
     const slot: ShardSlot = {
-      init: this.shardInit(exchange, shard, streams, counters),
+      exchange,
+      init: this.resources.init(exchange, plan, streams, counters),
       streams,
       drain,
       counters: new CounterReader(SHARD_COUNTERS, counters),
@@ -174,40 +171,6 @@ export class Supervisor {
     return slot;
   }
 
-  private shardInit(
-    exchange: Exchange,
-    shard: number,
-    streams: readonly StreamSpec[],
-    counters: SharedArrayBuffer,
-  ): ShardInit {
-    const { logger, websocket } = this.config;
-    const section = this.config.exchanges[exchange.id];
-    let pacing = this.pacing.get(exchange.id);
-    if (pacing === undefined) this.pacing.set(exchange.id, (pacing = createPacing()));
-    return {
-      shard,
-      exchange: exchange.id,
-      streams,
-      channels: section.channels,
-      parser: logger.parser,
-      clockSkewSecondsMax: logger.max_clock_skew_secs,
-      connection: {
-        endpoint: section.ws_endpoint,
-        ca: this.ca,
-        frameBytesMax: websocket.frame_bytes_max,
-        messageTimeoutMs: websocket.message_timeout_secs * 1000,
-        firstRetryMs: websocket.initial_retry_delay_secs * 1000,
-        longestRetryMs: websocket.max_retry_delay_secs * 1000,
-        ackTimeoutMs: websocket.ack_timeout_secs * 1000,
-      },
-      ring: createRing(RING_WORDS),
-      doorbell: this.doorbell,
-      counters,
-      latency: createHistogram(),
-      pacing,
-    };
-  }
-
   /** Resolves when the writer can take rows. */
   private startWriter(): Promise<void> {
     const { logger } = this.config;
@@ -219,7 +182,7 @@ export class Supervisor {
       descriptorsMax: descriptorBudget(),
       journal: journalOf(this.config),
       rings: this.slots.map(writerRing),
-      streams: this.slots.flatMap((slot, ring) => this.writerStreams(slot.streams, ring)),
+      streams: this.slots.flatMap((slot) => this.writerStreams(slot, slot.streams)),
       doorbell: this.doorbell,
       counters: this.writerCounters,
       latency: this.writerLatency,
@@ -236,6 +199,7 @@ export class Supervisor {
         if (report.kind === 'log') this.log[report.level]({ thread: 'writer' }, report.text);
         else if (report.kind === 'added') this.waitingAdds.shift()?.();
         else if (report.kind === 'ready') ready();
+        else if (report.kind === 'covered') this.sealing.covered(report.request);
         else if (report.kind === 'fatal') {
           this.log.fatal(report.text);
           this.options.fatal(report.status);
@@ -244,12 +208,10 @@ export class Supervisor {
     });
   }
 
-  private writerStreams(streams: readonly StreamSpec[], ring: number): WriterStream[] {
-    return streams.map(({ stream, exchange, directory }) => {
-      const channels = this.exchanges.find(({ id }) => id === exchange)?.channels ?? {};
-      const tables = this.config.exchanges[exchange].channels.map((channel) => channels[channel].table.id);
-      return { stream, exchange, directory, ring, tables };
-    });
+  private writerStreams(slot: ShardSlot, streams: readonly StreamSpec[]): WriterStream[] {
+    const tables = tablesOf(slot.exchange, slot.init).map(({ id }) => id);
+    const ring = this.slots.indexOf(slot);
+    return streams.map(({ stream, exchange, directory }) => ({ stream, exchange, directory, ring, tables }));
   }
 
   private startShard(slot: ShardSlot): void {
@@ -296,10 +258,19 @@ export class Supervisor {
     }
   }
 
-  /** Once a second: threads that hang, and room on the disk. */
+  private sample(): void {
+    this.quiet.sample(this.writerReader.read());
+    this.latest = this.look();
+    const waits = writerWaits(this.latest) ? 1 : 0;
+    Atomics.store(new Int32Array(this.doorbell), DOORBELL.disk_waits, waits);
+    if (++this.samples % WATCH_SAMPLES === 0 && !this.stopping) this.watch();
+  }
+
+  /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
-    if (this.stopping) return;
     for (const slot of this.slots) {
+      const { messages, rows } = slot.counters.read();
+      slot.rates.add(performance.now(), messages, rows);
       if (
         slot.thread === undefined ||
         slot.heartbeat.sample(slot.counters.read().heartbeat) < SHARD_HANG_SECS
@@ -309,34 +280,28 @@ export class Supervisor {
       slot.heartbeat.reset(true);
       slot.thread.terminate();
     }
-    const { writer } = this.latest;
-    if (this.writerHeartbeat.sample(writer.heartbeat) >= WRITER_HANG_SECS) {
+    const { writer, writerQuietSecs } = this.latest;
+    if (writerQuietSecs >= WRITER_HANG_SECS) {
       this.log.fatal(`the writer has not turned for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
     }
+    this.sealing.watch(readinessOf(this.latest).ready);
     this.disk.look(writer.bytes_written * 64, this.filesPerDay());
   }
 
   private filesPerDay(): number {
-    return this.slots.reduce((files, { init, streams }) => {
-      const exchange = this.exchanges.find(({ id }) => id === init.exchange);
-      const tables = new Set(init.channels.map((channel) => exchange?.channels[channel].table ?? GAPS));
-      return files + streams.length * [...tables].reduce((n, { columns }) => n + columns.length, 0);
-    }, 0);
+    return this.slots.reduce(
+      (files, { exchange, init, streams }) => files + streams.length * filesPerSymbol(exchange, init),
+      0,
+    );
   }
 
   /** Reads every counter once. */
   private look(): Snapshot {
     const now = performance.now();
-    const { quiet } = this;
     const writer = this.writerReader.read();
-    if (writer.heartbeat !== quiet.heartbeat) [quiet.heartbeat, quiet.turnedMs] = [writer.heartbeat, now];
-    if (writer.rows_written !== quiet.written || writer.rows_drained === writer.rows_written) {
-      [quiet.written, quiet.writtenMs] = [writer.rows_written, now];
-    }
     const shards = this.slots.map((slot) => {
       const counters = slot.counters.read();
-      slot.rates.add(now, counters.messages, counters.rows);
       return {
         shard: slot.init.shard,
         exchange: slot.init.exchange,
@@ -350,7 +315,6 @@ export class Supervisor {
       };
     });
     const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
-    if (dropped !== quiet.dropped) [quiet.dropped, quiet.droppedMs] = [dropped, now];
     const ids = [...new Set(shards.map((shard) => shard.exchange))];
     const latencyOf = (id: string) =>
       quantiles(this.slots.filter((s) => s.init.exchange === id).map((s) => s.init.latency));
@@ -359,17 +323,16 @@ export class Supervisor {
       startedMs: this.startedMs,
       shards,
       writer,
-      writerQuietSecs: (now - quiet.turnedMs) / 1000,
-      unwrittenSecs: (now - quiet.writtenMs) / 1000,
-      dropQuietSecs: (now - quiet.droppedMs) / 1000,
+      ...this.quiet.look(now, writer, dropped),
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
+      sealer: this.sealing.counters(),
       latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
       writerLatency: quantiles([this.writerLatency]),
     };
   }
 
-  /** The state of everything, at most a second old. */
+  /** The state of everything, a fraction of a second old. */
   snapshot(): Snapshot {
     return this.latest;
   }
@@ -398,8 +361,20 @@ export class Supervisor {
   }
 
   private async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    const { channels } = wantedChannels(exchange, this.config.exchanges[exchange.id]);
+    for (const [route, carried] of routesOf(exchange, channels))
+      await this.changeRoute(exchange, route, carried, symbols);
+  }
+
+  /** Every connection keeps its symbols; the new ones fill what has room, and then new connections. */
+  private async changeRoute(
+    exchange: Exchange,
+    route: string | undefined,
+    channels: readonly string[],
+    symbols: readonly string[],
+  ): Promise<void> {
     const wanted = new Set(symbols);
-    const slots = this.slots.filter((slot) => slot.init.exchange === exchange.id);
+    const slots = this.slots.filter((s) => s.exchange === exchange && s.init.connection.route === route);
     const captured = new Set(slots.flatMap((slot) => slot.streams.map((s) => s.native)));
     const fresh = symbols.filter((native) => !captured.has(native));
     const perConnection = this.config.exchanges[exchange.id].symbols_per_connection;
@@ -411,7 +386,7 @@ export class Supervisor {
         .map((native) => this.directory.stream(exchange.id, native));
       if (added.length + removed.length === 0) continue;
       slot.streams.push(...added);
-      await this.announce([], this.writerStreams(added, this.slots.indexOf(slot)));
+      await this.announce([], this.writerStreams(slot, added));
       slot.thread?.send({ kind: 'change', added, removed: removed.map((s) => s.stream) });
       this.log.info(
         { exchange: exchange.id, shard: slot.init.shard, added: added.length, removed: removed.length },
@@ -419,12 +394,10 @@ export class Supervisor {
       );
     }
     while (fresh.length > 0) {
-      const slot = this.createSlot(
-        exchange,
-        this.slots.filter((s) => s.init.exchange === exchange.id).length,
-        fresh.splice(0, perConnection),
-      );
-      await this.announce([writerRing(slot)], this.writerStreams(slot.streams, this.slots.indexOf(slot)));
+      const shard = this.slots.filter((s) => s.exchange === exchange).length;
+      const plan = { exchange: exchange.id, shard, symbols: fresh.splice(0, perConnection), channels, route };
+      const slot = this.createSlot(exchange, plan);
+      await this.announce([writerRing(slot)], this.writerStreams(slot, slot.streams));
       this.startShard(slot);
     }
   }
@@ -437,14 +410,29 @@ export class Supervisor {
     });
   }
 
-  /** Closes sockets, drains rings, writes everything; answers whether all of it reached the disk. */
+  /** Closes sockets, drains rings, writes everything; answers whether every row is in its file or in the journal. */
   async stop(): Promise<boolean> {
     this.stopping = true;
-    await Promise.all(this.slots.map((slot) => stopShard(slot.thread)));
+    await Promise.all([this.sealing.stop(), ...this.slots.map((slot) => stopShard(slot.thread))]);
     const complete = await this.stopWriter();
     clearInterval(this.sampler);
     this.latest = this.look();
     return complete;
+  }
+
+  /** Whether the durable journal holds every row, for the next start to redo. */
+  private journaled(): boolean {
+    const kept =
+      this.config.journal.enabled &&
+      this.slots.every(({ init, drained }) => {
+        const { rows_drained, rows_durable } = drained.read();
+        return isDrained(init.ring) && rows_drained === rows_durable;
+      });
+    if (kept)
+      this.log.warn(
+        'the disk takes too long; every row is in the journal, and the next start redoes what is missing',
+      );
+    return kept;
   }
 
   /** Waits for as long as rows go on reaching the disk. */
@@ -453,7 +441,7 @@ export class Supervisor {
       let written = -1;
       const watch = setInterval(() => {
         const { rows_written } = this.writerReader.read();
-        if (rows_written === written) done(false);
+        if (rows_written === written) done(this.journaled());
         written = rows_written;
       }, WRITER_STOP_MS_MAX);
       const done = (complete: boolean) => {
@@ -462,7 +450,7 @@ export class Supervisor {
       };
       this.writer?.onEnd(() => {
         const { stopped, dropped_rows } = this.writerReader.read();
-        done(stopped === 1 && dropped_rows === 0);
+        done(stopped !== 0 && dropped_rows === 0);
       });
       this.writer?.send({ kind: 'stop' });
     });

@@ -3,6 +3,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
+import { createSyncWord, runSync } from '../store/background_sync.js';
+import type { SealerCommand, SealerInit, SealerReport } from '../store/sealer_thread.js';
 import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
 
 /** A thread with the messages that go to it and come from it. */
@@ -39,11 +41,21 @@ function start<Command, Report>(file: string, name: string, workerData: unknown)
 
 export type ShardThread = Thread<ShardCommand, ShardReport>;
 export type WriterThread = Thread<WriterCommand, WriterReport>;
+export type SealerThread = Thread<SealerCommand, SealerReport>;
 
 export function startShard(init: ShardInit): ShardThread {
   return start('shard', `${init.exchange}-${init.shard}`, init);
 }
 
 export function startWriter(init: WriterInit): WriterThread {
-  return start('writer', 'writer', init);
+  const syncWord = createSyncWord();
+  const thread: WriterThread = start('writer', 'writer', { init, syncWord });
+  thread.onReport((report) => {
+    if (report.kind === 'sync') runSync(init.dataPath, syncWord);
+  });
+  return thread;
+}
+
+export function startSealer(init: SealerInit): SealerThread {
+  return start('sealer', 'sealer', init);
 }

@@ -15,6 +15,7 @@ export const EXCHANGES: readonly ExchangeDefaults[] = [
     symbols_per_connection: 50,
     channels: ['ticker', 'trades'],
     default_channels: ['ticker', 'trades'],
+    enabled: true,
     sample_symbols: ['A', 'B'],
   },
   {
@@ -25,6 +26,7 @@ export const EXCHANGES: readonly ExchangeDefaults[] = [
     symbols_per_connection: 100,
     channels: ['ticker', 'trades', 'bbo'],
     default_channels: ['ticker', 'trades'],
+    enabled: true,
     sample_symbols: ['A', 'B'],
   },
 ];

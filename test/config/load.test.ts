@@ -36,6 +36,7 @@ test('an empty file gives the defaults that are promised to users', () => {
         symbols_per_connection: 50,
         symbols: 'all',
         channels: ['ticker', 'trades'],
+        kline_intervals: ['1m', '5m', '15m', '1h'],
       },
       binance: {
         enabled: true,
@@ -45,6 +46,7 @@ test('an empty file gives the defaults that are promised to users', () => {
         symbols_per_connection: 100,
         symbols: 'all',
         channels: ['ticker', 'trades'],
+        kline_intervals: ['1m', '5m', '15m', '1h'],
       },
     },
   });

@@ -4,14 +4,17 @@
  * k-th system call of a kind. At the end columns are of equal length, every row is right and there once, what is not
  * there is listed in GAPS, and nothing that had `windowMs` to reach the disk before a kill was lost.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXIT } from '../../src/base/errors.js';
 import { decodeName } from '../../src/base/names.js';
 import { TRADES } from '../../src/schema/tables.js';
 import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/account.js';
 import { type ChannelComparison, compareAccount, formatComparison } from '../../src/simulator/compare.js';
 import { faultsOf } from '../../src/simulator/comparison.js';
+import { DiskIo } from '../../src/store/io.js';
 import { listTableDays, readBlocks, u64Of } from '../../src/store/reader.js';
+import { planRecovery } from '../../src/store/recovery.js';
 import {
   type LoggerProcess,
   type SimulatorProcess,
@@ -25,6 +28,8 @@ import { Random } from '../support/random.js';
 
 export interface CrashOptions {
   readonly rounds: number;
+  /** monotonic ms: no round begins after it */
+  readonly untilMs: number;
   readonly seed: number;
   /** a trade that was handed over so long before a kill must be on disk after it */
   readonly windowMs: number;
@@ -42,6 +47,10 @@ const EARLY_PART = 0.3;
 const EARLY_MS_MAX = 700;
 const LATE_MS_MAX = 2500;
 const ORDERLY_ROWS = 500;
+/** What a service manager grants before it kills, with room to spare. */
+const STOP_MS_MAX = 8000;
+/** With -D the logger stays the child that signals go to. */
+const STRACE = ['-D', '-f', '-qqq'];
 
 /** One life of the logger, in ms since 1970: up from `ready`, killed at `killed`. */
 export interface Life {
@@ -60,7 +69,7 @@ export async function killAtRandom(options: CrashOptions): Promise<CrashResult> 
   const random = new Random(options.seed);
   return capture(options, async (simulator) => {
     const lives: Life[] = [];
-    for (let round = 1; round <= options.rounds; round++) {
+    for (let round = 1; round <= options.rounds && !isOver(options); round++) {
       const logger = startLoggerProcess({ folder: options.folder }, simulator);
       const early = random.next() < EARLY_PART;
       let ready: number | undefined;
@@ -83,40 +92,89 @@ export async function killAtRandom(options: CrashOptions): Promise<CrashResult> 
   });
 }
 
-/** Kills at the k-th call of `syscall` for k = step, 2 × step, … until a life is over before it comes so far. */
+/** Writes down every such call of every thread. */
+function tracing(syscall: string, file: string): string[] {
+  return ['strace', ...STRACE, '-o', file, '-e', `trace=${syscall}`];
+}
+
+/** The most calls that one thread made: strace counts each thread by itself. */
+function callsIn(file: string, syscall: string): number {
+  const counts = new Map<string, number>();
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const [thread] = line.split(' ', 1);
+    if (line.includes(` ${syscall}(`)) counts.set(thread, (counts.get(thread) ?? 0) + 1);
+  }
+  return Math.max(0, ...counts.values());
+}
+
+/**
+ * Kills at the k-th call of `syscall` for `points` values of k over the whole range of what a life makes: start,
+ * recovery, capture for `lifeMs` and an orderly stop.
+ */
 export async function killAtSyscalls(
   options: CrashOptions,
   syscall: string,
-  step: number,
+  points: number,
   lifeMs: number,
 ): Promise<CrashResult> {
   return capture(options, async (simulator) => {
+    const { folder, report } = options;
+    const live = async (wrapper: readonly string[]) => {
+      const logger = startLoggerProcess({ folder, wrapper }, simulator);
+      await Promise.race([logger.ready().then(() => sleep(lifeMs)), logger.exited]).catch(() => {});
+      logger.child.kill('SIGTERM');
+      const end = await logger.exited;
+      // a helper process that is killed in its place makes the logger end by itself, and be started again
+      if (end.signal !== 'SIGKILL' && end.code !== EXIT.ok && end.code !== EXIT.ioError)
+        throw new Error(`it ended with ${end.code ?? end.signal}: ${describe(logger)}`);
+      return end.signal === 'SIGKILL';
+    };
+    const trace = join(folder, `${syscall}.trace`);
+    await live(tracing(syscall, trace));
+    const calls = callsIn(trace, syscall);
+    const step = Math.max(1, Math.ceil(calls / points));
     const lives: Life[] = [];
-    for (let k = step; lives.length < options.rounds; k += step) {
+    for (let k = 1; k <= calls && !isOver(options); k += step) {
       const inject = `inject=${syscall}:signal=SIGKILL:when=${k}`;
-      const wrapper = [
-        'strace',
-        // the logger stays the child that signals go to
-        '-D',
-        '-f',
-        '-qqq',
-        '-o',
-        '/dev/null',
-        '-e',
-        `trace=${syscall}`,
-        '-e',
-        inject,
-      ];
-      const logger = startLoggerProcess({ folder: options.folder, wrapper }, simulator);
-      const survived = await Promise.race([sleep(lifeMs).then(() => true), logger.exited.then(() => false)]);
-      lives.push({ ready: undefined, killed: Date.now() });
-      options.report(`${syscall} ${k}: ${survived ? 'not reached' : 'killed'}`);
-      if (!survived) continue;
-      await logger.stop();
-      break;
+      const killed = await live([...tracing(syscall, '/dev/null'), '-e', inject]);
+      if (killed) lives.push({ ready: undefined, killed: Date.now() });
+      report(`${syscall} ${k} of ${calls}: ${killed ? 'killed' : 'not reached'}`);
     }
     return lives;
   });
+}
+
+/** Orderly stops at random moments under load: each in time, with status 0 and nothing left to redo. */
+export async function stopAtRandom(options: CrashOptions): Promise<CrashResult> {
+  const random = new Random(options.seed);
+  const { folder, report } = options;
+  const took: number[] = [];
+  const faults: string[] = [];
+  const { lives, problems } = await capture(options, async (simulator) => {
+    for (let round = 1; round <= options.rounds && !isOver(options); round++) {
+      // with this interval most of what was received waits for its flush
+      const logger = startLoggerProcess({ folder, flushSecs: 5 }, simulator);
+      await readyOrDead(logger);
+      await sleep(random.next() * LATE_MS_MAX);
+      const asked = performance.now();
+      const status = await logger.stop();
+      const ms = Math.round(performance.now() - asked);
+      took.push(ms);
+      const { nothing } = planRecovery(new DiskIo(), join(folder, 'data'));
+      report(`round ${round}: stopped with ${status} in ${ms} ms`);
+      if (status !== EXIT.ok || ms > STOP_MS_MAX || !nothing)
+        faults.push(`round ${round}: ${status} in ${ms} ms, ${nothing ? 'nothing' : 'something'} to redo`);
+    }
+    return [];
+  });
+  took.sort((a, b) => a - b);
+  const at = (part: number) => took[Math.min(took.length - 1, Math.floor(took.length * part))];
+  report(`${took.length} stops: median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`);
+  return { lives, problems: [...faults, ...problems] };
+}
+
+function isOver({ untilMs }: CrashOptions): boolean {
+  return performance.now() > untilMs;
 }
 
 async function readyOrDead(logger: LoggerProcess): Promise<void> {

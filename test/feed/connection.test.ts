@@ -219,7 +219,7 @@ test('leaves a server that has gone silent', async (t) => {
 });
 
 test('pings a quiet server, and its pong counts as a sign of life', async (t) => {
-  const pinging = { ...quick, limits: { ...quick.limits, pingAfterMs: 40 } };
+  const pinging = { ...quick, keepAlive: { everyMs: 40, onlyWhenQuiet: true } };
   const rig = await Rig.start(t, pinging, trades(SYMBOLS), accept, { messageTimeoutMs: 5000 });
   await until(() => rig.pings >= 5);
   assert.deepEqual([rig.connection.state, rig.lost], ['ACTIVE', []]);

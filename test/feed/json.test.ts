@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../src/feed/fields.js';
 import { createJsonParser, decodeUtf8, parseKeepingText } from '../../src/feed/json.js';
+import { JsonEither, JsonList, JsonTuples } from '../../src/feed/lists.js';
 import { corpusMissing, readMessages, recordings } from '../support/corpus.js';
 import { oneOf, randomFrom, shuffled } from '../support/random.js';
 
@@ -76,63 +77,118 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-const fields = new JsonFields(KEYS, ['p']);
+/** A reader of every kind of node: objects in objects, lists of objects, tuples, and values that may be all of these. */
+const tuples = new JsonTuples(3);
+const levels = new JsonFields(['price', 'qty']);
+const either = new JsonFields([...KEYS, 'bids'], { bids: new JsonList(levels) });
+const looseTuples = new JsonTuples(2);
+const fields = new JsonFields([...KEYS, 'data', 'b', 'k'], {
+  data: new JsonEither(either, looseTuples),
+  b: tuples,
+  k: new JsonFields(['t', 'p']),
+  p: new JsonList(new JsonFields(['a'])),
+});
+const NAMES = [...KEYS, 'data', 'b', 'k'];
+
+type Reader = JsonFields | JsonTuples;
+
+/** What a value of the reader stands for, as JSON.parse would say it; `bytes` is the message. */
+function valueAt(reader: Reader, bytes: Uint8Array, at: number): unknown {
+  const text = Buffer.from(bytes).toString('utf8', reader.from[at], reader.to[at]);
+  const kind = reader.kind[at];
+  if (kind === KIND.string) return text;
+  if (kind === KIND.number) return JSON.parse(text);
+  if (kind === KIND.absent) return undefined;
+  return kind === KIND.null ? null : kind === KIND.true;
+}
+
+/** The parts of a document that the reader has a place for, in a form that both sides can be brought to. */
+function objectAt(reader: JsonFields, names: readonly string[], bytes: Uint8Array, row: number): unknown {
+  return names.map((name, field) => {
+    const at = row * reader.width + field;
+    if (reader.kind[at] !== KIND.nested) return [name, valueAt(reader, bytes, at)];
+    return [name, 'nested'];
+  });
+}
+
+function expectedOf(names: readonly string[], document: Record<string, unknown>): unknown {
+  return names.map((name) => {
+    const value = Object.hasOwn(document, name) ? document[name] : undefined;
+    return [name, typeof value === 'object' && value !== null ? 'nested' : value];
+  });
+}
+
+function listOf(value: unknown): Record<string, unknown>[] {
+  return (Array.isArray(value) ? value : [value]) as Record<string, unknown>[];
+}
+
+/** Checks every value that the reader shows against JSON.parse of the message. */
+function checkReader(bytes: Uint8Array, document: Record<string, unknown>, text: string): void {
+  assert.deepEqual(objectAt(fields, NAMES, bytes, 0), expectedOf(NAMES, document), text);
+  const { data, b } = document;
+  const place = (name: string) => NAMES.indexOf(name);
+  if (fields.kind[place('b')] === KIND.nested) {
+    const seen = Array.from({ length: tuples.count }, (_, row) =>
+      [0, 1, 2].map((column) => valueAt(tuples, bytes, row * 3 + column)),
+    );
+    assert.deepEqual(
+      seen,
+      (b as unknown[][]).map((tuple) => [tuple[0], tuple[1], tuple[2]]),
+      text,
+    );
+  }
+  if (fields.kind[place('data')] !== KIND.nested) return;
+  if (Array.isArray(data) && Array.isArray(data[0])) {
+    assert.equal(looseTuples.count, data.length, text);
+    return;
+  }
+  const objects = listOf(data);
+  const names = [...KEYS, 'bids'];
+  assert.equal(either.count, objects.length, text);
+  for (const [row, object] of objects.entries()) {
+    assert.deepEqual(objectAt(either, names, bytes, row), expectedOf(names, object), text);
+    const at = row * either.width + names.indexOf('bids');
+    if (either.kind[at] !== KIND.nested) continue;
+    const seen = [];
+    for (let level = either.from[at]; level < either.to[at]; level++)
+      seen.push(objectAt(levels, ['price', 'qty'], bytes, level));
+    assert.deepEqual(
+      seen,
+      listOf(object['bids']).map((level) => expectedOf(['price', 'qty'], level)),
+      text,
+    );
+  }
+}
 
 /** Checks one message in both parsers; says whether the scanner took it. */
 function check(message: Uint8Array): boolean {
   const bytes = Buffer.concat([Buffer.from('"{'), message, Buffer.from('}"1e')]);
   const [start, end] = [2, 2 + message.length];
-  const count = fields.scan(bytes, start, end);
+  const taken = fields.scan(bytes, start, end) !== UNFAMILIAR;
   const text = decodeUtf8(bytes, start, end);
   if (text === undefined) {
-    assert.equal(count, UNFAMILIAR, `invalid UTF-8 is accepted: ${bytes.toString('latin1')}`);
+    assert.ok(!taken, `invalid UTF-8 is accepted: ${bytes.toString('latin1')}`);
     return false;
   }
   const valid = parses(text);
-  if (count !== UNFAMILIAR) checkFields(bytes, text, count);
+  if (taken) {
+    assert.ok(valid, `accepted, but JSON.parse refuses it: ${text}`);
+    checkReader(bytes, JSON.parse(text) as Record<string, unknown>, text);
+  }
   if (!valid) {
     assert.throws(() => parseKeepingText(text), SyntaxError, text);
     return false;
   }
   const document: unknown = JSON.parse(text);
   if (depthOf(document) <= JSON_DEPTH_MAX) {
-    const kept = plain(parseKeepingText(text));
+    const kept = parseKeepingText(text);
     // comparing texts is quicker than deepEqual, and keeps the order of keys and the sign of zero apart
-    assert.equal(JSON.stringify(kept), JSON.stringify(document), text);
+    assert.equal(JSON.stringify(plain(kept)), JSON.stringify(document), text);
+    const loaded = fields.loadDocument(kept);
+    if (taken) assert.ok(loaded, `scanned, but the document does not fit: ${text}`);
+    if (loaded) checkReader(fields.bytes, document as Record<string, unknown>, text);
   }
-  return count !== UNFAMILIAR;
-}
-
-function checkFields(bytes: Buffer, text: string, count: number): void {
-  const nested = fields.kind[KEYS.indexOf('p')] === KIND.nested;
-  // the inside of a nested value is for the caller to check: it stands for any value here
-  if (nested && !parses(text)) {
-    const at = KEYS.indexOf('p');
-    const [from, to] = [fields.from[at], fields.to[at]];
-    const rest = Buffer.concat([
-      bytes.subarray(2, from),
-      Buffer.from('0'),
-      bytes.subarray(to, bytes.length - 4),
-    ]);
-    assert.ok(parses(rest.toString()), `accepted, but JSON.parse refuses it: ${text}`);
-    return;
-  }
-  assert.ok(parses(text), `accepted, but JSON.parse refuses it: ${text}`);
-  const document = JSON.parse(text) as Record<string, unknown>;
-  assert.ok(count >= Object.keys(document).length);
-  KEYS.forEach((key, field) => {
-    const value = bytes.toString('utf8', fields.from[field], fields.to[field]);
-    const expected = Object.hasOwn(document, key) ? document[key] : undefined;
-    const kind = fields.kind[field];
-    if (expected === undefined) assert.equal(kind, KIND.absent, text);
-    else if (typeof expected === 'string') assert.deepEqual([kind, value], [KIND.string, expected], text);
-    else if (typeof expected === 'number') {
-      assert.equal(kind, KIND.number, text);
-      assert.ok(Object.is(JSON.parse(value), expected), text);
-    } else if (expected === null) assert.equal(kind, KIND.null, text);
-    else if (typeof expected === 'boolean') assert.equal(kind, expected ? KIND.true : KIND.false, text);
-    else assert.equal(kind, KIND.nested, text);
-  });
+  return taken;
 }
 
 const MATCH =
@@ -140,13 +196,24 @@ const MATCH =
 const TRADE =
   '{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}}';
 
+const NESTED = [
+  '{"e":"depthUpdate","E":1672515782136,"s":"BNBBTC","b":[["0.0024","10"],["0.0025","0",1]],"a":1,"k":{"t":1,"p":"2","x":[1,{"y":null}]}}',
+  '{"type":"snapshot","data":[{"s":"BTC","bids":[{"price":1.50,"qty":0.10},{"qty":7,"price":2}],"t":1},{"s":"ETH","bids":[],"t":2}],"time":"x"}',
+  '{"type":"update","data":{"s":"BTC","bids":[{"price":1e5,"qty":0}],"p":null},"E":3}',
+  '{"type":"candle","data":[["1","2",3],["4",null],[]],"p":[{"a":1},{}],"q":true}',
+  '{"type":"t","data":[{"t":1,"p":"1.5"},{"t":2,"p":"1.6"},{"t":3,"m":false}]}',
+];
+
 function samples(): string[] {
-  if (corpusMissing !== false) return [MATCH, TRADE];
-  const names = [...recordings('coinbase'), ...recordings('binance-spot')].filter((n) => !n.includes('hft'));
+  const written = [MATCH, TRADE, ...NESTED, ...NESTED];
+  if (corpusMissing !== false) return written;
+  const names = ['coinbase', 'binance-spot', 'kraken', 'bybit', 'okx', 'upbit']
+    .flatMap((venue) => recordings(venue))
+    .filter((n) => !n.includes('hft'));
   const recorded = names
     .flatMap((name) => readMessages(name).map((m) => m.raw))
     .filter((raw) => raw.length < 600);
-  return [MATCH, TRADE, ...shuffled(randomFrom(1), recorded).slice(0, 3000)];
+  return [...written, ...shuffled(randomFrom(1), recorded).slice(0, 3000)];
 }
 
 /** A message with up to three bytes flipped, deleted, inserted, repeated or moved. */
@@ -174,7 +241,8 @@ describe('scanner and text-keeping parser agree with JSON.parse', () => {
     for (const text of [...REJECTED, ...ACCEPTED]) check(Buffer.from(text));
     // and the same as the value of a key that is known, of one that may be nested, and of one that is not known
     for (const text of [...REJECTED, ...ACCEPTED])
-      for (const key of ['type', 'p', 'other']) check(Buffer.from(`{"e":1,"${key}":${text},"t":2}`));
+      for (const key of ['type', 'p', 'data', 'b', 'k', 'other'])
+        check(Buffer.from(`{"e":1,"${key}":${text},"t":2}`));
   });
 
   it('on recorded messages', (t) => {
@@ -196,7 +264,7 @@ describe('scanner and text-keeping parser agree with JSON.parse', () => {
   });
 
   it('on every cut of a message', () => {
-    for (const message of [MATCH, TRADE].map((text) => Buffer.from(text)))
+    for (const message of [MATCH, TRADE, ...NESTED].map((text) => Buffer.from(text)))
       for (let length = 0; length < message.length; length++) assert.ok(!check(message.subarray(0, length)));
   });
 });
@@ -207,22 +275,43 @@ describe('scanner', () => {
     return fields.scan(bytes, 0, bytes.length);
   };
   it('takes keys in any order, with space, repeated and unknown ones', () => {
-    assert.equal(scan(' {\n"price" : "1" , "zzz":null,"type"\t:"a","type":"b"} \r'), 4);
+    assert.equal(scan(' {\n"price" : "1" , "zzz":null,"type"\t:"a","type":"b"} \r'), 0);
     assert.equal(fields.to[0] - fields.from[0], 1);
   });
-  it('leaves escapes and unknown nested values to the parser', () => {
+  it('leaves escapes, and structures that it has no place for, to the parser', () => {
     for (const text of [
       '{"type":"a\\u0062"}',
       '{"ty\\u0070e":1}',
-      '{"zzz":{}}',
-      '{"zzz":[1]}',
-      '{"type":{}}',
+      '{"zzz":"\\n"}',
+      '{"b":{}}',
+      '{"k":[]}',
+      '{"data":[1]}',
     ])
       assert.equal(scan(text), UNFAMILIAR, text);
   });
-  it('does not let a later value hide a nested one that nobody has read', () => {
-    for (const text of ['{"p":[},"p":{}}', '{"p":[},"p":1}', '{"p":{],"p":null}'])
+  it('passes over nested values that nobody asked for, and checks them all the same', () => {
+    for (const text of ['{"zzz":{"a":[1,{"b":null}]},"type":"x"}', '{"zzz":[]}', '{"zzz":[[],{}]}'])
+      assert.equal(scan(text), 0, text);
+    for (const text of [
+      '{"zzz":{"a":[1,{"b":nul}]}}',
+      '{"zzz":[1,]}',
+      '{"zzz":{"a"}}',
+      '{"zzz":{,}}',
+      `{"zzz":${'['.repeat(99)}${']'.repeat(99)}}`,
+    ])
       assert.equal(scan(text), UNFAMILIAR, text);
+  });
+  it('leaves a key that has two nested values to the parser', () => {
+    for (const text of ['{"data":{},"data":{}}', '{"b":[],"b":[]}', '{"k":{},"k":{}}'])
+      assert.equal(scan(text), UNFAMILIAR, text);
+  });
+  it('takes the rows of a shape back that did not fit to the end', () => {
+    for (let i = 0; i < 20; i++) {
+      assert.ok(check(Buffer.from('{"b":[["1","2"]],"type":"x"}')));
+      assert.ok(check(Buffer.from('{"b":[["1","2"]],"type":1}')));
+      assert.ok(check(Buffer.from('{"b":[["1","2"],["3","4"]],"e":1}')));
+      assert.ok(check(Buffer.from('{"data":[{"bids":[{"price":1}],"s":"a"},{"bids":[{"price":2}],"s":1}]}')));
+    }
   });
   it('refuses text that is not UTF-8, in known and unknown places', () => {
     for (const bad of [
@@ -239,14 +328,16 @@ describe('scanner', () => {
           UNFAMILIAR,
         );
     }
-    assert.equal(scan('{"type":"币安"}'), 1);
+    assert.equal(scan('{"type":"币安"}'), 0);
   });
   it('fills the same fields from a document, however long its texts', () => {
     const long = 'x'.repeat(100_000);
-    fields.load(JSON.parse(`{"type":"${long}","product_id":"币","trade_id":12,"price":null,"side":true}`));
+    fields.loadDocument(
+      JSON.parse(`{"type":"${long}","product_id":"币","trade_id":12,"price":null,"side":true}`),
+    );
     const texts = ['type', 'product_id', 'trade_id'].map((key) => {
       const at = KEYS.indexOf(key);
-      return Buffer.from(fields.scratch).toString('utf8', fields.from[at], fields.to[at]);
+      return Buffer.from(fields.bytes).toString('utf8', fields.from[at], fields.to[at]);
     });
     assert.deepEqual(texts, [long, '币', '12']);
     assert.equal(fields.kind[KEYS.indexOf('size')], KIND.absent);
@@ -254,8 +345,8 @@ describe('scanner', () => {
   });
   it('takes nothing from the prototype of a document', () => {
     const inherited = new JsonFields(['constructor', 'toString', '__proto__']);
-    inherited.load({});
-    assert.deepEqual([...inherited.kind], [KIND.absent, KIND.absent, KIND.absent]);
+    inherited.loadDocument({});
+    assert.deepEqual([...inherited.kind.subarray(0, 3)], [KIND.absent, KIND.absent, KIND.absent]);
   });
 });
 

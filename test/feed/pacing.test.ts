@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { createPacing, reserveConnect } from '../../src/feed/pacing.js';
+import { createPacing, reserve } from '../../src/feed/pacing.js';
 
 const BURST = 20;
 
 test('lets a burst through and spaces out what follows', () => {
   const pacing = createPacing();
-  const waits = Array.from({ length: 60 }, () => reserveConnect(pacing, 60));
+  const waits = Array.from({ length: 60 }, () => reserve(pacing, 60));
   assert.ok(waits.slice(0, BURST).every((wait) => wait === 0));
   const last = waits.at(-1) as number;
   assert.ok(last > 38_000 && last <= 39_000, `${last} ms`);
@@ -22,7 +22,7 @@ test('a machine that has run for weeks, or a long quiet time, delays nothing', (
   const nowMs = process.hrtime.bigint() / 1_000_000n;
   for (const days of [0n, 1n, 13n, 20n, 24n, 25n, 40n, 400n]) {
     word[0] = nowMs - days * 86_400_000n;
-    assert.equal(reserveConnect(pacing, 60), 0, `${days} days`);
+    assert.equal(reserve(pacing, 60), 0, `${days} days`);
   }
 });
 

@@ -1,6 +1,6 @@
 /** A thread for pacing.test.ts that asks for connection attempts as fast as it can. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { reserveConnect } from '../../src/feed/pacing.js';
+import { reserve } from '../../src/feed/pacing.js';
 
 const { pacing, perMinute, attempts } = workerData as {
   pacing: SharedArrayBuffer;
@@ -9,7 +9,7 @@ const { pacing, perMinute, attempts } = workerData as {
 };
 const times: number[] = [];
 for (let i = 0; i < attempts; i++) {
-  const wait = reserveConnect(pacing, perMinute);
+  const wait = reserve(pacing, perMinute);
   times.push(Number(process.hrtime.bigint() / 1_000_000n) + wait);
 }
 parentPort?.postMessage(times);

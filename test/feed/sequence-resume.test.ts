@@ -7,7 +7,12 @@ import { MD, TRADES } from '../../src/schema/tables.js';
 
 function make(table: typeof MD | typeof TRADES) {
   const gaps: Gap[] = [];
-  const events = { gap: (gap: Gap) => gaps.push(gap), reordered: () => {} };
+  const events = {
+    gap: (gap: Gap) => gaps.push(gap),
+    reordered: () => {},
+    duplicate: () => {},
+    outlier: () => {},
+  };
   const received = new Uint32Array([2000, 5]);
   const time = { ms: 0 };
   const sequence = new Sequence(table, received, events, () => time.ms);

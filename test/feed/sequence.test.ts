@@ -14,10 +14,16 @@ class Watched {
   readonly received = new Uint32Array([1000, 0]);
   nowMs = 0;
   reordered = 0;
+  readonly outliers: number[] = [];
   readonly sequence: Sequence;
 
   constructor(table: typeof MD | typeof TRADES = TRADES, slots = 2) {
-    const events = { gap: (gap: Gap) => this.gaps.push(gap), reordered: () => this.reordered++ };
+    const events = {
+      gap: (gap: Gap) => this.gaps.push(gap),
+      reordered: () => this.reordered++,
+      duplicate: () => {},
+      outlier: (_slot: number, id: number) => this.outliers.push(id),
+    };
     this.sequence = new Sequence(table, this.received, events, () => this.nowMs);
     this.sequence.resize(slots);
   }
@@ -335,3 +341,62 @@ it('stores every id that is delivered exactly once and reports exactly the other
 function idsOf(gap: Gap): number[] {
   return Array.from({ length: gap.toId - gap.fromId + 1 }, (_, i) => gap.fromId + i);
 }
+
+describe('an id that is far too high', () => {
+  const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const WRONG = 5_000_000;
+
+  it('is taken back when the ids go on below it, and later holes are found again', () => {
+    const w = new Watched();
+    w.accept(...range(10, 20), WRONG);
+    assert.ok(w.accept(...range(21, 40)).every((seen) => seen === fresh));
+    assert.deepEqual(w.outliers, [WRONG]);
+    w.wait();
+    assert.deepEqual(w.told, []);
+    w.accept(45);
+    w.wait();
+    assert.deepEqual(w.told, ['unknown 41-44']);
+    assert.deepEqual(w.accept(40, 45), [duplicate, duplicate]);
+  });
+
+  it('is no hole when the ids jump over it, and uncertain when it comes again', () => {
+    const w = new Watched();
+    w.accept(10, WRONG, WRONG + 1, ...range(11, 30));
+    assert.deepEqual(w.outliers, [WRONG + 1]);
+    const [seen] = w.accept(WRONG);
+    assert.equal(seen, uncertain);
+    w.accept(WRONG + 3);
+    w.wait();
+    assert.deepEqual(w.told, [`unknown 31-${WRONG - 1}`, `unknown ${WRONG + 2}-${WRONG + 2}`]);
+  });
+
+  it('several at different heights are all taken back', () => {
+    const w = new Watched();
+    w.accept(10, WRONG, 2 * WRONG, ...range(11, 30), 33);
+    w.wait();
+    assert.deepEqual([w.outliers, w.told], [[2 * WRONG], ['unknown 31-32']]);
+  });
+
+  it('stays when newer ids follow it, or when late ones only fill what is missing', () => {
+    const w = new Watched();
+    w.accept(10, WRONG);
+    // late ones between newer ones
+    for (let n = 1; n < 50; n++) w.accept(10 + n, WRONG + n);
+    assert.deepEqual(w.outliers, []);
+    w.accept(WRONG + 600, ...range(WRONG + 50, WRONG + 599));
+    assert.deepEqual(w.outliers, []);
+    w.wait();
+    assert.deepEqual(w.told, [`unknown 60-${WRONG - 1}`]);
+  });
+
+  it('that an exchange only announced is taken back, too', () => {
+    const w = new Watched();
+    w.accept(10);
+    w.sequence.announce(0, WRONG);
+    w.wait();
+    w.accept(...range(11, 30));
+    w.accept(WRONG + 1);
+    w.wait();
+    assert.deepEqual(w.told, [`unknown 11-${WRONG}`, `unknown 31-${WRONG}`]);
+  });
+});

@@ -99,7 +99,9 @@ class Rig {
         doorbell: createDoorbell(),
         counters: createCounters(SHARD_COUNTERS),
         latency: createHistogram(),
-        pacing: createPacing(),
+        pacing: { connects: createPacing(), asks: createPacing() },
+        restEndpoint: 'http://127.0.0.1:1',
+        candles: [],
       },
       url,
     );

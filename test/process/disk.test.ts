@@ -1,7 +1,7 @@
 /** Disks that fill up, refuse or go away, as small tmpfs mounts (for which one must be root). */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
@@ -136,16 +136,4 @@ test('a read-only disk is refused with a reason, and the next start works once i
   await simulator.stop();
   const comparison = compareAccount(simulator.account, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
-});
-
-test('a data directory that is removed ends the process; the next one makes it again', async () => {
-  const folder = temporaryFolder('removed');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2', '--rate', '200']);
-  const logger = startLoggerProcess({ folder }, simulator);
-  await logger.ready();
-  renameSync(join(folder, 'data'), join(folder, 'away'));
-  assert.deepEqual(await logger.exited, { code: EXIT.ioError, signal: null });
-  const next = startLoggerProcess({ folder }, simulator);
-  await until('rows are written', async () => (await next.health()).writer.rows_written > 200);
-  assert.equal(await next.stop(), EXIT.ok);
 });

@@ -1,6 +1,6 @@
 /** Midnight UTC while data flows, and steps of the system clock; the clocks of both processes are faked. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
@@ -8,6 +8,8 @@ import { MD, TRADES } from '../../src/schema/tables.js';
 import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
 import { listTableDays, readColumns, u32Of } from '../../src/store/reader.js';
 import {
+  FAKETIME,
+  fakeClock,
   startLoggerProcess,
   startSimulatorProcess,
   temporaryFolder,
@@ -15,22 +17,10 @@ import {
   verifyProblems,
 } from '../support/processes.js';
 
-const LIBRARY = ['x86_64', 'aarch64']
-  .map((cpu) => `/usr/lib/${cpu}-linux-gnu/faketime/libfaketimeMT.so.1`)
-  .find((path) => existsSync(path));
-const skip = LIBRARY === undefined ? 'libfaketime is not installed' : false;
+const skip = FAKETIME === undefined ? 'libfaketime is not installed' : false;
 const DAY_SECS = 86_400;
 /** How long before midnight the processes start. */
 const AHEAD_SECS = 7;
-
-function fake(variables: Readonly<Record<string, string>>): Record<string, string> {
-  return {
-    LD_PRELOAD: LIBRARY ?? '',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    FAKETIME_NO_CACHE: '1',
-    ...variables,
-  };
-}
 
 /** Every row of a table in a day's files happened on that day. */
 function checkDays(data: string): number[] {
@@ -50,7 +40,7 @@ test('midnight: each row in the file of its own day, whose files were there befo
   const folder = temporaryFolder('midnight');
   const untilMidnight = DAY_SECS - ((Date.now() / 1000) % DAY_SECS);
   const offset = Math.floor(untilMidnight - AHEAD_SECS);
-  const env = fake({ FAKETIME: `+${offset}s` });
+  const env = fakeClock({ FAKETIME: `+${offset}s` });
   const today = Math.floor((Date.now() / 1000 + offset) / DAY_SECS);
   const simulator = await startSimulatorProcess(
     join(folder, 'account'),
@@ -80,7 +70,7 @@ test('steps of the clock: stamps follow, connections and timers do not notice', 
   writeFileSync(file, steps[0]);
   // the exchange keeps the true time, only our own clock is wrong
   const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '500']);
-  const env = fake({ FAKETIME_TIMESTAMP_FILE: file });
+  const env = fakeClock({ FAKETIME_TIMESTAMP_FILE: file });
   const logger = startLoggerProcess({ folder, env }, simulator);
   await logger.ready();
   for (const step of steps) {

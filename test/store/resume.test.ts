@@ -51,6 +51,22 @@ test('holes that GAPS does not list are found, those it lists are not', (t) => {
   ]);
 });
 
+test('a hole at midnight is found, and one that GAPS lists is not', (t) => {
+  const root = dataDirectory(t);
+  trades(root, ids(1, 2, 3));
+  trades(root, ids(7, 8), '22.11.26');
+  assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['8', [[4, 6]]]);
+  writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [gap(4, 5)]);
+  assert.deepEqual(resume(root).unlistedIds, [[6, 6]]);
+});
+
+test('ids that start over at midnight leave no hole', (t) => {
+  const root = dataDirectory(t);
+  trades(root, ids(100, 101));
+  trades(root, ids(1, 2), '22.11.26');
+  assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['2', []]);
+});
+
 test('a late row at the beginning of what is looked at makes no hole', (t) => {
   const root = dataDirectory(t);
   // 101 came late, its neighbours are too far back to be seen

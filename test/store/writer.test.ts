@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { TIME } from '../../src/base/time.js';
 import { CounterReader, createCounters } from '../../src/counters/counters.js';
 import { DRAIN_COUNTERS, WRITER_COUNTERS } from '../../src/counters/declarations.js';
@@ -20,6 +20,7 @@ import { MD, TRADES } from '../../src/schema/tables.js';
 import { DiskIo, type StoreIo } from '../../src/store/io.js';
 import { resumeStream } from '../../src/store/resume.js';
 import { Writer, type WriterInit, type WriterReport } from '../../src/store/writer.js';
+import { startWriter } from '../../src/supervisor/threads.js';
 import { until } from '../feed/websocket/helpers.js';
 import { randomFrom } from '../support/random.js';
 
@@ -392,9 +393,9 @@ describe('the writer thread', () => {
     timeout: 60_000,
   }, async (t) => {
     const rig = new Rig(t, { flushIntervalMs: 300 });
-    const worker = new Worker(new URL('../../workers/writer.js', import.meta.url), { workerData: rig.init });
+    const writer = startWriter(rig.init);
     const reports: WriterReport[] = [];
-    worker.on('message', (report: WriterReport) => reports.push(report));
+    writer.onReport((report) => reports.push(report));
     for (const id of upTo(10)) rig.trade(0, id);
     rig.publish();
     await until(() => rig.ids('A').length === 10);
@@ -403,7 +404,7 @@ describe('the writer thread', () => {
     await until(() => rig.ids('A').length === 20);
     const ring = createRing(1 << 12);
     const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2, tables: [] };
-    worker.postMessage({
+    writer.send({
       kind: 'add',
       rings: [{ ring, drain: createCounters(DRAIN_COUNTERS) }],
       streams: [stream],
@@ -416,9 +417,9 @@ describe('the writer thread', () => {
     producer.publish();
     for (const id of upTo(1000)) rig.trade(2, id);
     rig.publish();
-    worker.postMessage({ kind: 'stop' });
+    writer.send({ kind: 'stop' });
     await until(() => reports.some((report) => report.kind === 'stopped'));
-    await worker.terminate();
+    writer.terminate();
     assert.deepEqual(rig.ids('C'), upTo(1000));
     assert.equal(statSync(join(rig.folder, 'other', 'E', 'TRADES', `trade_id.${STAMP}.bin`)).size, 8);
     assert.equal(rig.counters().stopped, 1);

@@ -1,6 +1,11 @@
 /** Snapshots made by hand for the tests of health and HTTP. */
 import type { CounterSpecs } from '../../src/counters/counters.js';
-import { DRAIN_COUNTERS, SHARD_COUNTERS, WRITER_COUNTERS } from '../../src/counters/declarations.js';
+import {
+  DRAIN_COUNTERS,
+  SEALER_COUNTERS,
+  SHARD_COUNTERS,
+  WRITER_COUNTERS,
+} from '../../src/counters/declarations.js';
 import type { ShardStatus, Snapshot } from '../../src/supervisor/status.js';
 
 const NOW_MS = 1_800_000_000_000;
@@ -44,9 +49,11 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     writerQuietSecs: 0,
     unwrittenSecs: 0,
     dropQuietSecs: Number.POSITIVE_INFINITY,
+    removalQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
     writerLatency: quantiles,
+    sealer: zeros(SEALER_COUNTERS),
     disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, level: 'ok' },
     ...changes,
     writer: zeros(WRITER_COUNTERS, changes.writer),

@@ -1,7 +1,7 @@
 /** Health and readiness: every reason to worry, one at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { healthOf, readinessOf } from '../../src/supervisor/status.js';
+import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
 import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
 
 const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
@@ -9,7 +9,27 @@ const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
 const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unhealthy', RegExp][] = [
   ['all is well', {}, 'healthy', /^$/],
   ['the disk refuses', { writer: { disk_failing: 1 } }, 'unhealthy', /disk refuses writes/],
-  ['the writer hangs', { writerQuietSecs: 6 }, 'unhealthy', /writer has not turned for 6 s/],
+  [
+    'the disk stalls',
+    { writerQuietSecs: 0.6 },
+    'unhealthy',
+    /disk does not answer.*has not turned for 0.6 s/,
+  ],
+  ['the writer is busy', { writerQuietSecs: 0.4 }, 'healthy', /^$/],
+  [
+    'a checkpoint takes its time',
+    { writerQuietSecs: 4.8, writer: { checkpoint_syncs: 1 } },
+    'degraded',
+    /^a checkpoint waits for the disk$/,
+  ],
+  [
+    'a checkpoint takes too long',
+    { writerQuietSecs: 5, writer: { checkpoint_syncs: 1 } },
+    'unhealthy',
+    /disk does not answer/,
+  ],
+  ['files were removed', { removalQuietSecs: 59 }, 'unhealthy', /listed in GAPS/],
+  ['files were removed long ago', { removalQuietSecs: 60 }, 'healthy', /^$/],
   ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
   ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],
   ['no shard yet', { shards: [] }, 'degraded', /starting/],
@@ -107,6 +127,16 @@ describe('health', () => {
   });
 });
 
+describe('checksums', () => {
+  it('damage of a closed day is a warning, not a reason to doubt capture', () => {
+    const sealer = { ...snapshot().sealer, sealed: 7, damaged: 2 };
+    const { status, warnings, checksums } = healthOf(snapshot({ sealer }));
+    assert.deepEqual([status, warnings], ['healthy', ['2 closed table-days are damaged, see logger verify']]);
+    assert.deepEqual([checksums.table_days_sealed, checksums.table_days_damaged], [7, 2]);
+    assert.deepEqual(healthOf(snapshot()).warnings, []);
+  });
+});
+
 describe('readiness', () => {
   it('waits for every connection, and for the disk', () => {
     assert.deepEqual(readinessOf(snapshot()), { ready: true, waiting: [] });
@@ -119,5 +149,20 @@ describe('readiness', () => {
     );
     assert.equal(readinessOf(snapshot({ shards: [] })).ready, false);
     assert.equal(readinessOf(snapshot({ writer: { disk_failing: 1 } })).ready, false);
+  });
+});
+
+describe('what feeds the watchdog', () => {
+  const alive = (changes: SnapshotChanges) => isAlive(snapshot(changes));
+
+  it('is a writer that turns while what waits gets written', () => {
+    assert.ok(alive({}));
+    assert.ok(!alive({ writerQuietSecs: 5.2 }));
+    assert.ok(!alive({ unwrittenSecs: 11 }));
+  });
+
+  it('is also a writer whose disk refuses: the rings keep what a new process would lose', () => {
+    assert.ok(alive({ unwrittenSecs: 11, writer: { disk_failing: 1 } }));
+    assert.ok(!alive({ writerQuietSecs: 5.2, writer: { disk_failing: 1 } }));
   });
 });

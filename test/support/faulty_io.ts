@@ -35,11 +35,17 @@ export class FaultyIo implements StoreIo {
   constructor(
     readonly disk: SimulatedDisk,
     private readonly fault: Fault | undefined,
+    /** calls before arm() are not counted */
+    private disarmed = false,
   ) {}
+
+  arm(): void {
+    this.disarmed = false;
+  }
 
   private fails(call: FaultyCall): boolean {
     const { fault } = this;
-    if (fault?.call !== call) return false;
+    if (this.disarmed || fault?.call !== call) return false;
     this.count++;
     return fault.forever ? this.count >= fault.n : this.count === fault.n;
   }
@@ -123,10 +129,22 @@ export class FaultyIo implements StoreIo {
   }
 
   syncFs(): void {
-    if (this.fails('syncFs')) {
-      if (this.fault?.code === 'EIO') this.disk.failSyncFs();
-      this.fail();
-    }
+    this.checkSyncFs();
     this.disk.syncFs();
+  }
+
+  beginSyncFs(): void {
+    this.disk.beginSyncFs();
+  }
+
+  syncFsEnded(): boolean {
+    this.checkSyncFs();
+    return this.disk.syncFsEnded();
+  }
+
+  private checkSyncFs(): void {
+    if (!this.fails('syncFs')) return;
+    if (this.fault?.code === 'EIO') this.disk.failSyncFs();
+    this.fail();
   }
 }

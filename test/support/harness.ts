@@ -3,8 +3,9 @@
  * messages and look at the records.
  */
 import { slotsOf } from '../../src/counters/counters.js';
-import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
-import type { ControlEvent, Exchange } from '../../src/feed/exchange.js';
+import { SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { Books } from '../../src/feed/books.js';
+import type { ControlEvent, Exchange, MessageParser } from '../../src/feed/exchange.js';
 import { Intake } from '../../src/feed/intake.js';
 import { createJsonParser } from '../../src/feed/json.js';
 import { type Gap, Rows } from '../../src/feed/rows.js';
@@ -39,6 +40,12 @@ export class Harness {
   nowMs = 0;
   reordered = 0;
   breaks = 0;
+  books: Books | undefined;
+  /** slots whose book was asked for again */
+  readonly resyncs: number[] = [];
+  /** REST requests of the parser */
+  readonly asked: { slot: number; path: string }[] = [];
+  readonly parser: MessageParser;
   private readonly consumer: RingConsumer;
   readonly intake: Intake;
   private readonly counters = new Uint32Array(Object.keys(SHARD_COUNTERS).length);
@@ -61,24 +68,49 @@ export class Harness {
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;
     this.rows = new Rows(this.producer, this.streams, this.received, 86_400);
-    const events = { gap: (gap: Gap) => this.gaps.push(gap), reordered: () => this.reordered++ };
+    const events = {
+      gap: (gap: Gap) => this.gaps.push(gap),
+      reordered: () => this.reordered++,
+      duplicate: () => {
+        this.counters[SHARD.duplicates]++;
+      },
+      outlier: () => undefined,
+    };
     const names = options.channels ?? Object.keys(exchange.channels);
+    const ofBooks = names.filter((name) => exchange.channels[name].ids === 'book');
+    if (ofBooks.length > 0) {
+      this.books = new Books(
+        this.received,
+        { gap: events.gap, resync: (slot) => this.resyncs.push(slot) },
+        () => this.nowMs,
+      );
+      this.books.resize(natives.length);
+    }
     this.sequences = new Map(
-      names.map((name) => {
-        const sequence = new Sequence(exchange.channels[name].table, this.received, events, () => this.nowMs);
-        sequence.resize(natives.length);
-        return [name, sequence];
-      }),
+      names
+        .filter((name) => !ofBooks.includes(name))
+        .map((name) => {
+          const sequence = new Sequence(
+            exchange.channels[name].table,
+            this.received,
+            events,
+            () => this.nowMs,
+          );
+          sequence.resize(natives.length);
+          return [name, sequence];
+        }),
     );
     const parser = options.parser ?? 'scan';
-    const messageParser = exchange.createParser({
+    this.parser = exchange.createParser({
       rows: this.rows,
       streams: this.streams,
       sequences: this.sequences,
+      books: this.books,
       control: (event) => this.control.push(event),
+      ask: (slot, path) => this.asked.push({ slot, path }),
     });
     this.intake = new Intake(
-      messageParser,
+      this.parser,
       createJsonParser(parser),
       parser === 'scan',
       this.rows,

@@ -15,6 +15,7 @@ export interface PowerReport {
   cuts: number;
   kills: number;
   recoveryCuts: number;
+  seals: number;
   /** one line each, beginning with the seed */
   readonly failures: string[];
 }
@@ -36,6 +37,7 @@ export async function runHistories(first: number, histories: number): Promise<Po
     cuts: sum.cuts + report.cuts,
     kills: sum.kills + report.kills,
     recoveryCuts: sum.recoveryCuts + report.recoveryCuts,
+    seals: sum.seals + report.seals,
     failures: [...sum.failures, ...report.failures],
   }));
 }

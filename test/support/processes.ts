@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,11 +38,26 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
+/** The library that fakes the clock of a process; undefined where it is not installed. */
+export const FAKETIME = ['x86_64', 'aarch64']
+  .map((cpu) => `/usr/lib/${cpu}-linux-gnu/faketime/libfaketimeMT.so.1`)
+  .find((path) => existsSync(path));
+
+/** Environment of a process whose wall clock is another one; see faketime(1) for the variables. */
+export function fakeClock(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    LD_PRELOAD: FAKETIME ?? '',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    FAKETIME_NO_CACHE: '1',
+    ...variables,
+  };
+}
+
 /** Waits until `probe` answers something; it may throw meanwhile. Fails after `seconds`. */
 export async function until<T>(
   what: string,
   probe: () => Promise<T> | T,
-  seconds = 30,
+  seconds = 60,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + seconds * 1000;
   let last: unknown;
@@ -169,6 +184,13 @@ export interface Health {
     readonly rows_written: number;
     readonly rows_waiting: number;
     readonly disk_errors: number;
+    readonly rows_removed: number;
+  };
+  readonly checksums: {
+    readonly table_days_sealed: number;
+    readonly table_days_waiting: number;
+    readonly passes: number;
+    readonly failures: number;
   };
   readonly exchanges: Readonly<
     Record<
@@ -192,7 +214,7 @@ export interface Health {
 }
 
 /** The configuration of a logger that captures everything a simulator offers. */
-function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
+export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess): string {
   const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'logger.toml');

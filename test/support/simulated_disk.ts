@@ -2,7 +2,8 @@
  * A file system in memory that forgets like a real one, after the model of ALICE (Pillai et al., OSDI 2014): a power
  * cut keeps, of what was not synced, each sector of 512 bytes by itself; sizes grow before data, as zeros, garbage or
  * old blocks of the disk; every name that was made, renamed or removed since its folder was synced is undone by
- * itself. A sector that holds synced bytes is replaced whole or not at all.
+ * itself. A sector that holds synced bytes is replaced whole or not at all. A sync of everything that goes on in the
+ * background makes durable, when it ends, what had been written when it began; until then it counts for nothing.
  */
 import type { StoreIo } from '../../src/store/io.js';
 import type { Random } from './random.js';
@@ -32,6 +33,8 @@ class FileNode {
   readonly dirty = new Set<number>();
   /** sectors that a failed sync left in memory only and that no later sync writes, as ext4 and XFS do */
   readonly lost = new Set<number>();
+  /** sectors that were written since the background sync began; undefined when it has nothing to do here */
+  private since: Set<number> | undefined;
 
   grow(size: number): void {
     if (size > this.bytes.length) {
@@ -45,12 +48,20 @@ class FileNode {
   touch(from: number, to: number): void {
     for (let s = Math.floor(from / SECTOR); s * SECTOR < to; s++) {
       this.dirty.add(s);
+      this.since?.add(s);
       this.lost.delete(s);
     }
   }
 
   sync(): void {
+    this.since = undefined;
     if (this.dirty.size === 0 && this.durable.length === this.size) return;
+    this.durable = this.image();
+    this.dirty.clear();
+  }
+
+  /** What a sync would make durable now. */
+  private image(): Buffer<ArrayBuffer> {
     const synced = Buffer.from(this.bytes.subarray(0, this.size));
     for (const sector of this.lost) {
       const from = sector * SECTOR;
@@ -58,11 +69,23 @@ class FileNode {
       const end = Math.min(from + SECTOR, this.durable.length);
       if (from < end) this.durable.copy(synced, from, from, end);
     }
-    this.durable = synced;
-    this.dirty.clear();
+    return synced;
+  }
+
+  /** Begins a sync; the answer ends it, unless another one has overtaken it. */
+  beginSync(): () => void {
+    const image = this.image();
+    const since = (this.since = new Set<number>());
+    return () => {
+      if (this.since !== since) return;
+      this.since = undefined;
+      this.durable = image;
+      for (const sector of this.dirty) if (!since.has(sector)) this.dirty.delete(sector);
+    };
   }
 
   failSync(): void {
+    this.since = undefined;
     for (const sector of this.dirty) this.lost.add(sector);
     this.dirty.clear();
   }
@@ -72,6 +95,26 @@ class FolderNode {
   readonly entries = new Map<string, Node>();
   /** what a name stood for since the last sync, oldest first */
   readonly history = new Map<string, (Node | undefined)[]>();
+  private syncs = 0;
+
+  sync(): void {
+    this.syncs++;
+    this.history.clear();
+  }
+
+  /** As of a file. */
+  beginSync(): () => void {
+    const lengths = new Map([...this.history].map(([name, { length }]) => [name, length]));
+    const before = this.syncs;
+    return () => {
+      if (this.syncs !== before) return;
+      for (const [name, length] of lengths) {
+        const later = (this.history.get(name) ?? []).slice(length - 1);
+        if (later.length > 1) this.history.set(name, later);
+        else this.history.delete(name);
+      }
+    };
+  }
 
   set(name: string, node: Node | undefined): void {
     const history = this.history.get(name) ?? [this.entries.get(name)];
@@ -93,6 +136,8 @@ export class SimulatedDisk implements StoreIo {
   private readonly open_ = new Map<number, FileNode>();
   private nextFd = 3;
   private readonly stale: Buffer[] = [];
+  /** what ends the background sync, node by node */
+  private syncing: (() => void)[] = [];
 
   constructor(private readonly random: Random) {}
 
@@ -106,6 +151,7 @@ export class SimulatedDisk implements StoreIo {
     this.dead = false;
     this.dieAt = Number.POSITIVE_INFINITY;
     this.open_.clear();
+    this.syncing = [];
     if (powerCut) this.cutFolder(this.root);
   }
 
@@ -269,7 +315,7 @@ export class SimulatedDisk implements StoreIo {
   syncFolder(path: string): void {
     const node = this.resolve(path);
     if (!(node instanceof FolderNode)) throw errno('ENOENT', path);
-    this.effect(() => node.history.clear());
+    this.effect(() => node.sync());
   }
 
   syncFs(): void {
@@ -280,11 +326,37 @@ export class SimulatedDisk implements StoreIo {
   }
 
   private syncTree(folder: FolderNode, part: number): void {
-    if (this.random.next() < part) folder.history.clear();
+    if (this.random.next() < part) folder.sync();
     for (const node of folder.entries.values()) {
       if (node instanceof FolderNode) this.syncTree(node, part);
       else if (this.random.next() < part) node.sync();
     }
+  }
+
+  beginSyncFs(): void {
+    this.effect(() => {
+      this.syncing = [];
+      this.beginTree(this.root, this.syncing);
+    });
+  }
+
+  private beginTree(folder: FolderNode, ends: (() => void)[]): void {
+    ends.push(folder.beginSync());
+    for (const node of folder.entries.values()) {
+      if (node instanceof FolderNode) this.beginTree(node, ends);
+      else ends.push(node.beginSync());
+    }
+  }
+
+  syncFsEnded(): boolean {
+    if (this.dead) throw errno('EIO', 'the process is dead');
+    // at any time, also behind any number of other calls
+    if (this.random.chance(0.5)) return false;
+    this.effect(() => {
+      for (const end of this.syncing) end();
+    });
+    this.syncing = [];
+    return true;
   }
 
   private cutFolder(folder: FolderNode): void {

@@ -14,6 +14,7 @@ import { NO_STATES } from '../../src/store/states.js';
 import { Random } from './random.js';
 import { SimulatedDisk } from './simulated_disk.js';
 import { Oracle } from './store_oracle.js';
+import { judgeSeals, SimulatedSealer } from './store_sealer.js';
 import { DATA, FIRST_DAY, STREAMS, World, wordOf } from './store_world.js';
 
 /** Where a test may put a mistake. */
@@ -26,6 +27,10 @@ export interface Mistakes {
   readonly cursorFirst?: boolean;
   /** every history has a sink, not one of four */
   readonly sink?: boolean;
+  /** every history has a sealer, and it does not ask the writer whether it may */
+  readonly hastySealer?: boolean;
+  /** every history has a sealer, not one of four */
+  readonly sealer?: boolean;
 }
 
 export interface HistoryResult {
@@ -35,6 +40,8 @@ export interface HistoryResult {
   readonly cuts: number;
   readonly kills: number;
   readonly recoveryCuts: number;
+  /** checksum files that were there after a recovery */
+  readonly seals: number;
 }
 
 const LIVES_MAX = 3;
@@ -85,7 +92,7 @@ class SimulatedSink {
   }
 
   private deliver(walked: Parameters<typeof forEachRecord>[0]): void {
-    forEachRecord(walked, ({ place, words, index, text }) => {
+    forEachRecord(walked, (place, words, index, text) => {
       if (text !== undefined) return;
       const stream = words[index + 1] as number;
       if (STREAMS[stream]?.exchange !== place.exchange)
@@ -103,10 +110,11 @@ class History {
   private readonly numbers = STREAMS.map(() => 0);
   private readonly clock = { ms: 1000 };
   private readonly sink: SimulatedSink | undefined;
+  private readonly sealer: SimulatedSealer | undefined;
   private readonly options;
   private day = FIRST_DAY;
   private texts = 0;
-  private readonly counts = { cuts: 0, kills: 0, recoveryCuts: 0 };
+  private readonly counts = { cuts: 0, kills: 0, recoveryCuts: 0, seals: 0 };
 
   constructor(
     seed: number,
@@ -118,6 +126,8 @@ class History {
     this.oracle = new Oracle((path) => this.disk.contentOf(path));
     if (random.chance(0.25) || mistakes.sink)
       this.sink = new SimulatedSink(this.io, mistakes.cursorFirst ?? false);
+    const hasty = mistakes.hastySealer ?? false;
+    if (random.chance(0.25) || mistakes.sealer || hasty) this.sealer = new SimulatedSealer(this.io, hasty);
     this.options = {
       segmentBytes: random.of([700, 4000, 1 << 20]),
       checkpointMs: random.of([300, 1000, 1e9]),
@@ -157,7 +167,7 @@ class History {
     const promised = items.map((list, ring) =>
       world === undefined ? 0 : ended ? list.length : this.promised(world, list, ring, cut),
     );
-    return [...this.oracle.settle(items, promised), this.judgeSink()]
+    return [...this.oracle.settle(items, promised), this.judgeSink(), this.judgeSeals()]
       .filter((text) => text !== '')
       .join('; ');
   }
@@ -166,6 +176,7 @@ class History {
     try {
       this.io.makeFolder(DATA);
       this.sink?.open();
+      this.sealer?.open();
       return new World(this.io, this.clock, this.numbers, this.options);
     } catch (error) {
       if (this.disk.dead) return undefined;
@@ -182,6 +193,7 @@ class History {
       clock.ms += random.of([1, 20, 150, 600]);
       this.whileAlive(() => world.writer.turn());
       if (this.sink !== undefined && !disk.dead && random.chance(0.4)) this.followJournal(world, 6);
+      if (!disk.dead && random.chance(0.5)) this.whileAlive(() => this.sealer?.follow(world, 60));
     }
   }
 
@@ -252,6 +264,16 @@ class History {
     }
   }
 
+  private judgeSeals(): string {
+    const { disk } = this;
+    const { problem, seals } = judgeSeals(
+      (folder) => disk.list(folder),
+      (path) => disk.contentOf(path),
+    );
+    this.counts.seals += seals;
+    return problem;
+  }
+
   private judgeSink(): string {
     if (this.sink === undefined) return '';
     for (const row of this.sink.delivered) {
@@ -283,6 +305,6 @@ export function runHistory(seed: number, mistakes: Mistakes = {}): HistoryResult
     return new History(seed, mistakes).run();
   } catch (error) {
     const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { problem, rows: 0, cuts: 0, kills: 0, recoveryCuts: 0 };
+    return { problem, rows: 0, cuts: 0, kills: 0, recoveryCuts: 0, seals: 0 };
   }
 }

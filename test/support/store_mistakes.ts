@@ -39,8 +39,8 @@ function replace(
   };
 }
 
-/** A disk that skips a call for some files. */
-function without(call: 'fdatasync' | 'syncFolder' | 'syncFs', concerns: (path: string) => boolean) {
+/** A disk that skips calls for some files. */
+function without(calls: readonly (keyof StoreIo)[], concerns: (path: string) => boolean) {
   return (disk: SimulatedDisk): StoreIo => {
     const paths = new Map<number, string>();
     return new Proxy(disk, {
@@ -48,7 +48,8 @@ function without(call: 'fdatasync' | 'syncFolder' | 'syncFs', concerns: (path: s
         const value = Reflect.get(target, name);
         if (typeof value !== 'function') return value;
         return (...args: Open[]) => {
-          if (name === call && concerns(paths.get(args[0]) ?? String(args[0]))) return undefined;
+          if (calls.includes(name as keyof StoreIo) && concerns(paths.get(args[0]) ?? String(args[0])))
+            return undefined;
           const result = value.apply(target, args);
           if (name === 'open') paths.set(result as number, args[0]);
           return result;
@@ -59,6 +60,17 @@ function without(call: 'fdatasync' | 'syncFolder' | 'syncFs', concerns: (path: s
 }
 
 const everything = () => true;
+
+/** The same disk, on which a sync that runs is taken for one that begins now. */
+function withoutBegin(io: StoreIo): StoreIo {
+  return new Proxy(io, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return name === 'beginSyncFs' ? () => undefined : value.bind(target);
+    },
+  });
+}
 
 /** Takes zeros for an empty block and goes on with the next thing that looks like a block. */
 function readOnBehindZeros(this: Open): unknown {
@@ -116,14 +128,17 @@ function appendBehindTornTail(): () => void {
 export const MISTAKES: readonly Mistake[] = [
   {
     name: 'the journal is not synced',
-    mistakes: { io: without('fdatasync', (path) => path.includes('.segment')) },
+    mistakes: { io: without(['fdatasync'], (path) => path.includes('.segment')) },
   },
   {
     name: 'the checkpoint is not synced',
-    mistakes: { io: without('fdatasync', (path) => path.includes('checkpoint')) },
+    mistakes: { io: without(['fdatasync'], (path) => path.includes('checkpoint')) },
   },
-  { name: 'folders are not synced', mistakes: { io: without('syncFolder', everything) } },
-  { name: 'columns are not synced before a checkpoint', mistakes: { io: without('syncFs', everything) } },
+  { name: 'folders are not synced', mistakes: { io: without(['syncFolder'], everything) } },
+  {
+    name: 'columns are not synced before a checkpoint',
+    mistakes: { io: without(['syncFs', 'beginSyncFs'], everything) },
+  },
   { name: 'rows are promised before the sync', mistakes: { promiseDrained: true } },
   { name: 'a sink saves its cursor first', mistakes: { cursorFirst: true, sink: true } },
   { name: 'CRCs are not checked', patch: () => replace(SegmentReader, 'intact', () => () => true) },
@@ -219,6 +234,34 @@ export const MISTAKES: readonly Mistake[] = [
       ),
   },
   {
+    name: 'a checkpoint does not wait for the end of its sync',
+    patch: () =>
+      replace(
+        Checkpointer,
+        'syncEnded',
+        () =>
+          function () {
+            this.syncingSinceMs = undefined;
+            return true;
+          },
+      ),
+  },
+  {
+    name: 'the sync of a checkpoint begins before its rows are flushed',
+    patch: () =>
+      replace(
+        Checkpointer,
+        'begin',
+        (before) =>
+          function () {
+            before.call(this);
+            this.options.io.beginSyncFs(this.options.dataPath);
+            const { options } = this;
+            this.options = { ...options, io: withoutBegin(options.io) };
+          },
+      ),
+  },
+  {
     name: 'rings are released before the journal is written',
     patch: () =>
       replace(
@@ -242,5 +285,15 @@ export const MISTAKES: readonly Mistake[] = [
             this.appendBases();
           },
       ),
+  },
+  { name: 'a table-day is sealed before a checkpoint covers it', mistakes: { hastySealer: true } },
+  {
+    name: 'the writer says at once that a checkpoint covers everything',
+    mistakes: { sealer: true },
+    patch: () => replace(Checkpointer, 'cover', () => (tell) => tell()),
+  },
+  {
+    name: 'a checksum file is not synced before it gets its name',
+    mistakes: { sealer: true, io: without(['fdatasync'], (path) => path.includes('/checksums.')) },
   },
 ];

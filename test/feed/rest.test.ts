@@ -5,7 +5,7 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
-import { restOf } from '../../src/supervisor/rest.js';
+import { restOf } from '../../src/feed/rest.js';
 
 async function serve(t: TestContext, handler: http.RequestListener): Promise<string> {
   const server = http.createServer(handler);

@@ -1,14 +1,14 @@
 /**
- * REST answers of the exchanges, for symbol lists at the start. Main thread; nothing here is in a hurry, but everything
- * has a limit: an exchange is a stranger.
+ * REST answers of the exchanges: symbol lists at the start on the main thread, snapshots of books in shard threads.
+ * Nothing here is in a hurry, but everything has a limit: an exchange is a stranger.
  */
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { USER_AGENT } from '../base/version.js';
-import type { FetchJson } from '../feed/exchange.js';
-import type { JsonValue } from '../feed/json.js';
+import type { FetchJson } from './exchange.js';
+import type { JsonValue } from './json.js';
 
 const TIMEOUT_MS = 15_000;
 /** The longest real answer is about 20 MB (all symbols with their filters). */
@@ -54,12 +54,16 @@ function once(url: URL, ca: string | undefined): Promise<string> {
 }
 
 /** Fetches JSON below an endpoint; tries again where that can help. Throws REST_FAILED. */
-export function restOf(endpoint: string, ca: string | undefined): FetchJson {
+export function restOf(
+  endpoint: string,
+  ca: string | undefined,
+  parse: (text: string) => JsonValue = JSON.parse,
+): FetchJson {
   return async (path) => {
     const url = new URL(endpoint.replace(/\/+$/, '') + path);
     for (let attempt = 1; ; attempt++) {
       try {
-        return JSON.parse(await once(url, ca)) as JsonValue;
+        return parse(await once(url, ca));
       } catch (error) {
         if (error instanceof SyntaxError) throw failed(url, 'the answer is not JSON', false);
         if (!(error instanceof LoggerError) || !error.retryable || attempt === ATTEMPTS) throw error;

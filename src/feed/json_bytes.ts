@@ -1,0 +1,178 @@
+/**
+ * HOT: JSON texts as bytes, several times per message, in shard threads. Accepts only what JSON.parse accepts; escapes
+ * are left to the JSON parser by answering UNFAMILIAR.
+ */
+import { JSON_DEPTH_MAX } from '../base/limits.js';
+
+/** The answer when the JSON parser has to look at the message. */
+export const UNFAMILIAR = -1;
+
+/** What a value is; `nested` covers objects and arrays. */
+export const KIND = { absent: 0, string: 1, number: 2, true: 3, false: 4, null: 5, nested: 6 } as const;
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const OPEN_OBJECT = 0x7b;
+export const CLOSE_OBJECT = 0x7d;
+export const OPEN_ARRAY = 0x5b;
+export const CLOSE_ARRAY = 0x5d;
+const BACKSLASH = 0x5c;
+
+/** 1 for every byte that a string may hold without a second look: ASCII but for quote, backslash and controls. */
+export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
+
+/** 1 for every byte that may stand in a number. */
+export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
+  '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
+);
+
+/** The message that is being read, shared by everything that reads a part of it. */
+export class JsonSource {
+  /** what positions refer to: the message's buffer, or the texts of a parsed document */
+  bytes: Uint8Array = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+  /** a byte beyond ASCII was seen, so the whole message has to be valid UTF-8 */
+  nonAscii = false;
+  private scratch = new Uint8Array(4096);
+  private scratchUsed = 0;
+
+  /** A connection reads into one buffer for as long as it lives. */
+  look(bytes: Uint8Array): void {
+    this.nonAscii = false;
+    if (bytes === this.bytes) return;
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Cold: positions refer to texts that are added from now on. */
+  beginTexts(): void {
+    this.scratchUsed = 0;
+    this.look(this.scratch);
+  }
+
+  /** Cold: where the text begins; it ends at `end`. */
+  addText(text: string): number {
+    const encoded = Buffer.from(text);
+    const at = this.scratchUsed;
+    if (at + encoded.length > this.scratch.length) {
+      const grown = new Uint8Array((at + encoded.length) * 2);
+      grown.set(this.scratch);
+      this.scratch = grown;
+      this.look(grown);
+    }
+    this.scratch.set(encoded, at);
+    this.scratchUsed = at + encoded.length;
+    return at;
+  }
+
+  /** Behind the newest text. */
+  get end(): number {
+    return this.scratchUsed;
+  }
+}
+
+export function skipSpace(bytes: Uint8Array, i: number, end: number): number {
+  while (i < end && (bytes[i] === 0x20 || bytes[i] === 0x0a || bytes[i] === 0x0d || bytes[i] === 0x09)) i++;
+  return i;
+}
+
+/** Index of the closing quote of the string whose text begins at `i`; UNFAMILIAR for escapes and broken strings. */
+export function stringEnd(source: JsonSource, i: number, end: number): number {
+  const { bytes } = source;
+  for (;;) {
+    while (i < end && PLAIN[bytes[i]] === 1) i++;
+    if (i >= end) return UNFAMILIAR;
+    if (bytes[i] === QUOTE) return i;
+    if (bytes[i] < 0x80) return UNFAMILIAR;
+    source.nonAscii = true;
+    i++;
+  }
+}
+
+/** Index behind the JSON number that begins at `i`, or UNFAMILIAR when it is none. */
+export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = bytes[start] === 0x2d ? start + 1 : start;
+  const integer = i;
+  while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+  if (i === integer || (bytes[integer] === 0x30 && i > integer + 1)) return UNFAMILIAR;
+  if (i < end && bytes[i] === 0x2e) {
+    const fraction = ++i;
+    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+    if (i === fraction) return UNFAMILIAR;
+  }
+  if (i < end && (bytes[i] === 0x65 || bytes[i] === 0x45)) {
+    i++;
+    if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
+    const exponent = i;
+    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+    if (i === exponent) return UNFAMILIAR;
+  }
+  return i;
+}
+
+/** Kind of the scalar that begins at `i` by its first byte; absent when none does. */
+export function scalarKind(byte: number): number {
+  if (byte === QUOTE) return KIND.string;
+  if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) return KIND.number;
+  if (byte === 0x74) return KIND.true;
+  if (byte === 0x66) return KIND.false;
+  return byte === 0x6e ? KIND.null : KIND.absent;
+}
+
+/** Index behind the word (true, false, null) of this kind that begins at `i`, or UNFAMILIAR. */
+export function wordEnd(bytes: Uint8Array, i: number, end: number, kind: number): number {
+  if (kind === KIND.true && i + 4 <= end)
+    return bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65 ? i + 4 : UNFAMILIAR;
+  if (kind === KIND.null && i + 4 <= end)
+    return bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c ? i + 4 : UNFAMILIAR;
+  if (kind !== KIND.false || i + 5 > end) return UNFAMILIAR;
+  const rest =
+    bytes[i + 1] === 0x61 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x73 && bytes[i + 4] === 0x65;
+  return rest ? i + 5 : UNFAMILIAR;
+}
+
+/** Index behind the scalar that begins at `i` (a string with both quotes), or UNFAMILIAR. */
+export function scalarEnd(source: JsonSource, i: number, end: number, kind: number): number {
+  if (kind === KIND.string) {
+    const close = stringEnd(source, i + 1, end);
+    return close < 0 ? UNFAMILIAR : close + 1;
+  }
+  return kind === KIND.number ? numberEnd(source.bytes, i, end) : wordEnd(source.bytes, i, end, kind);
+}
+
+/** Index behind any value, which is checked but not looked at; UNFAMILIAR when it is not valid or has escapes. */
+export function valueEnd(source: JsonSource, i: number, end: number, depth = 0): number {
+  const { bytes } = source;
+  const open = bytes[i];
+  if (open !== OPEN_OBJECT && open !== OPEN_ARRAY)
+    return i < end ? scalarEnd(source, i, end, scalarKind(open)) : UNFAMILIAR;
+  if (depth >= JSON_DEPTH_MAX) return UNFAMILIAR;
+  const close = open === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
+  i = skipSpace(bytes, i + 1, end);
+  if (i < end && bytes[i] === close) return i + 1;
+  for (;;) {
+    if (open === OPEN_OBJECT) {
+      i = keyEnd(source, i, end);
+      if (i < 0) return UNFAMILIAR;
+    }
+    i = valueEnd(source, skipSpace(bytes, i, end), end, depth + 1);
+    if (i < 0) return UNFAMILIAR;
+    i = skipSpace(bytes, i, end);
+    if (i >= end) return UNFAMILIAR;
+    if (bytes[i] === close) return i + 1;
+    if (bytes[i] !== COMMA) return UNFAMILIAR;
+    i = skipSpace(bytes, i + 1, end);
+  }
+}
+
+/** Index behind the colon of the key that begins at `i` with its quote, or UNFAMILIAR. */
+function keyEnd(source: JsonSource, i: number, end: number): number {
+  if (i >= end || source.bytes[i] !== QUOTE) return UNFAMILIAR;
+  const close = stringEnd(source, i + 1, end);
+  if (close < 0) return UNFAMILIAR;
+  i = skipSpace(source.bytes, close + 1, end);
+  return i < end && source.bytes[i] === COLON ? i + 1 : UNFAMILIAR;
+}

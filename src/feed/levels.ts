@@ -1,0 +1,139 @@
+/**
+ * HOT: an event of an order book as rows of BOOK, one per level, in shard threads. An exchange says begin() with the
+ * number of levels, gives their time and sequence number, and then every level in the order of the message:
+ *
+ *   levels.begin(slot, count, snapshot);
+ *   if (!levels.epoch(fields, at)) return RESULT.badTime;
+ *   levels.sequence(fields, at);
+ *   for (…) { const result = levels.level(SIDE_BID, bytes, priceFrom, priceTo, sizeFrom, sizeTo); … }
+ */
+import { lastU64, parseU64 } from '../base/number.js';
+import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
+import { flag } from '../schema/flags.js';
+import { BOOK } from '../schema/tables.js';
+import { RESULT } from './exchange.js';
+import type { JsonFields } from './fields.js';
+import type { Rows } from './rows.js';
+import { parseEpoch } from './values.js';
+
+export const BOOK_SIDE = { none: 0, bid: 1, ask: 2 } as const;
+
+const B = BOOK.at;
+const SNAPSHOT = flag('snapshot');
+const SNAPSHOT_START = flag('snapshot_start');
+const EVENT_END = flag('event_end');
+const TWO_TO_32 = 4294967296;
+
+export class Levels {
+  private slot = 0;
+  private left = 0;
+  private flags = 0;
+  private firstFlags = 0;
+  private hasSequence = false;
+  private readonly sequenceWords = new Uint32Array(2);
+  /** seconds and nanoseconds; meaningless without `timed` */
+  private readonly time = new Uint32Array(2);
+  private timed = false;
+  private checksum = -1;
+
+  constructor(private readonly rows: Rows) {}
+
+  /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
+  begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
+    this.slot = slot;
+    this.left = count;
+    this.flags = snapshot ? flags | SNAPSHOT : flags;
+    this.firstFlags = snapshot ? SNAPSHOT_START : 0;
+    this.hasSequence = false;
+    this.timed = false;
+    this.checksum = -1;
+  }
+
+  /** Event time in milliseconds or microseconds; false when it cannot be read. */
+  epoch(fields: JsonFields, at: number): boolean {
+    if (!parseEpoch(fields.bytes, fields.from[at], fields.to[at])) return false;
+    this.keepTime();
+    return true;
+  }
+
+  /** Event time as ISO text; false when it cannot be read. */
+  iso(fields: JsonFields, at: number): boolean {
+    const result = parseIsoTime(fields.bytes, fields.from[at], fields.to[at]);
+    if (result === TIME_RESULT.ok) this.keepTime();
+    return result !== TIME_RESULT.invalid;
+  }
+
+  private keepTime(): void {
+    this.time[0] = TIME[0];
+    this.time[1] = TIME[1];
+    this.timed = true;
+  }
+
+  /** Sequence number of the event from digits: as a double, or -1 when they are none. */
+  sequence(fields: JsonFields, at: number): number {
+    if (!parseU64(fields.bytes, fields.from[at], fields.to[at])) return -1;
+    const value = lastU64();
+    this.sequenceNumber(value);
+    return value;
+  }
+
+  sequenceNumber(value: number): void {
+    this.sequenceWords[0] = value >>> 0;
+    this.sequenceWords[1] = Math.floor(value / TWO_TO_32);
+    this.hasSequence = true;
+  }
+
+  /** Checksum that the exchange sent with the event, as u32; on the last row. */
+  sentChecksum(value: number): void {
+    this.checksum = value >>> 0;
+  }
+
+  /** The next level, price and size as digits: RESULT.rows, ringFull or badNumber. */
+  level(
+    side: number,
+    bytes: Uint8Array,
+    priceFrom: number,
+    priceTo: number,
+    sizeFrom: number,
+    sizeTo: number,
+  ): number {
+    const { rows } = this;
+    if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
+    rows.set(B.side, side);
+    if (!rows.decimal(B.price, B.price_digits, 0, bytes, priceFrom, priceTo, true)) return RESULT.badNumber;
+    if (!rows.decimal(B.size, B.size_digits, 1, bytes, sizeFrom, sizeTo, false)) return RESULT.badNumber;
+    this.finish();
+    return RESULT.rows;
+  }
+
+  /** The one row of a snapshot without levels. */
+  emptySnapshot(): number {
+    const { rows } = this;
+    if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
+    rows.missing(B.price, BOOK.missing.price);
+    rows.missing(B.size, BOOK.missing.size);
+    this.left = 1;
+    this.finish();
+    return RESULT.rows;
+  }
+
+  private finish(): void {
+    const { rows } = this;
+    if (this.timed) {
+      TIME[0] = this.time[0];
+      TIME[1] = this.time[1];
+      rows.time(B.time, B.nanos);
+    } else rows.timeOfReceipt(B.time, B.nanos);
+    if (this.hasSequence) {
+      rows.set(B.seq, this.sequenceWords[0]);
+      rows.set(B.seq + 1, this.sequenceWords[1]);
+    } else rows.flag(BOOK.missing.seq);
+    rows.flag(this.flags | this.firstFlags);
+    this.firstFlags = 0;
+    this.left--;
+    if (this.left === 0) rows.flag(EVENT_END);
+    if (this.left === 0 && this.checksum >= 0) rows.set(B.checksum, this.checksum);
+    else rows.flag(BOOK.missing.checksum);
+    rows.commit(BOOK);
+  }
+}

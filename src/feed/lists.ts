@@ -1,0 +1,215 @@
+/**
+ * HOT: the arrays of messages as nodes of a reader (fields.ts): objects of one kind, tuples of scalars, and values that
+ * may be one or the other. Shard threads.
+ */
+import { type JsonFields, type JsonNode, kindOf, textOf } from './fields.js';
+import {
+  CLOSE_ARRAY,
+  COMMA,
+  JsonSource,
+  KIND,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  PLAIN,
+  QUOTE,
+  scalarEnd,
+  scalarKind,
+  skipSpace,
+  UNFAMILIAR,
+} from './json_bytes.js';
+
+const FIRST_TUPLES = 64;
+
+/** An array of objects; its rows are those of `element`. */
+export class JsonList implements JsonNode {
+  readonly nodes: readonly JsonNode[];
+  private source = new JsonSource();
+
+  constructor(readonly element: JsonFields) {
+    this.nodes = [this, ...element.nodes];
+  }
+
+  get count(): number {
+    return this.element.count;
+  }
+
+  set count(rows: number) {
+    this.element.count = rows;
+  }
+
+  attach(source: JsonSource): void {
+    this.source = source;
+  }
+
+  value(i: number, end: number): number {
+    const { element, source } = this;
+    const { bytes } = source;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    i = skipSpace(bytes, i + 1, end);
+    if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
+    for (;;) {
+      i = element.value(i, end);
+      if (i < 0) return UNFAMILIAR;
+      i = skipSpace(bytes, i, end);
+      if (i >= end) return UNFAMILIAR;
+      if (bytes[i] === CLOSE_ARRAY) return i + 1;
+      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      i = skipSpace(bytes, i + 1, end);
+    }
+  }
+
+  load(value: unknown): boolean {
+    return Array.isArray(value) && value.every((element) => this.element.load(element));
+  }
+}
+
+/** An array of arrays of scalars, of which the first `width` are kept: `[["0.0024","10"],["0.0025","7"]]`. */
+export class JsonTuples implements JsonNode {
+  from: Int32Array;
+  to: Int32Array;
+  kind: Uint8Array;
+  count = 0;
+  readonly nodes: readonly JsonNode[] = [this];
+  private source = new JsonSource();
+
+  constructor(readonly width: number) {
+    this.from = new Int32Array(FIRST_TUPLES * width);
+    this.to = new Int32Array(FIRST_TUPLES * width);
+    this.kind = new Uint8Array(FIRST_TUPLES * width);
+  }
+
+  attach(source: JsonSource): void {
+    this.source = source;
+  }
+
+  value(i: number, end: number): number {
+    const { bytes } = this.source;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    i = skipSpace(bytes, i + 1, end);
+    if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
+    for (;;) {
+      i = this.tuple(i, end);
+      if (i < 0) return UNFAMILIAR;
+      i = skipSpace(bytes, i, end);
+      if (i >= end) return UNFAMILIAR;
+      if (bytes[i] === CLOSE_ARRAY) return i + 1;
+      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      i = skipSpace(bytes, i + 1, end);
+    }
+  }
+
+  private tuple(i: number, end: number): number {
+    const { width, source } = this;
+    const { bytes } = source;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    const base = this.nextRow();
+    i = skipSpace(bytes, i + 1, end);
+    if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
+    for (let column = 0; ; column++) {
+      const begin = i;
+      let kind: number = KIND.string;
+      let behind = i + 1;
+      if (i < end && bytes[i] === QUOTE) while (behind < end && PLAIN[bytes[behind]] === 1) behind++;
+      if (i < end && bytes[i] === QUOTE && bytes[behind] === QUOTE && behind < end) behind++;
+      else {
+        kind = i < end ? scalarKind(bytes[i]) : KIND.absent;
+        behind = scalarEnd(source, i, end, kind);
+        if (behind < 0) return UNFAMILIAR;
+      }
+      if (column < width) {
+        const quote = kind === KIND.string ? 1 : 0;
+        this.kind[base + column] = kind;
+        this.from[base + column] = begin + quote;
+        this.to[base + column] = behind - quote;
+      }
+      i = skipSpace(bytes, behind, end);
+      if (i >= end) return UNFAMILIAR;
+      if (bytes[i] === CLOSE_ARRAY) return i + 1;
+      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      i = skipSpace(bytes, i + 1, end);
+    }
+  }
+
+  /** Index of the first column of a new row. */
+  private nextRow(): number {
+    const { width } = this;
+    const base = this.count++ * width;
+    if (base + width > this.from.length) this.grow();
+    for (let column = 0; column < width; column++) this.kind[base + column] = KIND.absent;
+    return base;
+  }
+
+  private grow(): void {
+    const size = this.from.length * 2;
+    const copy = <A extends Int32Array | Uint8Array>(grown: A, old: A): A => {
+      grown.set(old);
+      return grown;
+    };
+    this.from = copy(new Int32Array(size), this.from);
+    this.to = copy(new Int32Array(size), this.to);
+    this.kind = copy(new Uint8Array(size), this.kind);
+  }
+
+  load(value: unknown): boolean {
+    return Array.isArray(value) && value.every((tuple) => this.loadTuple(tuple));
+  }
+
+  private loadTuple(tuple: unknown): boolean {
+    if (!Array.isArray(tuple)) return false;
+    const base = this.nextRow();
+    return tuple.every((value, column) => {
+      const kind = kindOf(value);
+      if (kind === KIND.nested) return false;
+      if (column >= this.width) return true;
+      this.from[base + column] = this.source.addText(textOf(value, kind));
+      this.to[base + column] = this.source.end;
+      this.kind[base + column] = kind;
+      return true;
+    });
+  }
+
+  /** Whether the value at `at` (row × width + column) is a string or number that is not empty. */
+  present(at: number): boolean {
+    return (this.kind[at] === KIND.string || this.kind[at] === KIND.number) && this.to[at] > this.from[at];
+  }
+}
+
+/**
+ * A value whose structure depends on the kind of message: an object, a list of such objects, or tuples. Its own count
+ * stays 0: what was read shows in `fields` or `tuples`.
+ */
+export class JsonEither implements JsonNode {
+  count = 0;
+  readonly nodes: readonly JsonNode[];
+  private source = new JsonSource();
+  private readonly list: JsonList;
+
+  constructor(
+    readonly fields: JsonFields,
+    readonly tuples?: JsonTuples,
+  ) {
+    this.list = new JsonList(fields);
+    this.nodes = [this, this.list, ...fields.nodes, ...(tuples === undefined ? [] : [tuples])];
+  }
+
+  attach(source: JsonSource): void {
+    this.source = source;
+    this.list.attach(source);
+  }
+
+  value(i: number, end: number): number {
+    const { bytes } = this.source;
+    if (i < end && bytes[i] === OPEN_OBJECT) return this.fields.value(i, end);
+    const first = skipSpace(bytes, i + 1, end);
+    if (this.tuples !== undefined && first < end && bytes[first] === OPEN_ARRAY)
+      return this.tuples.value(i, end);
+    return this.list.value(i, end);
+  }
+
+  load(value: unknown): boolean {
+    if (!Array.isArray(value)) return this.fields.load(value);
+    return this.tuples !== undefined && Array.isArray(value[0])
+      ? this.tuples.load(value)
+      : this.list.load(value);
+  }
+}

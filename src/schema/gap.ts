@@ -1,0 +1,45 @@
+/** The values of a row of GAPS, in one place for those who find holes: shards and the writer. */
+import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
+
+/** A hole in a table of one symbol. */
+export interface GapValues {
+  /** id of the table that has the hole */
+  readonly tableId: number;
+  readonly cause: GapCause;
+  /** ids of the first and last missing trade; 0 where the channel has none */
+  readonly fromId: number;
+  readonly toId: number;
+  readonly fromSeconds: number;
+  readonly fromNanos: number;
+  readonly toSeconds: number;
+  readonly toNanos: number;
+  /** messages known to be missing, 0 when unknown */
+  readonly messages: number;
+}
+
+/** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the hole was established. */
+export function setGap(
+  u32: Uint32Array,
+  record: number,
+  gap: GapValues,
+  seconds: number,
+  nanos: number,
+): void {
+  const { at } = GAPS;
+  u32[record + at.time] = seconds;
+  u32[record + at.nanos] = nanos;
+  u32[record + at.table] = gap.tableId;
+  u32[record + at.cause] = GAP_CAUSES[gap.cause].id;
+  setU64(u32, record + at.from_id, gap.fromId);
+  setU64(u32, record + at.to_id, gap.toId);
+  u32[record + at.from_time] = gap.fromSeconds;
+  u32[record + at.from_nanos] = gap.fromNanos;
+  u32[record + at.to_time] = gap.toSeconds;
+  u32[record + at.to_nanos] = gap.toNanos;
+  setU64(u32, record + at.messages, gap.messages);
+}
+
+function setU64(u32: Uint32Array, index: number, value: number): void {
+  u32[index] = value >>> 0;
+  u32[index + 1] = Math.floor(value / 4294967296);
+}
