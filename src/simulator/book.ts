@@ -72,6 +72,8 @@ export class Book {
   readonly #keys: Int32Array;
   readonly #sizes: Int32Array;
   readonly #counts = new Int32Array(2);
+  /** where the worst level of each side is: there is room on both ends, so that levels come and go at either */
+  readonly #from = new Int32Array(2);
   /** prices changed since the last event, per side */
   readonly #changed = new Int32Array(2 * CHANGES_MAX);
   readonly #changes = new Int32Array(2);
@@ -94,7 +96,8 @@ export class Book {
     this.#listing = listing;
     this.#random = random;
     this.#levels_max = levels;
-    this.#capacity = levels + 2;
+    this.#capacity = 2 * levels + 16;
+    this.#from.set([this.#capacity >> 1, this.#capacity + (this.#capacity >> 1)]);
     this.#keys = new Int32Array(2 * this.#capacity);
     this.#sizes = new Int32Array(2 * this.#capacity);
     this.#place(BID, listing.price_ticks);
@@ -110,8 +113,7 @@ export class Book {
     this.#truncates = shape.truncates ?? false;
     this.whole = shape.whole ?? false;
     this.tag = shape.tag ?? 0;
-    for (const side of [BID, ASK])
-      while (this.#counts[side] > this.#levels_max) this.#cut(side * this.#capacity, side);
+    for (const side of [BID, ASK]) while (this.#counts[side] > this.#levels_max) this.#cut(side);
     this.#hash = 0;
     for (const side of [BID, ASK])
       for (let rank = 0; rank < this.#counts[side]; rank++)
@@ -139,18 +141,23 @@ export class Book {
     );
   }
 
+  /** Whether an event of the book has anything to tell. */
+  get changed(): boolean {
+    return this.#changes[BID] + this.#changes[ASK] > 0;
+  }
+
   count(side: number): number {
     return this.#counts[side];
   }
 
   /** Price of a level by rank, 0 = best. */
   price(side: number, rank: number): number {
-    const key = this.#keys[side * this.#capacity + this.#counts[side] - 1 - rank];
+    const key = this.#keys[this.#from[side] + this.#counts[side] - 1 - rank];
     return side === BID ? key : -key;
   }
 
   size(side: number, rank: number): number {
-    return this.#sizes[side * this.#capacity + this.#counts[side] - 1 - rank];
+    return this.#sizes[this.#from[side] + this.#counts[side] - 1 - rank];
   }
 
   /** How many prices of a side have changed since the last event. */
@@ -178,7 +185,7 @@ export class Book {
   /** A taker buys from the asks (or sells to the bids) at the best price; answers how much of `lots` there was. */
   take(buys: boolean, lots: number): number {
     const side = buys ? ASK : BID;
-    const at = side * this.#capacity + this.#counts[side] - 1;
+    const at = this.#from[side] + this.#counts[side] - 1;
     const there = this.#sizes[at];
     if (there > lots) {
       this.#resize(side, at, there - lots);
@@ -200,7 +207,7 @@ export class Book {
     else {
       const count = this.#counts[side];
       const depth = (((r >>> 5) & 3) + ((r >>> 7) & 3) * Math.clz32(this.#random.next() << 1)) % count;
-      const at = side * this.#capacity + count - 1 - depth;
+      const at = this.#from[side] + count - 1 - depth;
       if (kind < 10) this.#resize(side, at, this.#lots());
       else if (kind < 13) this.#insertBehind(side, at);
       else if (count > 2 && (depth > 0 || this.ask - this.bid < 4)) {
@@ -216,8 +223,8 @@ export class Book {
   }
 
   #best(): void {
-    const bid = this.#counts[BID] - 1;
-    const ask = this.#capacity + this.#counts[ASK] - 1;
+    const bid = this.#from[BID] + this.#counts[BID] - 1;
+    const ask = this.#from[ASK] + this.#counts[ASK] - 1;
     this.bid = this.#keys[bid];
     this.bid_size = this.#sizes[bid];
     this.ask = -this.#keys[ask];
@@ -244,7 +251,7 @@ export class Book {
   /** Removes the levels that an order at `price` would meet. */
   #clear(side: number, price: number): void {
     const key = side === BID ? price : -price;
-    let at = side * this.#capacity + this.#counts[side] - 1;
+    let at = this.#from[side] + this.#counts[side] - 1;
     while (this.#counts[side] > 0 && this.#keys[at] >= key) {
       this.#remove(side, at);
       at--;
@@ -268,7 +275,7 @@ export class Book {
   /** A new level one tick behind an existing one, or a new size when there is one. */
   #insertBehind(side: number, at: number): void {
     const key = this.#keys[at] - 1;
-    const last = side * this.#capacity;
+    const last = this.#from[side];
     if (key === 0 || (at === last && this.#counts[side] >= this.#levels_max)) return;
     if (at > last && this.#keys[at - 1] === key) this.#resize(side, at - 1, this.#lots());
     else this.#place(side, side === BID ? key : -key);
@@ -277,16 +284,17 @@ export class Book {
   /** Sets a new level; the worst falls out when there is no room. */
   #place(side: number, price: number): void {
     const key = side === BID ? price : -price;
-    const from = side * this.#capacity;
+    const from = this.#from[side];
     let at = from + this.#counts[side];
     while (at > from && this.#keys[at - 1] >= key) at--;
     if (at < from + this.#counts[side] && this.#keys[at] === key) return;
     this.#insert(side, at, key, this.#lots());
-    if (this.#counts[side] > this.#levels_max) this.#cut(from, side);
+    if (this.#counts[side] > this.#levels_max) this.#cut(side);
   }
 
   /** The worst level of a full side goes. */
-  #cut(from: number, side: number): void {
+  #cut(side: number): void {
+    const from = this.#from[side];
     if (!this.#truncates || !this.#tracking) {
       this.#remove(side, from);
       return;
@@ -305,7 +313,7 @@ export class Book {
   }
 
   #append(side: number): boolean {
-    const from = side * this.#capacity;
+    const from = this.#from[side];
     if (this.#dropped[side] > 0) {
       // still in the clients' books: nothing worse may come before it
       const at = side * DROPPED_MAX + --this.#dropped[side];
@@ -320,7 +328,7 @@ export class Book {
 
   /** Place of a level, -1 when there is none. */
   #find(side: number, key: number): number {
-    let low = side * this.#capacity;
+    let low = this.#from[side];
     let high = low + this.#counts[side] - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
@@ -363,16 +371,42 @@ export class Book {
     this.#note(side, this.#keys[at]);
   }
 
-  #insert(side: number, at: number, key: number, size: number): void {
-    const end = side * this.#capacity + this.#counts[side]++;
-    for (let i = end; i > at; i--) {
-      this.#keys[i] = this.#keys[i - 1];
-      this.#sizes[i] = this.#sizes[i - 1];
+  /** A level in front of the one at `at`. */
+  #insert(side: number, before: number, key: number, size: number): void {
+    let at = before;
+    const worst = at === this.#from[side];
+    if (worst ? at === side * this.#capacity : this.#end(side) === (side + 1) * this.#capacity)
+      at += this.#centre(side);
+    const end = this.#end(side);
+    this.#counts[side]++;
+    if (worst) {
+      at--;
+      this.#from[side]--;
+    } else {
+      for (let i = end; i > at; i--) {
+        this.#keys[i] = this.#keys[i - 1];
+        this.#sizes[i] = this.#sizes[i - 1];
+      }
     }
     this.#keys[at] = key;
     this.#sizes[at] = size;
     this.#count(side, at, 1);
     this.#note(side, key);
+  }
+
+  /** Behind the best level. */
+  #end(side: number): number {
+    return this.#from[side] + this.#counts[side];
+  }
+
+  /** Moves a side to the middle of its room; answers by how much. */
+  #centre(side: number): number {
+    const from = this.#from[side];
+    const middle = side * this.#capacity + ((this.#capacity - this.#counts[side]) >> 1);
+    this.#keys.copyWithin(middle, from, this.#end(side));
+    this.#sizes.copyWithin(middle, from, this.#end(side));
+    this.#from[side] = middle;
+    return middle - from;
   }
 
   #remove(side: number, at: number): void {
@@ -382,7 +416,13 @@ export class Book {
 
   #delete(side: number, at: number): void {
     this.#count(side, at, -1);
-    const end = side * this.#capacity + --this.#counts[side];
+    this.#counts[side]--;
+    // the price of the only level stays where it was, for the one that takes its place
+    if (at === this.#from[side]) {
+      if (this.#counts[side] > 0) this.#from[side]++;
+      return;
+    }
+    const end = this.#end(side);
     for (let i = at; i < end; i++) {
       this.#keys[i] = this.#keys[i + 1];
       this.#sizes[i] = this.#sizes[i + 1];

@@ -220,6 +220,8 @@ export class SymbolMarket<L extends Listener = Listener> {
   /** The next event of the book: what has changed since the last one, and `steps` changes more. */
   changeBook(steps: number): void {
     for (let i = 0; i < steps && !this.book.urgent; i++) this.#make();
+    // a step may find nothing to change, an event without a change is not sent
+    while (!this.book.changed) this.#make();
     this.book_previous_id = this.book_last_id;
     this.book_first_id = this.book_last_id + 1;
     this.book_last_id = this.update_id;
