@@ -11,6 +11,7 @@ import { test } from 'node:test';
 const LAYERS: readonly (readonly string[])[] = [
   ['base'],
   ['schema', 'config', 'ring', 'counters', 'symbols'],
+  ['book'],
   ['feed', 'store'],
   ['exchanges', 'delivery'],
   ['sinks', 'supervisor', 'http', 'simulator'],

@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
-import { type ProblemList, Problems } from '../store/problems.js';
+import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
+import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
+import { joined, type ProblemList, Problems } from '../store/problems.js';
 import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
 import { checkSequence, type DayIds, type GapRow, listedIds, readGaps } from '../store/sequences.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
@@ -33,8 +34,9 @@ const HELP = `
 Checks that all columns of a table-day are there, whole and of equal length; that the files of a closed day begin
 with the bytes that its checksum file says; that every 32-bit float is the correctly rounded value of its exact
 digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
-rows; and that every trade id between the first and the last is there once or listed in GAPS. Reads only; files
-that are being written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
+rows; that order books made of their rows have the checksums that the exchange sent and are never crossed; and that
+every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
+written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
 
 Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
 ${examples('logger verify', 'logger verify --exchange coinbase --day yesterday --json')}`;
@@ -78,7 +80,8 @@ export async function runVerify(
   if (tableDays.length === 0)
     throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
   const reports = await verifyAll(tableDays, options.jobs, terminal);
-  const report = judge(options.data, filter, reports);
+  const books = await verifyAllBooks(options, filter.day, tableDays);
+  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()]);
   const output = new Output(stream);
   output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
   await output.end();
@@ -135,12 +138,54 @@ async function verifyAll(
   }
 }
 
+/** The books of every symbol that has rows of them, by symbolKey(). */
+async function verifyAllBooks(
+  { data, jobs }: VerifyOptions,
+  day: number | undefined,
+  tableDays: readonly TableDay[],
+): Promise<Map<string, BookReport>> {
+  const ofBooks = groupBy(
+    tableDays.filter(({ table }) => table === BOOK),
+    symbolKey,
+  );
+  const bytes = [...ofBooks.values()].flat().reduce((sum, tableDay) => sum + bytesOf(tableDay), 0);
+  const reports = await runTasks({
+    name: verifyBooks.name,
+    requests: [...ofBooks.values()].map(
+      ([{ exchange, symbol }]): BookRequest => ({ data, exchange, symbol, day }),
+    ),
+    threads: jobs ?? (bytes < POOL_BYTES_MIN ? 1 : availableParallelism()),
+    inline: verifyBooks,
+  });
+  return new Map([...ofBooks.keys()].map((key, i) => [key, reports[i]!]));
+}
+
+/** Puts what was found in the books to the table-days it belongs to. */
+function withBooks(
+  reports: readonly TableDayReport[],
+  books: ReadonlyMap<string, BookReport>,
+): TableDayReport[] {
+  return reports.map((report) => {
+    const found =
+      report.table === BOOK.name
+        ? books.get(symbolKey(report))?.days.find(({ day }) => day === report.day)
+        : undefined;
+    return found === undefined ? report : { ...report, problems: joined(report.problems, found.problems) };
+  });
+}
+
 const symbolKey = ({ exchange, symbol }: { exchange: string; symbol: string }) => `${exchange}/${symbol}`;
 
 /** Adds what only all table-days of a symbol together can tell. */
-function judge(data: string, filter: TableDayFilter, reports: readonly TableDayReport[]): VerifyReport {
+function judge(
+  data: string,
+  filter: TableDayFilter,
+  reports: readonly TableDayReport[],
+  books: readonly BookReport[],
+): VerifyReport {
   const report: VerifyReport = {
     tableDays: reports,
+    books,
     symbols: [],
     gaps: [],
     problems: [],

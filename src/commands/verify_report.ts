@@ -1,5 +1,6 @@
 /** The result of `logger verify` as text for people and as JSON. */
 import { tableById } from '../schema/tables.js';
+import type { BookReport } from '../store/book_check.js';
 import { intervalText } from '../store/intervals.js';
 import { isoDay } from '../store/paths.js';
 import type { Problem } from '../store/problems.js';
@@ -21,6 +22,7 @@ export type LocatedProblem = Place & Problem & { readonly table: string; readonl
 
 export interface VerifyReport {
   readonly tableDays: readonly TableDayReport[];
+  readonly books: readonly BookReport[];
   readonly symbols: (Place & SequenceReport)[];
   readonly gaps: (Place & GapRow)[];
   /** those that are told; problemCount counts all */
@@ -143,6 +145,12 @@ function sealCounts(tableDays: readonly TableDayReport[]) {
   return { sealed: count('sealed'), due: count('due'), late_rows };
 }
 
+/** Events of order books that could be followed, and the checksums among them that were made again. */
+function bookCounts(books: readonly BookReport[]) {
+  const sum = (of: (report: BookReport) => number) => books.reduce((total, report) => total + of(report), 0);
+  return { books: books.length, events: sum((b) => b.events), checksums: sum((b) => b.checksums) };
+}
+
 /** A titled list, cut at LINES_MAX of `count`. */
 function section(title: string, lines: readonly string[], count: number): string[] {
   if (count === 0) return [];
@@ -167,6 +175,7 @@ export function textReport(report: VerifyReport, elapsedMs: number): string {
   const causes = Object.entries(causeCounts(gaps)).map(([cause, count]) => `${grouped(count)} ${cause}`);
   const rows = tableDays.reduce((sum, day) => sum + day.rows, 0);
   const seals = sealCounts(tableDays);
+  const books = bookCounts(report.books);
   const verdict =
     problemCount === 0 ? 'no problem' : `${grouped(problemCount)} problem${problemCount === 1 ? '' : 's'}`;
   return [
@@ -176,6 +185,11 @@ export function textReport(report: VerifyReport, elapsedMs: number): string {
     ...section('problems:', problems.map(problemLine), problemCount),
     '',
     `checksums: ${grouped(seals.sealed)} table-days sealed, ${grouped(seals.due)} closed ones not yet, ${grouped(seals.late_rows)} late rows not yet`,
+    ...(books.books === 0
+      ? []
+      : [
+          `order books: ${grouped(books.books)}, ${grouped(books.events)} events followed, ${grouped(books.checksums)} checksums recomputed`,
+        ]),
     `${verdict} in ${grouped(tableDays.length)} table-days, ${grouped(rows)} rows (${(elapsedMs / 1000).toFixed(1)} s)`,
   ]
     .map((line) => `${printable(line)}\n`)
@@ -204,6 +218,7 @@ export function jsonReport(report: VerifyReport): string {
       text,
     })),
     checksums: sealCounts(tableDays),
+    order_books: bookCounts(report.books),
     notes,
     tables: summarize(report),
     gap_count: gaps.length,

@@ -1,28 +1,42 @@
 /**
- * The exchanges are the files of this folder: adding one needs no list to be edited. Used by commands, the supervisor
- * and the shard entry point.
+ * The exchanges are the files of this folder: adding one needs no list to be edited. A file may hold several exchanges
+ * of one company whose messages are alike, `binance.ts` those with the ids `binance` and `binance-…`. Used by commands,
+ * the supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
-import { LoggerError } from '../base/errors.js';
+import { assert, LoggerError } from '../base/errors.js';
 import type { Exchange } from '../feed/exchange.js';
 
-/** Ids of all exchanges, in alphabetical order. */
-export async function exchangeIds(): Promise<string[]> {
-  return (await readdir(import.meta.dirname))
-    .filter((file) => /^[a-z0-9]+\.js$/.test(file) && file !== 'index.js')
-    .map((file) => file.slice(0, -3))
-    .sort();
+/** Names of the files of this folder; with what may follow in an id they are safe names of directories and sections. */
+const FILE = /^([a-z0-9]+)\.js$/;
+const SUFFIX = /^(-[a-z0-9]+)*$/;
+
+async function files(): Promise<string[]> {
+  const names = (await readdir(import.meta.dirname)).map((file) => FILE.exec(file)?.[1]);
+  return names.filter((name) => name !== undefined && name !== 'index') as string[];
 }
 
-export async function loadExchange(id: string): Promise<Exchange> {
-  const ids = await exchangeIds();
-  if (!ids.includes(id)) {
-    throw new LoggerError('USAGE', `no exchange ${JSON.stringify(id)}; there are ${ids.join(', ')}`);
-  }
-  const module = (await import(`./${id}.js`)) as { default: Exchange };
-  return module.default;
+async function exchangesOf(file: string): Promise<readonly Exchange[]> {
+  const module = (await import(`./${file}.js`)) as { default: Exchange | readonly Exchange[] };
+  const exchanges = [module.default].flat();
+  for (const { id } of exchanges)
+    assert(id.startsWith(file) && SUFFIX.test(id.slice(file.length)), `${id} belongs into ${file}.ts`);
+  return exchanges;
 }
 
+/** All exchanges, in the order of their ids. */
 export async function loadExchanges(): Promise<Exchange[]> {
-  return Promise.all((await exchangeIds()).map(loadExchange));
+  const exchanges = (await Promise.all((await files()).map(exchangesOf))).flat();
+  return exchanges.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** One exchange; the files of others are not read. */
+export async function loadExchange(id: string): Promise<Exchange> {
+  const file = id.split('-')[0];
+  const found = (await files()).includes(file)
+    ? (await exchangesOf(file)).find((exchange) => exchange.id === id)
+    : undefined;
+  if (found !== undefined) return found;
+  const ids = (await loadExchanges()).map((exchange) => exchange.id).join(', ');
+  throw new LoggerError('USAGE', `no exchange ${JSON.stringify(id)}; there are ${ids}`);
 }

@@ -97,7 +97,10 @@ export class Books {
     return this.sequence[slot] >= 0;
   }
 
-  /** A snapshot is about to be written: the book is complete with it, and what was missed before is known. */
+  /**
+   * A snapshot is about to be written: the book is complete with it, and what was missed before is known. Books without
+   * numbers of their own have 0.
+   */
   snapshot(slot: number, sequence: number): void {
     if (this.live[slot] === 0 && this.lastSeconds[slot] !== 0) this.reportMissed(slot, sequence);
     this.live[slot] = 1;
@@ -181,7 +184,7 @@ export class Books {
       slot,
       table: BOOK,
       cause: this.causes[slot],
-      fromId: Math.max(0, this.sequence[slot] + 1),
+      fromId: sequence === 0 ? 0 : Math.max(0, this.sequence[slot] + 1),
       toId: Math.max(0, sequence),
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],

@@ -26,8 +26,10 @@ export const RESULT = {
   unwanted: 4,
   /** well-formed, but of a kind that nothing is known about */
   unknownKind: 5,
+  /** a change of an order book that is not complete: of no use without what it changes */
+  unsynced: 6,
   /** the ring had no room */
-  ringFull: 6,
+  ringFull: 7,
   /** everything from here on is a refusal with a reason */
   badJson: 10,
   badUtf8: 11,
@@ -37,9 +39,12 @@ export const RESULT = {
   badId: 15,
 } as const;
 
-/** The result of a message with several parts: a refused one decides, then one that found no room, then a written row. HOT. */
+/**
+ * The result of a message with several parts: a refused one decides, then one that found no room, then a change of no
+ * use, then a written row. HOT.
+ */
 export function worse(a: number, b: number): number {
-  if (a >= RESULT.ringFull || b >= RESULT.ringFull) return Math.max(a, b);
+  if (a >= RESULT.unsynced || b >= RESULT.unsynced) return Math.max(a, b);
   return a === RESULT.rows ? a : b;
 }
 
@@ -68,11 +73,11 @@ export interface ControlRequest {
 
 /** What an exchange says about a connection rather than about a market. */
 export type ControlEvent =
-  /** the request with this id was accepted as a whole */
-  | { readonly kind: 'accepted'; readonly id: number }
+  /** the request with this id was accepted, as a whole or for one symbol of it */
+  | { readonly kind: 'accepted'; readonly id: number; readonly native?: string }
   /** everything that is subscribed on this connection now */
   | { readonly kind: 'state'; readonly subscriptions: readonly Subscription[] }
-  /** a request (when the exchange names it) or a symbol was refused */
+  /** a request, a symbol, or a symbol within a request was refused, as far as the exchange names them */
   | { readonly kind: 'refused'; readonly id?: number; readonly native?: string; readonly reason: string }
   /** the exchange is about to close the connection */
   | { readonly kind: 'closing'; readonly reason: string };
@@ -108,6 +113,8 @@ export interface ParserContext {
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
+  /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
+  readonly unsynced: (changes: number) => void;
   /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
   readonly ask: (slot: number, path: string) => void;
 }

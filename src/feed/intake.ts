@@ -55,6 +55,7 @@ export class Intake {
     const { counters } = this;
     if (result === RESULT.control) counters[SHARD.control]++;
     else if (result === RESULT.unwanted) counters[SHARD.unwanted]++;
+    else if (result === RESULT.unsynced) counters[SHARD.unsynced]++;
     else if (result === RESULT.ringFull) counters[SHARD.dropped]++;
     else if (result === RESULT.unknownKind) {
       counters[SHARD.unknown_kind]++;

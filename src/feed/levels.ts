@@ -16,7 +16,7 @@ import type { JsonFields } from './fields.js';
 import type { Rows } from './rows.js';
 import { parseEpoch } from './values.js';
 
-export const BOOK_SIDE = { none: 0, bid: 1, ask: 2 } as const;
+export { BOOK_SIDE } from '../schema/tables.js';
 
 const B = BOOK.at;
 const SNAPSHOT = flag('snapshot');

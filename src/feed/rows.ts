@@ -182,8 +182,18 @@ export class Rows {
     const seconds = TIME[0];
     this.u32[this.record + secondsWord] = seconds;
     this.u32[this.record + nanosWord] = TIME[1];
+    this.fileUnder(seconds, 0);
+  }
+
+  /** When a candle of `length` seconds begins: its day, although it goes on being received for so long. */
+  openTime(word: number, seconds: number, length: number): void {
+    this.u32[this.record + word] = seconds;
+    this.fileUnder(seconds, length);
+  }
+
+  private fileUnder(seconds: number, length: number): void {
     const skew = seconds - this.received[0];
-    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax)
+    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax + length)
       this.day = (seconds / SECONDS_PER_DAY) | 0;
     else {
       this.flags |= FLAG_SUSPECT_CLOCK;

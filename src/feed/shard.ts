@@ -109,6 +109,9 @@ export class Shard {
       sequences: this.sequences,
       books: this.books,
       control: (event) => this.connection.control(event),
+      unsynced: (changes) => {
+        this.counters[SHARD.unsynced] += changes;
+      },
       ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(

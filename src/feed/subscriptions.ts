@@ -87,8 +87,9 @@ export class Subscriptions {
   /** Takes what the exchange says; answers further requests that follow from it. */
   take(event: ControlEvent): ControlRequest[] {
     if (event.kind === 'accepted') {
-      for (const s of this.open.get(event.id)?.covers ?? []) this.confirm(s);
-      this.open.delete(event.id);
+      for (const s of this.open.get(event.id)?.covers ?? [])
+        if (event.native === undefined || event.native === s.native) this.confirm(s);
+      if (event.native === undefined) this.open.delete(event.id);
     } else if (event.kind === 'state') {
       for (const s of event.subscriptions) this.confirm(s);
     } else if (event.kind === 'refused') return this.refuse(event);
@@ -101,14 +102,15 @@ export class Subscriptions {
   }
 
   private refuse(event: ControlEvent & { kind: 'refused' }): ControlRequest[] {
+    const request = event.id === undefined ? undefined : this.open.get(event.id);
     if (event.native !== undefined) {
-      for (const entry of this.entries.values()) {
-        if (entry.subscription.native === event.native && entry.state !== 'confirmed')
+      const within = request?.covers.map((s) => this.entries.get(keyOf(s))) ?? this.entries.values();
+      for (const entry of within) {
+        if (entry?.subscription.native === event.native && entry.state !== 'confirmed')
           this.giveUp(entry, event.reason);
       }
       return [];
     }
-    const request = event.id === undefined ? undefined : this.open.get(event.id);
     if (request === undefined) return [];
     this.open.delete(request.id);
     const entries = request.covers.map((s) => this.entries.get(keyOf(s))).filter((e) => e !== undefined);

@@ -80,7 +80,8 @@ export interface TickerFields {
   readonly bid: number;
   readonly ask: number;
   readonly volume: number;
-  readonly lastSize: number;
+  /** left out when the exchange does not send it */
+  readonly lastSize?: number;
   readonly volume24h: number;
 }
 
@@ -94,9 +95,15 @@ export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, name
     optionalDecimal(rows, fields, base + names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
     optionalDecimal(rows, fields, base + names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
     optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
-    optionalFloat(rows, fields, base + names.lastSize, M.last_size, missing.last_size) &&
+    lastSize(rows, fields, base, names.lastSize) &&
     optionalFloat(rows, fields, base + names.volume24h, M.volume_24h, missing.volume_24h)
   );
+}
+
+function lastSize(rows: Rows, fields: JsonFields, base: number, name: number | undefined): boolean {
+  if (name !== undefined) return optionalFloat(rows, fields, base + name, M.last_size, MD.missing.last_size);
+  rows.missing(M.last_size, MD.missing.last_size);
+  return true;
 }
 
 /** Which fields hold the best quotes. */

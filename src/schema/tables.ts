@@ -275,3 +275,5 @@ export function tableByName(name: string): Table | undefined {
 export const LAYOUT_HASH = layoutHash(TABLES);
 
 export const SIDE = { unknown: 0, buy: 1, sell: 2 } as const;
+
+export const BOOK_SIDE = { none: 0, bid: 1, ask: 2 } as const;

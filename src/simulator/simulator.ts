@@ -12,6 +12,7 @@ import { binanceFutures } from './binance-futures.js';
 import { coinbase } from './coinbase.js';
 import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
+import { kraken } from './kraken.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
@@ -25,6 +26,7 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   [coinbaseAdvanced.id]: coinbaseAdvanced,
   binance,
   [binanceFutures.id]: binanceFutures,
+  kraken,
 };
 
 export const SIMULATOR_DEFAULTS = {

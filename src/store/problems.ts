@@ -13,6 +13,7 @@ export const CHECKS = {
   sidecar: 'side-car lines can be read and belong to rows with the flag',
   ids: 'trade ids: no duplicate without its flag, no hole that GAPS does not list',
   gaps: 'GAPS rows are well formed',
+  book: 'order books made of their rows have the checksums that the exchange sent, and are not crossed',
 } as const;
 
 export type Check = keyof typeof CHECKS;
@@ -48,4 +49,12 @@ export class Problems {
     const count = Object.values(this.counts).reduce((sum, n) => sum + n, 0);
     return { count, counts: this.counts, told: this.told };
   }
+}
+
+/** Both lists as one. */
+export function joined(a: ProblemList, b: ProblemList): ProblemList {
+  const counts: Partial<Record<Check, number>> = { ...a.counts };
+  for (const [check, count] of Object.entries(b.counts) as [Check, number][])
+    counts[check] = (counts[check] ?? 0) + count;
+  return { count: a.count + b.count, counts, told: [...a.told, ...b.told] };
 }

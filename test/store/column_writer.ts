@@ -15,7 +15,10 @@ const TRADES =
 const GAPS =
   'time:u4 nanos:u4 table:u4 cause:u4 from_id:u8 to_id:u8 from_time:u4 from_nanos:u4 to_time:u4 to_nanos:u4 ' +
   'messages:u8 flags:u4';
-const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS };
+const BOOK =
+  'time:u4 nanos:u4 recv_time:u4 recv_nanos:u4 seq:u8 side:u4 price:f4 size:f4 price_digits:u8 size_digits:u8 ' +
+  'scales:u4 flags:u4 checksum:u4';
+const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, BOOK };
 
 export type Row = Record<string, number | bigint | string>;
 

@@ -107,6 +107,9 @@ export class Harness {
       sequences: this.sequences,
       books: this.books,
       control: (event) => this.control.push(event),
+      unsynced: (changes) => {
+        this.counters[SHARD.unsynced] += changes;
+      },
       ask: (slot, path) => this.asked.push({ slot, path }),
     });
     this.intake = new Intake(

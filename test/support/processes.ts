@@ -218,11 +218,12 @@ export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess)
   const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'logger.toml');
-  const known = ['coinbase', 'binance'];
-  const sections = known.map((id) => {
+  // the first two are captured unless a configuration says otherwise
+  const known = new Set(['coinbase', 'binance', ...Object.keys(simulator.exchanges)]);
+  const sections = [...known].map((id) => {
     const endpoint = simulator.exchanges[id];
     if (endpoint === undefined) return `[exchanges.${id}]\nenabled = false\n`;
-    return `[exchanges.${id}]\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nmax_connections = 20\nsymbols_per_connection = ${symbolsPerConnection}\n${(options.exchangeLines?.[id] ?? []).join('\n')}\n`;
+    return `[exchanges.${id}]\nenabled = true\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nmax_connections = 20\nsymbols_per_connection = ${symbolsPerConnection}\n${(options.exchangeLines?.[id] ?? []).join('\n')}\n`;
   });
   writeFileSync(
     file,

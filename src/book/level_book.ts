@@ -1,0 +1,175 @@
+/**
+ * HOT: an order book of one symbol, in shard threads once per level and in `logger verify`. It keeps the text of each
+ * price and size, because the checksums of exchanges are made of it, and allocates nothing once it has grown to the size
+ * of the book. Levels are held in cells that stay where they are; only the order of the cells is moved:
+ *
+ *   order  [ 3 | 0 | 2 | 1 | 4 ]      cells in the order of the side, best first; behind `count` are the free ones
+ *            ▲ best      ▲ free
+ */
+import { DIGITS, LITERAL, parseDecimal } from '../base/number.js';
+import { BOOK_SIDE } from '../schema/tables.js';
+import { decimalText, valueOfText } from './text.js';
+
+/** Bytes of a cell: the text of the price, then from CELL_SIZE on that of the size. */
+export const CELL_BYTES = 64;
+export const CELL_SIZE = 32;
+const FIRST_CELLS = 32;
+const TWO_TO_32 = 4294967296;
+const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+
+/** Decimals of an exponent form that a cell has room for. */
+const DECIMALS_MAX = 20;
+
+/** Whether the number that was parsed last has an exponent that no exchange could mean. */
+function isTooFine(literal: number): boolean {
+  return literal === LITERAL.normalized && DIGITS[2] > DECIMALS_MAX;
+}
+
+/** Bids or asks. */
+export class BookSide {
+  count = 0;
+  order = Uint32Array.from({ length: FIRST_CELLS }, (_, cell) => cell);
+  /** by cell: the texts, and their lengths */
+  text = new Uint8Array(FIRST_CELLS * CELL_BYTES);
+  priceLength = new Uint8Array(FIRST_CELLS);
+  sizeLength = new Uint8Array(FIRST_CELLS);
+  /** by cell: the price, negative for bids, so that the best comes first */
+  private keys = new Float64Array(FIRST_CELLS);
+
+  constructor(readonly sign: 1 | -1) {}
+
+  /** Price of the level with this rank, 0 being the best. */
+  price(rank: number): number {
+    return this.keys[this.order[rank]] * this.sign;
+  }
+
+  /** Rank of the first level that is not better than `key`. */
+  private rankOf(key: number): number {
+    const { keys, order } = this;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (keys[order[middle]] < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The cell of this price, which may be a new one. */
+  cellOf(price: number): number {
+    const key = price * this.sign;
+    const rank = this.rankOf(key);
+    if (rank < this.count && this.keys[this.order[rank]] === key) return this.order[rank];
+    if (this.count === this.order.length) this.grow();
+    const { order } = this;
+    const cell = order[this.count];
+    order.copyWithin(rank + 1, rank, this.count);
+    order[rank] = cell;
+    this.keys[cell] = key;
+    this.count++;
+    return cell;
+  }
+
+  remove(price: number): void {
+    const { order } = this;
+    const key = price * this.sign;
+    const rank = this.rankOf(key);
+    if (rank === this.count || this.keys[order[rank]] !== key) return;
+    const cell = order[rank];
+    order.copyWithin(rank, rank + 1, this.count);
+    order[--this.count] = cell;
+  }
+
+  /** Cold: twice as many cells. */
+  private grow(): void {
+    const cells = this.order.length * 2;
+    const copy = <A extends Uint8Array | Uint32Array | Float64Array>(made: A, old: A): A => {
+      made.set(old);
+      return made;
+    };
+    this.order = copy(
+      Uint32Array.from({ length: cells }, (_, cell) => cell),
+      this.order,
+    );
+    this.text = copy(new Uint8Array(cells * CELL_BYTES), this.text);
+    this.priceLength = copy(new Uint8Array(cells), this.priceLength);
+    this.sizeLength = copy(new Uint8Array(cells), this.sizeLength);
+    this.keys = copy(new Float64Array(cells), this.keys);
+  }
+}
+
+export class LevelBook {
+  readonly bids = new BookSide(-1);
+  readonly asks = new BookSide(1);
+
+  clear(): void {
+    this.bids.count = 0;
+    this.asks.count = 0;
+  }
+
+  /** The side of this BOOK_SIDE. */
+  side(side: number): BookSide {
+    return side === BOOK_SIDE.bid ? this.bids : this.asks;
+  }
+
+  /**
+   * Sets the size at a price, both as digits; size 0 removes the level. False when one is no number, or so long that no
+   * exchange could mean it.
+   */
+  set(
+    side: number,
+    bytes: Uint8Array,
+    priceFrom: number,
+    priceTo: number,
+    sizeFrom: number,
+    sizeTo: number,
+  ): boolean {
+    if (priceTo - priceFrom > CELL_SIZE || sizeTo - sizeFrom > CELL_SIZE) return false;
+    const sizeLiteral = parseDecimal(bytes, sizeFrom, sizeTo);
+    if (sizeLiteral === LITERAL.invalid || isTooFine(sizeLiteral)) return false;
+    const gone = sizeLiteral !== LITERAL.oversized && DIGITS[0] === 0 && DIGITS[1] === 0;
+    const priceLiteral = parseDecimal(bytes, priceFrom, priceTo);
+    if (priceLiteral === LITERAL.invalid || isTooFine(priceLiteral)) return false;
+    const price =
+      priceLiteral === LITERAL.oversized || DIGITS[2] >= POWERS.length
+        ? valueOfText(bytes, priceFrom, priceTo)
+        : (DIGITS[1] * TWO_TO_32 + DIGITS[0]) / POWERS[DIGITS[2]];
+    const levels = this.side(side);
+    if (gone) {
+      levels.remove(price);
+      return true;
+    }
+    const cell = levels.cellOf(price);
+    const at = cell * CELL_BYTES;
+    levels.priceLength[cell] = this.keep(levels, at, priceLiteral, bytes, priceFrom, priceTo);
+    levels.sizeLength[cell] = this.keep(levels, at + CELL_SIZE, sizeLiteral, bytes, sizeFrom, sizeTo);
+    return true;
+  }
+
+  /** Length of the text in the cell. An exponent form is kept as the plain number it stands for. */
+  private keep(
+    { text }: BookSide,
+    at: number,
+    literal: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): number {
+    if (literal === LITERAL.normalized) return decimalText(text, at, bytes, from, to);
+    for (let i = from; i < to; i++) text[at++] = bytes[i];
+    return to - from;
+  }
+
+  /** Forgets what lies deeper than `depth` levels on each side. */
+  trim(depth: number): void {
+    if (this.bids.count > depth) this.bids.count = depth;
+    if (this.asks.count > depth) this.asks.count = depth;
+  }
+
+  /** Whether the best bid is not below the best ask. */
+  isCrossed(): boolean {
+    const { bids, asks } = this;
+    return bids.count > 0 && asks.count > 0 && bids.price(0) >= asks.price(0);
+  }
+}

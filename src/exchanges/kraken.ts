@@ -1,0 +1,473 @@
+/**
+ * Kraken spot, WebSocket v2. Runs in shard threads; found by its file name.
+ *
+ * Source: docs.kraken.com (websocket v2, book checksum) and recorded messages. Numbers are padded with zeros to the
+ * precision of the pair, and checksums are made of that text. `trade_id` grows by one per pair, `side` is the taker's.
+ * Books have no sequence numbers: the checksum of every event is compared with that of the book kept here, which is cut
+ * to the subscribed depth after every event as Kraken does. A second subscription of `ticker` with another trigger is
+ * refused on the same connection, so best quotes have connections of their own.
+ */
+import { lastU64, parseU64, parseUint } from '../base/number.js';
+import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
+import { krakenChecksum } from '../book/checksum.js';
+import { LevelBook } from '../book/level_book.js';
+import { type Exchange, type MessageParser, type ParserContext, RESULT, worse } from '../feed/exchange.js';
+import { JsonFields, JsonNumber, KIND } from '../feed/fields.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
+import { type KlineTable, klineNumbers, klineTime } from '../feed/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/levels.js';
+import { JsonEither, JsonList } from '../feed/lists.js';
+import type { Sequence } from '../feed/sequence.js';
+import { isFresh, isoTime, quoteNumbers, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { flag } from '../schema/flags.js';
+import { BBO, BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
+import { CANDLE_CHANNELS, ID, listSymbols, RULE, request, WIRE } from './kraken_requests.js';
+
+/** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
+const HISTORY_SECONDS = 86_400;
+const DAY_MINUTES = 1440;
+const ALREADY = 'Already subscribed';
+
+const KEYS = ['channel', 'type', 'data'] as const;
+const [CHANNEL, TYPE, DATA] = KEYS.keys();
+const ITEM_KEYS = [
+  'symbol',
+  'timestamp',
+  'side',
+  'price',
+  'qty',
+  'trade_id',
+  'bid',
+  'bid_qty',
+  'ask',
+  'ask_qty',
+  'last',
+  'volume',
+  'bids',
+  'asks',
+  'checksum',
+  'open',
+  'high',
+  'low',
+  'close',
+  'trades',
+  'interval_begin',
+  'interval',
+] as const;
+const [
+  SYMBOL,
+  TIMESTAMP,
+  SIDE_KEY,
+  PRICE,
+  QTY,
+  TRADE_ID,
+  BID,
+  BID_QTY,
+  ASK,
+  ASK_QTY,
+  LAST,
+  VOLUME,
+  BIDS,
+  ASKS,
+  CHECKSUM,
+  OPEN,
+  HIGH,
+  LOW,
+  CLOSE,
+  TRADES_COUNT,
+  BEGIN,
+  INTERVAL,
+] = ITEM_KEYS.keys();
+const LEVEL_KEYS = ['price', 'qty'] as const;
+const [LEVEL_PRICE, LEVEL_QTY] = LEVEL_KEYS.keys();
+
+const text = (ascii: string) => Buffer.from(ascii);
+const TRADE_CHANNEL = text('trade');
+const TICKER_CHANNEL = text('ticker');
+const BOOK_CHANNEL = text('book');
+const OHLC_CHANNEL = text('ohlc');
+const HEARTBEAT = text('heartbeat');
+const SNAPSHOT = text('snapshot');
+const BUY = text('buy');
+const SELL = text('sell');
+/** Channels without data of ours. */
+const NOTICES: ReadonlySet<string> = new Set(['status', 'heartbeat', 'instrument']);
+
+const TRADE_NUMBERS = { price: PRICE, size: QTY };
+const TICKER_NUMBERS = { price: LAST, bid: BID, ask: ASK, volume: VOLUME, volume24h: VOLUME };
+const QUOTES = { bid: BID, bidSize: BID_QTY, ask: ASK, askSize: ASK_QTY };
+const CANDLE = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: VOLUME, trades: TRADES_COUNT };
+const T = TRADES.at;
+const M = MD.at;
+const B = BBO.at;
+const REPLAYED = flag('replayed');
+const UNSYNCED = flag('unsynced');
+
+/** One length of candles. */
+interface Candles {
+  readonly table: KlineTable;
+  readonly seconds: number;
+  readonly sequence: Sequence;
+  /** by slot: when the newest candle began */
+  newest: Float64Array;
+}
+
+class KrakenParser implements MessageParser {
+  private readonly levels = new JsonFields(LEVEL_KEYS);
+  private readonly items = new JsonFields(ITEM_KEYS, {
+    bids: new JsonList(this.levels),
+    asks: new JsonList(this.levels),
+  });
+  readonly fields = new JsonFields(KEYS, { data: new JsonEither(this.items) });
+
+  private readonly tradeSequence: Sequence | undefined;
+  private readonly tickerSequence: Sequence | undefined;
+  private readonly bboSequence: Sequence | undefined;
+  /** by minutes */
+  private readonly candles: (Candles | undefined)[] = new Array(DAY_MINUTES + 1).fill(undefined);
+  private readonly writer: Levels;
+  /** by slot: the books themselves, for their checksums */
+  private readonly books: LevelBook[] = [];
+  /** by slot: levels per side, as the exchange confirmed them */
+  private depths = new Uint32Array(0);
+
+  constructor(private readonly context: ParserContext) {
+    const { sequences, rows } = context;
+    this.tradeSequence = sequences.get('trades');
+    this.tickerSequence = sequences.get('ticker');
+    this.bboSequence = sequences.get('bbo');
+    this.writer = new Levels(rows);
+    for (const [channel, { interval }] of Object.entries(CANDLE_CHANNELS)) {
+      const sequence = sequences.get(channel);
+      if (sequence === undefined) continue;
+      const seconds = KLINE_INTERVALS[interval];
+      this.candles[seconds / 60] = {
+        table: KLINES[interval],
+        seconds,
+        sequence,
+        newest: new Float64Array(0),
+      };
+    }
+  }
+
+  emit(): number {
+    const { fields, items } = this;
+    if (fields.equals(CHANNEL, HEARTBEAT)) return RESULT.control;
+    if (fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    const trades = fields.equals(CHANNEL, TRADE_CHANNEL);
+    const book = !trades && fields.equals(CHANNEL, BOOK_CHANNEL);
+    const ticker = !trades && !book && fields.equals(CHANNEL, TICKER_CHANNEL);
+    if (!trades && !book && !ticker && !fields.equals(CHANNEL, OHLC_CHANNEL)) return RESULT.unfamiliar;
+    const snapshot = fields.equals(TYPE, SNAPSHOT);
+    let result: number = RESULT.control;
+    for (let row = 0; row < items.count; row++) {
+      const o = row * items.width;
+      const one = this.item(o, snapshot, trades, book, ticker);
+      result = result === RESULT.control ? one : worse(result, one);
+    }
+    return result;
+  }
+
+  private item(o: number, snapshot: boolean, trades: boolean, book: boolean, ticker: boolean): number {
+    const { items } = this;
+    if (!items.present(o + SYMBOL)) return RESULT.missingField;
+    const slot = this.context.streams.find(items.bytes, items.from[o + SYMBOL], items.to[o + SYMBOL]);
+    if (slot < 0) return RESULT.unwanted;
+    if (trades) return this.trade(o, slot, snapshot ? REPLAYED : 0);
+    if (book) return this.book(o, slot, snapshot);
+    if (!ticker) return this.candle(o, slot, snapshot);
+    return this.tickerSequence === undefined ? this.quotes(o, slot) : this.ticker(o, slot);
+  }
+
+  private trade(o: number, slot: number, flags: number): number {
+    const { items } = this;
+    const { rows } = this.context;
+    const sequence = this.tradeSequence;
+    if (sequence === undefined) return RESULT.unwanted;
+    if (
+      !items.present(o + TRADE_ID) ||
+      !items.present(o + PRICE) ||
+      !items.present(o + QTY) ||
+      !items.present(o + TIMESTAMP)
+    ) {
+      return RESULT.missingField;
+    }
+    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
+    if (!rows.id(T.trade_id, items.bytes, items.from[o + TRADE_ID], items.to[o + TRADE_ID]))
+      return RESULT.badId;
+    const id = lastU64();
+    if (!isoTime(rows, items, o + TIMESTAMP, T.trade_time, T.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, items, o, TRADE_NUMBERS)) return RESULT.badNumber;
+    if (items.equals(o + SIDE_KEY, BUY)) rows.set(T.trade_side, SIDE.buy);
+    else if (items.equals(o + SIDE_KEY, SELL)) rows.set(T.trade_side, SIDE.sell);
+    rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id | flags);
+    if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
+    rows.commit(TRADES);
+    return RESULT.rows;
+  }
+
+  private ticker(o: number, slot: number): number {
+    const { items } = this;
+    const { rows } = this.context;
+    const sequence = this.tickerSequence;
+    if (sequence === undefined) return RESULT.unwanted;
+    if (!items.present(o + LAST)) return RESULT.missingField;
+    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!this.stateTime(o, M.time, M.nanos)) return RESULT.badTime;
+    if (!tickerNumbers(rows, items, o, TICKER_NUMBERS)) return RESULT.badNumber;
+    rows.flag(MD.missing.side);
+    sequence.touch(slot);
+    rows.commit(MD);
+    return RESULT.rows;
+  }
+
+  /** The same message, subscribed with the trigger `bbo`. */
+  private quotes(o: number, slot: number): number {
+    const { rows } = this.context;
+    const sequence = this.bboSequence;
+    if (sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
+    if (!this.stateTime(o, B.time, B.nanos)) return RESULT.badTime;
+    if (!quoteNumbers(rows, this.items, o, QUOTES)) return RESULT.badNumber;
+    rows.flag(BBO.missing.update_id);
+    sequence.touch(slot);
+    rows.commit(BBO);
+    return RESULT.rows;
+  }
+
+  /** Tickers had no time until 2024. */
+  private stateTime(o: number, secondsWord: number, nanosWord: number): boolean {
+    const { rows } = this.context;
+    if (this.items.present(o + TIMESTAMP))
+      return isoTime(rows, this.items, o + TIMESTAMP, secondsWord, nanosWord);
+    rows.timeOfReceipt(secondsWord, nanosWord);
+    return true;
+  }
+
+  /** Kraken never says that a candle is finished: it is when the next one begins. */
+  private candle(o: number, slot: number, snapshot: boolean): number {
+    const { items } = this;
+    const { bytes, from, to } = items;
+    const { rows } = this.context;
+    if (!items.present(o + INTERVAL) || !items.present(o + BEGIN)) return RESULT.missingField;
+    const candles = this.candles[parseUint(bytes, from[o + INTERVAL], to[o + INTERVAL])];
+    if (candles === undefined) return RESULT.unwanted;
+    if (parseIsoTime(bytes, from[o + BEGIN], to[o + BEGIN]) !== TIME_RESULT.ok) return RESULT.badTime;
+    const { table, seconds, sequence } = candles;
+    const begin = TIME[0];
+    if (slot >= candles.newest.length) candles.newest = grown(candles.newest, this.context.streams.size);
+    if (snapshot && this.isHistory(candles, slot, begin)) return RESULT.control;
+    for (let field = OPEN; field <= CLOSE; field++) if (!items.present(o + field)) return RESULT.missingField;
+    if (!items.present(o + VOLUME)) return RESULT.missingField;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    klineTime(rows, table, begin, seconds, false);
+    if (!klineNumbers(rows, items, o, CANDLE, table)) return RESULT.badNumber;
+    if (snapshot) rows.flag(REPLAYED);
+    candles.newest[slot] = Math.max(begin, candles.newest[slot]);
+    sequence.touch(slot);
+    rows.commit(table);
+    return RESULT.rows;
+  }
+
+  /** Of the history on subscribing only what may have been missed is of use. */
+  private isHistory({ newest, seconds }: Candles, slot: number, begin: number): boolean {
+    const age = this.context.rows.received[0] - begin - seconds;
+    return begin < newest[slot] || age > HISTORY_SECONDS;
+  }
+
+  private book(o: number, slot: number, snapshot: boolean): number {
+    const { items } = this;
+    const { books } = this.context;
+    if (books === undefined) return RESULT.unwanted;
+    if (!snapshot && !books.isLive(slot)) {
+      books.broken(slot, 'unknown');
+      return RESULT.unsynced;
+    }
+    const applied = this.apply(o, slot, snapshot);
+    if (applied !== RESULT.rows) return this.unreadable(slot, applied);
+    const at = o + CHECKSUM;
+    const checked = items.present(at);
+    if (checked && !parseU64(items.bytes, items.from[at], items.to[at]))
+      return this.unreadable(slot, RESULT.badNumber);
+    const sent = lastU64();
+    const fits = !checked || krakenChecksum(this.books[slot]) === sent;
+    // what does not fit is kept, but nothing can be built on it
+    this.writer.begin(slot, this.count(o), snapshot, fits ? 0 : UNSYNCED);
+    if (checked) this.writer.sentChecksum(sent);
+    if (items.present(o + TIMESTAMP) && !this.writer.iso(items, o + TIMESTAMP))
+      return this.unreadable(slot, RESULT.badTime);
+    if (snapshot) books.snapshot(slot, 0);
+    else if (fits) books.follow(slot, 0);
+    // what is missing came before this event: the gap begins with the last one that did fit
+    if (!fits) books.broken(slot, 'checksum');
+    return this.write(o, slot, snapshot);
+  }
+
+  private unreadable(slot: number, result: number): number {
+    this.context.books?.broken(slot, 'malformed');
+    return result;
+  }
+
+  /** Levels of the event on both sides. */
+  private count(o: number): number {
+    const { kind, from, to } = this.items;
+    const bids = kind[o + BIDS] === KIND.nested ? to[o + BIDS] - from[o + BIDS] : 0;
+    return bids + (kind[o + ASKS] === KIND.nested ? to[o + ASKS] - from[o + ASKS] : 0);
+  }
+
+  /** Brings the book here up to date: RESULT.rows, or why the event cannot be read. */
+  private apply(o: number, slot: number, snapshot: boolean): number {
+    if (slot >= this.books.length) this.growBooks();
+    const book = this.books[slot];
+    if (snapshot) book.clear();
+    let result = this.applySide(book, BOOK_SIDE.bid, o + BIDS);
+    if (result === RESULT.rows) result = this.applySide(book, BOOK_SIDE.ask, o + ASKS);
+    book.trim(this.depths[slot]);
+    return result;
+  }
+
+  private applySide(book: LevelBook, side: number, at: number): number {
+    const { items, levels } = this;
+    if (items.kind[at] !== KIND.nested) return RESULT.rows;
+    const { bytes, from, to } = levels;
+    for (let row = items.from[at]; row < items.to[at]; row++) {
+      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
+      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
+      if (!levels.present(price) || !levels.present(size)) return RESULT.missingField;
+      if (!book.set(side, bytes, from[price], to[price], from[size], to[size])) return RESULT.badNumber;
+    }
+    return RESULT.rows;
+  }
+
+  private write(o: number, slot: number, snapshot: boolean): number {
+    if (this.count(o) === 0) return snapshot ? this.writer.emptySnapshot() : RESULT.control;
+    let result = this.writeSide(BOOK_SIDE.bid, o + BIDS);
+    if (result === RESULT.rows) result = this.writeSide(BOOK_SIDE.ask, o + ASKS);
+    if (result !== RESULT.rows)
+      this.context.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    return result;
+  }
+
+  private writeSide(side: number, at: number): number {
+    const { items, levels, writer } = this;
+    if (items.kind[at] !== KIND.nested) return RESULT.rows;
+    const { bytes, from, to } = levels;
+    for (let row = items.from[at]; row < items.to[at]; row++) {
+      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
+      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
+      const result = writer.level(side, bytes, from[price], to[price], from[size], to[size]);
+      if (result !== RESULT.rows) return result;
+    }
+    return RESULT.rows;
+  }
+
+  /** Cold: a book for every stream. */
+  private growBooks(): void {
+    const { size } = this.context.streams;
+    const before = this.depths.length;
+    this.depths = grown(this.depths, size);
+    this.depths.fill(RULE.depth, before);
+    while (this.books.length < size) this.books.push(new LevelBook());
+  }
+
+  /** Every symbol of a request is acknowledged or refused by itself. */
+  control(document: JsonValue): number {
+    if (!isObject(document)) return RESULT.unknownKind;
+    const method = stringOf(document, 'method');
+    if (method === undefined && stringOf(document, 'error') === undefined)
+      return NOTICES.has(stringOf(document, 'channel') ?? '') ? RESULT.control : RESULT.unknownKind;
+    if (method === 'pong' || method === 'unsubscribe') return RESULT.control;
+    if (method === 'subscribe' && document.success === true && isObject(document.result))
+      this.confirmed(document.result);
+    else this.refused(document);
+    return RESULT.control;
+  }
+
+  private confirmed(result: JsonObject): void {
+    const native = stringOf(result, 'symbol');
+    const channel = this.channelOf(result);
+    if (native === undefined || channel === undefined) return;
+    if (channel === 'book') this.confirmDepth(native, integerOf(result.depth));
+    this.context.control({ kind: 'state', subscriptions: [{ channel, native }] });
+  }
+
+  private confirmDepth(native: string, depth: number | undefined): void {
+    const slot = this.context.streams.slotOf(native);
+    if (slot < 0 || depth === undefined || depth < 1) return;
+    if (slot >= this.books.length) this.growBooks();
+    this.depths[slot] = depth;
+  }
+
+  /** The channel of an acknowledgement; older ones do not name the trigger of a ticker. */
+  private channelOf(result: JsonObject): string | undefined {
+    const { sequences, books } = this.context;
+    const ours = [...sequences.keys(), ...(books === undefined ? [] : ['book'])];
+    return ours.find((channel) =>
+      Object.entries(WIRE[channel]).every(([key, value]) => {
+        if (key === 'depth' || result[key] === undefined) return true;
+        return (typeof value === 'number' ? integerOf(result[key]) : result[key]) === value;
+      }),
+    );
+  }
+
+  private refused(document: JsonObject): void {
+    const reason = stringOf(document, 'error') ?? 'no reason given';
+    const id = integerOf(document.req_id);
+    const native = stringOf(document, 'symbol');
+    // asked for again because its acknowledgement was late
+    if (reason === ALREADY && id !== undefined) this.context.control({ kind: 'accepted', id, native });
+    else this.context.control({ kind: 'refused', id, native, reason });
+  }
+}
+
+function grown<A extends Float64Array | Uint32Array>(old: A, size: number): A {
+  const made = (old instanceof Float64Array ? new Float64Array(size) : new Uint32Array(size)) as A;
+  made.set(old);
+  return made;
+}
+
+function integerOf(value: JsonValue | undefined): number | undefined {
+  const number = value instanceof JsonNumber ? Number(value.text) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
+}
+
+const kraken: Exchange = {
+  id: ID,
+  title: 'Kraken',
+  defaults: {
+    ws_endpoint: 'wss://ws.kraken.com',
+    rest_endpoint: 'https://api.kraken.com',
+    max_connections: 10,
+    symbols_per_connection: 100,
+    channels: ['ticker', 'trades'],
+    enabled: false,
+  },
+  sampleSymbols: [
+    'BTC/USD',
+    'ETH/USD',
+    'SOL/USD',
+    'XRP/USD',
+    'ADA/USD',
+    'DOGE/USD',
+    'LTC/USD',
+    'LINK/USD',
+    'AVAX/USD',
+    'DOT/USD',
+  ],
+  channels: {
+    ticker: { table: MD, ids: 'none' },
+    trades: { table: TRADES, ids: 'contiguous' },
+    bbo: { table: BBO, ids: 'none', route: 'bbo' },
+    book: { table: BOOK, ids: 'book' },
+    ...CANDLE_CHANNELS,
+  },
+  limits: { requestsPerSecond: 5, connectsPerMinute: 14 },
+  keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: '{"method":"ping"}' },
+  websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v2`,
+  listSymbols,
+  subscribe: (subscriptions, firstId) => request('subscribe', subscriptions, firstId),
+  unsubscribe: (subscriptions, firstId) => request('unsubscribe', subscriptions, firstId),
+  createParser: (context) => new KrakenParser(context),
+};
+
+export default kraken;
