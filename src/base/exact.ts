@@ -106,3 +106,13 @@ export function u64Words(digits: string): [number, number] | undefined {
   const value = BigInt(digits);
   return value > 0xffffffffffffffffn ? undefined : [Number(value & 0xffffffffn), Number(value >> 32n)];
 }
+
+/** digits × 10^-decimals as a literal of at most 19 digits; what has more is rounded to fewer decimals. */
+export function decimalText(digits: bigint, decimals: number): string {
+  const surplus = Math.min(decimals, Math.max(0, digits.toString().length - DIGITS_MAX));
+  const power = 10n ** BigInt(surplus);
+  const rounded = (digits + power / 2n) / power;
+  const left = decimals - surplus;
+  const text = rounded.toString().padStart(left + 1, '0');
+  return left === 0 ? text : `${text.slice(0, -left)}.${text.slice(-left)}`;
+}

@@ -41,6 +41,10 @@ export const SYMBOL_BYTES_MAX = 64;
 export const JSON_DEPTH_MAX = 32;
 /** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
 export const SEQUENCE_HOLES_MAX = 64;
+/** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */
+export const BOOK_CHANGES_KEPT_MAX = 512;
+/** Memory for these of all books of one connection. */
+export const BOOK_CHANGES_BYTES_MAX = 32 * 1024 * 1024;
 /** Streams (exchange, symbol) of one process. */
 export const STREAMS_MAX = 65_536;
 /** Seconds without a turn after which a shard thread is ended and started again. Its longest turn is one long message. */

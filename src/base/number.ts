@@ -3,7 +3,7 @@
  * the calling thread, so nothing is allocated. The digits of a literal are exact over the whole u64 range; its f32 is
  * the correctly rounded value, also where rounding by way of a double would round twice.
  */
-import { exactFloat32, parseUnusual, u64Words } from './exact.js';
+import { exactFloat32, parseUnusual } from './exact.js';
 
 /** [low word, high word, decimals] of the last parsed number. */
 export const DIGITS = new Uint32Array(3);
@@ -26,6 +26,8 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const INT_DIGITS = 9;
 /** digits that a double holds, whatever they are */
 const UINT_DIGITS = 15;
+/** bytes of an exponent with its letter and sign that is read without a text */
+const EXPONENT_BYTES = 4;
 const NOTHING = [0, 0];
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
@@ -73,6 +75,18 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   const digits = count <= INT_DIGITS ? first : first * POWERS[count - INT_DIGITS] + second;
   // beyond 2^53 the sum above was rounded
   if (digits > Number.MAX_SAFE_INTEGER) return storeUnusual(bytes, start, end);
+  return store(digits, decimals, bytes, start, end, LITERAL.exact);
+}
+
+/** Leaves `digits / 10^decimals`, the value of bytes[start, end); both below the bounds at which doubles get inexact. */
+function store(
+  digits: number,
+  decimals: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  literal: number,
+): number {
   storeInteger(digits);
   DIGITS[2] = decimals;
   const value = digits / POWERS[decimals];
@@ -82,11 +96,33 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     (scratchBits[0] & 0x1fffffff) === 0x10000000
       ? exactFloat32(latin1(bytes, start, end))
       : Math.fround(value);
-  return LITERAL.exact;
+  return literal;
 }
 
-/** Everything that is rare. Cold. */
+/** A short exponent behind plain digits, as some exchanges write every large price; invalid for all others. */
+function storeExponent(bytes: Uint8Array, start: number, end: number): number {
+  let e = end - 1;
+  while (e > start && e > end - EXPONENT_BYTES && (bytes[e] | 0x20) !== 0x65) e--;
+  if ((bytes[e] | 0x20) !== 0x65) return LITERAL.invalid;
+  const sign = bytes[e + 1] === 0x2d ? -1 : 1;
+  const signed = sign === -1 || bytes[e + 1] === 0x2b ? 1 : 0;
+  const exponent = parseUint(bytes, e + 1 + signed, end);
+  if (exponent < 0 || parseDecimal(bytes, start, e) !== LITERAL.exact) return LITERAL.invalid;
+  let digits = lastU64();
+  let decimals = DIGITS[2] - sign * exponent;
+  if (decimals < 0) {
+    if (decimals < -UINT_DIGITS) return LITERAL.invalid;
+    digits *= POWERS[-decimals];
+    decimals = 0;
+  }
+  if (digits > Number.MAX_SAFE_INTEGER || decimals >= POWERS.length) return LITERAL.invalid;
+  return store(digits, decimals, bytes, start, end, LITERAL.normalized);
+}
+
+/** Everything that is rare; cold but for short exponents. */
 function storeUnusual(bytes: Uint8Array, start: number, end: number): number {
+  const short = storeExponent(bytes, start, end);
+  if (short !== LITERAL.invalid) return short;
   const literal = parseUnusual(latin1(bytes, start, end));
   if (literal === undefined) return LITERAL.invalid;
   VALUE[0] = literal.value;
@@ -104,11 +140,20 @@ export function parseU64(bytes: Uint8Array, start: number, end: number): boolean
   return true;
 }
 
-/** More digits than a double holds exactly. Cold for today's ids. */
+/** Up to 20 digits, as the ids of some exchanges have: the last 9 of them, and the rest as 16 bits and what is above. */
 function parseLongU64(bytes: Uint8Array, start: number, end: number): boolean {
-  const words = u64Words(latin1(bytes, start, end));
-  if (words !== undefined) DIGITS.set(words);
-  return words !== undefined;
+  if (end - start > 20 || end - start <= UINT_DIGITS) return false;
+  const split = end - INT_DIGITS;
+  const rest = parseUint(bytes, start, split);
+  const last = parseUint(bytes, split, end);
+  if (rest < 0 || last < 0) return false;
+  const upper = Math.floor(rest / 65536) * 1e9;
+  const below = (upper % 65536) * 65536 + (rest % 65536) * 1e9 + last;
+  const high = Math.floor(upper / 65536) + Math.floor(below / 4294967296);
+  if (high > 0xffffffff) return false;
+  DIGITS[0] = below % 4294967296;
+  DIGITS[1] = high;
+  return true;
 }
 
 /** The last parsed u64 as a double; exact below 2^53. */

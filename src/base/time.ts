@@ -44,7 +44,12 @@ export const TIME_RESULT = {
  * does not exist is invalid, never rolled over; second 60 of a leap second is the first of the next minute.
  */
 export function parseIsoTime(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < 20 || bytes[end - 1] !== 0x5a) return TIME_RESULT.invalid;
+  return end > start && bytes[end - 1] === 0x5a ? parseUtcTime(bytes, start, end - 1) : TIME_RESULT.invalid;
+}
+
+/** As parseIsoTime for a time that is known to be UTC and does not say so: there is no `Z`. */
+export function parseUtcTime(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < 19) return TIME_RESULT.invalid;
   const high = two(bytes, start);
   const low = two(bytes, start + 2);
   const month = two(bytes, start + 5);
@@ -60,11 +65,11 @@ export function parseIsoTime(bytes: Uint8Array, start: number, end: number): num
     return TIME_RESULT.invalid;
   if (bytes[start + 13] !== 0x3a || bytes[start + 16] !== 0x3a) return TIME_RESULT.invalid;
   let nanos = 0;
-  if (end - start > 20) {
-    const digits = end - start - 21;
+  if (end - start > 19) {
+    const digits = end - start - 20;
     if (bytes[start + 19] !== 0x2e || digits < 1 || digits > 9) return TIME_RESULT.invalid;
     for (let i = start + 20; i < start + 29; i++) {
-      const digit = i < end - 1 ? bytes[i] - 0x30 : 0;
+      const digit = i < end ? bytes[i] - 0x30 : 0;
       if (digit < 0 || digit > 9) return TIME_RESULT.invalid;
       nanos = nanos * 10 + digit;
     }

@@ -18,7 +18,11 @@ export const SHARD_COUNTERS = {
   duplicates: counter('trades received again and not stored twice'),
   resyncs: counter('order books that did not add up and were asked for again'),
   reordered: counter('trades that arrived after a later one'),
-  unsynced: counter('changes of order books that were not complete, not stored'),
+  late_trades: counter('trades in no candle: they came too late for it, or are far ahead of the clock'),
+  lost: counter('messages missing in the numbering of a connection, where the exchange has one'),
+  unsynced: counter(
+    'changes of order books that were not complete, or older than their snapshot; not stored',
+  ),
   unwanted: counter('data for symbols or channels that were not subscribed'),
   unknown_kind: counter('messages of a kind that nothing is known about'),
   rejected: counter('messages refused: broken JSON, missing or invalid values'),

@@ -1,15 +1,21 @@
 /**
- * Binance spot, combined streams. Runs in shard threads; found by its file name.
+ * Binance spot and USD-M futures, combined streams. Runs in shard threads; found by its file name.
  *
- * Source: binance/binance-spot-api-docs web-socket-streams.md and recorded messages. `m` says that the buyer was the
- * maker, so the taker sold. `t` grows by one per symbol. `bookTicker` carries neither a type nor a time. Unknown
- * symbols are acknowledged and then stay silent, so silence has to be watched. At most 5 messages a second are
- * allowed from us, pongs included; the server pings every 20 s.
+ * Source: binance/binance-spot-api-docs web-socket-streams.md, developers.binance.com (USD-M: Important WebSocket Change
+ * Notice, How to manage a local order book correctly) and recorded messages. `m` says that the buyer was the maker, so
+ * the taker sold. `t` and `a` grow by one per symbol; trades outside of the book (`X`) are part of the futures' `t`, and
+ * holes that the exchange itself leaves there are listed as holes. Spot's `bookTicker` carries neither a type nor a
+ * time, its partial books no symbol. Unknown symbols are acknowledged and then stay silent, so silence has to be
+ * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
 import { lastU64 } from '../base/number.js';
+import { TIME } from '../base/time.js';
+import { BookMessage } from '../feed/book_message.js';
 import {
+  type Channel,
   type ControlRequest,
   type Exchange,
+  type FetchJson,
   type MessageParser,
   type ParserContext,
   RESULT,
@@ -19,17 +25,52 @@ import {
 } from '../feed/exchange.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { JsonEither } from '../feed/lists.js';
+import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { Levels } from '../feed/levels.js';
+import { JsonEither, JsonTuples } from '../feed/lists.js';
+import { RestBooks } from '../feed/rest_books.js';
 import type { Sequence } from '../feed/sequence.js';
-import { epochTime, isFresh, quoteNumbers, tickerNumbers, tradeNumbers } from '../feed/values.js';
-import { BBO, MD, SIDE, TRADES } from '../schema/tables.js';
+import {
+  epochTime,
+  isFresh,
+  optionalId,
+  parseEpoch,
+  quoteNumbers,
+  tickerNumbers,
+  tradeNumbers,
+  u64At,
+} from '../feed/values.js';
+import {
+  AGG_TRADES,
+  BBO,
+  BOOK,
+  KLINE_INTERVALS,
+  type KlineInterval,
+  MD,
+  SIDE,
+  TRADES,
+} from '../schema/tables.js';
 
+const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */
-const STREAMS: Readonly<Record<string, string>> = { trades: 'trade', ticker: 'ticker', bbo: 'bookTicker' };
+const STREAMS: Readonly<Record<string, string>> = {
+  ticker: 'ticker',
+  trades: 'trade',
+  agg_trades: 'aggTrade',
+  bbo: 'bookTicker',
+  book: 'depth@100ms',
+  book20: 'depth20@100ms',
+  ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, `kline_${interval}`])),
+};
 /** Streams per SUBSCRIBE message that clients in the field have shown to work. */
 const STREAMS_PER_REQUEST = 200;
+/** `@`, behind the symbol in the name of a stream */
+const AT = 0x40;
 
-const KEYS = ['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'] as const;
+const KEYS = [
+  ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
+  ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks'],
+];
 const [
   TYPE,
   EVENT_TIME,
@@ -47,53 +88,77 @@ const [
   BID_SIZE,
   ASK_SIZE,
   UPDATE_ID,
+  FIRST_TRADE,
+  LAST_TRADE,
+  FIRST_UPDATE,
+  PREVIOUS_UPDATE,
+  KLINE,
+  SNAPSHOT_ID,
+  BIDS,
+  ASKS,
 ] = KEYS.keys();
-/** In a trade message `b` and `a` are the order ids of buyer and seller. */
+/** In a trade message `b` and `a` are the order ids of buyer and seller; in an aggregate `a` is its id. */
 const BUYER_ORDER = BID;
 const SELLER_ORDER = ASK;
-/** fields of the maker's and the taker's order: when the buyer was the maker, and when the seller was */
-const ORDERS = [
-  [BUYER_ORDER, SELLER_ORDER],
-  [SELLER_ORDER, BUYER_ORDER],
-] as const;
+const AGGREGATE_ID = ASK;
 
 /** `{"stream":"btcusdt@trade","data":{…}}`, or `[…]` for the streams of all symbols; raw streams are the object alone. */
-const ENVELOPE_KEYS = ['data', ...KEYS] as const;
-const [DATA] = ENVELOPE_KEYS.keys();
+const ENVELOPE_KEYS = ['stream', 'data', ...KEYS];
+const [STREAM, DATA] = ENVELOPE_KEYS.keys();
+const KLINE_KEYS = ['t', 'i', 'x', 'o', 'h', 'l', 'c', 'v', 'q', 'V', 'Q', 'n'];
+const [OPEN_TIME, INTERVAL, CLOSED, ...KLINE_VALUES] = KLINE_KEYS.keys();
+const [open, high, low, close, volume, quoteVolume, takerBuyBase, takerBuyQuote, trades] = KLINE_VALUES;
 const TYPES = {
   trade: Buffer.from('trade'),
+  aggTrade: Buffer.from('aggTrade'),
   ticker: Buffer.from('24hrTicker'),
   bookTicker: Buffer.from('bookTicker'),
+  depth: Buffer.from('depthUpdate'),
+  kline: Buffer.from('kline'),
 };
 /** Tickers over other windows (24hrMiniTicker, 1hTicker, 4hTicker, 1dTicker) end like this. */
 const TICKER_END = Buffer.from('Ticker');
 
 const QUOTES = { bid: BID, bidSize: BID_SIZE, ask: ASK, askSize: ASK_SIZE };
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TICKER_NUMBERS = {
-  price: CLOSE,
-  bid: BID,
-  ask: ASK,
-  volume: VOLUME,
-  lastSize: LAST_SIZE,
-  volume24h: VOLUME,
-};
-const T = TRADES.at;
+const TICKER_NUMBERS = { ...QUOTES, price: CLOSE, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
+const KLINE_NUMBERS = { open, high, low, close, volume, quoteVolume, takerBuyBase, takerBuyQuote, trades };
 const M = MD.at;
 const B = BBO.at;
 
 class BinanceParser implements MessageParser {
-  private readonly data = new JsonFields(KEYS);
-  readonly fields = new JsonFields(ENVELOPE_KEYS, { data: new JsonEither(this.data) });
+  private readonly levelTexts = new JsonTuples(2);
+  private readonly kline = new JsonFields(KLINE_KEYS);
+  private readonly parts = {
+    ...{ b: this.levelTexts, a: this.levelTexts, bids: this.levelTexts, asks: this.levelTexts },
+    k: this.kline,
+  };
+  private readonly data = new JsonFields(KEYS, this.parts);
+  readonly fields = new JsonFields(ENVELOPE_KEYS, { data: new JsonEither(this.data), ...this.parts });
 
-  private readonly tradeSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
-  private readonly bboSequence: Sequence | undefined;
+  /** by channel, those that are subscribed */
+  private readonly sequences: Readonly<Record<string, Sequence | undefined>>;
+  private readonly candles: CandleChannels;
+  private readonly levels: Levels;
+  private readonly bookEvent = new BookMessage(this.levelTexts);
+  private readonly books: RestBooks | undefined;
 
-  constructor(private readonly context: ParserContext) {
-    this.tradeSequence = context.sequences.get('trades');
-    this.tickerSequence = context.sequences.get('ticker');
-    this.bboSequence = context.sequences.get('bbo');
+  /** `depthPath`: where the REST interface has the snapshots of books. */
+  constructor(
+    private readonly context: ParserContext,
+    depthPath: string,
+  ) {
+    const { sequences, books } = context;
+    this.sequences = Object.fromEntries(sequences);
+    this.levels = new Levels(context.rows);
+    this.books =
+      books &&
+      new RestBooks(
+        context,
+        books,
+        (native) => `${depthPath}?symbol=${encodeURIComponent(native)}&limit=1000`,
+      );
+    this.candles = new CandleChannels(sequences);
   }
 
   emit(): number {
@@ -108,34 +173,68 @@ class BinanceParser implements MessageParser {
     if (!isObject(document)) return RESULT.unknownKind;
     const inner = isObject(document.data) ? document.data : document;
     if (stringOf(inner, 'e') === 'serverShutdown') {
-      this.context.control({
-        kind: 'closing',
-        reason: 'the exchange announced a shutdown of this connection',
-      });
+      const reason = 'the exchange announced a shutdown of this connection';
+      this.context.control({ kind: 'closing', reason });
       return RESULT.control;
     }
     const answer = Object.hasOwn(document, 'id') || Object.hasOwn(document, 'error');
     return answer ? this.answer(document) : RESULT.unknownKind;
   }
 
+  /** A snapshot of a book; it is an object of the keys that partial books have. */
+  answered(slot: number, document: JsonValue | undefined): void {
+    const { data } = this;
+    const read = isObject(document) && data.loadDocument(document);
+    const good = read && this.bookEvent.read(data, SNAPSHOT_ID, EVENT_TIME, BIDS, ASKS) === RESULT.rows;
+    this.books?.answered(slot, good ? this.bookEvent : undefined);
+  }
+
+  resync(slot: number): void {
+    this.books?.ask(slot);
+  }
+
+  reconnected(): void {
+    this.books?.reset();
+  }
+
   /** A raw stream has no envelope: cold, only met where an endpoint was set to one. */
   private raw(): number {
     const { fields, data } = this;
-    data.copyRow(fields, 1);
+    data.copyRow(fields, DATA + 1);
     return this.event(0);
   }
 
   /** Rows from the object whose values begin at `o`. */
   private event(o: number): number {
     const { data } = this;
-    if (data.equals(o + TYPE, TYPES.trade)) return this.trade(o);
+    if (data.equals(o + TYPE, TYPES.trade)) return this.trade(o, TRADES, ID, this.sequences.trades);
+    if (data.equals(o + TYPE, TYPES.depth)) return this.depth(o);
+    if (data.equals(o + TYPE, TYPES.aggTrade))
+      return this.trade(o, AGG_TRADES, AGGREGATE_ID, this.sequences.agg_trades);
     if (data.equals(o + TYPE, TYPES.ticker)) return this.ticker(o);
-    const untyped =
-      data.kind[o + TYPE] === KIND.absent &&
-      data.present(o + UPDATE_ID) &&
-      data.kind[o + BID] !== KIND.absent;
-    if (untyped || data.equals(o + TYPE, TYPES.bookTicker)) return this.bookTicker(o);
+    if (data.kind[o + TYPE] === KIND.absent) return this.untyped(o);
+    if (data.equals(o + TYPE, TYPES.bookTicker)) return this.bookTicker(o);
+    if (data.equals(o + TYPE, TYPES.kline)) return this.klineOf(o);
     return data.endsWith(o + TYPE, TICKER_END) ? this.ticker(o) : RESULT.unfamiliar;
+  }
+
+  /** Spot's best quotes and partial books do not say what they are. */
+  private untyped(o: number): number {
+    const { data } = this;
+    if (data.present(o + UPDATE_ID) && data.kind[o + BID] !== KIND.absent) return this.bookTicker(o);
+    return data.kind[o + BIDS] === KIND.nested
+      ? this.partialBook(o, this.streamSlot(), SNAPSHOT_ID, BIDS, ASKS)
+      : RESULT.unfamiliar;
+  }
+
+  /** Slot of the symbol that only the name of the stream tells, in small letters. */
+  private streamSlot(): number {
+    const { fields } = this;
+    const { bytes } = fields;
+    if (!fields.present(STREAM)) return -1;
+    let i = fields.from[STREAM];
+    while (i < fields.to[STREAM] && bytes[i] !== AT) i++;
+    return this.context.streams.findCapitals(bytes, fields.from[STREAM], i);
   }
 
   private slot(o: number): number {
@@ -143,14 +242,18 @@ class BinanceParser implements MessageParser {
     return this.context.streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
   }
 
-  private trade(o: number): number {
+  /** A trade or an aggregate of trades. */
+  private trade(
+    o: number,
+    table: typeof TRADES | typeof AGG_TRADES,
+    idKey: number,
+    sequence: Sequence | undefined,
+  ): number {
     const { data } = this;
-    const { from, to } = data;
     const { rows } = this.context;
-    const sequence = this.tradeSequence;
     if (
       !data.present(o + SYMBOL) ||
-      !data.present(o + ID) ||
+      !data.present(o + idKey) ||
       !data.present(o + PRICE) ||
       !data.present(o + SIZE) ||
       !data.present(o + TRADE_TIME)
@@ -159,21 +262,39 @@ class BinanceParser implements MessageParser {
     }
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.id(T.trade_id, data.bytes, from[o + ID], to[o + ID])) return RESULT.badId;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    const { at } = table;
+    if (!rows.id(at.trade_id, data.bytes, data.from[o + idKey], data.to[o + idKey])) return RESULT.badId;
     const id = lastU64();
-    if (!epochTime(rows, data, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, data, o, TRADE_NUMBERS)) return RESULT.badNumber;
+    if (!epochTime(rows, data, o + TRADE_TIME, at.trade_time, at.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
     const maker = data.kind[o + BUYER_IS_MAKER];
-    if (maker === KIND.true) rows.set(T.trade_side, SIDE.sell);
-    else if (maker === KIND.false) rows.set(T.trade_side, SIDE.buy);
-    const sided = maker === KIND.true || maker === KIND.false;
-    const [makerOrder, takerOrder] = ORDERS[maker === KIND.true ? 0 : 1];
-    this.orderId(sided, o + makerOrder, T.maker_order_id, TRADES.missing.maker_order_id);
-    this.orderId(sided, o + takerOrder, T.taker_order_id, TRADES.missing.taker_order_id);
+    if (maker === KIND.true) rows.set(at.trade_side, SIDE.sell);
+    else if (maker === KIND.false) rows.set(at.trade_side, SIDE.buy);
+    if (table === TRADES) this.orderIds(o, maker);
+    else if (!this.rangeOfTrades(o)) return RESULT.badId;
     if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
-    rows.commit(TRADES);
+    rows.commit(table);
     return RESULT.rows;
+  }
+
+  private orderIds(o: number, maker: number): void {
+    const sided = maker === KIND.true || maker === KIND.false;
+    const makerOrder = maker === KIND.true ? BUYER_ORDER : SELLER_ORDER;
+    const takerOrder = maker === KIND.true ? SELLER_ORDER : BUYER_ORDER;
+    this.orderId(sided, o + makerOrder, TRADES.at.maker_order_id, TRADES.missing.maker_order_id);
+    this.orderId(sided, o + takerOrder, TRADES.at.taker_order_id, TRADES.missing.taker_order_id);
+  }
+
+  /** First and last trade of an aggregate; false when they are there and are no ids. */
+  private rangeOfTrades(o: number): boolean {
+    const { data } = this;
+    const { rows } = this.context;
+    const { at, missing } = AGG_TRADES;
+    return (
+      optionalId(rows, data, o + FIRST_TRADE, at.first_trade_id, missing.first_trade_id) &&
+      optionalId(rows, data, o + LAST_TRADE, at.last_trade_id, missing.last_trade_id)
+    );
   }
 
   /** Order ids were sent until a June of the past; they are numbers. Whose they are is known with the side alone. */
@@ -187,7 +308,7 @@ class BinanceParser implements MessageParser {
   private ticker(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    const sequence = this.tickerSequence;
+    const sequence = this.sequences.ticker;
     if (!data.present(o + SYMBOL) || !data.present(o + CLOSE) || !data.present(o + EVENT_TIME))
       return RESULT.missingField;
     const slot = this.slot(o);
@@ -204,19 +325,66 @@ class BinanceParser implements MessageParser {
   private bookTicker(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    const sequence = this.bboSequence;
+    const sequence = this.sequences.bbo;
     if (!data.present(o + SYMBOL)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(BBO, slot)) return RESULT.ringFull;
     if (!data.present(o + EVENT_TIME)) rows.timeOfReceipt(B.time, B.nanos);
     else if (!epochTime(rows, data, o + EVENT_TIME, B.time, B.nanos)) return RESULT.badTime;
-    if (!data.present(o + UPDATE_ID)) rows.flag(BBO.missing.update_id);
-    else if (!rows.id(B.update_id, data.bytes, data.from[o + UPDATE_ID], data.to[o + UPDATE_ID]))
-      return RESULT.badId;
+    if (!optionalId(rows, data, o + UPDATE_ID, B.update_id, BBO.missing.update_id)) return RESULT.badId;
     if (!quoteNumbers(rows, data, o, QUOTES)) return RESULT.badNumber;
     sequence.touch(slot);
     rows.commit(BBO);
+    return RESULT.rows;
+  }
+
+  /** A change of a book; where none is subscribed it is a partial book of the futures, which looks the same. */
+  private depth(o: number): number {
+    const { data, bookEvent, books } = this;
+    if (!data.present(o + SYMBOL) || !data.present(o + EVENT_TIME)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (books === undefined) return this.partialBook(o, slot, UPDATE_ID, BID, ASK);
+    if (slot < 0) return RESULT.unwanted;
+    const result = bookEvent.read(data, o + UPDATE_ID, o + EVENT_TIME, o + BID, o + ASK);
+    if (result !== RESULT.rows) return result;
+    // futures share their numbers with other symbols, so every change names the one before
+    const named = data.kind[o + PREVIOUS_UPDATE] !== KIND.absent;
+    const previous = named ? u64At(data, o + PREVIOUS_UPDATE) : u64At(data, o + FIRST_UPDATE) - 1;
+    if (previous < 0) return RESULT.badId;
+    bookEvent.previous = previous;
+    return books.change(slot, bookEvent);
+  }
+
+  /** The best levels of a book, whole in every message. */
+  private partialBook(o: number, slot: number, id: number, bids: number, asks: number): number {
+    const sequence = this.sequences.book20;
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    const read = this.bookEvent.read(this.data, o + id, o + EVENT_TIME, o + bids, o + asks);
+    if (read !== RESULT.rows) return read;
+    const result = this.levels.event(slot, this.bookEvent, true);
+    if (result === RESULT.rows) sequence.touch(slot);
+    return result;
+  }
+
+  private klineOf(o: number): number {
+    const { data, kline } = this;
+    const { rows } = this.context;
+    if (!data.present(o + SYMBOL) || data.kind[o + KLINE] !== KIND.nested) return RESULT.missingField;
+    const k = data.from[o + KLINE] * kline.width;
+    const { bytes, from, to } = kline;
+    if (!kline.present(k + OPEN_TIME)) return RESULT.missingField;
+    for (let f = open; f <= volume; f++) if (!kline.present(k + f)) return RESULT.missingField;
+    const slot = this.slot(o);
+    const candles = this.candles.find(kline, k + INTERVAL);
+    if (slot < 0 || candles === undefined) return RESULT.unwanted;
+    if (!parseEpoch(bytes, from[k + OPEN_TIME], to[k + OPEN_TIME])) return RESULT.badTime;
+    const { table } = candles;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    klineTime(rows, table, TIME[0], candles.seconds, kline.kind[k + CLOSED] === KIND.true);
+    if (!klineNumbers(rows, kline, k, KLINE_NUMBERS, table)) return RESULT.badNumber;
+    candles.sequence.touch(slot);
+    rows.commit(table);
     return RESULT.rows;
   }
 
@@ -243,20 +411,50 @@ function request(method: string, subscriptions: readonly Subscription[], firstId
   return requests;
 }
 
-async function listSymbols(fetchJson: (path: string) => Promise<JsonValue>): Promise<SymbolInfo[]> {
-  const info = await fetchJson('/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false');
+/** What both interfaces list; dated futures carry their date in the quote, so that their names stay apart. */
+async function listSymbols(fetchJson: FetchJson, path: string): Promise<SymbolInfo[]> {
+  const info = await fetchJson(path);
   const symbols = isObject(info) && Array.isArray(info.symbols) ? info.symbols.filter(isObject) : [];
   return symbols
     .filter((s) => s.status === 'TRADING')
-    .map((s) => ({
-      native: stringOf(s, 'symbol') ?? '',
-      base: stringOf(s, 'baseAsset') ?? '',
-      quote: stringOf(s, 'quoteAsset') ?? '',
-    }))
+    .map((s) => {
+      const native = stringOf(s, 'symbol') ?? '';
+      const date = /_\d+$/.exec(native)?.[0] ?? '';
+      return {
+        native,
+        base: stringOf(s, 'baseAsset') ?? '',
+        quote: `${stringOf(s, 'quoteAsset') ?? ''}${date}`,
+      };
+    })
     .filter((s) => s.native !== '');
 }
 
-const binance: Exchange = {
+/** `fast` and `market`: the addresses of the channels of books and trades, and of those that are added up. */
+function channelsOf(fast: string | undefined, market: string | undefined): Record<string, Channel> {
+  return {
+    ticker: { table: MD, ids: 'none', route: market },
+    trades: { table: TRADES, ids: 'contiguous', route: fast },
+    bbo: { table: BBO, ids: 'none', route: fast },
+    agg_trades: { table: AGG_TRADES, ids: 'contiguous', route: market },
+    book: { table: BOOK, ids: 'book', route: fast },
+    book20: { table: BOOK, ids: 'none', route: fast },
+    ...klineChannels(INTERVALS, market),
+  };
+}
+
+const base = (endpoint: string) => endpoint.replace(/\/+$/, '');
+
+const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
+  sampleSymbols: [
+    ...['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT'],
+    ...['DOGEUSDT', 'LTCUSDT', 'LINKUSDT', 'AVAXUSDT', 'DOTUSDT'],
+  ],
+  subscribe: (subscriptions, firstId) => request('SUBSCRIBE', subscriptions, firstId),
+  unsubscribe: (subscriptions, firstId) => request('UNSUBSCRIBE', subscriptions, firstId),
+};
+
+const spot: Exchange = {
+  ...common,
   id: 'binance',
   title: 'Binance spot',
   defaults: {
@@ -266,29 +464,35 @@ const binance: Exchange = {
     symbols_per_connection: 100,
     channels: ['ticker', 'trades'],
   },
-  sampleSymbols: [
-    'BTCUSDT',
-    'ETHUSDT',
-    'SOLUSDT',
-    'XRPUSDT',
-    'ADAUSDT',
-    'DOGEUSDT',
-    'LTCUSDT',
-    'LINKUSDT',
-    'AVAXUSDT',
-    'DOTUSDT',
-  ],
-  channels: {
-    ticker: { table: MD, ids: 'none' },
-    trades: { table: TRADES, ids: 'contiguous' },
-    bbo: { table: BBO, ids: 'none' },
-  },
-  limits: { requestsPerSecond: 3, connectsPerMinute: 50 },
-  websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/stream`,
-  listSymbols,
-  subscribe: (subscriptions, firstId) => request('SUBSCRIBE', subscriptions, firstId),
-  unsubscribe: (subscriptions, firstId) => request('UNSUBSCRIBE', subscriptions, firstId),
-  createParser: (context) => new BinanceParser(context),
+  channels: channelsOf(undefined, undefined),
+  // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
+  limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
+  listSymbols: (fetchJson) =>
+    listSymbols(fetchJson, '/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false'),
+  createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
 };
 
-export default binance;
+const futures: Exchange = {
+  ...common,
+  id: 'binance-futures',
+  title: 'Binance USD-M futures',
+  defaults: {
+    ws_endpoint: 'wss://fstream.binance.com',
+    rest_endpoint: 'https://fapi.binance.com',
+    max_connections: 10,
+    symbols_per_connection: 100,
+    channels: ['ticker', 'trades'],
+    enabled: false,
+  },
+  channels: channelsOf('public', 'market'),
+  // a snapshot of 1000 levels weighs 20 of 2400
+  limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  // where trades are served is measured, not documented
+  anyAddress: true,
+  websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
+  listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
+  createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),
+};
+
+export default [spot, futures];

@@ -87,6 +87,11 @@ export class Books {
     return this.live[slot] === 1;
   }
 
+  /** Whether a new snapshot is asked for, or will be. */
+  isWaiting(slot: number): boolean {
+    return this.waiting.has(slot);
+  }
+
   /** Newest sequence number; -1 before the first snapshot. */
   last(slot: number): number {
     return this.sequence[slot];
@@ -140,8 +145,9 @@ export class Books {
   lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {
       if (this.live[slot] === 0) continue;
-      this.suspects[slot] = SUSPECTS.indexOf(cause);
-      if (blind) this.broken(slot, cause);
+      // what is known to have happened explains more than a number that is missing afterwards
+      if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
+      if (blind) this.broken(slot, 'unknown');
     }
   }
 

@@ -13,6 +13,7 @@ import { type CloseInfo, WebSocketClient } from './websocket/client.js';
 
 /** A connection that worked for so long starts again with the shortest delay. */
 const HEALTHY_MS = 30_000;
+const HOUR_MS = 3_600_000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
 
@@ -56,6 +57,8 @@ export class Connection {
   private askedMs = 0;
   private lastBytesMs = 0;
   private pingedMs = 0;
+  /** up to which time the messages that were sent use up what the hour allows */
+  private usedUntilMs = 0;
   private stopped: (() => void) | undefined;
 
   constructor(
@@ -129,6 +132,7 @@ export class Connection {
   private opened(): void {
     this.openedMs = monotonicMs();
     this.lastBytesMs = this.openedMs;
+    this.usedUntilMs = this.openedMs - HOUR_MS;
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
@@ -149,7 +153,19 @@ export class Connection {
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
     this.askedMs = monotonicMs();
-    this.sendTimer = setTimeout(() => this.sendNext(), 1000 / this.exchange.limits.requestsPerSecond);
+    this.sendTimer = setTimeout(() => this.sendNext(), this.pauseMs(this.askedMs));
+  }
+
+  /**
+   * How long to wait after a message. Of what an hour allows one half may be used at once, the other one comes back
+   * over the hour, so that no hour sees more than the whole.
+   */
+  private pauseMs(now: number): number {
+    const { requestsPerSecond, requestsPerHour } = this.exchange.limits;
+    if (requestsPerHour === undefined) return 1000 / requestsPerSecond;
+    const interval = (2 * HOUR_MS) / requestsPerHour;
+    this.usedUntilMs = Math.max(this.usedUntilMs, now - HOUR_MS) + interval;
+    return Math.max(1000 / requestsPerSecond, this.usedUntilMs - now);
   }
 
   /** What the exchange says about the connection; called while a chunk is walked. */
@@ -158,6 +174,8 @@ export class Connection {
       this.events.log('info', event.reason);
       return;
     }
+    if (event.kind === 'refused' && event.id === undefined && event.native === undefined)
+      this.events.log('warn', `the exchange says: ${event.reason}`);
     this.send(this.subscriptions.take(event));
     this.settle();
   }
@@ -176,6 +194,7 @@ export class Connection {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     if (added.length > 0) this.enter('SUBSCRIBING');
     this.send([...requests, ...this.subscriptions.requests()]);
+    this.settle();
   }
 
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */

@@ -12,10 +12,12 @@ import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 
-/** What became of one message. Zero and below never carries a row. */
+/** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** not of a shape the scanner knows: the JSON parser has to look at it */
   unfamiliar: -1,
+  /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */
+  kept: 0,
   /** at least one row was written */
   rows: 1,
   /** no data: an acknowledgement, a heartbeat, a notice */
@@ -93,9 +95,12 @@ export interface Channel {
   readonly table: Table;
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
-   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule
+   * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
+   * unordered: ids that say nothing about what is missing, but tell a repeated message
    */
-  readonly ids: 'contiguous' | 'none' | 'book';
+  readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
+  /** of unordered ids: the column that holds them, where it is not trade_id */
+  readonly idColumn?: string;
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
   readonly blind?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */
@@ -115,6 +120,8 @@ export interface ParserContext {
   readonly control: (event: ControlEvent) => void;
   /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
   readonly unsynced: (changes: number) => void;
+  /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
+  readonly lost: (messages: number) => void;
   /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
   readonly ask: (slot: number, path: string) => void;
 }
@@ -164,6 +171,8 @@ export interface Exchange {
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
+    /** the same per hour, for exchanges that count over so long */
+    readonly requestsPerHour?: number;
     /** connection attempts per minute for the whole process */
     readonly connectsPerMinute: number;
     /** REST requests per minute for the whole process, for snapshots of books */
@@ -176,10 +185,16 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** which address serves a channel is not promised: what arrives at another one is stored, too */
+  readonly anyAddress?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
   listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]>;
+  /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
+  readonly acknowledges?: boolean;
+  /** a request replaces everything that was subscribed before, so each one has to name all of it; nothing unsubscribes */
+  readonly replaces?: boolean;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];

@@ -29,13 +29,23 @@ import {
   UNFAMILIAR,
   valueEnd,
 } from './json_bytes.js';
-import { type NestedReader, Shape, type ValueSeen } from './shapes.js';
+import { learnShape, type NestedReader, type Shape, type ValueSeen } from './shapes.js';
 
 export { KIND, UNFAMILIAR };
 
 /** The text of a JSON number, kept because JSON.parse rounds and drops trailing zeros. */
 export class JsonNumber {
   constructor(readonly text: string) {}
+}
+
+/** Values by position, wherever in the message they stand. */
+export interface JsonValues {
+  readonly bytes: Uint8Array;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly kind: Uint8Array;
+  /** Whether the value at `at` is a string or number that is not empty. */
+  present(at: number): boolean;
 }
 
 /** A part of a message that has a structure of its own. */
@@ -55,10 +65,10 @@ const HASH_SIZE = 256;
 const FIRST_ROWS = 4;
 /** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
 const SHAPES_MAX = 8;
-const MISSES_PER_EXCHANGE = 1024;
+const MISSES_PER_EXCHANGE = 65_536;
 const NO_VALUES: readonly ValueSeen[] = [];
 
-export class JsonFields implements JsonNode, NestedReader {
+export class JsonFields implements JsonNode, JsonValues, NestedReader {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
@@ -136,7 +146,7 @@ export class JsonFields implements JsonNode, NestedReader {
     if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
     this.mark();
     for (let s = 0; s < shapes.length; s++) {
-      const behind = shapes[s].match(source, this, i, end, row, this);
+      const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
         return behind;
@@ -199,11 +209,8 @@ export class JsonFields implements JsonNode, NestedReader {
     const values = this.seen ?? NO_VALUES;
     this.seen = undefined;
     if (behind < 0 || !learning) return behind;
-    const shape = Shape.learn(bytes, start, behind, values, this.width);
-    if (shape !== undefined) {
-      this.shapes[this.nextShape] = shape;
-      this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
-    }
+    this.shapes[this.nextShape] = learnShape(bytes, start, behind, values, this.width);
+    this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
     return behind;
   }
 

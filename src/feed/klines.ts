@@ -8,12 +8,60 @@
  */
 import { parseUint } from '../base/number.js';
 import { flag } from '../schema/flags.js';
-import type { KLINES } from '../schema/tables.js';
-import type { JsonFields } from './fields.js';
+import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../schema/tables.js';
+import type { Channel } from './exchange.js';
+import type { JsonFields, JsonValues } from './fields.js';
 import type { Rows } from './rows.js';
-import { optionalDecimal } from './values.js';
+import type { Sequence } from './sequence.js';
+import { namedDecimal } from './values.js';
 
-export type KlineTable = (typeof KLINES)[keyof typeof KLINES];
+export type KlineTable = (typeof KLINES)[KlineInterval];
+
+/** The channels of candles of an exchange: `klines_1m` and so on. */
+export function klineChannels(intervals: readonly KlineInterval[], route?: string): Record<string, Channel> {
+  return Object.fromEntries(
+    intervals.map((interval): [string, Channel] => [
+      klineChannel(interval),
+      { table: KLINES[interval], ids: 'none', interval, route },
+    ]),
+  );
+}
+
+export function klineChannel(interval: KlineInterval): string {
+  return `klines_${interval}`;
+}
+
+/** One interval of candles that is subscribed. */
+export interface Candles {
+  readonly table: KlineTable;
+  /** length of a candle */
+  readonly seconds: number;
+  readonly sequence: Sequence;
+}
+
+/** The subscribed intervals by what messages call them. */
+export class CandleChannels {
+  private readonly candles: (Candles & { readonly text: Uint8Array })[] = [];
+
+  constructor(
+    sequences: ReadonlyMap<string, Sequence>,
+    nameOf: (interval: KlineInterval) => string = String,
+  ) {
+    for (const interval of Object.keys(KLINES) as KlineInterval[]) {
+      const sequence = sequences.get(klineChannel(interval));
+      if (sequence === undefined) continue;
+      const text = Buffer.from(nameOf(interval));
+      this.candles.push({ text, table: KLINES[interval], seconds: KLINE_INTERVALS[interval], sequence });
+    }
+  }
+
+  /** The interval whose name is the string at `at`; undefined when it is not subscribed. */
+  find(fields: JsonFields, at: number): Candles | undefined {
+    const { candles } = this;
+    for (let c = 0; c < candles.length; c++) if (fields.equals(at, candles[c].text)) return candles[c];
+    return undefined;
+  }
+}
 
 /** Which fields hold the numbers of a candle; what an exchange does not send is left out. */
 export interface KlineFields {
@@ -46,7 +94,7 @@ export function klineTime(
 /** The numbers of a candle into a row of `table`; `base` is the first value of the object. False when one is none. */
 export function klineNumbers(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   base: number,
   names: KlineFields,
   table: KlineTable,
@@ -64,7 +112,7 @@ export function klineNumbers(
     rows.decimal(at.low, at.low_digits, 2, bytes, from[low], to[low], true) &&
     rows.decimal(at.close, at.close_digits, 3, bytes, from[close], to[close], true) &&
     rows.decimal(at.volume, at.volume_digits, 4, bytes, from[volume], to[volume], false) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -74,7 +122,7 @@ export function klineNumbers(
       5,
       missing.quote_volume,
     ) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -84,7 +132,7 @@ export function klineNumbers(
       6,
       missing.taker_buy_base,
     ) &&
-    extra(
+    namedDecimal(
       rows,
       fields,
       base,
@@ -98,25 +146,9 @@ export function klineNumbers(
   );
 }
 
-function extra(
-  rows: Rows,
-  fields: JsonFields,
-  base: number,
-  name: number | undefined,
-  valueWord: number,
-  digitsWord: number,
-  position: number,
-  missing: number,
-): boolean {
-  if (name !== undefined)
-    return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
-  rows.missing(valueWord, missing);
-  return true;
-}
-
 function trades(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   base: number,
   name: number | undefined,
   table: KlineTable,

@@ -10,13 +10,38 @@
 import { lastU64, parseU64 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { BOOK } from '../schema/tables.js';
+import { BOOK, BOOK_SIDE } from '../schema/tables.js';
 import { RESULT } from './exchange.js';
-import type { JsonFields } from './fields.js';
+import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
 import { parseEpoch } from './values.js';
 
-export { BOOK_SIDE } from '../schema/tables.js';
+/** Price and size of levels as positions of texts, as JsonTuples keeps them: by level × width. */
+export interface LevelTexts {
+  readonly width: number;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  readonly kind: Uint8Array;
+}
+
+/** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
+export interface BookEvent {
+  /** sequence number, which is also that of the newest change it holds */
+  readonly last: number;
+  /** event time; without one the rows carry the receive time */
+  readonly timed: boolean;
+  readonly seconds: number;
+  readonly nanos: number;
+  /** what the positions of `texts` refer to */
+  readonly bytes: Uint8Array;
+  readonly texts: LevelTexts;
+  readonly firstBid: number;
+  readonly behindBids: number;
+  readonly firstAsk: number;
+  readonly behindAsks: number;
+}
+
+export { BOOK_SIDE };
 
 const B = BOOK.at;
 const SNAPSHOT = flag('snapshot');
@@ -106,6 +131,38 @@ export class Levels {
     return RESULT.rows;
   }
 
+  /**
+   * The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level;
+   * those in front of it are written then.
+   */
+  event(slot: number, event: BookEvent, snapshot: boolean): number {
+    const count = event.behindBids - event.firstBid + event.behindAsks - event.firstAsk;
+    this.begin(slot, count, snapshot);
+    if (event.timed) {
+      this.time[0] = event.seconds;
+      this.time[1] = event.nanos;
+      this.timed = true;
+    }
+    this.sequenceNumber(event.last);
+    if (count === 0) return snapshot ? this.emptySnapshot() : RESULT.control;
+    const result = this.side(BOOK_SIDE.bid, event.bytes, event.texts, event.firstBid, event.behindBids);
+    return result === RESULT.rows
+      ? this.side(BOOK_SIDE.ask, event.bytes, event.texts, event.firstAsk, event.behindAsks)
+      : result;
+  }
+
+  /** The levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that cannot be written. */
+  side(side: number, bytes: Uint8Array, texts: LevelTexts, first: number, behind: number): number {
+    const { from, to, width } = texts;
+    for (let row = first; row < behind; row++) {
+      const at = row * width;
+      if (!isLevel(texts, at)) return RESULT.missingField;
+      const result = this.level(side, bytes, from[at], to[at], from[at + 1], to[at + 1]);
+      if (result !== RESULT.rows) return result;
+    }
+    return RESULT.rows;
+  }
+
   /** The one row of a snapshot without levels. */
   emptySnapshot(): number {
     const { rows } = this;
@@ -136,4 +193,12 @@ export class Levels {
     else rows.flag(BOOK.missing.checksum);
     rows.commit(BOOK);
   }
+}
+
+/** Whether a price and a size stand at `at`, be they numbers or not. */
+export function isLevel({ kind }: LevelTexts, at: number): boolean {
+  return (
+    (kind[at] === KIND.string || kind[at] === KIND.number) &&
+    (kind[at + 1] === KIND.string || kind[at + 1] === KIND.number)
+  );
 }

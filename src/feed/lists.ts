@@ -2,7 +2,7 @@
  * HOT: the arrays of messages as nodes of a reader (fields.ts): objects of one kind, tuples of scalars, and values that
  * may be one or the other. Shard threads.
  */
-import { type JsonFields, type JsonNode, kindOf, textOf } from './fields.js';
+import { type JsonFields, type JsonNode, type JsonValues, kindOf, textOf } from './fields.js';
 import {
   CLOSE_ARRAY,
   COMMA,
@@ -64,7 +64,7 @@ export class JsonList implements JsonNode {
 }
 
 /** An array of arrays of scalars, of which the first `width` are kept: `[["0.0024","10"],["0.0025","7"]]`. */
-export class JsonTuples implements JsonNode {
+export class JsonTuples implements JsonNode, JsonValues {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
@@ -76,6 +76,11 @@ export class JsonTuples implements JsonNode {
     this.from = new Int32Array(FIRST_TUPLES * width);
     this.to = new Int32Array(FIRST_TUPLES * width);
     this.kind = new Uint8Array(FIRST_TUPLES * width);
+  }
+
+  /** The buffer that positions refer to. */
+  get bytes(): Uint8Array {
+    return this.source.bytes;
   }
 
   attach(source: JsonSource): void {
@@ -184,12 +189,15 @@ export class JsonEither implements JsonNode {
   private source = new JsonSource();
   private readonly list: JsonList;
 
+  /** `element` reads the objects of a list, where they are of another kind than a single one. */
   constructor(
     readonly fields: JsonFields,
     readonly tuples?: JsonTuples,
+    element: JsonFields = fields,
   ) {
-    this.list = new JsonList(fields);
-    this.nodes = [this, this.list, ...fields.nodes, ...(tuples === undefined ? [] : [tuples])];
+    this.list = new JsonList(element);
+    const nodes = [this, ...this.list.nodes, ...fields.nodes, ...(tuples === undefined ? [] : [tuples])];
+    this.nodes = [...new Set<JsonNode>(nodes)];
   }
 
   attach(source: JsonSource): void {

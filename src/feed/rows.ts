@@ -14,8 +14,9 @@ import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
-import { GAPS } from '../schema/tables.js';
+import { GAPS, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
+import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
 
@@ -31,20 +32,36 @@ export interface Gap extends Omit<GapValues, 'tableId'> {
   readonly table: Table;
 }
 
+/** Who is told of every trade that is stored. */
+export interface TradeListener {
+  /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
+  trade(slot: number, u32: Uint32Array, record: number): void;
+}
+
 const FLAG_NORMALIZED = flag('literal_normalized');
 const FLAG_SIDECAR = flag('literal_in_sidecar');
 const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
 const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const SECONDS_PER_DAY = 86_400;
+const DASH = 0x2d;
+/** Value of each byte as a hexadecimal digit; -1 for all others. */
+const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
+  const digit = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(digit) ? -1 : digit;
+});
+/** Where the digits of each byte of a UUID begin. */
+const UUID_PAIRS = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 
 export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
+  trades: TradeListener | undefined;
   private readonly u32: Uint32Array;
   private readonly f32: Float32Array;
   private record = 0;
+  private slot = 0;
   private scales = 0;
   private scalesHigh = 0;
   private flags = 0;
@@ -68,6 +85,7 @@ export class Rows {
     const record = this.sink.claim(table.words);
     if (record < 0) return false;
     this.record = record;
+    this.slot = slot;
     const u32 = this.u32;
     u32[record] = table.headerWord;
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
@@ -146,24 +164,20 @@ export class Rows {
   /** 16 bytes from the 36 characters of a UUID; false for anything else. */
   uuid(word: number, bytes: Uint8Array, from: number, to: number): boolean {
     if (to - from !== 36) return false;
-    let i = from;
-    for (let w = 0; w < 4; w++) {
-      let value = 0;
+    // of a byte that is no hexadecimal digit the sign stays
+    let invalid = 0;
+    for (let pair = 0; pair < 16; pair += 4) {
       // the file holds bytes in text order, the ring holds little-endian words
-      for (let shift = 0; shift < 32; shift += 8) {
-        if (i === from + 8 || i === from + 13 || i === from + 18 || i === from + 23) {
-          if (bytes[i] !== 0x2d) return false;
-          i++;
-        }
-        const high = hexDigit(bytes[i]);
-        const low = hexDigit(bytes[i + 1]);
-        if (high < 0 || low < 0) return false;
-        value |= ((high << 4) | low) << shift;
-        i += 2;
-      }
-      this.u32[this.record + word + w] = value;
+      const first = hexPair(bytes, from + UUID_PAIRS[pair]);
+      const second = hexPair(bytes, from + UUID_PAIRS[pair + 1]);
+      const third = hexPair(bytes, from + UUID_PAIRS[pair + 2]);
+      const fourth = hexPair(bytes, from + UUID_PAIRS[pair + 3]);
+      invalid |= first | second | third | fourth;
+      this.u32[this.record + word + (pair >> 2)] = first | (second << 8) | (third << 16) | (fourth << 24);
     }
-    return true;
+    const dashes = bytes[from + 8] + bytes[from + 13] + bytes[from + 18] + bytes[from + 23];
+    const all = bytes[from + 8] & bytes[from + 13] & bytes[from + 18] & bytes[from + 23];
+    return invalid >= 0 && dashes === 4 * DASH && all === DASH;
   }
 
   /** A numeric order id, big-endian in the last 8 bytes of a uuid column. */
@@ -209,6 +223,11 @@ export class Rows {
     this.flags |= FLAG_NO_EVENT_TIME;
   }
 
+  /** Asks the sequence about a row that is complete and has an id without order; false when it must not be committed. */
+  isNew(sequence: Sequence, slot: number): boolean {
+    return sequence.acceptRow(slot, this.u32, this.record);
+  }
+
   /** Keeps the row. */
   commit(table: Table): void {
     const record = this.record;
@@ -222,6 +241,7 @@ export class Rows {
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.length > 0) this.commitSidecar(table);
+    if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
   }
 
   /** Cold: the texts of numbers that did not fit, behind the row they belong to. */
@@ -256,10 +276,9 @@ export class Rows {
   }
 }
 
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+/** The byte that two hexadecimal digits stand for; negative when one is none. */
+function hexPair(bytes: Uint8Array, at: number): number {
+  return (HEX[bytes[at]] << 4) | HEX[bytes[at + 1]];
 }
 
 function swapBytes(word: number): number {

@@ -6,9 +6,13 @@
  * One id that is far too high would hide every later hole below it. When the next messages go on where the ids were
  * before, the jump is taken back: what was stored above is remembered and is no hole later.
  */
+import { assert } from '../base/errors.js';
+import { u64Words } from '../base/exact.js';
 import { SEQUENCE_HOLES_MAX } from '../base/limits.js';
 import type { Table } from '../schema/layout.js';
 import type { GapCause } from '../schema/tables.js';
+import type { Channel } from './exchange.js';
+import { RecentIds } from './recent_ids.js';
 import type { Gap } from './rows.js';
 
 /** How long a hole may wait for late messages before it is reported. */
@@ -71,6 +75,8 @@ export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
   /** the newest id was out of line with those before and behind it: the ids go on below */
   outlier(slot: number, id: number): void;
 }
@@ -78,6 +84,7 @@ export interface SequenceEvents {
 const NONE = 0;
 const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
 const DOWNTIME = CAUSES.indexOf('downtime');
+const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -90,12 +97,25 @@ export class Sequence {
   private readonly irregular = new Map<number, Irregular>();
   private readonly announced = new Map<number, { id: number; atMs: number }>();
 
+  readonly table: Table;
+  /** of unordered ids: what was seen lately, and the word of a row at which its id stands */
+  private readonly recent: RecentIds | undefined;
+  private readonly idWord: number;
+
   constructor(
-    readonly table: Table,
+    channel: Pick<Channel, 'table' | 'ids' | 'idColumn'>,
     private readonly received: Uint32Array,
     private readonly events: SequenceEvents,
     private readonly nowMs: () => number,
-  ) {}
+  ) {
+    this.table = channel.table;
+    const name = channel.idColumn ?? 'trade_id';
+    const column = channel.table.columns.find((c) => c.name === name);
+    this.idWord = column?.word ?? 0;
+    if (channel.ids !== 'unordered') return;
+    assert(column !== undefined, `the ids of ${channel.table.name} have a column`);
+    this.recent = new RecentIds(column.words);
+  }
 
   /** Makes room for `slots` streams. */
   resize(slots: number): void {
@@ -110,6 +130,7 @@ export class Sequence {
     this.lastSeconds = grow(this.lastSeconds, new Uint32Array(slots));
     this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
     this.pending = grow(this.pending, new Uint8Array(slots));
+    this.recent?.resize(slots);
   }
 
   /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
@@ -131,6 +152,15 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
   }
 
+  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  seedUnordered(slot: number, ids: readonly string[]): void {
+    for (const id of ids) {
+      const words = u64Words(id);
+      if (words !== undefined && words.length === this.recent?.width)
+        this.recent.add(slot, Uint32Array.from(words), 0);
+    }
+  }
+
   /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
@@ -143,14 +173,22 @@ export class Sequence {
       if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
   }
 
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  missed(slot: number, cause: GapCause): void {
+    if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
+  }
+
   /** A message with an id that grows by one: answers SEEN. */
   accept(slot: number, id: number): number {
-    if (id === this.lastId[slot] + 1) {
-      this.lastId[slot] = id;
-      this.stamp(slot);
-      return SEEN.fresh;
-    }
-    return this.outOfOrder(slot, id);
+    return this.acceptRange(slot, id, id);
+  }
+
+  /** A message that stands for all ids from `from` to `to`, the next one beginning behind them: answers SEEN. */
+  acceptRange(slot: number, from: number, to: number): number {
+    if (from !== this.lastId[slot] + 1) return this.outOfOrder(slot, from, to);
+    this.lastId[slot] = to;
+    this.stamp(slot);
+    return SEEN.fresh;
   }
 
   /** A message of a channel without ids. */
@@ -159,49 +197,69 @@ export class Sequence {
     this.stamp(slot);
   }
 
+  /** A message with an id that has no order, in the row that begins at `record`: whether it was not seen before. */
+  acceptRow(slot: number, words: Uint32Array, record: number): boolean {
+    const { recent, idWord } = this;
+    if (recent === undefined || recent.add(slot, words, record + idWord)) {
+      this.touch(slot);
+      return true;
+    }
+    // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
+    const cause = this.pending[slot];
+    if ((cause === DISCONNECT || cause === DOWNTIME) && recent.isNewest(slot, words, record + idWord))
+      this.pending[slot] = NONE;
+    this.events.duplicate();
+    return false;
+  }
+
   private stamp(slot: number): void {
     this.lastSeconds[slot] = this.received[0];
     this.lastNanos[slot] = this.received[1];
     this.pending[slot] = NONE;
   }
 
-  private outOfOrder(slot: number, id: number): number {
+  private outOfOrder(slot: number, from: number, to: number): number {
     const last = this.lastId[slot];
     // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
-    if (id > Number.MAX_SAFE_INTEGER) {
+    if (to > Number.MAX_SAFE_INTEGER) {
       this.stamp(slot);
       return SEEN.fresh;
     }
-    if (last < 0) {
-      this.lastId[slot] = id;
-      this.firstId[slot] = id;
-    } else if (id > last) {
-      const seen = this.jump(slot, id);
-      this.lastId[slot] = id;
-      this.stamp(slot);
-      return seen;
-    } else {
-      const seen = this.earlier(slot, id);
+    if (from <= last) {
+      const seen = to > last ? SEEN.uncertain : this.earlier(slot, from, to);
       if (seen === SEEN.duplicate) this.events.duplicate();
+      if (to > last) {
+        this.lastId[slot] = to;
+        this.stamp(slot);
+      }
       return seen;
     }
+    let seen: number = SEEN.fresh;
+    if (last >= 0) seen = this.jump(slot, from, to);
+    else {
+      this.firstId[slot] = from;
+      // the ids of an earlier run are not known, only when it received them
+      if (this.pending[slot] === DOWNTIME) this.reportInterval(slot);
+    }
+    this.lastId[slot] = to;
     this.stamp(slot);
-    return SEEN.fresh;
+    return seen;
   }
 
   /** Opens the hole before an id, but for what was stored before an earlier jump was taken back. */
-  private jump(slot: number, id: number): number {
+  private jump(slot: number, first: number, to: number): number {
     let from = this.lastId[slot] + 1;
     let seen: number = SEEN.fresh;
     const state = this.irregular.get(slot);
     for (const part of state?.ahead.splice(0) ?? []) {
-      if (part.to > id) state?.ahead.push({ from: Math.max(part.from, id + 1), to: part.to });
-      if (part.from > id) continue;
-      if (part.to >= id) seen = SEEN.uncertain;
-      if (part.from > from) this.openHole(slot, from, part.from - 1, this.nowMs());
+      if (part.to > to) state?.ahead.push({ from: Math.max(part.from, to + 1), to: part.to });
+      if (part.from > to) continue;
+      if (part.to >= first) seen = SEEN.uncertain;
+      const end = Math.min(part.from, first);
+      if (end > from) this.openHole(slot, from, end - 1, this.nowMs());
       from = Math.max(from, part.to + 1);
     }
-    if (from < id) this.openHole(slot, from, id - 1, this.nowMs());
+    if (from < first) this.openHole(slot, from, first - 1, this.nowMs());
     return seen;
   }
 
@@ -229,6 +287,7 @@ export class Sequence {
     openedMs: number,
     before: ArrayLike<number> = this.received,
   ): void {
+    this.events.jumped?.(slot);
     this.state(slot).holes.push({
       from,
       to,
@@ -251,39 +310,39 @@ export class Sequence {
     state.forgottenTo = Math.max(state.forgottenTo, hole.to);
   }
 
-  /** An id at or below the newest one: fills a hole, is older than everything, or was received before. */
-  private earlier(slot: number, id: number): number {
+  /** Ids at or below the newest one: fill a hole, are older than everything, or were received before. */
+  private earlier(slot: number, from: number, to: number): number {
     const state = this.state(slot);
-    const at = state.holes.findIndex((hole) => id >= hole.from && id <= hole.to);
+    const at = state.holes.findIndex((hole) => to >= hole.from && from <= hole.to);
     if (at >= 0) {
       const hole = state.holes[at];
       const rest = [
-        { ...hole, to: id - 1 },
-        { ...hole, from: id + 1 },
+        { ...hole, to: from - 1 },
+        { ...hole, from: to + 1 },
       ].filter((part) => part.from <= part.to);
       state.holes.splice(at, 1, ...rest);
       this.boundHoles(slot);
       this.events.reordered();
-      if (this.returns(slot, state, id, hole)) this.takeBack(slot, state, id);
-      return SEEN.fresh;
+      if (this.returns(slot, state, from, to, hole)) this.takeBack(slot, state, to);
+      return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
     }
-    if (id < this.firstId[slot]) {
-      if (state.older.has(id)) return SEEN.duplicate;
+    if (to < this.firstId[slot]) {
+      if (state.older.has(to)) return SEEN.duplicate;
       if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
-      state.older.add(id);
+      state.older.add(to);
       this.events.reordered();
       return SEEN.fresh;
     }
-    return id <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+    return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
   }
 
   /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
-  private returns(slot: number, state: Irregular, id: number, { from, to }: Stretch): boolean {
-    const goesOn = id === state.returnNext && this.lastId[slot] === state.returnBelow;
-    state.returned = id !== from ? 0 : goesOn ? state.returned + 1 : 1;
-    state.returnNext = id + 1;
+  private returns(slot: number, state: Irregular, from: number, to: number, hole: Stretch): boolean {
+    const goesOn = from === state.returnNext && this.lastId[slot] === state.returnBelow;
+    state.returned = from !== hole.from ? 0 : goesOn ? state.returned + 1 : 1;
+    state.returnNext = to + 1;
     state.returnBelow = this.lastId[slot];
-    return state.returned >= RETURN_MESSAGES && to - id >= RETURN_DISTANCE;
+    return state.returned >= RETURN_MESSAGES && hole.to - to >= RETURN_DISTANCE;
   }
 
   /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
@@ -347,6 +406,7 @@ export class Sequence {
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
     if (this.lastSeconds[slot] === 0) return;
+    this.events.jumped?.(slot);
     this.events.gap({
       slot,
       table: this.table,

@@ -6,6 +6,9 @@
  *
  *   {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345}
  *   ^^^^^^     ^^^^^^             ^^^^^^      ^^^^^^      ^   bytes of the shape; the rest are values
+ *
+ * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its source is made of the texts
+ * below and of integers; nothing that an exchange sent ever stands in it as text.
  */
 import {
   type JsonSource,
@@ -42,132 +45,93 @@ export interface FieldSlots {
   readonly kind: Uint8Array;
 }
 
-/** What stands between two values, in words of 8 or 4 bytes of which the last overlaps the one before. */
-interface Literal {
-  readonly length: number;
-  readonly words: readonly number[];
+/** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
+export type Shape = (
+  source: JsonSource,
+  slots: FieldSlots,
+  i: number,
+  end: number,
+  row: number,
+  reader: NestedReader,
+) => number;
+
+/** What the source of a shape may call. `guesses`: length of each value in the object before. */
+const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, scalarKind, wordEnd };
+
+/** Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. */
+export function learnShape(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  values: readonly ValueSeen[],
+  width: number,
+): Shape {
+  const lines = [
+    'const { bytes, view } = source;',
+    'const { from, to, kind } = slots;',
+    `const base = row * ${width};`,
+    'let guess = 0;',
+    'let word = 0;',
+  ];
+  for (let field = 0; field < width; field++) {
+    const kind = values.findLast((value) => value.field === field)?.kind ?? KIND.absent;
+    lines.push(`kind[base + ${field}] = ${kind};`);
+  }
+  let at = start;
+  for (const [v, { field, kind, from, to }] of values.entries()) {
+    lines.push(...literalSource(bytes, at, from));
+    if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
+    lines.push(...valueSource(v, field, kind));
+    if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
+    at = to;
+  }
+  lines.push(...literalSource(bytes, at, end), 'return i;');
+  const body = `return function shape(source, slots, i, end, row, reader) {\n${lines.join('\n')}\n};`;
+  const guesses = Int32Array.from(values, ({ from, to }) => to - from);
+  return new Function('guesses', ...Object.keys(TOOLS), body)(guesses, ...Object.values(TOOLS)) as Shape;
 }
 
-export class Shape {
-  private readonly count: number;
-  private readonly lengths: Int32Array;
-  /** index of the first word of each literal; ASCII is never NaN, so equal bytes are equal numbers */
-  private readonly firstWord: Int32Array;
-  private readonly words: Float64Array;
-  /** kind of each value; true stands for any word */
-  private readonly kinds: Uint8Array;
-  private readonly fields: Int16Array;
-  /** length of each value in the object before, mostly that of the next one, too */
-  private readonly guesses: Int32Array;
-  /** kinds of all fields, words and absent ones included, as they were in the object it was learned from */
-  private readonly template: Uint8Array;
-
-  private constructor(literals: readonly Literal[], values: readonly ValueSeen[], width: number) {
-    this.count = values.length;
-    this.lengths = Int32Array.from(literals, ({ length }) => length);
-    this.words = Float64Array.from(literals.flatMap(({ words }) => words));
-    let word = 0;
-    this.firstWord = Int32Array.from(literals, ({ words }) => (word += words.length) - words.length);
-    this.kinds = Uint8Array.from(values, ({ kind }) =>
-      kind === KIND.nested ? kind : Math.min(kind, KIND.true),
-    );
-    this.fields = Int16Array.from(values, ({ field }) => field);
-    this.guesses = Int32Array.from(values, ({ from, to }) => to - from);
-    this.template = new Uint8Array(width);
-    for (const { field, kind } of values) if (field >= 0) this.template[field] = kind;
+/** Source that compares bytes[from, to) with what stands at `i`, four at a time, the last four overlapping. */
+function literalSource(bytes: Uint8Array, from: number, to: number): string[] {
+  const length = to - from;
+  if (length === 0) return [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
+  const tests: string[] = [];
+  if (length < 4) for (let at = 0; at < length; at++) tests.push(`bytes[i + ${at}] !== ${view.getUint8(at)}`);
+  else {
+    const test = (at: number) => `view.getInt32(i + ${at}, true) !== ${view.getInt32(at, true)}`;
+    for (let at = 0; at < length - 4; at += 4) tests.push(test(at));
+    tests.push(test(length - 4));
   }
-
-  /** Learns from the object in bytes[start, end) and its values in order; undefined when it cannot be compared. */
-  static learn(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    values: readonly ValueSeen[],
-    width: number,
-  ): Shape | undefined {
-    const literals: Literal[] = [];
-    let at = start;
-    for (const { from, to } of values) {
-      literals.push(literalOf(bytes, at, from));
-      at = to;
-    }
-    literals.push(literalOf(bytes, at, end));
-    if (literals.some(({ words }) => words.some(Number.isNaN))) return undefined;
-    return new Shape(literals, values, width);
-  }
-
-  /** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
-  match(
-    source: JsonSource,
-    slots: FieldSlots,
-    i: number,
-    end: number,
-    row: number,
-    reader: NestedReader,
-  ): number {
-    const { kinds, fields, count, template, lengths, guesses } = this;
-    const { from, to, kind } = slots;
-    const { bytes, view } = source;
-    const base = row * template.length;
-    for (let field = 0; field < template.length; field++) kind[base + field] = template[field];
-    for (let v = 0; v < count; v++) {
-      if (end - i < lengths[v] || !this.same(view, i, v)) return UNFAMILIAR;
-      i += lengths[v];
-      const begin = i;
-      const field = fields[v];
-      if (kinds[v] === KIND.string) {
-        const guess = i + guesses[v];
-        if (guess < end && bytes[guess] === QUOTE && isPlain(view, i, guess)) i = guess;
-        else {
-          while (i < end && PLAIN[bytes[i]] === 1) i++;
-          guesses[v] = i - begin;
-        }
-      } else if (kinds[v] === KIND.number) {
-        const guess = i + guesses[v];
-        if (guess < end && NUMERIC[bytes[guess]] === 0 && isInteger(view, i, guess)) i = guess;
-        else {
-          i = numberEnd(bytes, i, end);
-          guesses[v] = i - begin;
-        }
-      } else if (kinds[v] === KIND.nested) {
-        // its place is noted by the reader
-        i = reader.nested(field, i, end, row);
-        if (i < 0) return UNFAMILIAR;
-        continue;
-      } else {
-        const word = i < end ? scalarKind(bytes[i]) : KIND.absent;
-        i = wordEnd(bytes, i, end, word);
-        if (field >= 0) kind[base + field] = word;
-      }
-      if (i < 0) return UNFAMILIAR;
-      if (field >= 0) {
-        from[base + field] = begin;
-        to[base + field] = i;
-      }
-    }
-    return end - i >= lengths[count] && this.same(view, i, count) ? i + lengths[count] : UNFAMILIAR;
-  }
-
-  /** Whether literal `v` stands at `i`. */
-  private same(view: DataView, i: number, v: number): boolean {
-    const { words } = this;
-    const length = this.lengths[v];
-    let word = this.firstWord[v];
-    if (length >= 8) {
-      const last = i + length - 8;
-      for (; i < last; i += 8, word++) if (view.getFloat64(i, true) !== words[word]) return false;
-      return view.getFloat64(last, true) === words[word];
-    }
-    if (length >= 4)
-      return (
-        view.getInt32(i, true) === words[word] && view.getInt32(i + length - 4, true) === words[word + 1]
-      );
-    for (let b = 0; b < length; b++) if (view.getUint8(i + b) !== words[word + b]) return false;
-    return true;
-  }
+  return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${UNFAMILIAR};`, `i += ${length};`];
 }
 
-/** Whether the four bytes at every place in between are plain ASCII. Too short a text is not looked at: false. */
+/** Source that moves `i` behind value number `v`. */
+function valueSource(v: number, field: number, kind: number): string[] {
+  const known = (behind: string, test: string) =>
+    `guess = i + guesses[${v}]; if (guess < end && ${behind} && ${test}(view, i, guess)) i = guess;`;
+  if (kind === KIND.string)
+    return [
+      known(`bytes[guess] === ${QUOTE}`, 'isPlain'),
+      `else { guess = i; while (i < end && PLAIN[bytes[i]] === 1) i++; guesses[${v}] = i - guess; }`,
+    ];
+  if (kind === KIND.number)
+    return [
+      known('NUMERIC[bytes[guess]] === 0', 'isInteger'),
+      `else { guess = i; i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR}; guesses[${v}] = i - guess; }`,
+    ];
+  if (kind === KIND.nested)
+    // the reader notes its place
+    return [`i = reader.nested(${field}, i, end, row);`, `if (i < 0) return ${UNFAMILIAR};`];
+  return [
+    `word = i < end ? scalarKind(bytes[i]) : ${KIND.absent};`,
+    'i = wordEnd(bytes, i, end, word);',
+    `if (i < 0) return ${UNFAMILIAR};`,
+    ...(field < 0 ? [] : [`kind[base + ${field}] = word;`]),
+  ];
+}
+
+/** Whether all bytes in between are plain ASCII. A text of less than four is not looked at: false. */
 function isPlain(view: DataView, from: number, to: number): boolean {
   if (to - from < 4) return to === from;
   const last = to - 4;
@@ -194,15 +158,4 @@ function isInteger(view: DataView, from: number, to: number): boolean {
 function noDigits(word: number): number {
   const value = word ^ 0x30303030;
   return value | (value + 0x76767676);
-}
-
-function literalOf(bytes: Uint8Array, from: number, to: number): Literal {
-  const length = to - from;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
-  if (length < 4) return { length, words: Array.from({ length }, (_, at) => view.getUint8(at)) };
-  if (length < 8) return { length, words: [view.getInt32(0, true), view.getInt32(length - 4, true)] };
-  const words: number[] = [];
-  for (let at = 0; at < length - 8; at += 8) words.push(view.getFloat64(at, true));
-  words.push(view.getFloat64(length - 8, true));
-  return { length, words };
 }

@@ -10,8 +10,9 @@ import { SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { DOORBELL } from '../ring/layout.js';
 import { RingProducer } from '../ring/producer.js';
-import { BOOK, type GapCause, type KlineInterval } from '../schema/tables.js';
+import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Books } from './books.js';
+import { Candles } from './candles.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
@@ -40,6 +41,8 @@ export interface ShardInit {
   readonly exchange: string;
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
+  /** channels that connections to other addresses subscribe; what arrives here of them is stored all the same */
+  readonly elsewhere: readonly string[];
   /** candles that are added up from the trades of this shard */
   readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
@@ -74,6 +77,7 @@ export class Shard {
   private readonly rows: Rows;
   private readonly sequences: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
+  private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
   private readonly intake: Intake;
   private readonly connection: Connection;
@@ -102,6 +106,7 @@ export class Shard {
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
     this.books = this.createBooks();
+    this.candles = this.createCandles();
     this.sequences = this.createSequences();
     this.parser = exchange.createParser({
       rows: this.rows,
@@ -112,6 +117,7 @@ export class Shard {
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
       },
+      lost: (messages) => this.lostMessages(messages),
       ask: (slot, path) => void this.ask(slot, path),
     });
     this.intake = new Intake(
@@ -143,6 +149,35 @@ export class Shard {
     books.resize(this.streams.size);
     for (const [slot, spec] of this.init.streams.entries()) this.seedBook(books, spec, slot);
     return books;
+  }
+
+  private createCandles(): Candles | undefined {
+    if (this.init.candles.length === 0) return undefined;
+    const candles = new Candles(this.rows, this.init.candles, {
+      late: () => {
+        this.counters[SHARD.late_trades]++;
+      },
+      dropped: (slot, interval) => this.candleDropped(slot, interval),
+    });
+    candles.resize(this.streams.size);
+    this.rows.trades = candles;
+    return candles;
+  }
+
+  private candleDropped(slot: number, interval: KlineInterval): void {
+    const [seconds, nanos] = this.clock.now;
+    this.addGap({
+      slot,
+      table: KLINES[interval],
+      cause: 'ring_full',
+      fromId: 0,
+      toId: 0,
+      fromSeconds: seconds,
+      fromNanos: nanos,
+      toSeconds: seconds,
+      toNanos: nanos,
+      messages: 1,
+    });
   }
 
   private seedBook(books: Books, spec: StreamSpec, slot: number): void {
@@ -196,25 +231,30 @@ export class Shard {
         ),
     };
     const sequences = new Map<string, Sequence>();
-    for (const channel of this.init.channels) {
-      const { table, ids } = this.exchange.channels[channel];
-      if (ids === 'book') continue;
-      const sequence = new Sequence(table, this.clock.now, events, monotonicMs);
+    const { channels, elsewhere, streams } = this.init;
+    for (const channel of [...channels, ...elsewhere]) {
+      const declared = this.exchange.channels[channel];
+      if (declared.ids === 'book') continue;
+      const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
+      const sequence = new Sequence(declared, this.clock.now, { ...events, jumped }, monotonicMs);
       sequence.resize(this.streams.size);
       sequences.set(channel, sequence);
-      for (const [slot, spec] of this.init.streams.entries())
-        this.seed(sequence, spec, slot, ids === 'contiguous');
+      for (const [slot, spec] of streams.entries()) this.seed(channel, sequence, spec, slot);
     }
     return sequences;
   }
 
   /** Continues the ids of an earlier run, so that its end and our beginning leave no unseen hole. */
-  private seed(sequence: Sequence, spec: StreamSpec, slot: number, contiguous: boolean): void {
+  private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
+    // what stands on disk of the others is followed where they are subscribed
+    if (!this.init.channels.includes(channel)) return;
+    const { ids } = this.exchange.channels[channel];
     const received = spec.lastReceived[sequence.table.name];
     // a symbol that is taken up again goes on where it was
     if (received === undefined || sequence.seen(slot)) return;
     sequence.seed(slot, received);
-    if (contiguous && spec.lastTradeId !== '')
+    if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
+    if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
@@ -292,6 +332,13 @@ export class Shard {
     this.books?.lost(cause, blind);
   }
 
+  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  private lostMessages(messages: number): void {
+    this.counters[SHARD.lost] += messages;
+    this.books?.lost('unknown', true);
+    this.log('warn', `${messages} messages are missing in the numbering of the connection`);
+  }
+
   private interrupted(cause: GapCause): void {
     for (const sequence of this.sequences.values()) sequence.interrupted(cause);
     this.books?.interrupted(cause);
@@ -322,6 +369,7 @@ export class Shard {
     this.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue();
     this.parser.tick?.();
+    this.candles?.tick(this.stopping);
     if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
     this.writeWaitingGaps();
     this.producer.publish();
@@ -365,13 +413,15 @@ export class Shard {
     for (const spec of gone) this.streams.remove(spec.stream);
     for (const spec of added) {
       const slot = this.streams.add(spec);
+      this.candles?.resize(this.streams.size);
+      this.candles?.doubt(slot);
       if (this.books !== undefined) {
         this.books.resize(this.streams.size);
         this.seedBook(this.books, spec, slot);
       }
       for (const [channel, sequence] of this.sequences) {
         sequence.resize(this.streams.size);
-        this.seed(sequence, spec, slot, this.exchange.channels[channel].ids === 'contiguous');
+        this.seed(channel, sequence, spec, slot);
       }
     }
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));

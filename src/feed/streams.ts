@@ -3,6 +3,7 @@
  * find() is HOT, once per message, everything else runs when the subscription changes.
  */
 import { assert } from '../base/errors.js';
+import { SYMBOL_BYTES_MAX } from '../base/limits.js';
 
 /** One (exchange, native symbol) with everything a thread needs to know about it. */
 export interface StreamSpec {
@@ -17,6 +18,8 @@ export interface StreamSpec {
   readonly directory: string;
   /** newest trade id on disk when the thread started, as decimal text; '' when there is none */
   readonly lastTradeId: string;
+  /** trade ids stored last, as decimal texts from old to new */
+  readonly recentTradeIds: readonly string[];
   /** ids below it that are neither on disk nor in GAPS: first and last of each hole */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
   /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
@@ -30,6 +33,7 @@ export class StreamIndex {
   readonly specs: StreamSpec[] = [];
   private readonly wanted: boolean[] = [];
   private readonly names: Uint8Array[] = [];
+  private readonly capitals = new Uint8Array(SYMBOL_BYTES_MAX);
   private table = new Int32Array(0);
   private mask = 0;
 
@@ -81,6 +85,18 @@ export class StreamIndex {
       at = (at + 1) & this.mask;
     }
     return -1;
+  }
+
+  /** As find() for a name whose ASCII letters are small ones while the exchange's own has capitals. */
+  findCapitals(bytes: Uint8Array, start: number, end: number): number {
+    const { capitals } = this;
+    const length = end - start;
+    if (length > capitals.length) return -1;
+    for (let i = 0; i < length; i++) {
+      const byte = bytes[start + i];
+      capitals[i] = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
+    }
+    return this.find(capitals, 0, length);
   }
 
   /** As find() for a name as text; for the slow path and control messages. */

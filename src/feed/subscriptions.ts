@@ -24,9 +24,11 @@ export class Subscriptions {
   private readonly entries = new Map<string, Entry>();
   private readonly open = new Map<number, ControlRequest>();
   private nextId = 1;
+  /** something was removed that a request without it has yet to end */
+  private stale = false;
 
   constructor(
-    private readonly exchange: Pick<Exchange, 'subscribe' | 'unsubscribe'>,
+    private readonly exchange: Pick<Exchange, 'subscribe' | 'unsubscribe' | 'acknowledges' | 'replaces'>,
     private readonly refused: (subscription: Subscription, reason: string) => void,
   ) {}
 
@@ -42,6 +44,10 @@ export class Subscriptions {
   remove(subscriptions: readonly Subscription[]): ControlRequest[] {
     const known = subscriptions.filter((s) => this.entries.delete(keyOf(s)));
     if (known.length === 0) return [];
+    if (this.exchange.replaces === true) {
+      this.stale = true;
+      return [];
+    }
     return this.number(this.exchange.unsubscribe(known, this.nextId));
   }
 
@@ -49,12 +55,14 @@ export class Subscriptions {
   renew(subscription: Subscription): ControlRequest[] {
     const entry = this.entries.get(keyOf(subscription));
     if (entry === undefined || entry.state === 'refused') return [];
+    if (this.exchange.replaces === true) return this.ask([entry]);
     return [...this.number(this.exchange.unsubscribe([subscription], this.nextId)), ...this.ask([entry])];
   }
 
   /** A new connection knows nothing: everything is wanted again, also what an earlier one was refused. */
   reset(): void {
     this.open.clear();
+    this.stale = false;
     for (const entry of this.entries.values()) {
       entry.state = 'wanted';
       entry.timeouts = 0;
@@ -67,11 +75,15 @@ export class Subscriptions {
   }
 
   private ask(entries: readonly Entry[]): ControlRequest[] {
-    if (entries.length === 0) return [];
-    for (const entry of entries) entry.state = 'asked';
+    if (entries.length === 0 && !this.stale) return [];
+    this.stale = false;
+    const asked = this.exchange.acknowledges === false ? 'confirmed' : 'asked';
+    for (const entry of entries) entry.state = asked;
+    const named = this.exchange.replaces === true ? [...this.entries.values()] : entries;
+    if (named.length === 0) return [];
     const requests = this.number(
       this.exchange.subscribe(
-        entries.map((e) => e.subscription),
+        named.map((e) => e.subscription),
         this.nextId,
       ),
     );
@@ -113,9 +125,11 @@ export class Subscriptions {
     }
     if (request === undefined) return [];
     this.open.delete(request.id);
-    const entries = request.covers.map((s) => this.entries.get(keyOf(s))).filter((e) => e !== undefined);
-    if (entries.length === 1) {
-      this.giveUp(entries[0], event.reason);
+    const entries = request.covers
+      .map((s) => this.entries.get(keyOf(s)))
+      .filter((e) => e !== undefined && e.state !== 'confirmed') as Entry[];
+    if (request.covers.length === 1) {
+      for (const entry of entries) this.giveUp(entry, event.reason);
       return [];
     }
     const half = Math.ceil(entries.length / 2);

@@ -5,7 +5,8 @@ import { lastU64, parseU64, parseUint } from '../base/number.js';
 import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
-import type { JsonFields } from './fields.js';
+import type { JsonFields, JsonValues } from './fields.js';
+import type { JsonTuples } from './lists.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
@@ -16,10 +17,16 @@ const SUSPECT_CLOCK = flag('suspect_clock');
 /** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
 const FIRST_MICROS = 1e14;
 
+/** Whether all of these values are there; `base` is the first value of the object. */
+export function arePresent(values: JsonValues, base: number, names: readonly number[]): boolean {
+  for (let n = 0; n < names.length; n++) if (!values.present(base + names[n])) return false;
+  return true;
+}
+
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 export function optionalDecimal(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonValues,
   at: number,
   valueWord: number,
   digitsWord: number,
@@ -30,6 +37,23 @@ export function optionalDecimal(
     const { bytes, from, to } = fields;
     return rows.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], false);
   }
+  rows.missing(valueWord, missing);
+  return true;
+}
+
+/** As optionalDecimal for a field of which only some exchanges have one. */
+export function namedDecimal(
+  rows: Rows,
+  fields: JsonValues,
+  base: number,
+  name: number | undefined,
+  valueWord: number,
+  digitsWord: number,
+  position: number,
+  missing: number,
+): boolean {
+  if (name !== undefined)
+    return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
   rows.missing(valueWord, missing);
   return true;
 }
@@ -45,6 +69,24 @@ export function optionalFloat(
   if (fields.present(at)) return rows.float(word, fields.bytes, fields.from[at], fields.to[at]);
   rows.missing(word, missing);
   return true;
+}
+
+/** An id that may be absent: its missing bit then. False when it is there and is no id. */
+export function optionalId(
+  rows: Rows,
+  fields: JsonFields,
+  at: number,
+  word: number,
+  missing: number,
+): boolean {
+  if (fields.present(at)) return rows.id(word, fields.bytes, fields.from[at], fields.to[at]);
+  rows.flag(missing);
+  return true;
+}
+
+/** A number from digits as a double, -1 when there are none. */
+export function u64At(fields: JsonFields, at: number): number {
+  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
 }
 
 /** Which fields of an exchange's messages hold the numbers of a trade. */
@@ -77,8 +119,8 @@ export function tradeNumbers(
 /** Which fields hold the numbers of a ticker; `volume` is what the exchange's readers have always found there. */
 export interface TickerFields {
   readonly price: number;
-  readonly bid: number;
-  readonly ask: number;
+  readonly bid?: number;
+  readonly ask?: number;
   readonly volume: number;
   /** left out when the exchange does not send it */
   readonly lastSize?: number;
@@ -92,8 +134,8 @@ export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, name
   const price = base + names.price;
   return (
     rows.decimal(M.price, M.price_digits, 0, bytes, from[price], to[price], true) &&
-    optionalDecimal(rows, fields, base + names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
-    optionalDecimal(rows, fields, base + names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
+    namedDecimal(rows, fields, base, names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
+    namedDecimal(rows, fields, base, names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
     optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
     lastSize(rows, fields, base, names.lastSize) &&
     optionalFloat(rows, fields, base + names.volume24h, M.volume_24h, missing.volume_24h)
@@ -115,30 +157,65 @@ export interface QuoteFields {
 }
 
 /** Best bid and offer, each of them optional; false when one is there and is no number. */
-export function quoteNumbers(rows: Rows, fields: JsonFields, base: number, names: QuoteFields): boolean {
-  const { missing } = BBO;
+export function quoteNumbers(rows: Rows, fields: JsonValues, base: number, names: QuoteFields): boolean {
+  const { bid, bidSize, ask, askSize } = names;
   return (
-    optionalDecimal(rows, fields, base + names.bid, B.best_bid, B.best_bid_digits, 0, missing.best_bid) &&
-    optionalDecimal(
-      rows,
-      fields,
-      base + names.bidSize,
-      B.best_bid_size,
-      B.best_bid_size_digits,
-      1,
-      missing.best_bid_size,
-    ) &&
-    optionalDecimal(rows, fields, base + names.ask, B.best_ask, B.best_ask_digits, 2, missing.best_ask) &&
-    optionalDecimal(
-      rows,
-      fields,
-      base + names.askSize,
-      B.best_ask_size,
-      B.best_ask_size_digits,
-      3,
-      missing.best_ask_size,
-    )
+    bestLevel(rows, fields, base + bid, base + bidSize, BID_COLUMNS) &&
+    bestLevel(rows, fields, base + ask, base + askSize, ASK_COLUMNS)
   );
+}
+
+/** Where the numbers of a side go in a row of BBO. */
+interface SideColumns {
+  readonly price: number;
+  readonly priceDigits: number;
+  readonly noPrice: number;
+  readonly size: number;
+  readonly sizeDigits: number;
+  readonly noSize: number;
+  /** position of the price among the literals; the size stands behind it */
+  readonly position: number;
+}
+
+export const BID_COLUMNS: SideColumns = {
+  price: B.best_bid,
+  priceDigits: B.best_bid_digits,
+  noPrice: BBO.missing.best_bid,
+  size: B.best_bid_size,
+  sizeDigits: B.best_bid_size_digits,
+  noSize: BBO.missing.best_bid_size,
+  position: 0,
+};
+export const ASK_COLUMNS: SideColumns = {
+  price: B.best_ask,
+  priceDigits: B.best_ask_digits,
+  noPrice: BBO.missing.best_ask,
+  size: B.best_ask_size,
+  sizeDigits: B.best_ask_size_digits,
+  noSize: BBO.missing.best_ask_size,
+  position: 2,
+};
+
+/** One side of the best quotes, both numbers optional; false when one is there and is no number. */
+function bestLevel(rows: Rows, values: JsonValues, price: number, size: number, to: SideColumns): boolean {
+  return (
+    optionalDecimal(rows, values, price, to.price, to.priceDigits, to.position, to.noPrice) &&
+    optionalDecimal(rows, values, size, to.size, to.sizeDigits, to.position + 1, to.noSize)
+  );
+}
+
+/** As quoteNumbers() for a side that is a list of levels, the rows from `first` to the one in front of `behind`. */
+export function bestOfLevels(
+  rows: Rows,
+  levels: JsonTuples,
+  first: number,
+  behind: number,
+  to: SideColumns,
+): boolean {
+  if (first < behind) return bestLevel(rows, levels, first * levels.width, first * levels.width + 1, to);
+  rows.missing(to.price, to.noPrice);
+  rows.missing(to.size, to.noSize);
+  return true;
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
@@ -185,19 +262,19 @@ function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
   return high < 0 || low < 0 ? -1 : high * 10_000 + low;
 }
 
-/** Asks the sequence about a row that is complete; false when it is a duplicate and must not be committed. */
-export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number): boolean {
-  const seen = sequence.accept(slot, id);
+/**
+ * Asks the sequence about a row that is complete and stands for the ids from `first` to `id`; false when it is a
+ * duplicate and must not be committed.
+ */
+export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number, first = id): boolean {
+  const seen = sequence.acceptRange(slot, first, id);
   if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
   return seen !== SEEN.duplicate;
 }
 
 /** Whether a batch of trades, the rows from `first` to the one in front of `behind`, comes with the newest id first. */
 export function isNewestFirst(fields: JsonFields, id: number, first: number, behind: number): boolean {
-  return behind - first > 1 && idAt(fields, id, first) > idAt(fields, id, behind - 1);
-}
-
-function idAt(fields: JsonFields, id: number, row: number): number {
-  const at = row * fields.width + id;
-  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
+  if (behind - first < 2) return false;
+  const { width } = fields;
+  return u64At(fields, first * width + id) > u64At(fields, (behind - 1) * width + id);
 }

@@ -25,7 +25,7 @@ export const FLAGS = {
   snapshot_start: { bit: 10, doc: 'first row of a snapshot: everything known of this book before is void' },
   snapshot: { bit: 11, doc: 'part of a snapshot, not a change' },
   event_end: { bit: 12, doc: 'last row of its event: only now is the book consistent' },
-  unsynced: { bit: 13, doc: 'received while the book was not known to be complete' },
+  unsynced: { bit: 13, doc: 'the book or the candle was not known to be complete' },
 } as const;
 
 export type FlagName = keyof typeof FLAGS;

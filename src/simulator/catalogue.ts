@@ -100,6 +100,7 @@ const QUOTES_USD: Readonly<Record<string, number>> = {
   EUR: 1.09,
   GBP: 1.27,
   TRY: 0.026,
+  KRW: 0.00072,
   BTC: 80691.53,
   ETH: 2950.4,
 };
@@ -121,7 +122,7 @@ const clamp = (low: number, value: number, high: number) => Math.min(high, Math.
 function listing(rules: CatalogueRules, base: string, usd: number, quote: string, rank: number): Listing {
   const name = `${base}${rules.join}${quote}`;
   const price = usd / (QUOTES_USD[quote] ?? 1);
-  const price_scale = clamp(2, 5 - Math.floor(Math.log10(price)), 8);
+  const price_scale = clamp(price < 1e6 ? 2 : 0, 5 - Math.floor(Math.log10(price)), 8);
   const size_scale = rules.size_scale(usd);
   const lots = 10 ** size_scale;
   const volume = clamp(1000, 5e8 / (rank + 1) / usd, 2e6);

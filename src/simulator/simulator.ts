@@ -15,9 +15,11 @@ import { type FaultRequest, parseFault } from './faults.js';
 import { kraken } from './kraken.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
+import { okx } from './okx.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
 import { readRecording } from './recording.js';
 import { type Certificate, makeCertificate } from './tls.js';
+import { upbit } from './upbit.js';
 import { Venue } from './venue.js';
 
 /** The exchanges that can be simulated, by id. */
@@ -27,6 +29,8 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   binance,
   [binanceFutures.id]: binanceFutures,
   kraken,
+  okx,
+  upbit,
 };
 
 export const SIMULATOR_DEFAULTS = {

@@ -18,6 +18,8 @@ import { listedIds, readGaps } from './sequences.js';
 export interface StreamResume {
   /** newest trade id as decimal text; '' when there is none */
   readonly lastTradeId: string;
+  /** the trade ids stored last, as decimal texts from old to new, for exchanges whose ids do not count up */
+  readonly recentTradeIds: readonly string[];
   /** first and last of the ids that are neither there nor listed in GAPS: a killed process could not report them */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
   /** receive time of the newest row of each table, by its name: seconds and nanoseconds since 1970 */
@@ -29,15 +31,27 @@ export interface StreamResume {
  * newest id and what is missing below it are looked for in so many last rows.
  */
 const ROWS_LOOKED_AT = 16_384;
+/** What an exchange repeats on subscribing is among so many last rows. */
+const RECENT_IDS = 64;
 /** Days of GAPS that may list a hole within those rows. */
 const GAP_DAYS = 2;
 
-/** Reads what is on disk of a stream; whole rows only, as the writer will find them. */
-export function resumeStream(dataPath: string, exchange: string, directory: string): StreamResume {
+/**
+ * Reads what is on disk of a stream; whole rows only, as the writer will find them. `countsUp`: the exchange's trade ids
+ * grow by one, so that holes say something.
+ */
+export function resumeStream(
+  dataPath: string,
+  exchange: string,
+  directory: string,
+  countsUp: boolean,
+): StreamResume {
   const newest = (table: Table, days: number) =>
     newestDays(tableDirectory(dataPath, exchange, directory, table.name), table, days);
   const lastReceived: Record<string, readonly [number, number]> = {};
-  let [lastTradeId, unlistedIds]: [string, StreamResume['unlistedIds']] = ['', []];
+  let lastTradeId = '';
+  let recentTradeIds: string[] = [];
+  let unlistedIds: StreamResume['unlistedIds'] = [];
   for (const table of TABLES) {
     if (table === GAPS || !(RECV_TIME in table.at)) continue;
     const [tableDay, dayBefore] = newest(table, table === TRADES ? 2 : 1);
@@ -47,11 +61,12 @@ export function resumeStream(dataPath: string, exchange: string, directory: stri
     if (table !== TRADES) continue;
     const ids = lastIds(tableDay, dayBefore);
     lastTradeId = String(ids.max);
-    if (ids.contiguous) continue;
+    recentTradeIds = [...ids.values.subarray(-RECENT_IDS)].map(String);
+    if (ids.contiguous || !countsUp) continue;
     const listed = listedIds(newest(GAPS, GAP_DAYS).flatMap((day) => [...readGaps(day)]));
     unlistedIds = unlisted(ids.values, ids.cut, listed);
   }
-  return { lastTradeId, unlistedIds, lastReceived };
+  return { lastTradeId, recentTradeIds, unlistedIds, lastReceived };
 }
 
 /** The newest days of a table that hold rows. */

@@ -109,6 +109,7 @@ export class Staging {
     if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
     this.bytes += tableDay.stage(words, index);
+    if (ring !== tableDay.key.ring) tableDay.cameFrom(ring);
     return true;
   }
 
@@ -222,12 +223,13 @@ export class Staging {
     const { staged } = tableDay;
     if (disk.refuses('columns')) return false;
     try {
+      const byRing = tableDay.waitingByRing();
       this.events.beforeFlush(tableDay);
       const { recv_time } = tableDay.key.table.at;
       const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
       const bytes = tableDay.flush();
       tableDay.lastUsedMs = this.options.nowMs();
-      this.flushed(tableDay, staged, bytes, newest);
+      this.flushed(byRing, staged, bytes, newest);
       return true;
     } catch (error) {
       disk.failed('columns', error, tableDay.key.folder);
@@ -235,15 +237,17 @@ export class Staging {
     }
   }
 
-  private flushed(tableDay: TableDay, rows: number, bytes: number, newest: number): void {
+  private flushed(byRing: ReadonlyMap<number, number>, rows: number, bytes: number, newest: number): void {
     const { counters, disk } = this.options;
     counters[WRITER.rows_written] += rows;
     counters[WRITER.bytes_written] += Math.ceil(bytes / 64);
     counters[WRITER.flushes]++;
-    const drain = this.drains[tableDay.key.ring];
-    drain[DRAIN.rows_written] += rows;
-    drain[DRAIN.bytes_written] += Math.ceil(bytes / 64);
-    if (newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
+    for (const [ring, part] of byRing) {
+      const drain = this.drains[ring];
+      drain[DRAIN.rows_written] += part;
+      drain[DRAIN.bytes_written] += Math.ceil((bytes * part) / Math.max(1, rows) / 64);
+      if (part > 0 && newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
+    }
     disk.worked('columns');
   }
 
@@ -259,7 +263,7 @@ export class Staging {
   /** Writes what waits, of one ring or of all; false when the disk refuses. */
   flushNow(ring?: number): boolean {
     for (const tableDay of this.tableDays.values()) {
-      const wanted = ring === undefined || tableDay.key.ring === ring;
+      const wanted = ring === undefined || tableDay.waitingByRing().has(ring);
       if (wanted && tableDay.waiting && !this.flush(tableDay)) return false;
     }
     return true;

@@ -26,7 +26,7 @@ export interface TableDayKey {
   /** folder name of the symbol */
   readonly directory: string;
   readonly day: number;
-  /** index of the ring its rows come from */
+  /** index of the ring of its first row; most have no other, but every connection of a symbol writes its GAPS */
   readonly ring: number;
   readonly folder: string;
 }
@@ -59,6 +59,8 @@ export class TableDay {
   baseSequence = 0;
   /** ids of the rows in the files, for tables that have any */
   readonly ids: IdRange | undefined;
+  /** waiting rows of other rings than the first, by ring */
+  private readonly others = new Map<number, number>();
   private records = new Uint32Array(0);
   private capacity = 0;
   private opened = false;
@@ -102,6 +104,18 @@ export class TableDay {
     for (let from = index; from < index + size; from++) records[to++] = words[from];
     this.staged++;
     return grown;
+  }
+
+  /** The row staged last came from this ring, which is not the first. */
+  cameFrom(ring: number): void {
+    this.others.set(ring, (this.others.get(ring) ?? 0) + 1);
+  }
+
+  /** Waiting rows by ring; the first ring is always named. */
+  waitingByRing(): ReadonlyMap<number, number> {
+    let first = this.staged;
+    for (const rows of this.others.values()) first -= rows;
+    return new Map([[this.key.ring, first], ...this.others]);
   }
 
   private grow(): number {
@@ -251,6 +265,7 @@ export class TableDay {
     this.ids?.addRecords(this.records, this.staged, this.key.table.words);
     this.written += this.staged;
     this.staged = 0;
+    this.others.clear();
     return bytes;
   }
 

@@ -10,7 +10,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
 import { restOf } from '../feed/rest.js';
 import type { StreamSpec } from '../feed/streams.js';
-import { resumeStream } from '../store/resume.js';
+import { resumeStream, type StreamResume } from '../store/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 
 /** The native symbols to capture: as listed, or everything that the exchange says is tradable. */
@@ -52,23 +52,29 @@ export class StreamDirectory {
   ) {}
 
   /** The stream of a symbol; the same one for as long as the process lives. Throws UNSAFE_NAME. */
-  stream(exchange: string, native: string): StreamSpec {
-    const name = `${exchange} ${native}`;
+  stream(exchange: Pick<Exchange, 'id' | 'channels'>, native: string): StreamSpec {
+    const { id } = exchange;
+    const name = `${id} ${native}`;
     const known = this.byName.get(name);
     if (known !== undefined) return known;
     assert(this.byName.size < STREAMS_MAX, 'streams are fewer than STREAMS_MAX');
     const directory = encodeName(native);
-    this.refuseTwin(exchange, native, directory);
+    this.refuseTwin(id, native, directory);
     const spec = {
       stream: this.byName.size,
-      exchange,
+      exchange: id,
       native,
-      symbol: this.mapper.normalize(exchange, native) ?? native,
+      symbol: this.mapper.normalize(id, native) ?? native,
       directory,
-      ...resumeStream(this.dataPath, exchange, directory),
+      ...this.resume(exchange, directory),
     };
     this.byName.set(name, spec);
     return spec;
+  }
+
+  /** Where an earlier run, or an earlier thread, stopped. */
+  resume({ id, channels }: Pick<Exchange, 'id' | 'channels'>, directory: string): StreamResume {
+    return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
   }
 
   /** Two symbols that differ in case alone would share a folder on some file systems. */

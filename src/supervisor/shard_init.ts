@@ -41,12 +41,13 @@ export class ShardResources {
   ): ShardInit {
     const { logger, websocket } = this.config;
     const section = this.config.exchanges[exchange.id];
-    const { candles } = wantedChannels(exchange, section);
+    const { channels, candles } = wantedChannels(exchange, section);
     return {
       shard: plan.shard,
       exchange: exchange.id,
       streams,
       channels: plan.channels,
+      elsewhere: exchange.anyAddress ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
       candles: plan.channels.includes('trades') ? candles : [],
       parser: logger.parser,
       clockSkewSecondsMax: logger.max_clock_skew_secs,

@@ -19,7 +19,6 @@ import { createDoorbell, DOORBELL, isDrained } from '../ring/layout.js';
 import { DiskIo } from '../store/io.js';
 import { journalFolder } from '../store/journal_start.js';
 import { recover } from '../store/recovery.js';
-import { resumeStream } from '../store/resume.js';
 import type { WriterRing, WriterStream } from '../store/writer.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
@@ -150,7 +149,7 @@ export class Supervisor {
   }
 
   private createSlot(exchange: Exchange, plan: ShardPlan): ShardSlot {
-    const streams = plan.symbols.map((native) => this.directory.stream(exchange.id, native));
+    const streams = plan.symbols.map((native) => this.directory.stream(exchange, native));
     const counters = createCounters(SHARD_COUNTERS);
     const drain = createCounters(DRAIN_COUNTERS);
     const slot: ShardSlot = {
@@ -240,7 +239,7 @@ export class Supervisor {
     if (this.stopping) return;
     slot.streams = slot.streams.map((spec) => ({
       ...spec,
-      ...resumeStream(this.config.logger.data_path, spec.exchange, spec.directory),
+      ...this.directory.resume(slot.exchange, spec.directory),
     }));
     this.startShard(slot);
   }
@@ -383,7 +382,7 @@ export class Supervisor {
       slot.streams = slot.streams.filter((s) => wanted.has(s.native));
       const added = fresh
         .splice(0, perConnection - slot.streams.length)
-        .map((native) => this.directory.stream(exchange.id, native));
+        .map((native) => this.directory.stream(exchange, native));
       if (added.length + removed.length === 0) continue;
       slot.streams.push(...added);
       await this.announce([], this.writerStreams(slot, added));

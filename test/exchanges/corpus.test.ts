@@ -147,7 +147,8 @@ function checkRecording(exchange: Exchange, recording: string, parser: ParserNam
   const messages = readMessages(recording);
   const expected = readExpected(recording);
   const symbols = [...new Set(expected.map((e) => e.symbol))];
-  const harness = new Harness(exchange, symbols, { parser });
+  const channels = ['trades', 'ticker', 'bbo'].filter((name) => name in exchange.channels);
+  const harness = new Harness(exchange, symbols, { parser, channels });
   const wanted = wantedEvents(expected);
   let compared = 0;
   messages.forEach((message, i) => {
@@ -165,7 +166,9 @@ function checkRecording(exchange: Exchange, recording: string, parser: ParserNam
 describe('corpus', { skip: corpusMissing }, () => {
   for (const [id, folder] of [
     ['coinbase', 'coinbase'],
+    ['coinbase-advanced', 'coinbase'],
     ['binance', 'binance-spot'],
+    ['binance-futures', 'binance-futures'],
   ]) {
     describe(id, () => {
       let exchange: Exchange;

@@ -31,8 +31,11 @@ interface Fixture {
 
 const VENUES = [
   { id: 'coinbase', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
+  { id: 'coinbase-advanced', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
   { id: 'binance', folder: 'binance-spot', symbols: ['BTCUSDT', 'ETHUSDT'] },
   { id: 'kraken', folder: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
+  { id: 'okx', folder: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'] },
+  { id: 'upbit', folder: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'] },
 ] as const;
 
 function fixturesOf(id: string): Fixture[] {
@@ -73,10 +76,30 @@ function rowsOf(
 
 type Random = (below: number) => number;
 
-/** The source text of each member of the flat object in `text`; numbers keep their text. */
+/** The source text of each member of the object in `text`; numbers keep their text. */
 function membersOf(text: string): [string, string][] {
-  const MEMBER = /"((?:[^"\\]|\\.)*)"\s*:\s*("(?:[^"\\]|\\.)*"|\{.*\}|\[.*\]|[^,{}[\]"]+)/gs;
-  return [...text.slice(1, -1).matchAll(MEMBER)].map(([, key, value]) => [key, value]);
+  const KEY = /[{,]\s*"((?:[^"\\]|\\.)*)"\s*:\s*/y;
+  const members: [string, string][] = [];
+  for (let match = KEY.exec(text); match !== null; match = KEY.exec(text)) {
+    const behind = valueEnd(text, KEY.lastIndex);
+    members.push([match[1], text.slice(KEY.lastIndex, behind).trimEnd()]);
+    KEY.lastIndex = behind;
+  }
+  return members;
+}
+
+/** Index of the comma or bracket behind the value that begins at `from`. */
+function valueEnd(text: string, from: number): number {
+  const TOKEN = /"(?:[^"\\]|\\.)*"|[^"]/gs;
+  TOKEN.lastIndex = from;
+  let depth = 0;
+  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
+    const [token] = match;
+    if (depth === 0 && /^[,}\]]$/.test(token)) return match.index;
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+  }
+  return text.length;
 }
 
 /** The same object with its members in another order, and others in between. */

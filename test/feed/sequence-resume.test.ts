@@ -15,7 +15,12 @@ function make(table: typeof MD | typeof TRADES) {
   };
   const received = new Uint32Array([2000, 5]);
   const time = { ms: 0 };
-  const sequence = new Sequence(table, received, events, () => time.ms);
+  const sequence = new Sequence(
+    { table, ids: table === MD ? 'none' : 'contiguous' },
+    received,
+    events,
+    () => time.ms,
+  );
   sequence.resize(2);
   return { sequence, gaps, time };
 }

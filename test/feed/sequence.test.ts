@@ -24,7 +24,12 @@ class Watched {
       duplicate: () => {},
       outlier: (_slot: number, id: number) => this.outliers.push(id),
     };
-    this.sequence = new Sequence(table, this.received, events, () => this.nowMs);
+    this.sequence = new Sequence(
+      { table, ids: table === MD ? 'none' : 'contiguous' },
+      this.received,
+      events,
+      () => this.nowMs,
+    );
     this.sequence.resize(slots);
   }
 

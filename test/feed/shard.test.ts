@@ -31,6 +31,7 @@ function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
     symbol: native,
     directory: native,
     lastTradeId,
+    recentTradeIds: [],
     unlistedIds: [],
     lastReceived,
   };
@@ -101,6 +102,7 @@ class Rig {
         latency: createHistogram(),
         pacing: { connects: createPacing(), asks: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
+        elsewhere: [],
         candles: [],
       },
       url,

@@ -8,7 +8,7 @@ import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from 
 const EXACT = ['price_digits', 'size_digits', 'scales'];
 const ids = (...numbers: number[]): Row[] => numbers.map((id) => trade(id));
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD');
+const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD', true);
 const trades = (root: string, rows: readonly Row[], stamp = STAMP) =>
   writeTableDay(root, { table: 'TRADES', stamp }, rows);
 const gap = (from: number, to: number): Row => ({
@@ -20,7 +20,12 @@ const gap = (from: number, to: number): Row => ({
 });
 
 test('nothing on disk', (t) => {
-  assert.deepEqual(resume(dataDirectory(t)), { lastTradeId: '', unlistedIds: [], lastReceived: {} });
+  assert.deepEqual(resume(dataDirectory(t)), {
+    lastTradeId: '',
+    recentTradeIds: [],
+    unlistedIds: [],
+    lastReceived: {},
+  });
 });
 
 test('the newest id, wherever it stands, and the receive time of the last row of each table', (t) => {
@@ -29,6 +34,7 @@ test('the newest id, wherever it stands, and the receive time of the last row of
   writeTableDay(root, { table: 'MD' }, [{ recv_time: DAY_START + 5, recv_nanos: 6 }]);
   assert.deepEqual(resume(root), {
     lastTradeId: '9',
+    recentTradeIds: ['7', '9', '8'],
     unlistedIds: [],
     lastReceived: { TRADES: [DAY_START + 3600, 200_000_000], MD: [DAY_START + 5, 6] },
   });
@@ -96,4 +102,15 @@ test('columns without exact digits are whole rows, too', (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES', without: EXACT }, ids(4, 5));
   assert.equal(resume(root).lastTradeId, '5');
+});
+
+test('ids that do not count up: the last ones as they were stored, and no holes', (t) => {
+  const root = dataDirectory(t);
+  trades(root, ids(...range(1, 100).map((n) => (n * 7) % 101)));
+  const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', false);
+  assert.deepEqual(
+    recentTradeIds,
+    range(37, 100).map((n) => String((n * 7) % 101)),
+  );
+  assert.deepEqual(unlistedIds, []);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCounters } from '../../src/counters/counters.js';
-import { DRAIN_COUNTERS, WRITER, WRITER_COUNTERS } from '../../src/counters/declarations.js';
+import { DRAIN, DRAIN_COUNTERS, WRITER, WRITER_COUNTERS } from '../../src/counters/declarations.js';
 import { DAY_WORD, STREAM_WORD } from '../../src/schema/layout.js';
 import { TRADES } from '../../src/schema/tables.js';
 import { DiskHealth } from '../../src/store/disk_health.js';
@@ -41,16 +41,17 @@ function scene() {
     },
   );
   for (const stream of STREAMS) staging.addStream(stream);
-  staging.addRing(new Uint32Array(createCounters(DRAIN_COUNTERS)));
-  staging.addRing(new Uint32Array(createCounters(DRAIN_COUNTERS)));
+  const drains = [0, 1].map(() => new Uint32Array(createCounters(DRAIN_COUNTERS)));
+  for (const drain of drains) staging.addRing(drain);
   const words = new Uint32Array(TRADES.words);
-  const rows = (stream: number, count: number) => {
+  const rows = (stream: number, count: number, ring = 0) => {
     words[0] = TRADES.headerWord;
     words[STREAM_WORD] = stream;
     words[DAY_WORD] = FIRST_DAY;
-    for (let n = 0; n < count; n++) assert.ok(staging.row(words, 0, TRADES, 0));
+    for (let n = 0; n < count; n++) assert.ok(staging.row(words, 0, TRADES, ring));
   };
-  return { staging, clock, rows, flushes: () => counters[WRITER.flushes]! };
+  const written = () => drains.map((drain) => drain[DRAIN.rows_written]);
+  return { staging, clock, rows, written, flushes: () => counters[WRITER.flushes]! };
 }
 
 test('memory that a burst left empty makes nobody write early', () => {
@@ -74,4 +75,20 @@ test('rows that do wait are written until half of the memory is free', () => {
   assert.ok(staging.relieve());
   assert.equal(flushes(), 1, 'the oldest only');
   assert.ok(staging.bytes > 0 && staging.bytes < STAGED_BYTES_MAX / 2);
+});
+
+test('rows of one table-day are counted for the ring that each came from', () => {
+  const { staging, clock, rows, written } = scene();
+  rows(0, 3);
+  rows(0, 5, 1);
+  rows(0, 2);
+  assert.ok(staging.flushNow(1), 'the second ring has rows here, too');
+  assert.deepEqual(written(), [5, 5]);
+  rows(0, 1, 1);
+  clock.ms += 900;
+  staging.flushDue();
+  assert.deepEqual(written(), [5, 6], 'what was written once is not counted again');
+  rows(0, 4);
+  assert.ok(staging.flushNow(1));
+  assert.deepEqual(written(), [5, 6], 'nothing of the second ring waits');
 });

@@ -65,6 +65,7 @@ class Rig {
           native: s.directory,
           symbol: s.directory,
           lastTradeId: '',
+          recentTradeIds: [],
           unlistedIds: [],
           lastReceived: {},
         }));
@@ -219,7 +220,7 @@ describe('writer', () => {
     const first = new Rig(t);
     for (const id of upTo(100)) first.trade(0, id);
     first.run();
-    assert.equal(resumeStream(first.folder, 'venue', 'A').lastTradeId, '100');
+    assert.equal(resumeStream(first.folder, 'venue', 'A', true).lastTradeId, '100');
     const second = new Rig(t, { folder: first.folder });
     for (const id of upTo(50, 101)) second.trade(0, id);
     second.run();
@@ -411,7 +412,15 @@ describe('the writer thread', () => {
     });
     await until(() => reports.some((report) => report.kind === 'added'));
     const producer = new RingProducer(ring, rig.init.doorbell);
-    const spec = { ...stream, native: 'E', symbol: 'E', lastTradeId: '', unlistedIds: [], lastReceived: {} };
+    const spec = {
+      ...stream,
+      native: 'E',
+      symbol: 'E',
+      lastTradeId: '',
+      recentTradeIds: [],
+      unlistedIds: [],
+      lastReceived: {},
+    };
     rig.rows[0] = new Rows(producer, new StreamIndex([spec]), rig.received, DAY);
     rig.trade(0, 5);
     producer.publish();

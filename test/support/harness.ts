@@ -62,6 +62,7 @@ export class Harness {
         symbol: native,
         directory: native,
         lastTradeId: '',
+        recentTradeIds: [],
         unlistedIds: [],
         lastReceived: {},
       })),
@@ -90,12 +91,7 @@ export class Harness {
       names
         .filter((name) => !ofBooks.includes(name))
         .map((name) => {
-          const sequence = new Sequence(
-            exchange.channels[name].table,
-            this.received,
-            events,
-            () => this.nowMs,
-          );
+          const sequence = new Sequence(exchange.channels[name], this.received, events, () => this.nowMs);
           sequence.resize(natives.length);
           return [name, sequence];
         }),
@@ -109,6 +105,10 @@ export class Harness {
       control: (event) => this.control.push(event),
       unsynced: (changes) => {
         this.counters[SHARD.unsynced] += changes;
+      },
+      lost: (messages) => {
+        this.counters[SHARD.lost] += messages;
+        this.books?.lost('unknown', true);
       },
       ask: (slot, path) => this.asked.push({ slot, path }),
     });

@@ -1,0 +1,467 @@
+/**
+ * Bybit v5: spot (`bybit`) and linear contracts (`bybit-linear`). Runs in shard threads; found by its file name.
+ *
+ * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
+ * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with holes (spot) or UUIDs (linear), so
+ * they tell a repeated trade but not a missing one. A ticker delta carries what has changed alone. `u` of a book grows
+ * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
+ */
+import { LoggerError } from '../base/errors.js';
+import { parseUint } from '../base/number.js';
+import { TIME } from '../base/time.js';
+import type { Books } from '../feed/books.js';
+import {
+  type Channel,
+  type ControlRequest,
+  type Exchange,
+  type FetchJson,
+  type MessageParser,
+  type ParserContext,
+  RESULT,
+  type Subscription,
+  type SymbolInfo,
+  worse,
+} from '../feed/exchange.js';
+import { JsonFields, KIND } from '../feed/fields.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
+import { CandleChannels, klineChannel, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { KnownTickers } from '../feed/known_tickers.js';
+import { BOOK_SIDE, Levels } from '../feed/levels.js';
+import { JsonEither, JsonTuples } from '../feed/lists.js';
+import type { Sequence } from '../feed/sequence.js';
+import {
+  ASK_COLUMNS,
+  arePresent,
+  BID_COLUMNS,
+  bestOfLevels,
+  epochTime,
+  parseEpoch,
+  tradeNumbers,
+  u64At,
+} from '../feed/values.js';
+import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+
+/** Their names of our intervals of candles. */
+const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
+  '1m': '1', '3m': '3', '5m': '5', '15m': '15', '30m': '30', '1h': '60', '4h': '240', '1d': 'D',
+}; // biome-ignore format: a table
+const INTERVALS = Object.keys(WIRE_INTERVALS) as KlineInterval[];
+
+/** What stands in front of the symbol in the topic of each channel. */
+const TOPICS: Readonly<Record<string, string>> = {
+  trades: 'publicTrade',
+  ticker: 'tickers',
+  bbo: 'orderbook.1',
+  book: 'orderbook.50',
+  ...Object.fromEntries(INTERVALS.map((i) => [klineChannel(i), `kline.${WIRE_INTERVALS[i]}`])),
+};
+
+const ROOT_KEYS = ['topic', 'type', 'ts', 'data', 'cts'] as const;
+const [TOPIC, TYPE, TS, DATA, CTS] = ROOT_KEYS.keys();
+/** of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD */
+const OBJECT_KEYS = ['lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u'] as const;
+const [LAST_PRICE, , , , BIDS, ASKS, UPDATE_ID] = OBJECT_KEYS.keys();
+/** of trades and candles, which come in lists */
+const ITEM_KEYS = [
+  'i', 'T', 'p', 'v', 'S', 'seq',
+  'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
+] as const; // biome-ignore format: one line per kind of message
+const [
+  ID,
+  TRADE_TIME,
+  PRICE,
+  SIZE,
+  TAKER,
+  SEQ,
+  START,
+  INTERVAL,
+  OPEN,
+  HIGH,
+  LOW,
+  CLOSE,
+  BASE_VOLUME,
+  TURNOVER,
+  CONFIRM,
+] = ITEM_KEYS.keys();
+
+const text = (ascii: string) => Buffer.from(ascii);
+const PUBLIC_TRADE = text('publicTrade.');
+const TICKERS = text('tickers.');
+const ORDERBOOK = text('orderbook.');
+const KLINE = text('kline.');
+const SNAPSHOT = text('snapshot');
+const DELTA = text('delta');
+const BUY = text('Buy');
+const SELL = text('Sell');
+const DOT = 0x2e;
+
+const TRADE_NEEDS = [ID, PRICE, SIZE, TRADE_TIME];
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const KLINE_NEEDS = [START, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME];
+const KLINE_NUMBERS = {
+  open: OPEN,
+  high: HIGH,
+  low: LOW,
+  close: CLOSE,
+  volume: BASE_VOLUME,
+  quoteVolume: TURNOVER,
+};
+const T = TRADES.at;
+const M = MD.at;
+const B = BBO.at;
+const NO_ORDER_IDS = TRADES.missing.maker_order_id | TRADES.missing.taker_order_id;
+/** The first number of a book after a restart of their service. */
+const RESTARTED = 1;
+/** The topic in `error:handler not found,topic:publicTrade.X` and `Invalid symbol :[publicTrade.X]`. */
+const TOPIC_OF_ERROR = /(?:topic:|\[)([\w.-]+)/;
+
+class BybitParser implements MessageParser {
+  private readonly sides = new JsonTuples(2);
+  private readonly data = new JsonFields(OBJECT_KEYS, { b: this.sides, a: this.sides });
+  private readonly items = new JsonFields(ITEM_KEYS);
+  readonly fields = new JsonFields(ROOT_KEYS, { data: new JsonEither(this.data, undefined, this.items) });
+
+  private readonly levels: Levels;
+  private readonly numbers = new KnownTickers();
+  private readonly tradeSequence: Sequence | undefined;
+  private readonly tickerSequence: Sequence | undefined;
+  private readonly bboSequence: Sequence | undefined;
+  private readonly candles: CandleChannels;
+
+  constructor(
+    private readonly context: ParserContext,
+    /** trade ids are UUIDs */
+    private readonly uuids: boolean,
+  ) {
+    const { sequences } = context;
+    this.levels = new Levels(context.rows);
+    this.tradeSequence = sequences.get('trades');
+    this.tickerSequence = sequences.get('ticker');
+    this.bboSequence = sequences.get('bbo');
+    this.candles = new CandleChannels(sequences, (interval) => WIRE_INTERVALS[interval]);
+  }
+
+  emit(): number {
+    const { fields } = this;
+    if (!fields.present(TOPIC) || fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    const { bytes } = fields;
+    const from = fields.from[TOPIC];
+    const to = fields.to[TOPIC];
+    if (startsWith(bytes, from, to, TICKERS)) return this.ticker(this.slot(from + TICKERS.length));
+    if (startsWith(bytes, from, to, ORDERBOOK)) return this.orderbook(from + ORDERBOOK.length, to);
+    if (startsWith(bytes, from, to, PUBLIC_TRADE)) return this.trades(this.slot(from + PUBLIC_TRADE.length));
+    return startsWith(bytes, from, to, KLINE) ? this.klines(from + KLINE.length, to) : RESULT.unfamiliar;
+  }
+
+  /** Slot of the symbol that stands in the topic from `from` on. */
+  private slot(from: number): number {
+    return this.context.streams.find(this.fields.bytes, from, this.fields.to[TOPIC]);
+  }
+
+  private trades(slot: number): number {
+    const { items } = this;
+    const sequence = this.tradeSequence;
+    if (items.count === 0) return RESULT.unfamiliar;
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    let result: number = RESULT.duplicate;
+    for (let row = 0; row < items.count; row++) {
+      const one = this.trade(slot, sequence, row * items.width);
+      if (one >= RESULT.ringFull) sequence.missed(slot, one === RESULT.ringFull ? 'ring_full' : 'malformed');
+      result = worse(result, one);
+    }
+    return result;
+  }
+
+  private trade(slot: number, sequence: Sequence, o: number): number {
+    const { items } = this;
+    const { bytes, from, to } = items;
+    const { rows } = this.context;
+    if (!arePresent(items, o, TRADE_NEEDS)) return RESULT.missingField;
+    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
+    const id = o + ID;
+    const seq = o + SEQ;
+    if (!this.uuids) {
+      if (!rows.id(T.trade_id, bytes, from[id], to[id])) return RESULT.badId;
+    } else if (
+      !rows.uuid(T.trade_uuid, bytes, from[id], to[id]) ||
+      // it came with an update of their interface, the UUID is the id
+      (items.present(seq) && !rows.id(T.trade_id, bytes, from[seq], to[seq]))
+    ) {
+      return RESULT.badId;
+    }
+    if (!epochTime(rows, items, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, items, o, TRADE_NUMBERS)) return RESULT.badNumber;
+    if (items.equals(o + TAKER, BUY)) rows.set(T.trade_side, SIDE.buy);
+    else if (items.equals(o + TAKER, SELL)) rows.set(T.trade_side, SIDE.sell);
+    rows.flag(NO_ORDER_IDS);
+    if (!rows.isNew(sequence, slot)) return RESULT.duplicate;
+    rows.commit(TRADES);
+    return RESULT.rows;
+  }
+
+  private ticker(slot: number): number {
+    const { fields, data, numbers } = this;
+    const { rows, streams } = this.context;
+    const sequence = this.tickerSequence;
+    const snapshot = fields.equals(TYPE, SNAPSHOT);
+    if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    numbers.resize(streams.size);
+    if (!snapshot) {
+      if (!numbers.isKnown(slot)) return RESULT.unsynced;
+      // e.g. a new mark price: nothing that MD has a column for
+      if (!numbers.isTouched(data, LAST_PRICE)) return RESULT.control;
+    }
+    // a message that finds no room changes what is known all the same
+    if (!numbers.take(slot, data, LAST_PRICE, snapshot)) return RESULT.badNumber;
+    if (!numbers.hasPrice(slot))
+      return data.kind[LAST_PRICE] === KIND.absent && !snapshot ? RESULT.unsynced : RESULT.missingField;
+    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!fields.present(TS)) rows.timeOfReceipt(M.time, M.nanos);
+    else if (!epochTime(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
+    numbers.write(rows, slot);
+    rows.flag(MD.missing.side);
+    sequence.touch(slot);
+    rows.commit(MD);
+    return RESULT.rows;
+  }
+
+  /** `orderbook.1.…` are the best quotes, every other depth is a book. */
+  private orderbook(from: number, to: number): number {
+    const { bytes } = this.fields;
+    const dot = indexOfDot(bytes, from, to);
+    const depth = parseUint(bytes, from, dot);
+    if (depth <= 0 || this.data.count === 0) return RESULT.unfamiliar;
+    const snapshot = this.fields.equals(TYPE, SNAPSHOT);
+    if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    const slot = this.slot(dot + 1);
+    return depth === 1 ? this.quotes(slot) : this.book(slot, snapshot);
+  }
+
+  private quotes(slot: number): number {
+    const { data, fields, sides } = this;
+    const { rows } = this.context;
+    const sequence = this.bboSequence;
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!data.present(UPDATE_ID) || data.kind[BIDS] !== KIND.nested || data.kind[ASKS] !== KIND.nested)
+      return RESULT.missingField;
+    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
+    if (!rows.id(B.update_id, data.bytes, data.from[UPDATE_ID], data.to[UPDATE_ID])) return RESULT.badId;
+    const time = fields.present(CTS) ? CTS : TS;
+    if (!fields.present(time)) rows.timeOfReceipt(B.time, B.nanos);
+    else if (!epochTime(rows, fields, time, B.time, B.nanos)) return RESULT.badTime;
+    const good =
+      bestOfLevels(rows, sides, data.from[BIDS], data.to[BIDS], BID_COLUMNS) &&
+      bestOfLevels(rows, sides, data.from[ASKS], data.to[ASKS], ASK_COLUMNS);
+    if (!good) return RESULT.badNumber;
+    sequence.touch(slot);
+    rows.commit(BBO);
+    return RESULT.rows;
+  }
+
+  private book(slot: number, snapshot: boolean): number {
+    const { data } = this;
+    const { books } = this.context;
+    if (slot < 0 || books === undefined) return RESULT.unwanted;
+    const u = u64At(data, UPDATE_ID);
+    let result: number = u < 0 ? RESULT.badId : RESULT.rows;
+    if (!data.present(UPDATE_ID) || data.kind[BIDS] !== KIND.nested || data.kind[ASKS] !== KIND.nested)
+      result = RESULT.missingField;
+    if (result === RESULT.rows) result = this.bookMessage(books, slot, u, snapshot || u === RESTARTED);
+    if (result === RESULT.ringFull) books.broken(slot, 'ring_full');
+    else if (result > RESULT.ringFull) books.broken(slot, 'malformed');
+    return result;
+  }
+
+  private bookMessage(books: Books, slot: number, u: number, snapshot: boolean): number {
+    if (snapshot) books.snapshot(slot, u);
+    else {
+      if (!books.isLive(slot) || u <= books.last(slot)) return RESULT.unsynced;
+      if (u !== books.last(slot) + 1) {
+        books.broken(slot, 'unknown');
+        return RESULT.unsynced;
+      }
+      books.follow(slot, u);
+    }
+    const { fields, levels, sides } = this;
+    const { bytes, from, to } = this.data;
+    const count = to[BIDS] - from[BIDS] + to[ASKS] - from[ASKS];
+    levels.begin(slot, count, snapshot);
+    levels.sequenceNumber(u);
+    const time = fields.present(CTS) ? CTS : TS;
+    if (fields.present(time) && !levels.epoch(fields, time)) return RESULT.badTime;
+    if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
+    const bids = levels.side(BOOK_SIDE.bid, bytes, sides, from[BIDS], to[BIDS]);
+    return bids === RESULT.rows ? levels.side(BOOK_SIDE.ask, bytes, sides, from[ASKS], to[ASKS]) : bids;
+  }
+
+  private klines(from: number, to: number): number {
+    const { items } = this;
+    if (items.count === 0) return RESULT.unfamiliar;
+    const slot = this.slot(indexOfDot(this.fields.bytes, from, to) + 1);
+    let result: number = RESULT.rows;
+    for (let row = 0; row < items.count; row++) result = worse(result, this.kline(slot, row * items.width));
+    return result;
+  }
+
+  private kline(slot: number, o: number): number {
+    const { items } = this;
+    const { rows } = this.context;
+    if (!arePresent(items, o, KLINE_NEEDS)) return RESULT.missingField;
+    const candles = this.candles.find(items, o + INTERVAL);
+    if (slot < 0 || candles === undefined) return RESULT.unwanted;
+    const { table, seconds, sequence } = candles;
+    if (!parseEpoch(items.bytes, items.from[o + START], items.to[o + START])) return RESULT.badTime;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    klineTime(rows, table, TIME[0], seconds, items.kind[o + CONFIRM] === KIND.true);
+    if (!klineNumbers(rows, items, o, KLINE_NUMBERS, table)) return RESULT.badNumber;
+    sequence.touch(slot);
+    rows.commit(table);
+    return RESULT.rows;
+  }
+
+  control(document: JsonValue): number {
+    return isObject(document) && Object.hasOwn(document, 'op') ? this.answer(document) : RESULT.unknownKind;
+  }
+
+  /** `{"success":true,"ret_msg":"","conn_id":"…","req_id":"7","op":"subscribe"}`; spot leaves req_id out at times. */
+  private answer(document: JsonObject): number {
+    const number = Number(stringOf(document, 'req_id') || Number.NaN);
+    const id = Number.isSafeInteger(number) ? number : undefined;
+    const { success, op } = document;
+    if (success === true && op === 'subscribe' && id !== undefined)
+      this.context.control({ kind: 'accepted', id });
+    if (success === false) {
+      const reason = stringOf(document, 'ret_msg') || 'no reason given';
+      const subscription = subscriptionOf(TOPIC_OF_ERROR.exec(reason)?.[1] ?? '');
+      const already = reason.startsWith('error:already subscribed') && subscription !== undefined;
+      if (already) this.context.control({ kind: 'state', subscriptions: [subscription] });
+      // the id names the request, of which one topic is wrong; without it there is only the topic
+      if (id !== undefined) this.context.control({ kind: 'refused', id, reason });
+      else if (!already) this.context.control({ kind: 'refused', native: subscription?.native, reason });
+    }
+    return RESULT.control;
+  }
+
+  reconnected(): void {
+    this.numbers.forget();
+  }
+}
+
+/** HOT: whether bytes[from, to) begin with this text. */
+function startsWith(bytes: Uint8Array, from: number, to: number, start: Uint8Array): boolean {
+  if (to - from <= start.length) return false;
+  for (let i = 0; i < start.length; i++) if (bytes[from + i] !== start[i]) return false;
+  return true;
+}
+
+/** HOT: index of the first dot in bytes[from, to), or `to`. */
+function indexOfDot(bytes: Uint8Array, from: number, to: number): number {
+  let i = from;
+  while (i < to && bytes[i] !== DOT) i++;
+  return i;
+}
+
+/** Channel and symbol of a topic of ours. */
+function subscriptionOf(topic: string): Subscription | undefined {
+  for (const [channel, start] of Object.entries(TOPICS))
+    if (topic.startsWith(`${start}.`)) return { channel, native: topic.slice(start.length + 1) };
+  return undefined;
+}
+
+function request(
+  op: string,
+  perRequest: number,
+  subscriptions: readonly Subscription[],
+  firstId: number,
+): ControlRequest[] {
+  const requests: ControlRequest[] = [];
+  for (let i = 0; i < subscriptions.length; i += perRequest) {
+    const covers = subscriptions.slice(i, i + perRequest);
+    const id = firstId + requests.length;
+    const args = covers.map((s) => `${TOPICS[s.channel]}.${s.native}`);
+    requests.push({ id, text: JSON.stringify({ req_id: String(id), op, args }), covers });
+  }
+  return requests;
+}
+
+/** An endless chain of pages would be a mistake of theirs. */
+const PAGES_MAX = 100;
+
+async function listSymbols(fetchJson: FetchJson, category: string): Promise<SymbolInfo[]> {
+  const symbols: SymbolInfo[] = [];
+  let cursor: string | undefined = '';
+  for (let page = 0; cursor !== undefined; page++) {
+    if (page === PAGES_MAX)
+      throw new LoggerError('REST_FAILED', `the list of ${category} symbols has no end`);
+    // the cursor comes encoded
+    const paging = cursor === '' ? '' : `&cursor=${cursor}`;
+    const answer = await fetchJson(`/v5/market/instruments-info?category=${category}&limit=1000${paging}`);
+    const result = isObject(answer) && isObject(answer.result) ? answer.result : undefined;
+    if (result === undefined || !Array.isArray(result.list)) {
+      const reason = isObject(answer) ? stringOf(answer, 'retMsg') : undefined;
+      throw new LoggerError('REST_FAILED', `the list of ${category} symbols: ${reason ?? 'no list'}`);
+    }
+    symbols.push(...result.list.filter(isObject).flatMap(symbolOf));
+    cursor = stringOf(result, 'nextPageCursor') || undefined;
+  }
+  return symbols;
+}
+
+function symbolOf(entry: JsonObject): SymbolInfo[] {
+  const native = stringOf(entry, 'symbol') ?? '';
+  if (native === '' || entry.status !== 'Trading') return [];
+  // a contract that ends on a day is not the market of its coins: BTCUSDT-25DEC26
+  const dash = native.indexOf('-');
+  const end = dash < 0 ? '' : native.slice(dash);
+  return [
+    { native, base: stringOf(entry, 'baseCoin') ?? '', quote: `${stringOf(entry, 'quoteCoin') ?? ''}${end}` },
+  ];
+}
+
+function channels(idColumn: string | undefined): Readonly<Record<string, Channel>> {
+  return {
+    ticker: { table: MD, ids: 'none' },
+    trades: { table: TRADES, ids: 'unordered', idColumn },
+    bbo: { table: BBO, ids: 'none' },
+    book: { table: BOOK, ids: 'book' },
+    ...klineChannels(INTERVALS),
+  };
+}
+
+const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
+
+/** What the two have in common; `perRequest`: topics that one request may name. */
+function bybit(
+  category: string,
+  perRequest: number,
+  own: Pick<Exchange, 'id' | 'title'>,
+  uuids: boolean,
+): Exchange {
+  return {
+    ...own,
+    defaults: {
+      ws_endpoint: 'wss://stream.bybit.com',
+      rest_endpoint: 'https://api.bybit.com',
+      // topics of a connection may have 21,000 characters in all, which is about 80 symbols with every channel
+      max_connections: 20,
+      symbols_per_connection: 50,
+      channels: ['ticker', 'trades'],
+      enabled: false,
+    },
+    sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
+    channels: channels(uuids ? 'trade_uuid' : undefined),
+    limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
+    keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
+    websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,
+    listSymbols: (fetchJson) => listSymbols(fetchJson, category),
+    subscribe: (subscriptions, firstId) => request('subscribe', perRequest, subscriptions, firstId),
+    unsubscribe: (subscriptions, firstId) => request('unsubscribe', perRequest, subscriptions, firstId),
+    createParser: (context) => new BybitParser(context, uuids),
+  };
+}
+
+export default [
+  bybit('spot', 10, { id: 'bybit', title: 'Bybit spot' }, false),
+  bybit('linear', 100, { id: 'bybit-linear', title: 'Bybit linear contracts' }, true),
+];

@@ -1,0 +1,499 @@
+/**
+ * HOT: the messages of Coinbase Exchange and Coinbase Advanced Trade (coinbase.ts). Shard threads.
+ *
+ * `trade_id` is the same at both and grows by one per product, so every hole is a loss. Both send the maker's side with
+ * a trade, and the Exchange the taker's with a ticker.
+ * Exchange: `heartbeat.last_trade_id` shows a loss at the end of a stream; nothing shows a loss in a book.
+ * Advanced Trade: batches in an envelope with a time of its own. `sequence_num` counts all frames of a connection, so a
+ * hole is a lost frame of nobody knows which channel. Trades come with the newest first. `X-USDC` is another name of
+ * `X-USD`, and what is sent carries the latter.
+ */
+import { SYMBOL_BYTES_MAX } from '../base/limits.js';
+import { lastU64, parseU64, parseUint } from '../base/number.js';
+import type { Books } from '../feed/books.js';
+import {
+  type ControlEvent,
+  type MessageParser,
+  type ParserContext,
+  RESULT,
+  worse,
+} from '../feed/exchange.js';
+import { JsonFields, KIND, kindOf, textOf } from '../feed/fields.js';
+import { isObject, type JsonObject, type JsonValue } from '../feed/json.js';
+import { klineNumbers, klineTime } from '../feed/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/levels.js';
+import { JsonList, JsonTuples } from '../feed/lists.js';
+import type { Sequence } from '../feed/sequence.js';
+import { isFresh, isNewestFirst, isoTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { flag } from '../schema/flags.js';
+import { KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
+
+/** of single trades and tickers, which Advanced Trade sends in lists */
+const ITEM_KEYS = [
+  'type',
+  'product_id',
+  'trade_id',
+  'maker_order_id',
+  'taker_order_id',
+  'side',
+  'size',
+  'price',
+  'time',
+  'best_bid',
+  'best_ask',
+  'volume_24h',
+  'last_size',
+  'last_trade_id',
+  'volume_24_h',
+] as const;
+/** of whole messages, which begin with the same so that both are read alike */
+const KEYS = [
+  ...ITEM_KEYS,
+  'channel',
+  'timestamp',
+  'events',
+  'sequence_num',
+  'asks',
+  'bids',
+  'changes',
+] as const;
+const [
+  TYPE,
+  PRODUCT,
+  TRADE_ID,
+  MAKER,
+  TAKER,
+  SIDE_KEY,
+  SIZE,
+  PRICE,
+  TIME,
+  BID,
+  ASK,
+  VOLUME,
+  LAST_SIZE,
+  LAST_TRADE_ID,
+  VOLUME_24_H,
+  CHANNEL,
+  TIMESTAMP,
+  EVENTS,
+  SEQUENCE_NUM,
+  ASKS,
+  BIDS,
+  CHANGES,
+] = KEYS.keys();
+const EVENT_KEYS = ['type', 'trades', 'tickers', 'product_id', 'updates', 'candles'] as const;
+const [EVENT_TYPE, TRADES_KEY, TICKERS_KEY, EVENT_PRODUCT, UPDATES, CANDLES] = EVENT_KEYS.keys();
+const UPDATE_KEYS = ['side', 'price_level', 'new_quantity'] as const;
+const [UPDATE_SIDE, PRICE_LEVEL, NEW_QUANTITY] = UPDATE_KEYS.keys();
+const CANDLE_KEYS = ['product_id', 'start', 'high', 'low', 'open', 'close', 'volume'] as const;
+const [CANDLE_PRODUCT, START, HIGH, LOW, OPEN, CLOSE, CANDLE_VOLUME] = CANDLE_KEYS.keys();
+
+const text = (ascii: string) => Buffer.from(ascii);
+const MATCH = text('match');
+const LAST_MATCH = text('last_match');
+const TICKER = text('ticker');
+const HEARTBEAT_TYPE = text('heartbeat');
+const SNAPSHOT = text('snapshot');
+const L2_UPDATE = text('l2update');
+const BUY = text('buy');
+const SELL = text('sell');
+/** Advanced Trade */
+const MARKET_TRADES = text('market_trades');
+const L2_DATA = text('l2_data');
+const CANDLES_CHANNEL = text('candles');
+const HEARTBEATS = text('heartbeats');
+const DOLLARS = text('-USD');
+const LETTER_C = 0x43;
+const BID_SIDE = text('bid');
+const OFFER_SIDE = text('offer');
+const MAKER_BUY = text('BUY');
+const MAKER_SELL = text('SELL');
+
+const TRADE_REQUIRES = [PRODUCT, TRADE_ID, PRICE, SIZE, TIME];
+const TICKER_REQUIRES = [PRODUCT, PRICE];
+const HEARTBEAT_REQUIRES = [PRODUCT, LAST_TRADE_ID];
+const CANDLE_REQUIRES = [CANDLE_PRODUCT, START, HIGH, LOW, OPEN, CLOSE, CANDLE_VOLUME];
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const TICKER_NUMBERS = {
+  price: PRICE,
+  bid: BID,
+  ask: ASK,
+  volume: LAST_SIZE,
+  lastSize: LAST_SIZE,
+  volume24h: VOLUME,
+};
+const ADVANCED_TICKER_NUMBERS = { ...TICKER_NUMBERS, volume24h: VOLUME_24_H };
+const CANDLE_NUMBERS = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: CANDLE_VOLUME };
+const CANDLE_TABLE = KLINES['5m'];
+const CANDLE_SECONDS = KLINE_INTERVALS['5m'];
+const T = TRADES.at;
+const M = MD.at;
+const REPLAYED = flag('replayed');
+
+export class CoinbaseParser implements MessageParser {
+  private readonly items = new JsonFields(ITEM_KEYS);
+  private readonly updates = new JsonFields(UPDATE_KEYS);
+  private readonly candles = new JsonFields(CANDLE_KEYS);
+  private readonly events = new JsonFields(EVENT_KEYS, {
+    trades: new JsonList(this.items),
+    tickers: new JsonList(this.items),
+    updates: new JsonList(this.updates),
+    candles: new JsonList(this.candles),
+  });
+  /** price and size */
+  private readonly asks = new JsonTuples(2);
+  private readonly bids = new JsonTuples(2);
+  /** side, price and size */
+  private readonly changes = new JsonTuples(3);
+  readonly fields = new JsonFields(KEYS, {
+    events: new JsonList(this.events),
+    asks: this.asks,
+    bids: this.bids,
+    changes: this.changes,
+  });
+
+  private readonly tradeSequence: Sequence | undefined;
+  private readonly tickerSequence: Sequence | undefined;
+  private readonly candleSequence: Sequence | undefined;
+  private readonly books: Books | undefined;
+  private readonly levels: Levels;
+  /** number of the newest frame of a connection to Advanced Trade, -1 before the first */
+  private frame = -1;
+  /** begin of the newest candle of each slot, seconds */
+  private newestCandle = new Float64Array(0);
+  private readonly alias = new Uint8Array(SYMBOL_BYTES_MAX);
+
+  /** `readControl`: what a document that is no data says; undefined when nothing is known about it. */
+  constructor(
+    private readonly context: ParserContext,
+    private readonly readControl: (document: JsonObject) => ControlEvent | undefined,
+  ) {
+    this.tradeSequence = context.sequences.get('trades');
+    this.tickerSequence = context.sequences.get('ticker');
+    this.candleSequence = context.sequences.get('klines_5m');
+    this.books = context.books;
+    this.levels = new Levels(context.rows);
+  }
+
+  emit(): number {
+    const { fields } = this;
+    if (fields.equals(TYPE, MATCH)) return this.trade(fields, 0, 0);
+    if (fields.equals(TYPE, L2_UPDATE)) return this.bookChange();
+    if (fields.equals(TYPE, TICKER)) return this.ticker(fields, 0, TIME, TICKER_NUMBERS);
+    if (fields.equals(TYPE, HEARTBEAT_TYPE)) return this.heartbeat();
+    if (fields.equals(TYPE, LAST_MATCH)) return this.trade(fields, 0, REPLAYED);
+    if (fields.equals(TYPE, SNAPSHOT)) return this.bookSnapshot();
+    return fields.kind[EVENTS] === KIND.nested ? this.advanced() : RESULT.unfamiliar;
+  }
+
+  /** A new connection counts its frames anew. */
+  reconnected(): void {
+    this.frame = -1;
+  }
+
+  private slot(fields: JsonFields, at: number): number {
+    const from = fields.from[at];
+    const to = fields.to[at];
+    const slot = this.context.streams.find(fields.bytes, from, to);
+    return slot >= 0 ? slot : this.slotOfAlias(fields.bytes, from, to);
+  }
+
+  /** Who subscribed `BTC-USDC` is sent `BTC-USD`. */
+  private slotOfAlias(bytes: Uint8Array, from: number, to: number): number {
+    const { alias } = this;
+    if (to - from < 5 || to - from >= alias.length || !isText(bytes, to - 4, to, DOLLARS)) return -1;
+    for (let i = from; i < to; i++) alias[i - from] = bytes[i];
+    alias[to - from] = LETTER_C;
+    return this.context.streams.find(alias, 0, to - from + 1);
+  }
+
+  private trade(fields: JsonFields, o: number, flags: number): number {
+    const { bytes, from, to } = fields;
+    const { rows } = this.context;
+    const sequence = this.tradeSequence;
+    if (!areThere(fields, o, TRADE_REQUIRES)) return RESULT.missingField;
+    const slot = this.slot(fields, o + PRODUCT);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
+    if (!rows.id(T.trade_id, bytes, from[o + TRADE_ID], to[o + TRADE_ID])) return RESULT.badId;
+    const id = lastU64();
+    if (!isoTime(rows, fields, o + TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
+    // the maker's side is sent
+    if (fields.equals(o + SIDE_KEY, SELL) || fields.equals(o + SIDE_KEY, MAKER_SELL))
+      rows.set(T.trade_side, SIDE.buy);
+    else if (fields.equals(o + SIDE_KEY, BUY) || fields.equals(o + SIDE_KEY, MAKER_BUY))
+      rows.set(T.trade_side, SIDE.sell);
+    this.orderId(fields, o + MAKER, T.maker_order_id, TRADES.missing.maker_order_id);
+    this.orderId(fields, o + TAKER, T.taker_order_id, TRADES.missing.taker_order_id);
+    rows.flag(flags);
+    if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
+    rows.commit(TRADES);
+    return RESULT.rows;
+  }
+
+  private orderId(fields: JsonFields, at: number, word: number, missing: number): void {
+    const { rows } = this.context;
+    if (!fields.present(at) || !rows.uuid(word, fields.bytes, fields.from[at], fields.to[at]))
+      rows.flag(missing);
+  }
+
+  /** `time`: index of the time, which Advanced Trade sends with the envelope alone. */
+  private ticker(fields: JsonFields, o: number, time: number, names: typeof TICKER_NUMBERS): number {
+    const { rows } = this.context;
+    const sequence = this.tickerSequence;
+    if (!areThere(fields, o, TICKER_REQUIRES)) return RESULT.missingField;
+    const slot = this.slot(fields, o + PRODUCT);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!this.fields.present(time)) rows.timeOfReceipt(M.time, M.nanos);
+    else if (!isoTime(rows, this.fields, time, M.time, M.nanos)) return RESULT.badTime;
+    if (!tickerNumbers(rows, fields, o, names)) return RESULT.badNumber;
+    // here the taker's side is sent
+    if (fields.equals(o + SIDE_KEY, BUY)) rows.set(M.side, SIDE.buy);
+    else if (fields.equals(o + SIDE_KEY, SELL)) rows.set(M.side, SIDE.sell);
+    else rows.flag(MD.missing.side);
+    sequence.touch(slot);
+    rows.commit(MD);
+    return RESULT.rows;
+  }
+
+  /** Tells the sequence of the product's trades what the newest one is. */
+  private heartbeat(): number {
+    const { fields } = this;
+    const { bytes, from, to } = fields;
+    if (!areThere(fields, 0, HEARTBEAT_REQUIRES)) return RESULT.control;
+    const slot = this.slot(fields, PRODUCT);
+    if (slot >= 0 && parseU64(bytes, from[LAST_TRADE_ID], to[LAST_TRADE_ID]))
+      this.tradeSequence?.announce(slot, lastU64());
+    return RESULT.control;
+  }
+
+  /** A book is about to be written; anything but `rows` ends the event. */
+  private beginBook(slot: number, count: number, snapshot: boolean, time: number): number {
+    const { books, levels, fields } = this;
+    if (slot < 0 || books === undefined) return RESULT.unwanted;
+    levels.begin(slot, count, snapshot);
+    if (fields.present(time) && !levels.iso(fields, time)) {
+      books.broken(slot, 'malformed');
+      return RESULT.badTime;
+    }
+    if (fields.present(SEQUENCE_NUM)) levels.sequence(fields, SEQUENCE_NUM);
+    if (snapshot) books.snapshot(slot, 0);
+    else if (books.isLive(slot)) books.follow(slot, 0);
+    else {
+      books.broken(slot, 'unknown');
+      return RESULT.unsynced;
+    }
+    if (count > 0) return RESULT.rows;
+    if (!snapshot) return RESULT.control;
+    const result = levels.emptySnapshot();
+    if (result !== RESULT.rows) books.broken(slot, 'ring_full');
+    return result;
+  }
+
+  /** One level; a book that lacks one is not complete any more. */
+  private level(
+    slot: number,
+    side: number,
+    node: JsonTuples | JsonFields,
+    price: number,
+    size: number,
+  ): number {
+    const { from, to } = node;
+    const result =
+      side !== BOOK_SIDE.none && node.present(price) && node.present(size)
+        ? this.levels.level(side, this.fields.bytes, from[price], to[price], from[size], to[size])
+        : RESULT.missingField;
+    if (result !== RESULT.rows)
+      this.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    return result;
+  }
+
+  private bookSnapshot(): number {
+    const { fields, asks, bids } = this;
+    if (!fields.present(PRODUCT) || fields.kind[ASKS] !== KIND.nested || fields.kind[BIDS] !== KIND.nested)
+      return RESULT.missingField;
+    const slot = this.slot(fields, PRODUCT);
+    let result = this.beginBook(slot, asks.count + bids.count, true, TIME);
+    if (result !== RESULT.rows) return result;
+    for (let row = 0; row < asks.count; row++)
+      result = worse(result, this.level(slot, BOOK_SIDE.ask, asks, row * 2, row * 2 + 1));
+    for (let row = 0; row < bids.count; row++)
+      result = worse(result, this.level(slot, BOOK_SIDE.bid, bids, row * 2, row * 2 + 1));
+    return result;
+  }
+
+  private bookChange(): number {
+    const { fields, changes } = this;
+    if (!fields.present(PRODUCT) || fields.kind[CHANGES] !== KIND.nested) return RESULT.missingField;
+    const slot = this.slot(fields, PRODUCT);
+    let result = this.beginBook(slot, changes.count, false, TIME);
+    if (result !== RESULT.rows) return result;
+    for (let row = 0; row < changes.count; row++) {
+      const o = row * 3;
+      const side = sideOf(changes, o, fields.bytes, BUY, SELL);
+      result = worse(result, this.level(slot, side, changes, o + 1, o + 2));
+    }
+    return result;
+  }
+
+  /** Advanced Trade: one envelope for all channels. */
+  private advanced(): number {
+    const { fields, events } = this;
+    const heartbeat = fields.equals(CHANNEL, HEARTBEATS);
+    const trades = fields.equals(CHANNEL, MARKET_TRADES);
+    const tickers = fields.equals(CHANNEL, TICKER);
+    const books = fields.equals(CHANNEL, L2_DATA);
+    const candles = fields.equals(CHANNEL, CANDLES_CHANNEL);
+    if (!heartbeat && !trades && !tickers && !books && !candles) return RESULT.unfamiliar;
+    const inOrder =
+      !fields.present(SEQUENCE_NUM) ||
+      this.countFrame(parseUint(fields.bytes, fields.from[SEQUENCE_NUM], fields.to[SEQUENCE_NUM]));
+    if (heartbeat) return RESULT.control;
+    let result: number = RESULT.control;
+    for (let row = 0; row < events.count; row++) {
+      const e = row * EVENT_KEYS.length;
+      const snapshot = events.equals(e + EVENT_TYPE, SNAPSHOT);
+      let one: number;
+      if (books) one = this.bookEvent(e, snapshot, inOrder);
+      else if (candles) one = this.candleEvent(e, snapshot ? REPLAYED : 0);
+      else one = this.batch(e + (trades ? TRADES_KEY : TICKERS_KEY), trades, snapshot ? REPLAYED : 0);
+      result = result === RESULT.control ? one : worse(result, one);
+    }
+    return result;
+  }
+
+  /**
+   * Follows the numbers of a connection's frames; false for one that a later one has overtaken. A book that could have
+   * changed in a lost frame is not complete any more.
+   */
+  private countFrame(number: number): boolean {
+    const before = this.frame;
+    if (!(number > before)) return false;
+    this.frame = number;
+    if (before >= 0 && number > before + 1) this.context.lost(number - before - 1);
+    return true;
+  }
+
+  /** A list of trades or tickers. */
+  private batch(list: number, trades: boolean, flags: number): number {
+    const { events, items } = this;
+    if (events.kind[list] !== KIND.nested) return RESULT.missingField;
+    const first = events.from[list];
+    const behind = events.to[list];
+    const reversed = trades && isNewestFirst(items, TRADE_ID, first, behind);
+    let result: number = RESULT.control;
+    for (let n = first; n < behind; n++) {
+      const o = (reversed ? first + behind - 1 - n : n) * ITEM_KEYS.length;
+      const one = trades
+        ? this.trade(items, o, flags)
+        : this.ticker(items, o, TIMESTAMP, ADVANCED_TICKER_NUMBERS);
+      result = result === RESULT.control ? one : worse(result, one);
+    }
+    return result;
+  }
+
+  private bookEvent(e: number, snapshot: boolean, inOrder: boolean): number {
+    const { fields, events, updates } = this;
+    const list = e + UPDATES;
+    if (!events.present(e + EVENT_PRODUCT) || events.kind[list] !== KIND.nested) {
+      // nobody can tell which book has missed something
+      this.books?.lost('malformed', true);
+      return RESULT.missingField;
+    }
+    const slot = this.slot(events, e + EVENT_PRODUCT);
+    const first = events.from[list];
+    const behind = events.to[list];
+    if (!inOrder && slot >= 0 && this.books !== undefined) return RESULT.unsynced;
+    // the time of the envelope: those of single updates differ within an event and are older than its snapshot
+    let result = this.beginBook(slot, behind - first, snapshot, TIMESTAMP);
+    if (result !== RESULT.rows) return result;
+    for (let n = first; n < behind; n++) {
+      const o = n * UPDATE_KEYS.length;
+      const side = sideOf(updates, o + UPDATE_SIDE, fields.bytes, BID_SIDE, OFFER_SIDE);
+      result = worse(result, this.level(slot, side, updates, o + PRICE_LEVEL, o + NEW_QUANTITY));
+    }
+    return result;
+  }
+
+  /** Candles; one is finished once a later one is known. */
+  private candleEvent(e: number, flags: number): number {
+    const { events } = this;
+    const list = e + CANDLES;
+    if (events.kind[list] !== KIND.nested) return RESULT.missingField;
+    const first = events.from[list];
+    const behind = events.to[list];
+    for (let n = first; n < behind; n++) this.noteCandle(n * CANDLE_KEYS.length);
+    let result: number = RESULT.control;
+    for (let n = first; n < behind; n++) {
+      const one = this.candle(n * CANDLE_KEYS.length, flags);
+      result = result === RESULT.control ? one : worse(result, one);
+    }
+    return result;
+  }
+
+  private startOf(o: number): number {
+    const { bytes, from, to } = this.candles;
+    return this.candles.present(o + START) ? parseUint(bytes, from[o + START], to[o + START]) : -1;
+  }
+
+  /** Keeps the begin of the newest candle of each symbol. */
+  private noteCandle(o: number): void {
+    const slot = this.candles.present(o + CANDLE_PRODUCT) ? this.slot(this.candles, o + CANDLE_PRODUCT) : -1;
+    const known = this.newestCandle;
+    if (slot >= known.length) (this.newestCandle = new Float64Array(this.context.streams.size)).set(known);
+    if (slot >= 0) this.newestCandle[slot] = Math.max(this.newestCandle[slot], this.startOf(o));
+  }
+
+  private candle(o: number, flags: number): number {
+    const { candles, candleSequence } = this;
+    const { rows } = this.context;
+    if (!areThere(candles, o, CANDLE_REQUIRES)) return RESULT.missingField;
+    const start = this.startOf(o);
+    if (start < 0 || start > 0xffffffff - CANDLE_SECONDS) return RESULT.badTime;
+    const slot = this.slot(candles, o + CANDLE_PRODUCT);
+    if (slot < 0 || candleSequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(CANDLE_TABLE, slot)) return RESULT.ringFull;
+    klineTime(rows, CANDLE_TABLE, start, CANDLE_SECONDS, start < this.newestCandle[slot]);
+    if (!klineNumbers(rows, candles, o, CANDLE_NUMBERS, CANDLE_TABLE)) return RESULT.badNumber;
+    rows.flag(flags);
+    candleSequence.touch(slot);
+    rows.commit(CANDLE_TABLE);
+    return RESULT.rows;
+  }
+
+  control(document: JsonValue): number {
+    if (!isObject(document)) return RESULT.unknownKind;
+    const number = document.sequence_num;
+    this.countFrame(Number(textOf(number, kindOf(number)) || -1));
+    const event = this.readControl(document);
+    if (event === undefined) return RESULT.unknownKind;
+    this.context.control(event);
+    return RESULT.control;
+  }
+}
+
+function areThere(fields: JsonFields, o: number, names: readonly number[]): boolean {
+  for (let n = 0; n < names.length; n++) if (!fields.present(o + names[n])) return false;
+  return true;
+}
+
+/** Side of a level at `at` by its name; none for anything else. */
+function sideOf(
+  node: JsonTuples | JsonFields,
+  at: number,
+  bytes: Uint8Array,
+  bid: Uint8Array,
+  ask: Uint8Array,
+): number {
+  if (node.kind[at] !== KIND.string) return BOOK_SIDE.none;
+  if (isText(bytes, node.from[at], node.to[at], bid)) return BOOK_SIDE.bid;
+  return isText(bytes, node.from[at], node.to[at], ask) ? BOOK_SIDE.ask : BOOK_SIDE.none;
+}
+
+function isText(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
+  if (to - from !== text.length) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
+  return true;
+}

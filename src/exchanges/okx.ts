@@ -1,0 +1,499 @@
+/**
+ * OKX v5, spot. Runs in shard threads; found by its file name.
+ *
+ * Source: okx.com/docs-v5 (websocket, public and business channels) and recorded messages. `trades-all` has every trade
+ * and an id that grows by one; `trades` adds up the trades that one order made at one price, under the id of the last
+ * of them and with their `count`. An order book is a snapshot and changes; each change names the one before it
+ * (`prevSeqId`), old recordings have only a checksum, which is 0 since 2026. Every argument of a request is acknowledged
+ * or refused on its own. Candles and `trades-all` have an address of their own.
+ */
+import { DIGITS, lastU64, parseU64, parseUint } from '../base/number.js';
+import { TIME } from '../base/time.js';
+import { okxChecksum } from '../book/checksum.js';
+import { CheckedBooks } from '../feed/checked_books.js';
+import {
+  type ControlRequest,
+  type Exchange,
+  type FetchJson,
+  type MessageParser,
+  type ParserContext,
+  RESULT,
+  type Subscription,
+  type SymbolInfo,
+  worse,
+} from '../feed/exchange.js';
+import { JsonFields, KIND } from '../feed/fields.js';
+import { History } from '../feed/history.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
+import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/levels.js';
+import { JsonEither, JsonTuples } from '../feed/lists.js';
+import type { Sequence } from '../feed/sequence.js';
+import {
+  ASK_COLUMNS,
+  arePresent,
+  BID_COLUMNS,
+  bestOfLevels,
+  epochTime,
+  isFresh,
+  isNewestFirst,
+  parseEpoch,
+  tickerNumbers,
+  tradeNumbers,
+} from '../feed/values.js';
+import { flag } from '../schema/flags.js';
+import {
+  AGG_TRADES,
+  BBO,
+  BOOK,
+  KLINE_INTERVALS,
+  KLINES,
+  type KlineInterval,
+  MD,
+  SIDE,
+  TRADES,
+} from '../schema/tables.js';
+
+/** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
+const CANDLES: Readonly<Record<KlineInterval, string>> = {
+  '1m': 'candle1m',
+  '3m': 'candle3m',
+  '5m': 'candle5m',
+  '15m': 'candle15m',
+  '30m': 'candle30m',
+  '1h': 'candle1H',
+  '4h': 'candle4H',
+  '1d': 'candle1Dutc',
+};
+const INTERVALS = Object.keys(CANDLES) as KlineInterval[];
+
+/** Name of each channel of ours in their subscriptions. */
+const WIRE_CHANNELS: Readonly<Record<string, string>> = {
+  ticker: 'tickers',
+  trades: 'trades-all',
+  agg_trades: 'trades',
+  bbo: 'bbo-tbt',
+  book: 'books',
+  ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, CANDLES[interval]])),
+};
+/** Arguments per request: far below the 64 KB that they may have together. */
+const ARGS_PER_REQUEST = 200;
+/** Code of the error that says that we ask too often; the acknowledgement timeout asks again. */
+const TOO_FREQUENT = '60014';
+
+/** Events that need no answer. */
+const OTHER_EVENTS = new Set(['unsubscribe', 'channel-conn-count']);
+
+const ENVELOPE_KEYS = ['arg', 'action', 'data'] as const;
+const [ARG, ACTION, DATA] = ENVELOPE_KEYS.keys();
+const ARG_KEYS = ['channel', 'instId'] as const;
+const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
+// biome-ignore format: a list
+const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
+  'bids', 'checksum', 'seqId', 'prevSeqId'] as const;
+// biome-ignore format: a list beside the one above
+const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
+  PREVIOUS_SEQ] = KEYS.keys();
+
+const LEVEL_WIDTH = 2;
+/** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
+const CANDLE_WIDTH = 9;
+const CANDLE_CLOSED = 8;
+const CANDLE_REQUIRED = [0, 1, 2, 3, 4, 5];
+const CANDLE_NUMBERS = { open: 1, high: 2, low: 3, close: 4, volume: 5, quoteVolume: 7 };
+
+const text = (ascii: string) => Buffer.from(ascii);
+const TRADES_ALL = text('trades-all');
+const AGGREGATES = text('trades');
+const TICKERS = text('tickers');
+const BOOKS = text('books');
+/** every change, for those who pay fees: only in recordings */
+const BOOKS_TICK = text('books-l2-tbt');
+const BEST_QUOTES = text('bbo-tbt');
+const CANDLE_CHANNELS = INTERVALS.map((interval) => text(CANDLES[interval]));
+const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
+const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
+const SNAPSHOT = text('snapshot');
+const UPDATE = text('update');
+const BUY = text('buy');
+const SELL = text('sell');
+
+const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const QUOTES = { bid: BID, ask: ASK };
+const TICKER_NUMBERS = { ...QUOTES, price: LAST, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
+const A = AGG_TRADES.at;
+const M = MD.at;
+const B = BBO.at;
+const REPLAYED = flag('replayed');
+const UNSYNCED = flag('unsynced');
+/** Books of old recordings are not numbered. */
+const NO_SEQUENCE = 0;
+const TWO_TO_32 = 4294967296;
+
+class OkxParser implements MessageParser {
+  private readonly arg = new JsonFields(ARG_KEYS);
+  private readonly asks = new JsonTuples(LEVEL_WIDTH);
+  private readonly bids = new JsonTuples(LEVEL_WIDTH);
+  private readonly data = new JsonFields(KEYS, { asks: this.asks, bids: this.bids });
+  private readonly candles = new JsonTuples(CANDLE_WIDTH);
+  readonly fields = new JsonFields(ENVELOPE_KEYS, {
+    arg: this.arg,
+    data: new JsonEither(this.data, this.candles),
+  });
+  readonly plainTexts = new Set(['pong']);
+  private readonly levels: Levels;
+  private readonly checked = new CheckedBooks(okxChecksum);
+  /** checksum of the event at hand as u32 */
+  private sum = 0;
+
+  private readonly tradeSequence: Sequence | undefined;
+  private readonly aggregateSequence: Sequence | undefined;
+  private readonly tickerSequence: Sequence | undefined;
+  private readonly bboSequence: Sequence | undefined;
+  private readonly candleSequences: readonly (Sequence | undefined)[];
+  private readonly history: History;
+
+  constructor(private readonly context: ParserContext) {
+    this.levels = new Levels(context.rows);
+    this.history = new History(context.rows, context.streams);
+    const { sequences } = context;
+    this.tradeSequence = sequences.get('trades');
+    this.aggregateSequence = sequences.get('agg_trades');
+    this.tickerSequence = sequences.get('ticker');
+    this.bboSequence = sequences.get('bbo');
+    this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
+  }
+
+  emit(): number {
+    const { fields, arg, data } = this;
+    if (fields.kind[DATA] !== KIND.nested || fields.kind[ARG] !== KIND.nested) return RESULT.unfamiliar;
+    if (arg.equals(CHANNEL, TRADES_ALL)) return this.trades(false);
+    if (arg.equals(CHANNEL, AGGREGATES)) return this.trades(true);
+    if (data.count === 0) return this.tuples();
+    let result = this.object(0);
+    for (let row = 1; row < data.count; row++) result = worse(result, this.object(row * data.width));
+    return result;
+  }
+
+  /** Rows from the object whose values begin at `o`. */
+  private object(o: number): number {
+    const { arg } = this;
+    if (arg.equals(CHANNEL, BOOKS) || arg.equals(CHANNEL, BOOKS_TICK)) return this.book(o);
+    if (arg.equals(CHANNEL, BEST_QUOTES)) return this.quotes(o);
+    return arg.equals(CHANNEL, TICKERS) ? this.ticker(o) : RESULT.unwanted;
+  }
+
+  /** Candles, or data that is empty. */
+  private tuples(): number {
+    const { arg, candles } = this;
+    if (candles.count === 0) return RESULT.control;
+    let interval = 0;
+    while (interval < CANDLE_CHANNELS.length && !arg.equals(CHANNEL, CANDLE_CHANNELS[interval])) interval++;
+    if (interval === CANDLE_CHANNELS.length) return RESULT.unwanted;
+    let result = this.candle(0, interval);
+    for (let row = 1; row < candles.count; row++)
+      result = worse(result, this.candle(row * CANDLE_WIDTH, interval));
+    return result;
+  }
+
+  /** Some channels repeat the symbol, and then it is the one that counts. */
+  private slot(o: number): number {
+    const { data } = this;
+    return data.present(o + SYMBOL) ? this.find(data, o + SYMBOL) : this.find(this.arg, ARG_SYMBOL);
+  }
+
+  private find(fields: JsonFields, at: number): number {
+    if (!fields.present(at)) return -1;
+    return this.context.streams.find(fields.bytes, fields.from[at], fields.to[at]);
+  }
+
+  private trades(added: boolean): number {
+    const { data } = this;
+    const { count } = data;
+    if (count === 0) return this.candles.count === 0 ? RESULT.control : RESULT.missingField;
+    const reversed = isNewestFirst(data, ID, 0, count);
+    let result: number = 0;
+    for (let n = 0; n < count; n++) {
+      const one = this.trade((reversed ? count - 1 - n : n) * data.width, added);
+      result = n === 0 ? one : worse(result, one);
+    }
+    return result;
+  }
+
+  /**
+   * One trade, or the sum of several (`added`). A sum of one is that trade: where no sums are wanted it is stored as
+   * such, and old recordings, which have no `count`, hold nothing else.
+   */
+  private trade(o: number, added: boolean): number {
+    const { data } = this;
+    const { bytes, from, to } = data;
+    const { rows } = this.context;
+    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
+    const slot = this.slot(o);
+    const count = added && data.present(o + COUNT) ? this.uint(o + COUNT) : 1;
+    const aggregates = added ? this.aggregateSequence : undefined;
+    const sequence = aggregates ?? this.tradeSequence;
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (count < 1) return RESULT.badId;
+    if (aggregates === undefined && count > 1) return RESULT.unwanted;
+    const table = aggregates === undefined ? TRADES : AGG_TRADES;
+    const { at } = table;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    if (!rows.id(at.trade_id, bytes, from[o + ID], to[o + ID])) return RESULT.badId;
+    const last = lastU64();
+    if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
+    if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
+    // on subscribing to sums the newest one is sent, however long ago it was
+    if (added && this.history.isOld(slot)) rows.flag(REPLAYED);
+    if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
+    if (data.equals(o + SIDE_KEY, BUY)) rows.set(at.trade_side, SIDE.buy);
+    else if (data.equals(o + SIDE_KEY, SELL)) rows.set(at.trade_side, SIDE.sell);
+    if (aggregates === undefined) rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id);
+    if (!isFresh(rows, sequence, slot, last, last - count + 1)) return RESULT.duplicate;
+    rows.commit(table);
+    return RESULT.rows;
+  }
+
+  /** Ids of the first and the last of `count` trades, the last of which stands in DIGITS; false when there are no such. */
+  private range(count: number): boolean {
+    const { rows } = this.context;
+    const last = DIGITS[0];
+    const high = DIGITS[1];
+    const first = last - (count - 1);
+    const borrow = first < 0 ? Math.ceil(-first / TWO_TO_32) : 0;
+    if (borrow > high) return false;
+    rows.set(A.first_trade_id, first + borrow * TWO_TO_32);
+    rows.set(A.first_trade_id + 1, high - borrow);
+    rows.set(A.last_trade_id, last);
+    rows.set(A.last_trade_id + 1, high);
+    return true;
+  }
+
+  private ticker(o: number): number {
+    const { data } = this;
+    const { rows } = this.context;
+    const sequence = this.tickerSequence;
+    if (!data.present(o + LAST) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!epochTime(rows, data, o + TIMESTAMP, M.time, M.nanos)) return RESULT.badTime;
+    if (!tickerNumbers(rows, data, o, TICKER_NUMBERS)) return RESULT.badNumber;
+    rows.flag(MD.missing.side);
+    sequence.touch(slot);
+    rows.commit(MD);
+    return RESULT.rows;
+  }
+
+  /** One level of each side, none where the side is empty. */
+  private quotes(o: number): number {
+    const { data } = this;
+    const { bytes, from, to } = data;
+    const { rows } = this.context;
+    const sequence = this.bboSequence;
+    if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
+    if (!epochTime(rows, data, o + TIMESTAMP, B.time, B.nanos)) return RESULT.badTime;
+    if (!data.present(o + SEQ)) rows.flag(BBO.missing.update_id);
+    else if (!rows.id(B.update_id, bytes, from[o + SEQ], to[o + SEQ])) return RESULT.badId;
+    const read =
+      bestOfLevels(rows, this.bids, from[o + BIDS], to[o + BIDS], BID_COLUMNS) &&
+      bestOfLevels(rows, this.asks, from[o + ASKS], to[o + ASKS], ASK_COLUMNS);
+    if (!read) return RESULT.badNumber;
+    sequence.touch(slot);
+    rows.commit(BBO);
+    return RESULT.rows;
+  }
+
+  private hasSides(o: number): boolean {
+    const { kind } = this.data;
+    return kind[o + ASKS] === KIND.nested && kind[o + BIDS] === KIND.nested;
+  }
+
+  private candle(at: number, interval: number): number {
+    const { candles } = this;
+    const { rows } = this.context;
+    const { bytes, from, to } = candles;
+    const sequence = this.candleSequences[interval];
+    const table = CANDLE_TABLES[interval];
+    if (!arePresent(candles, at, CANDLE_REQUIRED)) return RESULT.missingField;
+    const slot = this.find(this.arg, ARG_SYMBOL);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    if (!parseEpoch(bytes, from[at], to[at])) return RESULT.badTime;
+    const confirm = at + CANDLE_CLOSED;
+    const closed =
+      candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
+    klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], closed);
+    if (!klineNumbers(rows, candles, at, CANDLE_NUMBERS, table)) return RESULT.badNumber;
+    sequence.touch(slot);
+    rows.commit(table);
+    return RESULT.rows;
+  }
+
+  /**
+   * A change has to follow the newest one (`prevSeqId`); after maintenance the numbers go on from a smaller one. A
+   * change without levels says that nothing has changed for a while.
+   */
+  private book(o: number): number {
+    const { data, fields } = this;
+    const { books } = this.context;
+    const snapshot = fields.equals(ACTION, SNAPSHOT);
+    if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
+    if (!snapshot && !fields.equals(ACTION, UPDATE)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || books === undefined) return RESULT.unwanted;
+    const seq = data.present(o + SEQ) ? this.uint(o + SEQ) : NO_SEQUENCE;
+    const previous = data.present(o + PREVIOUS_SEQ) ? this.uint(o + PREVIOUS_SEQ) : books.last(slot);
+    if (!snapshot && (!books.isLive(slot) || previous !== books.last(slot))) {
+      books.broken(slot, 'unknown');
+      return RESULT.unsynced;
+    }
+    const result = seq < 0 ? RESULT.badId : this.event(o, slot, snapshot, seq);
+    if (result >= RESULT.ringFull) books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    return result;
+  }
+
+  private event(o: number, slot: number, snapshot: boolean, seq: number): number {
+    const { asks, bids, checked, data, levels } = this;
+    const { from, to } = data;
+    const { books } = this.context;
+    if (!this.readChecksum(o + CHECKSUM)) return RESULT.badNumber;
+    if (snapshot) checked.begin(slot, this.sum !== 0);
+    let result = checked.apply(slot, BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
+    if (result === RESULT.rows)
+      result = checked.apply(slot, BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]);
+    if (result !== RESULT.rows) return result;
+    const fits = this.sum === 0 || checked.agrees(slot, this.sum);
+    const count = to[o + ASKS] - from[o + ASKS] + to[o + BIDS] - from[o + BIDS];
+    // what does not fit is kept, but nothing can be built on it
+    levels.begin(slot, count, snapshot, fits ? 0 : UNSYNCED);
+    if (!levels.epoch(data, o + TIMESTAMP)) return RESULT.badTime;
+    if (data.present(o + CHECKSUM)) levels.sentChecksum(this.sum);
+    if (data.present(o + SEQ)) levels.sequenceNumber(seq);
+    if (snapshot) books?.snapshot(slot, seq);
+    else books?.follow(slot, seq);
+    if (!fits) books?.broken(slot, 'checksum');
+    if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
+    result = levels.side(BOOK_SIDE.ask, asks.bytes, asks, from[o + ASKS], to[o + ASKS]);
+    return result === RESULT.rows
+      ? levels.side(BOOK_SIDE.bid, bids.bytes, bids, from[o + BIDS], to[o + BIDS])
+      : result;
+  }
+
+  /** Notes down the checksum, a signed number of 32 bits, 0 when there is none; false when it is no number. */
+  private readChecksum(at: number): boolean {
+    const { bytes, from, to } = this.data;
+    this.sum = 0;
+    if (!this.data.present(at)) return true;
+    const minus = bytes[from[at]] === 0x2d;
+    const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
+    this.sum = (minus ? -value : value) >>> 0;
+    return value >= 0;
+  }
+
+  /** A number below 2^53, or -1 where none stands. */
+  private uint(at: number): number {
+    const { bytes, from, to } = this.data;
+    return parseU64(bytes, from[at], to[at]) ? lastU64() : -1;
+  }
+
+  control(document: JsonValue): number {
+    if (!isObject(document)) return RESULT.unknownKind;
+    const event = stringOf(document, 'event') ?? '';
+    if (event === 'subscribe') this.acknowledged(document.arg);
+    else if (event === 'error') this.refused(document);
+    else if (event === 'notice')
+      this.context.control({
+        kind: 'closing',
+        reason: stringOf(document, 'msg') ?? 'the exchange gave notice',
+      });
+    else if (!OTHER_EVENTS.has(event)) return RESULT.unknownKind;
+    return RESULT.control;
+  }
+
+  private acknowledged(arg: JsonValue | undefined): void {
+    if (!isObject(arg)) return;
+    const native = stringOf(arg, 'instId');
+    const channel = OUR_CHANNELS.get(stringOf(arg, 'channel') ?? '');
+    if (native === undefined || channel === undefined) return;
+    const slot = this.context.streams.slotOf(native);
+    if (channel === 'agg_trades' && slot >= 0) this.history.acknowledged(slot);
+    this.context.control({ kind: 'state', subscriptions: [{ channel, native }] });
+  }
+
+  /** Which argument is meant stands in the text alone. */
+  private refused(document: JsonObject): void {
+    const code = stringOf(document, 'code');
+    if (code === TOO_FREQUENT) return;
+    const reason = `${stringOf(document, 'msg') ?? 'no reason given'} (${code ?? 'no code'})`;
+    const native = /channel:[^,]*,instId:(\S+) doesn't exist/.exec(reason)?.[1];
+    const id = Number(stringOf(document, 'id') ?? Number.NaN);
+    this.context.control({ kind: 'refused', id: native === undefined ? id : undefined, native, reason });
+  }
+
+  reconnected(): void {
+    this.history.reset();
+  }
+}
+
+const OUR_CHANNELS = new Map(Object.entries(WIRE_CHANNELS).map(([channel, wire]) => [wire, channel]));
+
+function request(op: string, subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
+  const requests: ControlRequest[] = [];
+  for (let i = 0; i < subscriptions.length; i += ARGS_PER_REQUEST) {
+    const covers = subscriptions.slice(i, i + ARGS_PER_REQUEST);
+    const id = firstId + requests.length;
+    const args = covers.map((s) => ({ channel: WIRE_CHANNELS[s.channel], instId: s.native }));
+    requests.push({ id, text: JSON.stringify({ id: String(id), op, args }), covers });
+  }
+  return requests;
+}
+
+async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
+  const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
+  const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
+  return instruments.flatMap((entry) => {
+    const [native, base, quote] = ['instId', 'baseCcy', 'quoteCcy'].map((key) => stringOf(entry, key) ?? '');
+    return entry.state === 'live' && native !== '' ? [{ native, base, quote }] : [];
+  });
+}
+
+const SAMPLES = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
+const PUBLIC = 'public';
+const BUSINESS = 'business';
+const okx: Exchange = {
+  id: 'okx',
+  title: 'OKX spot',
+  defaults: {
+    enabled: false,
+    ws_endpoint: 'wss://ws.okx.com:8443',
+    rest_endpoint: 'https://openapi.okx.com',
+    max_connections: 20,
+    symbols_per_connection: 100,
+    channels: ['ticker', 'trades'],
+  },
+  sampleSymbols: SAMPLES.map((base) => `${base}-USDT`),
+  channels: {
+    ticker: { table: MD, ids: 'none', route: PUBLIC },
+    trades: { table: TRADES, ids: 'contiguous', route: BUSINESS },
+    agg_trades: { table: AGG_TRADES, ids: 'contiguous', route: PUBLIC },
+    bbo: { table: BBO, ids: 'none', route: PUBLIC },
+    book: { table: BOOK, ids: 'book', route: PUBLIC },
+    ...klineChannels(INTERVALS, BUSINESS),
+  },
+  limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
+  // a proxy or a replay may serve all channels at one address
+  anyAddress: true,
+  keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
+  websocketUrl: (endpoint, route) => `${endpoint.replace(/\/+$/, '')}/ws/v5/${route ?? PUBLIC}`,
+  listSymbols,
+  subscribe: (subscriptions, firstId) => request('subscribe', subscriptions, firstId),
+  unsubscribe: (subscriptions, firstId) => request('unsubscribe', subscriptions, firstId),
+  createParser: (context) => new OkxParser(context),
+};
+
+export default okx;

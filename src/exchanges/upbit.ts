@@ -1,0 +1,368 @@
+/**
+ * Upbit (Korea), quotation feed v1. Runs in shard threads; found by its file name.
+ *
+ * Source: docs.upbit.com (websocket trade, ticker, orderbook, candle) and recorded messages. Frames are binary. A market
+ * is named QUOTE-BASE. Nothing is acknowledged, and a request replaces all that were sent before on its connection.
+ * `ask_bid` is the taker's side. `sequential_id` has no order and is beyond 2^53. Every order book is complete, so a
+ * lost one heals with the next. An error is followed by the end of the connection. The keys of format SIMPLE are
+ * read, too: proxies and recordings have them.
+ */
+import { randomUUID } from 'node:crypto';
+import { parseUtcTime, TIME, TIME_RESULT } from '../base/time.js';
+import {
+  type ControlRequest,
+  type Exchange,
+  type FetchJson,
+  type MessageParser,
+  type ParserContext,
+  RESULT,
+  type Subscription,
+  type SymbolInfo,
+  worse,
+} from '../feed/exchange.js';
+import { JsonFields, KIND } from '../feed/fields.js';
+import { isObject, type JsonValue, stringOf } from '../feed/json.js';
+import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/levels.js';
+import { JsonList } from '../feed/lists.js';
+import type { Sequence } from '../feed/sequence.js';
+import { arePresent, epochTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { flag } from '../schema/flags.js';
+import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+
+/** Candles that Upbit sends, with the name of their type. */
+const CANDLES = {
+  '1m': 'candle.1m',
+  '3m': 'candle.3m',
+  '5m': 'candle.5m',
+  '15m': 'candle.15m',
+  '30m': 'candle.30m',
+  '1h': 'candle.60m',
+  '4h': 'candle.240m',
+} as const satisfies Partial<Record<KlineInterval, string>>;
+const INTERVALS = Object.keys(CANDLES) as (keyof typeof CANDLES)[];
+
+/** Type of each channel of ours in their requests. */
+const WIRE_TYPES: Readonly<Record<string, string>> = {
+  ticker: 'ticker',
+  trades: 'trade',
+  book: 'orderbook',
+  ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, CANDLES[interval]])),
+};
+
+/** By key of format DEFAULT: that of SIMPLE, which stands as many fields behind it as there are keys. */
+const NAMES = {
+  type: 'ty',
+  code: 'cd',
+  timestamp: 'tms',
+  trade_timestamp: 'ttms',
+  trade_price: 'tp',
+  trade_volume: 'tv',
+  ask_bid: 'ab',
+  sequential_id: 'sid',
+  stream_type: 'st',
+  acc_trade_volume_24h: 'atv24h',
+  orderbook_units: 'obu',
+  candle_date_time_utc: 'cdttmu',
+  opening_price: 'op',
+  high_price: 'hp',
+  low_price: 'lp',
+  candle_acc_trade_volume: 'catv',
+  candle_acc_trade_price: 'catp',
+} as const;
+const KEYS = [...Object.keys(NAMES), ...Object.values(NAMES)];
+const [
+  TYPE,
+  CODE,
+  TIMESTAMP,
+  TRADE_TIME,
+  PRICE,
+  SIZE,
+  ASK_BID,
+  ID,
+  STREAM_TYPE,
+  VOLUME_24H,
+  UNITS,
+  OPEN_TIME,
+  OPEN,
+  HIGH,
+  LOW,
+  VOLUME,
+  QUOTE_VOLUME,
+] = KEYS.keys();
+/** position of the first value of format SIMPLE */
+const SIMPLE = KEYS.length / 2;
+
+/** The levels of an order book, again with both sets of keys. */
+const UNIT_KEYS = ['ask_price', 'bid_price', 'ask_size', 'bid_size', 'ap', 'bp', 'as', 'bs'];
+const [ASK_PRICE, BID_PRICE, ASK_SIZE, BID_SIZE] = UNIT_KEYS.keys();
+const SIMPLE_UNIT = UNIT_KEYS.length / 2;
+
+const text = (ascii: string) => Buffer.from(ascii);
+const TRADE = text('trade');
+const TICKER = text('ticker');
+const ORDERBOOK = text('orderbook');
+const ASK = text('ASK');
+const BID = text('BID');
+const SNAPSHOT = text('SNAPSHOT');
+const CANDLE_TYPES = INTERVALS.map((interval) => text(CANDLES[interval]));
+const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
+const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
+
+const TRADE_REQUIRED = [CODE, ID, PRICE, SIZE, TRADE_TIME];
+const TICKER_REQUIRED = [CODE, PRICE, TIMESTAMP];
+const CANDLE_REQUIRED = [CODE, OPEN_TIME, OPEN, HIGH, LOW, PRICE, VOLUME];
+const UNIT_REQUIRED = [ASK_PRICE, BID_PRICE, ASK_SIZE, BID_SIZE];
+const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+/** There are no quotes. */
+const TICKER_NUMBERS = {
+  price: PRICE,
+  volume: VOLUME_24H,
+  lastSize: SIZE,
+  volume24h: VOLUME_24H,
+};
+const CANDLE_NUMBERS = {
+  open: OPEN,
+  high: HIGH,
+  low: LOW,
+  close: PRICE,
+  volume: VOLUME,
+  quoteVolume: QUOTE_VOLUME,
+};
+const T = TRADES.at;
+const M = MD.at;
+const REPLAYED = flag('replayed');
+
+/** Whether the number in bytes[from, to) is zero, however it is spelled. HOT. */
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    if (bytes[i] >= 0x31 && bytes[i] <= 0x39) return false;
+    // what follows is an exponent
+    if ((bytes[i] | 0x20) === 0x65) return true;
+  }
+  return true;
+}
+
+class UpbitParser implements MessageParser {
+  private readonly units = new JsonFields(UNIT_KEYS);
+  private readonly unitList = new JsonList(this.units);
+  readonly fields = new JsonFields(KEYS, { orderbook_units: this.unitList, obu: this.unitList });
+  private readonly levels: Levels;
+
+  private readonly tradeSequence: Sequence | undefined;
+  private readonly tickerSequence: Sequence | undefined;
+  private readonly bookSequence: Sequence | undefined;
+  private readonly candleSequences: readonly (Sequence | undefined)[];
+
+  constructor(private readonly context: ParserContext) {
+    this.levels = new Levels(context.rows);
+    this.tradeSequence = context.sequences.get('trades');
+    this.tickerSequence = context.sequences.get('ticker');
+    this.bookSequence = context.sequences.get('book');
+    this.candleSequences = INTERVALS.map((interval) => context.sequences.get(`klines_${interval}`));
+  }
+
+  emit(): number {
+    const { fields } = this;
+    if (fields.present(TYPE)) return this.event(0);
+    return fields.present(SIMPLE + TYPE) ? this.event(SIMPLE) : RESULT.unfamiliar;
+  }
+
+  /** Rows from the values that begin at `o`. */
+  private event(o: number): number {
+    const { fields } = this;
+    if (fields.equals(o + TYPE, ORDERBOOK)) return this.book(o);
+    if (fields.equals(o + TYPE, TRADE)) return this.trade(o);
+    if (fields.equals(o + TYPE, TICKER)) return this.ticker(o);
+    for (let i = 0; i < CANDLE_TYPES.length; i++)
+      if (fields.equals(o + TYPE, CANDLE_TYPES[i])) return this.candle(o, i);
+    return RESULT.unfamiliar;
+  }
+
+  private slot(o: number): number {
+    const { fields } = this;
+    return this.context.streams.find(fields.bytes, fields.from[o + CODE], fields.to[o + CODE]);
+  }
+
+  private takerSide(o: number): number {
+    const { fields } = this;
+    if (fields.equals(o + ASK_BID, BID)) return SIDE.buy;
+    return fields.equals(o + ASK_BID, ASK) ? SIDE.sell : SIDE.unknown;
+  }
+
+  private trade(o: number): number {
+    const { fields } = this;
+    const { rows } = this.context;
+    const sequence = this.tradeSequence;
+    if (!arePresent(fields, o, TRADE_REQUIRED)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
+    if (!rows.id(T.trade_id, fields.bytes, fields.from[o + ID], fields.to[o + ID])) return RESULT.badId;
+    if (!epochTime(rows, fields, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
+    if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
+    rows.set(T.trade_side, this.takerSide(o));
+    rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id);
+    if (fields.equals(o + STREAM_TYPE, SNAPSHOT)) rows.flag(REPLAYED);
+    if (!rows.isNew(sequence, slot)) return RESULT.duplicate;
+    rows.commit(TRADES);
+    return RESULT.rows;
+  }
+
+  private ticker(o: number): number {
+    const { fields } = this;
+    const { rows } = this.context;
+    const sequence = this.tickerSequence;
+    if (!arePresent(fields, o, TICKER_REQUIRED)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!epochTime(rows, fields, o + TIMESTAMP, M.time, M.nanos)) return RESULT.badTime;
+    if (!tickerNumbers(rows, fields, o, TICKER_NUMBERS)) return RESULT.badNumber;
+    const side = this.takerSide(o);
+    rows.set(M.side, side);
+    if (side === SIDE.unknown) rows.flag(MD.missing.side);
+    sequence.touch(slot);
+    rows.commit(MD);
+    return RESULT.rows;
+  }
+
+  /** The candle is sent again as it grows; none is ever said to be finished. */
+  private candle(o: number, interval: number): number {
+    const { fields } = this;
+    const { rows } = this.context;
+    const table = CANDLE_TABLES[interval];
+    const sequence = this.candleSequences[interval];
+    if (!arePresent(fields, o, CANDLE_REQUIRED)) return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (!rows.begin(table, slot)) return RESULT.ringFull;
+    const read = parseUtcTime(fields.bytes, fields.from[o + OPEN_TIME], fields.to[o + OPEN_TIME]);
+    if (read !== TIME_RESULT.ok) return RESULT.badTime;
+    klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], false);
+    if (!klineNumbers(rows, fields, o, CANDLE_NUMBERS, table)) return RESULT.badNumber;
+    sequence.touch(slot);
+    rows.commit(table);
+    return RESULT.rows;
+  }
+
+  /** Up to 30 pairs of levels, best first; a side with fewer is filled up with levels of price 0 and size 0. */
+  private book(o: number): number {
+    const { fields, levels, units } = this;
+    const sequence = this.bookSequence;
+    if (!fields.present(o + CODE) || !fields.present(o + TIMESTAMP) || fields.kind[o + UNITS] !== KIND.nested)
+      return RESULT.missingField;
+    const slot = this.slot(o);
+    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    const u = o === 0 ? 0 : SIMPLE_UNIT;
+    const first = fields.from[o + UNITS] * units.width + u;
+    const behind = fields.to[o + UNITS] * units.width + u;
+    let count = 0;
+    for (let at = first; at < behind; at += units.width) {
+      if (!arePresent(units, at, UNIT_REQUIRED)) return RESULT.missingField;
+      if (!this.isPadding(at + ASK_PRICE, at + ASK_SIZE)) count++;
+      if (!this.isPadding(at + BID_PRICE, at + BID_SIZE)) count++;
+    }
+    levels.begin(slot, count, true);
+    if (!levels.epoch(fields, o + TIMESTAMP)) return RESULT.badTime;
+    sequence.touch(slot);
+    if (count === 0) return levels.emptySnapshot();
+    let result: number = RESULT.rows;
+    for (let at = first; at < behind; at += units.width) {
+      result = worse(this.level(BOOK_SIDE.ask, at + ASK_PRICE, at + ASK_SIZE), result);
+      result = worse(this.level(BOOK_SIDE.bid, at + BID_PRICE, at + BID_SIZE), result);
+    }
+    return result;
+  }
+
+  private isPadding(price: number, size: number): boolean {
+    const { bytes, from, to } = this.units;
+    return isZero(bytes, from[price], to[price]) && isZero(bytes, from[size], to[size]);
+  }
+
+  private level(side: number, price: number, size: number): number {
+    if (this.isPadding(price, size)) return RESULT.rows;
+    const { bytes, from, to } = this.units;
+    return this.levels.level(side, bytes, from[price], to[price], from[size], to[size]);
+  }
+
+  control(document: JsonValue): number {
+    if (!isObject(document)) return RESULT.unknownKind;
+    if (isObject(document.error)) {
+      const name = stringOf(document.error, 'name') ?? 'error';
+      const message = stringOf(document.error, 'message') ?? 'no reason given';
+      this.context.control({
+        kind: 'closing',
+        reason: `the exchange refused a request, ${name}: ${message}`,
+      });
+      return RESULT.control;
+    }
+    const known = stringOf(document, 'status') !== undefined || stringOf(document, 'method') !== undefined;
+    return known ? RESULT.control : RESULT.unknownKind;
+  }
+}
+
+/** One request that names everything; codes of one type stand together. */
+function subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
+  const codes = new Map<string, string[]>();
+  for (const { channel, native } of subscriptions) {
+    const type = WIRE_TYPES[channel];
+    codes.set(type, [...(codes.get(type) ?? []), native]);
+  }
+  const types = [...codes].map(([type, natives]) => ({ type, codes: natives }));
+  const request = [{ ticket: randomUUID() }, ...types, { format: 'DEFAULT' }];
+  return [{ id: firstId, text: JSON.stringify(request), covers: subscriptions }];
+}
+
+async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
+  const markets = await fetchJson('/v1/market/all');
+  return (Array.isArray(markets) ? markets.filter(isObject) : []).flatMap((entry) => {
+    const native = stringOf(entry, 'market') ?? '';
+    const dash = native.indexOf('-');
+    return dash > 0 ? [{ native, base: native.slice(dash + 1), quote: native.slice(0, dash) }] : [];
+  });
+}
+
+const upbit: Exchange = {
+  id: 'upbit',
+  title: 'Upbit',
+  defaults: {
+    enabled: false,
+    ws_endpoint: 'wss://api.upbit.com',
+    rest_endpoint: 'https://api.upbit.com',
+    max_connections: 5,
+    symbols_per_connection: 200,
+    channels: ['ticker', 'trades'],
+  },
+  sampleSymbols: [
+    'KRW-BTC',
+    'KRW-ETH',
+    'KRW-XRP',
+    'KRW-SOL',
+    'KRW-DOGE',
+    'KRW-ADA',
+    'KRW-LINK',
+    'KRW-AVAX',
+    'BTC-ETH',
+    'USDT-BTC',
+  ],
+  channels: {
+    ticker: { table: MD, ids: 'none' },
+    trades: { table: TRADES, ids: 'unordered' },
+    book: { table: BOOK, ids: 'none' },
+    ...klineChannels(INTERVALS),
+  },
+  // a connection may send 5 requests a second and 100 a minute
+  limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
+  // an idle connection is dropped after a minute
+  keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
+  acknowledges: false,
+  replaces: true,
+  websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/websocket/v1`,
+  listSymbols,
+  subscribe,
+  unsubscribe: () => [],
+  createParser: (context) => new UpbitParser(context),
+};
+
+export default upbit;
