@@ -91,8 +91,7 @@ const WINDOW_WORD = ACCOUNT_AT.digits + 5;
 export function bookOf(account: string, exchange: string, symbol: string): Book {
   const records = new AccountRecords(accountFile(account, exchange, symbol, 'book'), 'book');
   const sides = [new Map<string, readonly [number, number, number]>(), new Map()];
-  const best = (side: 0 | 1) =>
-    [...sides[side]].sort(([, [a]], [, [b]]) => (side === 0 ? b - a : a - b));
+  const best = (side: 0 | 1) => [...sides[side]].sort(([, [a]], [, [b]]) => (side === 0 ? b - a : a - b));
   let window = 0;
   let hash_in_account = 0;
   for (let i = 0; i < records.count; i++) {

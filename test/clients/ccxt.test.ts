@@ -47,7 +47,11 @@ async function connect(venue: CcxtVenue, endpoint: { ws: string; rest: string })
   };
   for (const native of venue.symbols) {
     const symbol = unified(native);
-    if (venue.trades !== undefined) void repeat(() => exchange.watchTrades(symbol), () => {});
+    if (venue.trades !== undefined)
+      void repeat(
+        () => exchange.watchTrades(symbol),
+        () => {},
+      );
     if (venue.book === true) {
       const { book_limit, book_params } = venue;
       void repeat(
@@ -103,7 +107,13 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     // the channel without a login
     book_params: { channels: ['level2_batch'] },
   },
-  'coinbase-advanced': { ...common, client: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
+  'coinbase-advanced': {
+    ...common,
+    client: 'coinbase',
+    symbols: ['BTC-USD', 'ETH-USD'],
+    // the exchange sends the maker's side, ccxt passes it on as the taker's
+    misread: (trade) => ({ ...trade, side: trade.side === 'buy' ? 'sell' : 'buy' }),
+  },
   binance: {
     ...common,
     client: 'binance',
@@ -115,9 +125,26 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     client: 'binanceusdm',
     symbols: ['BTCUSDT', 'ETHUSDT'],
     trades: 'agg_trades',
-    config: { options: { watchTradesForSymbols: { name: 'aggTrade' } } },
+    // the tape that the exchange documents
+    config: { options: { watchTrades: { name: 'aggTrade' } } },
   },
+  kraken: { ...common, client: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
+  bybit: {
+    ...common,
+    client: 'bybit',
+    symbols: ['BTCUSDT', 'ETHUSDT'],
+    config: { options: { fetchMarkets: { types: ['spot'] } } },
+    book_limit: 50,
+  },
+  okx: {
+    ...common,
+    client: 'okx',
+    symbols: ['BTC-USDT', 'ETH-USDT'],
+    trades: 'agg_trades',
+    config: { options: { fetchMarkets: { types: ['spot'] } } },
+  },
+  upbit: { ...common, client: 'upbit', symbols: ['KRW-BTC', 'KRW-ETH'] },
 };
 
 for (const [exchange, venue] of Object.entries(VENUES))
-  clientTest(`ccxt ${venue.client}`, exchange, venue, (_, endpoint) => connect(venue, endpoint));
+  clientTest(`ccxt ${venue.client}`, exchange, venue, (endpoint) => connect(venue, endpoint));

@@ -1,14 +1,19 @@
 /** The simulated exchanges seen by `tardis-dev`: its normalized trades and changes of books in real time. */
-import { type BookChange, type Exchange, normalizeBookChanges, normalizeTrades, streamNormalized } from 'tardis-dev';
+import {
+  type BookChange,
+  type Exchange,
+  normalizeBookChanges,
+  normalizeTrades,
+  streamNormalized,
+} from 'tardis-dev';
 import handy from 'tardis-dev/dist/handy.js';
+import { RealTimeFeedBase } from 'tardis-dev/dist/realtimefeeds/realtimefeed.js';
 import { type Book, decimalOf, type Trade } from './account.js';
 import { type Client, clientTest, type Taking } from './venue.js';
 
 interface TardisVenue extends Taking {
   /** its name of the exchange */
   readonly client: Exchange;
-  /** path and query that its real-time feed has */
-  readonly path: string;
   /** the REST address built into it, and what the simulator has there */
   readonly rest?: readonly [string, string];
 }
@@ -47,20 +52,29 @@ class BookOfChanges {
   }
 }
 
-/** The address of its feed is an environment variable, that of REST is not. */
+/** Where the simulator is, by the client's name of the exchange; its feeds have their addresses built in. */
+const endpoints = new Map<string, { ws: string; rest: string }>();
+
+interface Feed {
+  readonly _exchange: string;
+  readonly wssURL: string;
+}
+
+/** Keeps path and query of the address, which belong to the protocol. */
+(RealTimeFeedBase.prototype as unknown as { getWebSocketUrl: unknown }).getWebSocketUrl =
+  async function urlAt(this: Feed): Promise<string> {
+    return this.wssURL.replace(/^wss:\/\/[^/?]+/, endpoints.get(this._exchange)?.ws as string);
+  };
+
 function pointAt(venue: TardisVenue, endpoint: { ws: string; rest: string }): void {
-  const variable = `WSS_URL_${venue.client.toUpperCase().replaceAll('-', '_')}`;
-  process.env[variable] = `${endpoint.ws}${venue.path}`;
+  endpoints.set(venue.client, endpoint);
   if (venue.rest === undefined) return;
   const [from, to] = venue.rest;
-  const module = handy as { httpClient: typeof handy.httpClient };
-  module.httpClient = handy.httpClient.extend({
+  (handy as { httpClient: typeof handy.httpClient }).httpClient = handy.httpClient.extend({
     hooks: {
       beforeRequest: [
         (options) => {
-          const url = options.url.href.replace(from, `${endpoint.rest}${to}`);
-          options.agent = { http: undefined };
-          options.url = new URL(url);
+          options.url = new URL(options.url.href.replace(from, `${endpoint.rest}${to}`));
         },
       ],
     },
@@ -75,6 +89,7 @@ async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string 
   const options = {
     exchange: venue.client,
     symbols: [...venue.symbols],
+    withDisconnectMessages: true,
     onError: (error: Error) => void errors.push(error),
   };
   const messages = streamNormalized(
@@ -86,7 +101,8 @@ async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string 
   const reading = (async () => {
     for await (const message of messages) {
       if (closing) break;
-      if (message.type === 'book_change') books.get(message.symbol)?.apply(message);
+      if (message.type === 'disconnect') errors.push(new Error(`${venue.client} disconnected`));
+      else if (message.type === 'book_change') books.get(message.symbol)?.apply(message);
       else if (message.type === 'trade') {
         const { id, price, amount, side, timestamp, symbol } = message;
         trades.get(symbol)?.push({
@@ -107,7 +123,7 @@ async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string 
       book: books.get(symbol)?.book,
       changes: books.get(symbol)?.changes ?? 0,
     }),
-    // the stream ends with its process; it has no other end while no message comes
+    // the stream can end when something comes, at the latest the end of the connection
     close: async () => {
       closing = true;
     },
@@ -117,23 +133,34 @@ async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string 
 const common = { trades: 'trades', book: true, time_unit_us: 1 } as const;
 
 const VENUES: Readonly<Record<string, TardisVenue>> = {
-  coinbase: { ...common, client: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'], path: '' },
+  coinbase: { ...common, client: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
   binance: {
     ...common,
     client: 'binance',
     symbols: ['BTCUSDT', 'ETHUSDT'],
-    path: '/stream?timeUnit=microsecond',
     rest: ['https://api.binance.com/api/v1', '/api/v3'],
   },
   'binance-futures': {
     ...common,
     client: 'binance-futures',
     symbols: ['BTCUSDT', 'ETHUSDT'],
-    path: '/stream',
     rest: ['https://fapi.binance.com/fapi/v1', '/fapi/v1'],
     time_unit_us: 1000,
+    // it asks for raw trades, which the exchange does not document
+    trades: undefined,
+  },
+  // tardis-dev speaks Kraken's WebSocket v1 only
+  bybit: { ...common, client: 'bybit-spot', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },
+  okx: { ...common, client: 'okex', symbols: ['BTC-USDT', 'ETH-USDT'], time_unit_us: 1000 },
+  upbit: {
+    ...common,
+    client: 'upbit',
+    symbols: ['KRW-BTC', 'KRW-ETH'],
+    time_unit_us: 1000,
+    // JSON.parse rounds ids above 2^53
+    misread: (trade) => ({ ...trade, id: String(Number(trade.id)) }),
   },
 };
 
 for (const [exchange, venue] of Object.entries(VENUES))
-  clientTest(`tardis-dev ${venue.client}`, exchange, venue, (_, endpoint) => connect(venue, endpoint));
+  clientTest(`tardis-dev ${venue.client}`, exchange, venue, (endpoint) => connect(venue, endpoint));
