@@ -61,27 +61,26 @@ function idOf(records: AccountRecords, index: number, symbol: string): string {
 
 const SIDES = ['', 'buy', 'sell'] as const;
 
-/** Every trade that was handed to a connection, in the order it happened; `history` was known before. */
-export function tradesOf(
-  account: string,
-  exchange: string,
-  symbol: string,
-  channel: Channel,
-): { readonly trade: Trade; readonly history: boolean }[] {
+/** A trade of the account; a client must have it when it is `owed`: sent while the market ran, not as history. */
+export interface SentTrade {
+  readonly trade: Trade;
+  readonly owed: boolean;
+}
+
+/** Every trade, in the order it was sent. */
+export function tradesOf(account: string, exchange: string, symbol: string, channel: Channel): SentTrade[] {
   const records = new AccountRecords(accountFile(account, exchange, symbol, channel), channel);
-  return Array.from({ length: records.count }, (_, i) => i)
-    .filter((i) => records.has(i, 'history') || records.word(i, ACCOUNT_AT.delivered) > 0)
-    .map((i) => ({
-      trade: {
-        id: idOf(records, i, symbol),
-        price: literal(records, i, 0),
-        size: literal(records, i, 1),
-        side: SIDES[records.side(i) as 0 | 1 | 2],
-        time_us:
-          records.word(i, ACCOUNT_AT.time) * 1e6 + Math.floor(records.word(i, ACCOUNT_AT.time + 1) / 1000),
-      },
-      history: records.has(i, 'history'),
-    }));
+  return Array.from({ length: records.count }, (_, i) => ({
+    trade: {
+      id: idOf(records, i, symbol),
+      price: literal(records, i, 0),
+      size: literal(records, i, 1),
+      side: SIDES[records.side(i) as 0 | 1 | 2],
+      time_us:
+        records.word(i, ACCOUNT_AT.time) * 1e6 + Math.floor(records.word(i, ACCOUNT_AT.time + 1) / 1000),
+    },
+    owed: !records.has(i, 'history') && records.word(i, ACCOUNT_AT.delivered) > 0,
+  }));
 }
 
 /** Word of the account whose upper half says how many levels a client keeps per side. */

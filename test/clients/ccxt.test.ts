@@ -1,5 +1,6 @@
 /** The simulated exchanges seen by `ccxt`: markets over REST, trades and order books over WebSocket. */
 import ccxt, { type Exchange } from 'ccxt';
+import { PUBLISH_MS } from '../../src/simulator/upbit.js';
 import { decimalOf, type Trade } from './account.js';
 import { type Client, clientTest, type Taking } from './venue.js';
 
@@ -143,7 +144,15 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     trades: 'agg_trades',
     config: { options: { fetchMarkets: { types: ['spot'] } } },
   },
-  upbit: { ...common, client: 'upbit', symbols: ['KRW-BTC', 'KRW-ETH'] },
+  upbit: {
+    ...common,
+    client: 'upbit',
+    symbols: ['KRW-BTC', 'KRW-ETH'],
+    config: { options: { watchOrderBook: { limit: 30 } } },
+    // ccxt takes the time of publication for that of the trade
+    misread: (trade) => ({ ...trade, time_us: trade.time_us + PUBLISH_MS * 1000 }),
+    resent: true,
+  },
 };
 
 for (const [exchange, venue] of Object.entries(VENUES))
