@@ -157,13 +157,26 @@ export function checkSequence(days: readonly DayIds[], listed: readonly Interval
   };
 }
 
+/** The same where ids have no order: nothing can be missing between two of them, but each is there once. */
+export function checkRepetitions(days: readonly DayIds[]): SequenceReport {
+  const problems = new Problems();
+  const notes: string[] = [];
+  for (const { day, ids } of days) reportDuplicates(day, ids, problems, notes);
+  const keptDuplicates = days.reduce((sum, { ids }) => sum + sizeOf(ids.kept), 0n);
+  return { problems: problems.list(), notes, missing: 0n, listed: 0n, outOfOrder: 0n, keptDuplicates };
+}
+
 function reportDay(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
-  for (const { id, row } of ids.duplicates)
-    problems.add('ids', () => `${isoDay(day)}: trade id ${id} (row ${row}) is there more than once`);
-  if (ids.duplicateCount > BigInt(ids.duplicates.length))
-    notes.push(`${isoDay(day)}: ${ids.duplicateCount} duplicate ids in all`);
+  reportDuplicates(day, ids, problems, notes);
   if (ids.belowFirst > 0n)
     notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
   if (ids.tooManyHoles)
     problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
+}
+
+function reportDuplicates(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
+  for (const { id, row } of ids.duplicates)
+    problems.add('ids', () => `${isoDay(day)}: trade id ${id} (row ${row}) is there more than once`);
+  if (ids.duplicateCount > BigInt(ids.duplicates.length))
+    notes.push(`${isoDay(day)}: ${ids.duplicateCount} duplicate ids in all`);
 }
