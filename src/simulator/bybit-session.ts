@@ -18,8 +18,11 @@ const CHANNELS = new Map<string, Channel>([
   ['orderbook.50', 'book'],
   ...INTERVALS.map((interval, i): [string, Channel] => [`kline.${CANDLE_NAMES[i]}`, klineChannel(interval)]),
 ]);
-/** Channels whose present state is sent on subscribing. */
-const STATES: readonly Channel[] = ['ticker', 'bbo', 'book'];
+/**
+ * Channels whose present state is sent on subscribing. Quotes come with their next change instead: a state would have
+ * the number of an event that the account has already.
+ */
+const STATES: readonly Channel[] = ['ticker', 'book'];
 const SHAPE: BookShape = { window: 50 };
 const SPOT_ARGS_MAX = 10;
 /** How often silent clients are looked for. */

@@ -388,7 +388,7 @@ function protocolOf(id: string, category: 'spot' | 'linear'): VenueProtocol {
       return (request) => rest.answer(request);
     },
     slow_consumer: { code: 1006, reason: '' },
-    planned_close: { code: 1006, reason: '' },
+    planned_close: { code: 1001, reason: '' },
     symbolOf: (raw) => /"topic":"[^"]*\.([^".]+)"/.exec(raw)?.[1],
   };
 }
