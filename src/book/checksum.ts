@@ -1,30 +1,42 @@
 /**
- * HOT: CRC-32 over the texts of an order book, once per change, in shard threads and in `logger verify`. The bytes are
- * taken from the cells of the book one after the other, so no text is put together. (The crc32 of zlib wants one piece of
- * memory, and making that piece costs more than the sum.)
+ * HOT: CRC-32 over the texts of an order book, once per change, in shard threads and in `logger verify`. No text is put
+ * together: a level keeps the sum of its own text for as long as it stays as it is, and the sums of the levels are joined.
  */
-import { CRC_START, crcByte, crcBytes, crcEnd } from '../base/crc32.js';
+import { CRC_START, crcByte, crcBytes, crcEnd, crcPiece } from '../base/crc32.js';
 import { type BookSide, CELL_BYTES, CELL_SIZE, type LevelBook } from './level_book.js';
 
 const POINT = 0x2e;
 const ZERO = 0x30;
 const COLON = 0x3a;
 
-/** As crcBytes(), without the point and the zeros in front. */
-function addDigits(sum: number, bytes: Uint8Array, from: number, to: number): number {
-  while (from < to && (bytes[from] === ZERO || bytes[from] === POINT)) from++;
-  for (let i = from; i < to; i++) if (bytes[i] !== POINT) sum = crcByte(sum, bytes[i]);
-  return sum;
+/** Puts the sum of the digits of a level, without points and the zeros in front, into its cell; answers their number. */
+function sumDigits(side: BookSide, cell: number): number {
+  const { text } = side;
+  const at = cell * CELL_BYTES;
+  let sum = 0;
+  let count = 0;
+  for (let part = 0; part < 2; part++) {
+    let i = at + part * CELL_SIZE;
+    const end = i + (part === 0 ? side.priceLength[cell] : side.sizeLength[cell]);
+    while (i < end && (text[i] === ZERO || text[i] === POINT)) i++;
+    for (; i < end; i++) {
+      if (text[i] === POINT) continue;
+      sum = crcByte(sum, text[i]);
+      count++;
+    }
+  }
+  side.sums[cell] = sum;
+  side.summed[cell] = count;
+  return count;
 }
 
 function addBestDigits(sum: number, side: BookSide, levels: number): number {
-  const { text, order, priceLength, sizeLength } = side;
+  const { order, sums, summed } = side;
   const ranks = Math.min(levels, side.count);
   for (let rank = 0; rank < ranks; rank++) {
     const cell = order[rank];
-    const at = cell * CELL_BYTES;
-    sum = addDigits(sum, text, at, at + priceLength[cell]);
-    sum = addDigits(sum, text, at + CELL_SIZE, at + CELL_SIZE + sizeLength[cell]);
+    const length = summed[cell] === 0 ? sumDigits(side, cell) : summed[cell];
+    sum = crcPiece(sum, sums[cell], length);
   }
   return sum;
 }

@@ -66,6 +66,7 @@ const STREAMS: Readonly<Record<string, string>> = {
 const STREAMS_PER_REQUEST = 200;
 /** `@`, behind the symbol in the name of a stream */
 const AT = 0x40;
+const MINUS = 0x2d;
 
 const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
@@ -231,8 +232,8 @@ class BinanceParser implements MessageParser {
   private streamSlot(): number {
     const { fields } = this;
     const { bytes } = fields;
-    if (!fields.present(STREAM)) return -1;
     let i = fields.from[STREAM];
+    if (!fields.present(STREAM)) return -1;
     while (i < fields.to[STREAM] && bytes[i] !== AT) i++;
     return this.context.streams.findCapitals(bytes, fields.from[STREAM], i);
   }
@@ -348,10 +349,11 @@ class BinanceParser implements MessageParser {
     if (slot < 0) return RESULT.unwanted;
     const result = bookEvent.read(data, o + UPDATE_ID, o + EVENT_TIME, o + BID, o + ASK);
     if (result !== RESULT.rows) return result;
-    // futures share their numbers with other symbols, so every change names the one before
-    const named = data.kind[o + PREVIOUS_UPDATE] !== KIND.absent;
-    const previous = named ? u64At(data, o + PREVIOUS_UPDATE) : u64At(data, o + FIRST_UPDATE) - 1;
-    if (previous < 0) return RESULT.badId;
+    // futures share their numbers with other symbols and name the one before; -1 when there was none
+    const named = o + PREVIOUS_UPDATE;
+    const known = data.kind[named] !== KIND.absent;
+    const previous = known ? u64At(data, named) : u64At(data, o + FIRST_UPDATE) - 1;
+    if (previous < 0 && !(known && data.bytes[data.from[named]] === MINUS)) return RESULT.badId;
     bookEvent.previous = previous;
     return books.change(slot, bookEvent);
   }

@@ -47,22 +47,28 @@ function readControl(document: JsonObject): ControlEvent | undefined {
   }
   if (type === 'subscriptions') {
     const lists = objectsOf(document.channels);
-    return confirmed(lists.map(({ name, product_ids }) => [name, product_ids]));
+    return confirmed(
+      lists.map(({ name, product_ids }) => [name, product_ids]),
+      [''],
+    );
   }
   if (stringOf(document, 'channel') !== 'subscriptions') return undefined;
   const states = objectsOf(document.events).map(({ subscriptions }) => subscriptions);
-  return confirmed(states.filter(isObject).flatMap(Object.entries));
+  // X-USDC is another name of X-USD; which of both stands here is not known
+  return confirmed(states.filter(isObject).flatMap(Object.entries), ['', 'C']);
 }
 
-/** The state that lists of products by channel stand for. */
-function confirmed(lists: readonly (readonly [name: JsonValue, products: JsonValue])[]): ControlEvent {
+/** The state that lists of products by channel stand for; every name counts with each of the endings. */
+function confirmed(
+  lists: readonly (readonly [name: JsonValue, products: JsonValue])[],
+  endings: readonly string[],
+): ControlEvent {
   const subscriptions = lists.flatMap(([name, products]) => {
     const channel = typeof name === 'string' ? OURS.get(name) : undefined;
     if (channel === undefined || !Array.isArray(products)) return [];
-    // X-USDC is another name of X-USD; which of both stands here is not known
     return products
       .filter((product) => typeof product === 'string')
-      .flatMap((native) => [native, `${native}C`].map((name) => ({ channel, native: name })));
+      .flatMap((product) => endings.map((ending) => ({ channel, native: product + ending })));
   });
   return { kind: 'state', subscriptions };
 }
@@ -93,9 +99,9 @@ function exchangeRequest(
   firstId: number,
 ): ControlRequest[] {
   return byChannels(subscriptions).map((covers, i) => {
-    const channels = distinct(
-      covers.map((s) => EXCHANGE_CHANNELS[s.channel as keyof typeof EXCHANGE_CHANNELS]),
-    );
+    const channels = distinct(covers.map((s) => s.channel))
+      .sort()
+      .map((channel) => EXCHANGE_CHANNELS[channel as keyof typeof EXCHANGE_CHANNELS]);
     const product_ids = distinct(covers.map((s) => s.native));
     return {
       id: firstId + i,
@@ -199,7 +205,8 @@ const advanced: Exchange = {
     book: { table: BOOK, ids: 'book' },
     klines_5m: { table: KLINES['5m'], ids: 'none', interval: '5m' },
   },
-  limits: { requestsPerSecond: 4, connectsPerMinute: 240 },
+  // eight messages a second for all connections of an address together
+  limits: { requestsPerSecond: 4, connectsPerMinute: 60 },
   listSymbols: advancedSymbols,
   subscribe: (subscriptions, firstId) => [
     ...advancedRequest('subscribe', subscriptions, firstId),

@@ -188,6 +188,9 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
   nested(field: number, i: number, end: number, row: number): number {
     const child = field < 0 ? undefined : this.children[field];
     if (child === undefined) {
+      // a shape may have been learned from a message that had an object where this one has a scalar
+      const open = this.source.bytes[i];
+      if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return UNFAMILIAR;
       const behind = valueEnd(this.source, i, end);
       if (behind >= 0 && field >= 0) this.place(row, field, KIND.nested, i, behind);
       return behind;

@@ -1,8 +1,8 @@
 /**
  * HOT: tickers whose messages carry only what has changed, once per message, in shard threads. Keeps the newest numbers
- * of each slot as they were sent, so that every row of MD is complete and exact.
+ * of each slot, so that every row of MD is complete and exact: as digits and value, and, where a row needs it, as text.
  */
-import { LITERAL, parseDecimal } from '../base/number.js';
+import { DIGITS, LITERAL, parseDecimal, VALUE } from '../base/number.js';
 import { MD } from '../schema/tables.js';
 import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
@@ -11,15 +11,23 @@ const M = MD.at;
 /** price, best bid, best ask and volume, as the literals of MD are ordered */
 const NUMBERS = MD.literals.length;
 const VALUES = [M.price, M.best_bid, M.best_ask, M.volume];
-const DIGITS = [M.price_digits, M.best_bid_digits, M.best_ask_digits, M.volume_digits];
+const DIGITS_WORDS = [M.price_digits, M.best_bid_digits, M.best_ask_digits, M.volume_digits];
 const MISSING = [0, MD.missing.best_bid, MD.missing.best_ask, MD.missing.volume];
 const VOLUME = 3;
 /** A text longer than this is no number of a market. */
 const BYTES_MAX = 64;
 
+/** no number is known; everything else is what parseDecimal() said of it */
+const NONE = LITERAL.invalid;
+
 export class KnownTickers {
+  /** by slot × NUMBERS + number */
+  private literals = new Uint8Array(0);
+  private values = new Float32Array(0);
+  /** low word, high word and decimals of each number */
+  private digits = new Uint32Array(0);
+  /** texts of numbers that are not exact, and their lengths */
   private bytes = new Uint8Array(0);
-  /** bytes of each number, 0 where there is none */
   private lengths = new Uint8Array(0);
   /** whether a snapshot has come */
   private known = new Uint8Array(0);
@@ -27,13 +35,17 @@ export class KnownTickers {
   /** Makes room for `slots` streams. */
   resize(slots: number): void {
     if (slots <= this.known.length) return;
-    const { bytes, lengths, known } = this;
-    this.known = new Uint8Array(slots);
-    this.known.set(known);
-    this.lengths = new Uint8Array(slots * NUMBERS);
-    this.lengths.set(lengths);
-    this.bytes = new Uint8Array(slots * NUMBERS * BYTES_MAX);
-    this.bytes.set(bytes);
+    const grow = <A extends Uint8Array | Uint32Array | Float32Array>(old: A, made: A): A => {
+      made.set(old);
+      return made;
+    };
+    const numbers = slots * NUMBERS;
+    this.known = grow(this.known, new Uint8Array(slots));
+    this.literals = grow(this.literals, new Uint8Array(numbers));
+    this.values = grow(this.values, new Float32Array(numbers));
+    this.digits = grow(this.digits, new Uint32Array(numbers * 3));
+    this.lengths = grow(this.lengths, new Uint8Array(numbers));
+    this.bytes = grow(this.bytes, new Uint8Array(numbers * BYTES_MAX));
   }
 
   /** A new connection begins with snapshots. */
@@ -46,7 +58,7 @@ export class KnownTickers {
   }
 
   hasPrice(slot: number): boolean {
-    return this.lengths[slot * NUMBERS] > 0;
+    return this.literals[slot * NUMBERS] !== NONE;
   }
 
   /** Whether a message carries one of the numbers, which are the fields from `first` on. */
@@ -63,35 +75,53 @@ export class KnownTickers {
       if (data.kind[field] === KIND.absent && !snapshot) continue;
       const at = slot * NUMBERS + n;
       // what is sent as "" is not known any more, and neither is what cannot be read
-      this.lengths[at] = 0;
-      if (!data.present(field)) continue;
-      const from = data.from[field];
-      const length = data.to[field] - from;
-      if (length > BYTES_MAX || parseDecimal(data.bytes, from, from + length) === LITERAL.invalid) {
-        good = false;
-        continue;
-      }
-      const to = at * BYTES_MAX;
-      for (let i = 0; i < length; i++) this.bytes[to + i] = data.bytes[from + i];
-      this.lengths[at] = length;
+      this.literals[at] = NONE;
+      if (data.present(field) && !this.read(at, data.bytes, data.from[field], data.to[field])) good = false;
     }
     this.known[slot] = 1;
     return good;
   }
 
+  private read(at: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const literal = to - from > BYTES_MAX ? NONE : parseDecimal(bytes, from, to);
+    this.literals[at] = literal;
+    if (literal === NONE) return false;
+    this.values[at] = VALUE[0];
+    this.digits[at * 3] = DIGITS[0];
+    this.digits[at * 3 + 1] = DIGITS[1];
+    this.digits[at * 3 + 2] = DIGITS[2];
+    if (literal !== LITERAL.exact) {
+      this.lengths[at] = to - from;
+      for (let i = from; i < to; i++) this.bytes[at * BYTES_MAX + i - from] = bytes[i];
+    }
+    return true;
+  }
+
   /** The numbers of a row of MD; the volume is that of 24 hours, the size of the last trade is not sent. */
   write(rows: Rows, slot: number): void {
-    const { bytes, lengths } = this;
+    const { bytes, lengths, literals, digits, values } = this;
     for (let n = 0; n < NUMBERS; n++) {
       const at = slot * NUMBERS + n;
       const from = at * BYTES_MAX;
-      if (lengths[at] === 0) rows.missing(VALUES[n], MISSING[n]);
-      else rows.decimal(VALUES[n], DIGITS[n], n, bytes, from, from + lengths[at], n === 0);
+      const d = at * 3;
+      const first = n === 0;
+      if (literals[at] === LITERAL.exact)
+        rows.digits(
+          VALUES[n],
+          DIGITS_WORDS[n],
+          n,
+          values[at],
+          digits[d],
+          digits[d + 1],
+          digits[d + 2],
+          first,
+        );
+      else if (literals[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
+      else rows.decimal(VALUES[n], DIGITS_WORDS[n], n, bytes, from, from + lengths[at], first);
     }
     const volume = slot * NUMBERS + VOLUME;
-    const from = volume * BYTES_MAX;
-    if (lengths[volume] === 0) rows.missing(M.volume_24h, MD.missing.volume_24h);
-    else rows.float(M.volume_24h, bytes, from, from + lengths[volume]);
+    if (literals[volume] === NONE) rows.missing(M.volume_24h, MD.missing.volume_24h);
+    else rows.value(M.volume_24h, values[volume]);
     rows.missing(M.last_size, MD.missing.last_size);
   }
 }

@@ -134,15 +134,34 @@ export class Rows {
   ): boolean {
     const literal = parseDecimal(bytes, from, to);
     if (literal === LITERAL.invalid) return false;
-    const record = this.record;
-    this.f32[record + valueWord] = VALUE[0];
-    this.u32[record + digitsWord] = DIGITS[0];
-    this.u32[record + digitsWord + 1] = DIGITS[1];
-    if (position < 4) this.scales |= DIGITS[2] << (8 * position);
-    else this.scalesHigh |= DIGITS[2] << (8 * (position - 4));
-    if (VALUE[0] < 0 || (positive && VALUE[0] === 0)) this.flags |= FLAG_INVALID;
+    this.digits(valueWord, digitsWord, position, VALUE[0], DIGITS[0], DIGITS[1], DIGITS[2], positive);
     if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
     return true;
+  }
+
+  /** As decimal() for a number that was read before, as value, low and high word of its digits, and decimals. */
+  digits(
+    valueWord: number,
+    digitsWord: number,
+    position: number,
+    value: number,
+    low: number,
+    high: number,
+    decimals: number,
+    positive: boolean,
+  ): void {
+    const record = this.record;
+    this.f32[record + valueWord] = value;
+    this.u32[record + digitsWord] = low;
+    this.u32[record + digitsWord + 1] = high;
+    if (position < 4) this.scales |= decimals << (8 * position);
+    else this.scalesHigh |= decimals << (8 * (position - 4));
+    if (value < 0 || (positive && value === 0)) this.flags |= FLAG_INVALID;
+  }
+
+  /** A column that keeps the f32 alone, of a number that was read before. */
+  value(word: number, value: number): void {
+    this.f32[this.record + word] = value;
   }
 
   /** A number of which only the f32 is kept. */

@@ -75,10 +75,10 @@ export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
-  /** something may be missing in front of the message being worked on, or of the next one */
-  jumped?(slot: number): void;
   /** the newest id was out of line with those before and behind it: the ids go on below */
   outlier(slot: number, id: number): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
 }
 
 const NONE = 0;

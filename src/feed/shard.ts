@@ -301,16 +301,18 @@ export class Shard {
 
   /** HOT: false keeps the message at the socket until there is room for its rows. */
   private message(bytes: Uint8Array, start: number, end: number): boolean {
-    const needed = (end - start) * RING_WORDS_PER_MESSAGE_BYTE + RECORD_WORDS_MAX;
-    if (this.producer.free(needed) < needed && !this.dropInstead(needed)) return false;
+    // more than the whole ring is asked for in vain: such a message gets all of it, which is enough for the real ones
+    const needed = Math.min(
+      (end - start) * RING_WORDS_PER_MESSAGE_BYTE + RECORD_WORDS_MAX,
+      this.producer.capacity,
+    );
+    if (this.producer.free(needed) < needed && !this.dropInstead()) return false;
     this.intake.message(bytes, start, end);
     return true;
   }
 
   /** A full ring: waits at first, then lets messages go. Answers whether to go on with the message. */
-  private dropInstead(needed: number): boolean {
-    // a message larger than the whole ring would wait for ever
-    if (needed > this.producer.capacity) return true;
+  private dropInstead(): boolean {
     const now = monotonicMs();
     if (this.times[1] === 0) {
       this.times[1] = now;

@@ -216,6 +216,12 @@ export class AccountRecords {
     return this.words[p] + this.words[p + 1] * TWO_32;
   }
 
+  /** Whether events have numbers of their own. */
+  numbered(): boolean {
+    for (let index = 0; index < this.count; index++) if (this.u64(index, ACCOUNT_AT.id) !== 0) return true;
+    return false;
+  }
+
   /** Digits of a literal, or an integer behind them. */
   digits(index: number, literal: number): number {
     return this.u64(index, ACCOUNT_AT.digits + 2 * literal);

@@ -167,7 +167,7 @@ function composeBookTicker(
   p = putText(out, putText(out, p, PAIR), s.name_text);
   p = putText(out, p, MARKET);
   e.setId(s.update_id);
-  e.setTime((now - PUBLISH_MS) * 1000);
+  e.setTime(now * 1000);
   numbers.setPrice(e, 0, s.bid, s.listing);
   numbers.setSize(e, 1, s.bid_size, s.listing);
   numbers.setPrice(e, 2, s.ask, s.listing);
@@ -200,7 +200,7 @@ function composeDepth(s: SymbolMarket, frame: Frame, at: number): number {
   const { view: out, event } = frame;
   const now = milliseconds(frame.now_us);
   event.setId(s.book_last_id);
-  event.setTime((now - PUBLISH_MS) * 1000);
+  event.setTime(now * 1000);
   let p = putUint(out, putText(out, at, DEPTH), now);
   p = putUint(out, putText(out, p, TIME), now - PUBLISH_MS);
   p = putText(out, putText(out, p, SYMBOL), s.name_text);

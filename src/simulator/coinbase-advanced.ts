@@ -147,7 +147,8 @@ function composeTicker(s: SymbolMarket, frame: Frame): number {
   p = putText(out, putText(out, p, END), EVENTS_END);
   event.setTime(frame.now_us);
   event.time_ns += nanos;
-  event.set(3, s.volume * powerOfTen(SIZE_DECIMALS - size_scale), SIZE_DECIMALS);
+  // size of the last trade
+  event.setAbsent(3);
   event.setAbsent(4);
   event.set(5, s.volume * powerOfTen(SIZE_DECIMALS - size_scale), SIZE_DECIMALS);
   frame.record();
@@ -180,8 +181,9 @@ function putSide(s: SymbolMarket, frame: Frame, at: number, side: number): numbe
 function composeBook(s: SymbolMarket, frame: Frame): number {
   const { view: out, event } = frame;
   event.setTime(frame.now_us);
-  // a snapshot is as old as its envelope says, an update a little older
+  // the event is as old as its envelope says; single updates are a little older
   const nanos = frame.whole ? 0 : s.book_last_id % 1000;
+  event.time_ns += nanos;
   let p = putText(out, putHead(frame, BOOK_HEAD, nanos), BOOK[frame.whole ? 1 : 0]);
   p = putText(out, putText(out, p, s.name_text), UPDATES);
   p = putSide(s, frame, p, BID);

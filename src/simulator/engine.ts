@@ -254,7 +254,8 @@ export class Engine {
     // trades of a snapshot are in the account already
     const known = channel === 'trades' && frame.snapshot;
     frame.stream = known ? undefined : this.#streams.get(channel)![symbol.index];
-    frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole);
+    const restarted = this.#options.protocol.resets_with_snapshot === true && symbol.book_events === 1;
+    frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole || restarted);
     frame.window = symbol.book.truncated_to;
     frame.event.clear();
   }
@@ -310,7 +311,11 @@ export class Engine {
 
   #faulty(symbol: VenueSymbol, channel: Channel, slot: number): number {
     const fault = this.#options.faults.of(symbol.listing.name, channel);
-    if (fault === 'drop') return this.#event(symbol, channel, slot, 0, 0);
+    if (fault === 'drop') {
+      // a frame that is lost on the way had its number
+      for (const connection of symbol.listeners[channel]) connection.sequence++;
+      return this.#event(symbol, channel, slot, 0, 0);
+    }
     if (fault === 'duplicate') return this.#event(symbol, channel, slot, 2, 0);
     this.#frame.corrupt = fault === 'corrupt';
     if (fault !== 'reorder' || slot + 1 >= SLOTS) return this.#event(symbol, channel, slot, 1, 0);

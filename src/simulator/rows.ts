@@ -40,6 +40,11 @@ export class Rows {
     return this.#columns.get(column)?.[row * (this.#widths.get(column) ?? 1) + word] ?? 0;
   }
 
+  /** Whether every row has one of these flags. */
+  allFlagged(mask: number): boolean {
+    return this.words('flags')?.every((flags) => (flags & mask) !== 0) ?? this.count === 0;
+  }
+
   /** All words of a column, for loops. */
   words(column: string): Uint32Array | undefined {
     return this.#columns.get(column);

@@ -305,6 +305,16 @@ describe('scanner', () => {
     for (const text of ['{"data":{},"data":{}}', '{"b":[],"b":[]}', '{"k":{},"k":{}}'])
       assert.equal(scan(text), UNFAMILIAR, text);
   });
+  it('does not take a scalar for the nested value that a shape was learned with', () => {
+    const fresh = new JsonFields(['type', 'side']);
+    const kinds = ['{"type":{},"side":"a"}', '{"type":"x","side":"a"}', '{"type":7,"side":"a"}'].map(
+      (text) => {
+        assert.equal(fresh.scan(Buffer.from(text), 0, text.length), 0, text);
+        return fresh.kind[0];
+      },
+    );
+    assert.deepEqual(kinds, [KIND.nested, KIND.string, KIND.number]);
+  });
   it('takes the rows of a shape back that did not fit to the end', () => {
     for (let i = 0; i < 20; i++) {
       assert.ok(check(Buffer.from('{"b":[["1","2"]],"type":"x"}')));

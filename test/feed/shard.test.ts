@@ -16,6 +16,7 @@ import type { StreamSpec } from '../../src/feed/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
+import { flag } from '../../src/schema/flags.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { test, until } from './websocket/helpers.js';
 import { wsServer } from './websocket/servers.js';
@@ -60,7 +61,12 @@ class Rig {
     this.reader = new CounterReader(SHARD_COUNTERS, init.counters);
   }
 
-  static async start(t: TestContext, streams: readonly StreamSpec[], ringWords = 1 << 18): Promise<Rig> {
+  static async start(
+    t: TestContext,
+    streams: readonly StreamSpec[],
+    ringWords = 1 << 18,
+    changes: Partial<ShardInit> = {},
+  ): Promise<Rig> {
     const holder: { rig?: Rig } = {};
     const url = await wsServer(t, (socket) => {
       const rig = holder.rig as Rig;
@@ -104,6 +110,7 @@ class Rig {
         restEndpoint: 'http://127.0.0.1:1',
         elsewhere: [],
         candles: [],
+        ...changes,
       },
       url,
     );
@@ -260,4 +267,59 @@ test('takes symbols up, drops them, and takes them up again where they were', as
   assert.deepEqual(rig.ids(), [11, 6, 13]);
   assert.deepEqual([rig.counters().unwanted, rig.counters().duplicates], [1, 1]);
   assert.deepEqual(rig.gaps(), ['unknown 12-12']);
+});
+
+test('a message with more rows than the ring has room for waits until the ring is empty', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 15, { channels: ['trades', 'book'] });
+  for (let id = 1; id <= 200; id++) rig.socket.send(match(id));
+  await until(() => rig.counters().rows === 200);
+  const asks = Array.from({ length: 1400 }, (_, i) => [`${1000 + i}.5`, '1.25']);
+  rig.socket.send(JSON.stringify({ type: 'snapshot', product_id: 'BTC-USD', asks, bids: [] }));
+  rig.socket.send(match(201));
+  await until(() => rig.counters().pauses > 0);
+  assert.equal(rig.of('BOOK').length, 0);
+  await until(() => rig.of('TRADES').length === 201);
+  assert.deepEqual(
+    rig.of('BOOK').map((row) => row.values.price),
+    asks.map(([price]) => Number(price)),
+  );
+  assert.equal(rig.counters().dropped, 0);
+});
+
+test('adds candles up, and says which of them may lack a trade', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 18, { candles: ['1m', '5m'] });
+  const start = Math.floor(Date.now() / 300_000) * 300 - 1800;
+  const at = (id: number, minute: number) =>
+    match(id).replace(/"time":"[^"]*"/, `"time":"${new Date((start + minute * 60) * 1000).toISOString()}"`);
+  // 3 and 4 never arrive, 2 comes twice
+  for (const message of [at(1, 0), at(2, 1), at(2, 1), at(5, 2), at(6, 6), at(7, 11), at(8, 16)])
+    rig.socket.send(message);
+  const candles = (table: string) =>
+    rig
+      .of(table)
+      .map(({ values }) => [
+        (Number(values.open_time) - start) / 60,
+        values.trades,
+        (Number(values.flags) & flag('unsynced')) !== 0,
+      ]);
+  await until(() => candles('KLINES_5m').length >= 4 && candles('KLINES_1m').length >= 6);
+  assert.deepEqual(candles('KLINES_5m').slice(0, 4), [
+    [0, 3, true],
+    [5, 1, false],
+    [10, 1, false],
+    [15, 1, false],
+  ]);
+  assert.deepEqual(
+    candles('KLINES_1m').map(([minute, , unsynced]) => [minute, unsynced]),
+    [
+      [0, true],
+      [1, true],
+      [2, true],
+      [6, false],
+      [11, false],
+      [16, false],
+    ],
+  );
+  assert.equal(rig.counters().late_trades, 0);
+  assert.equal(rig.counters().duplicates, 1);
 });

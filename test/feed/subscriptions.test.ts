@@ -63,6 +63,17 @@ describe('subscriptions with request ids', () => {
     assert.ok(asked < 50, `${asked} requests`);
   });
 
+  it('that are confirmed already are no culprits when their request is refused', () => {
+    const { subscriptions, refused } = make(binance);
+    subscriptions.add(named(3));
+    const [first] = subscriptions.requests();
+    subscriptions.take({ kind: 'state', subscriptions: [trades('S0'), trades('S1')] });
+    const [again] = subscriptions.take({ kind: 'refused', id: first.id, reason: 'no' });
+    assert.deepEqual(again.covers, [trades('S2')]);
+    subscriptions.take({ kind: 'refused', id: again.id, reason: 'no' });
+    assert.deepEqual([refused, subscriptions.count('confirmed')], [['S2: no'], 2]);
+  });
+
   it('that stay unconfirmed are asked for once more and then given up, also after a refusal', () => {
     const { subscriptions, refused } = make(binance);
     subscriptions.add(named(4));

@@ -209,20 +209,20 @@ function depth(store: Store, symbol: string, m: Json, fetched: boolean, received
   const change = (event: Json) =>
     book(store, symbol, sides(event.b, event.a), false, {
       seq: BigInt(event.u),
-      ...timed(event.T ?? event.E),
+      ...timed(event.E),
     });
   const queue = books.get(symbol);
   if (fetched) {
     // too old: changes in between are unknown
     if (queue === null || queue === undefined || queue[0].U > m.lastUpdateId + 1) return;
-    book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.T) });
+    book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.E) });
     for (const event of queue) if (event.u > m.lastUpdateId) change(event);
     books.set(symbol, null);
   } else if (queue === null) change(m);
   else books.set(symbol, [...(queue ?? []), m]);
 }
 
-/** Spot and futures: what has a time `T` or `E` keeps it. */
+/** Spot and futures: `E` is the time of the message, `T` that of a trade. */
 function binance(store: Store, message: Record<string, Json>, received: Row): void {
   if (message['rest'] !== undefined) {
     depth(store, message['rest'], message['depth'], true, received);
@@ -230,7 +230,7 @@ function binance(store: Store, message: Record<string, Json>, received: Row): vo
   }
   const m = message['data'];
   if (m === undefined) return;
-  const [time, nanos] = split((m.T ?? m.E ?? 0) * 1000);
+  const [time, nanos] = split(((m.e === 'aggTrade' ? m.T : m.E) ?? 0) * 1000);
   if (m.e === 'trade') {
     trade(store, m.s, m.t, m.T * 1000, m.p, m.q, !m.m, received);
   } else if (m.e === 'aggTrade') {
@@ -306,16 +306,15 @@ function advanced(store: Store, message: Record<string, Json>, received: Row): v
       });
     }
     for (const m of event.tickers ?? []) {
-      const [price, best_bid, best_ask, volume] = [m.price, m.best_bid, m.best_ask, m.volume_24_h];
+      const [price, best_bid, best_ask] = [m.price, m.best_bid, m.best_ask];
       rowsOf(store, m.product_id, 'MD').push({
         time,
         nanos,
         price: Number(price),
         best_bid: Number(best_bid),
         best_ask: Number(best_ask),
-        volume: Number(volume),
-        volume_24h: Number(volume),
-        ...literals(MD, { price, best_bid, best_ask, volume }),
+        volume_24h: Number(m.volume_24_h),
+        ...literals(MD, { price, best_bid, best_ask }),
         ...received,
       });
     }
@@ -323,8 +322,7 @@ function advanced(store: Store, message: Record<string, Json>, received: Row): v
       const levels = event.updates.map(
         (u: Json): Level => [u.side === 'bid' ? 1 : 2, u.price_level, u.new_quantity],
       );
-      const [seconds, fraction] = isoTime(event.updates[0].event_time);
-      book(store, event.product_id, levels, snapshot, { time: seconds, nanos: fraction, ...received });
+      book(store, event.product_id, levels, snapshot, { time, nanos, ...received });
     }
     for (const { product_id, start, open, high, low, close, volume } of event.candles ?? [])
       kline(

@@ -160,6 +160,12 @@ const LISTINGS: readonly [string, string, (answer: never) => [string, string, st
       list.map((p) => [p.id, p.base_currency, p.quote_currency]),
   ],
   [
+    'coinbase-advanced',
+    'coinbase/advanced-products-20260809.json',
+    (answer: { products: { product_id: string; base_currency_id: string; quote_currency_id: string }[] }) =>
+      answer.products.map((p) => [p.product_id, p.base_currency_id, p.quote_currency_id]),
+  ],
+  [
     'binance',
     'binance-spot/exchangeInfo-20211012.json',
     (info: { symbols: { symbol: string; baseAsset: string; quoteAsset: string }[] }) =>
