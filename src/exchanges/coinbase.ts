@@ -99,9 +99,9 @@ function exchangeRequest(
   firstId: number,
 ): ControlRequest[] {
   return byChannels(subscriptions).map((covers, i) => {
-    const channels = distinct(
-      covers.map((s) => EXCHANGE_CHANNELS[s.channel as keyof typeof EXCHANGE_CHANNELS]),
-    );
+    const channels = distinct(covers.map((s) => s.channel))
+      .sort()
+      .map((channel) => EXCHANGE_CHANNELS[channel as keyof typeof EXCHANGE_CHANNELS]);
     const product_ids = distinct(covers.map((s) => s.native));
     return {
       id: firstId + i,
