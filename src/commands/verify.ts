@@ -3,11 +3,19 @@ import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
 import { joined, type ProblemList, Problems } from '../store/problems.js';
 import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
-import { checkSequence, type DayIds, type GapRow, listedIds, readGaps } from '../store/sequences.js';
+import {
+  checkSequence,
+  type DayIds,
+  type GapRow,
+  type IdMeaning,
+  listedIds,
+  readGaps,
+} from '../store/sequences.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
 import { examples } from './common.js';
 import { Output } from './output.js';
@@ -81,11 +89,25 @@ export async function runVerify(
     throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
   const reports = await verifyAll(tableDays, options.jobs, terminal);
   const books = await verifyAllBooks(options, filter.day, tableDays);
-  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()]);
+  const meanings = await idMeanings();
+  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()], meanings);
   const output = new Output(stream);
   output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
   await output.end();
   return report.problemCount === 0;
+}
+
+/** By exchange. */
+type IdMeanings = ReadonlyMap<string, IdMeaning>;
+
+async function idMeanings(): Promise<IdMeanings> {
+  const exchanges = await loadExchanges();
+  return new Map(
+    exchanges.map(({ id, channels: { trades } }): [string, IdMeaning] => [
+      id,
+      trades.ids === 'contiguous' ? 'contiguous' : trades.idColumn === undefined ? 'unique' : 'shared',
+    ]),
+  );
 }
 
 function chooseFilter(options: VerifyOptions): TableDayFilter {
@@ -182,6 +204,7 @@ function judge(
   filter: TableDayFilter,
   reports: readonly TableDayReport[],
   books: readonly BookReport[],
+  meanings: IdMeanings,
 ): VerifyReport {
   const report: VerifyReport = {
     tableDays: reports,
@@ -199,7 +222,7 @@ function judge(
   const { exchange, symbol } = filter;
   const gapDays = groupBy(listTableDays(data, { exchange, symbol, table: GAPS.name }), symbolKey);
   for (const [key, days] of groupBy(reports, symbolKey))
-    judgeSymbol(filter, days, gapDays.get(key) ?? [], report);
+    judgeSymbol(filter, days, gapDays.get(key) ?? [], meanings, report);
   return report;
 }
 
@@ -207,6 +230,7 @@ function judgeSymbol(
   filter: TableDayFilter,
   reports: readonly TableDayReport[],
   gapDays: readonly TableDay[],
+  meanings: IdMeanings,
   report: VerifyReport,
 ): void {
   const { exchange, symbol } = reports[0]!;
@@ -224,7 +248,7 @@ function judgeSymbol(
   }
   const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
   if (trades.length === 0) return;
-  const sequence = checkSequence(trades, listedIds(gaps));
+  const sequence = checkSequence(trades, listedIds(gaps), meanings.get(exchange));
   report.symbols.push({ exchange, symbol, ...sequence });
   add(TRADES.name, sequence.problems);
   for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);

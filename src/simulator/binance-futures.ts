@@ -292,6 +292,12 @@ const CATALOGUE = {
   unicode: false,
 };
 
+/** When a contract ends: `BTCUSDT_210625` at 08:00 UTC of that day, a perpetual in the year 2100. */
+function deliveryMs(name: string): number {
+  const [, yy, mm, dd] = /_(\d\d)(\d\d)(\d\d)$/.exec(name) ?? [];
+  return yy === undefined ? 4_133_404_800_000 : Date.UTC(2000 + Number(yy), Number(mm) - 1, Number(dd), 8);
+}
+
 function symbolInfo(listing: Listing): Record<string, unknown> {
   const { name, base, quote, price_scale, size_scale } = listing;
   const [tick, lot] = [decimalText(1, price_scale), decimalText(1, size_scale)];
@@ -300,7 +306,7 @@ function symbolInfo(listing: Listing): Record<string, unknown> {
     symbol: name,
     pair: `${base}${quote}`,
     contractType: dated ? 'CURRENT_QUARTER' : 'PERPETUAL',
-    deliveryDate: 4_133_404_800_000,
+    deliveryDate: deliveryMs(name),
     onboardDate: 1_569_398_400_000,
     status: listing.closed === true ? 'SETTLING' : 'TRADING',
     maintMarginPercent: '2.5000',

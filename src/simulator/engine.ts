@@ -254,7 +254,8 @@ export class Engine {
     // trades of a snapshot are in the account already
     const known = channel === 'trades' && frame.snapshot;
     frame.stream = known ? undefined : this.#streams.get(channel)![symbol.index];
-    frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole);
+    const restarted = this.#options.protocol.resets_with_snapshot === true && symbol.book_events === 1;
+    frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole || restarted);
     frame.window = symbol.book.truncated_to;
     frame.event.clear();
   }

@@ -18,6 +18,8 @@ const SIDE_BIT = 0x80000000;
 const HISTORY_FIRST = 256;
 /** Levels per side of a book unless somebody wants more. */
 export const LEVELS_DEFAULT = 50;
+/** Number of the book before its first event: high enough to be told from one after a reset. */
+const BOOK_EVENTS_FIRST = 1_000_000;
 /** Changes of a book after a copy of it was kept. */
 const STALE_STEPS = 8;
 /** Channels that are fed with every trade. */
@@ -94,8 +96,8 @@ export class SymbolMarket<L extends Listener = Listener> {
   book_change_id: number;
   /** what clients asked for: times in units of so many microseconds (Binance `timeUnit`) */
   time_unit_us = 1000;
-  /** events of the book since the channel began, or since a reset */
-  book_events = 0;
+  /** number of the newest event of the book, which counts up; a reset begins anew with 1 */
+  book_events = BOOK_EVENTS_FIRST;
   readonly aggregates: Aggregates;
   readonly candles: Candles;
   /** the trade that seek() found */

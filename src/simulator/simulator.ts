@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { binance } from './binance.js';
 import { binanceFutures } from './binance-futures.js';
+import { bybit, bybitLinear } from './bybit.js';
 import { coinbase } from './coinbase.js';
 import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
@@ -28,6 +29,8 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   [coinbaseAdvanced.id]: coinbaseAdvanced,
   binance,
   [binanceFutures.id]: binanceFutures,
+  bybit,
+  [bybitLinear.id]: bybitLinear,
   kraken,
   okx,
   upbit,
