@@ -5,15 +5,20 @@
 import { Bench } from 'tinybench';
 import { loadExchange } from '../src/exchanges/index.js';
 import { RESULT } from '../src/feed/exchange.js';
+import { parseKeepingText } from '../src/feed/json.js';
 import { Harness } from '../test/support/harness.js';
 
 interface Case {
   readonly name: string;
   readonly exchange: string;
   readonly symbol: string;
+  /** of a connection that carries these alone */
+  readonly channels?: readonly string[];
   /** what has to come first, e.g. the snapshot that a change belongs to */
   readonly before?: string;
-  /** `#` stands for a trade id that grows */
+  /** what the REST interface answers to what this makes the parser ask */
+  readonly answer?: string;
+  /** each `#` stands for an id that grows, `%` for the one before */
   readonly message: string;
 }
 
@@ -38,6 +43,47 @@ const CASES: readonly Case[] = [
     symbol: 'BNBBTC',
     message:
       '{"stream":"bnbbtc@ticker","data":{"e":"24hrTicker","E":1672515782136,"s":"BNBBTC","p":"0.00150000","P":"250.000","w":"0.00180000","x":"0.00090000","c":"0.00250000","Q":"10.00000000","b":"0.00240000","B":"10.00000000","a":"0.00260000","A":"100.00000000","o":"0.00100000","h":"0.00250000","l":"0.00100000","v":"10000.00000000","q":"18.00000000","O":1672515782136,"C":1672515782136,"F":0,"L":18150,"n":18151}}',
+  },
+  {
+    name: 'binance aggTrade',
+    exchange: 'binance',
+    symbol: 'BTCUSDT',
+    message:
+      '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1781416576889,"s":"BTCUSDT","a":#,"p":"64348.95000000","q":"0.00009000","f":6407186253,"l":6407186253,"T":1781416576889,"m":true,"M":true}}',
+  },
+  {
+    name: 'binance depth',
+    exchange: 'binance',
+    symbol: 'NKNUSDT',
+    before:
+      '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":1,"u":1,"b":[],"a":[["1","1"]]}}',
+    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    message:
+      '{"stream":"nknusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998512068,"s":"NKNUSDT","U":#,"u":#,"b":[["0.35130000","6195.00000000"],["0.34750000","5548.00000000"],["0.34640000","6222.00000000"]],"a":[]}}',
+  },
+  {
+    name: 'binance depth20',
+    exchange: 'binance',
+    symbol: 'ETHUSDT',
+    message:
+      '{"stream":"ethusdt@depth20","data":{"lastUpdateId":17044571457,"bids":[["1782.00000000","6.48300000"],["1781.95000000","0.03000000"],["1781.90000000","0.03000000"],["1781.85000000","0.03000000"],["1781.80000000","0.03000000"]],"asks":[["1782.01000000","15.46080000"],["1782.02000000","0.00780000"],["1782.03000000","0.00780000"],["1782.04000000","0.00780000"],["1782.05000000","0.00780000"]]}}',
+  },
+  {
+    name: 'binance kline',
+    exchange: 'binance',
+    symbol: 'NKNUSDT',
+    message:
+      '{"stream":"nknusdt@kline_1m","data":{"e":"kline","E":1633998523963,"s":"NKNUSDT","k":{"t":1633998480000,"T":1633998539999,"s":"NKNUSDT","i":"1m","f":19862761,"L":19862790,"o":"0.35270000","c":"0.35280000","h":"0.35280000","l":"0.35220000","v":"25877.00000000","n":30,"x":false,"q":"9116.04600000","V":"58.00000000","Q":"20.46240000","B":"0"}}}',
+  },
+  {
+    name: 'futures depth',
+    exchange: 'binance-futures',
+    symbol: 'SUSHIUSDT',
+    before:
+      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":1,"u":1,"pu":0,"b":[],"a":[["1","1"]]}}',
+    answer: '{"lastUpdateId":2000000000,"bids":[["1","1"]],"asks":[]}',
+    message:
+      '{"stream":"sushiusdt@depth@100ms","data":{"e":"depthUpdate","E":1626992741037,"T":1626992741024,"s":"SUSHIUSDT","U":600859599090,"u":#,"pu":%,"b":[["7.5040","813"],["7.6090","0"],["7.6110","2"]],"a":[["7.6150","1563"],["7.6220","3284"]]}}',
   },
   {
     name: 'coinbase match',
@@ -217,9 +263,54 @@ const CASES: readonly Case[] = [
     message:
       '{"type":"candle.1m","code":"KRW-BTC","candle_date_time_utc":"2026-01-02T04:28:00","candle_date_time_kst":"2026-01-02T13:28:00","opening_price":142009000.00000000,"high_price":142009000.00000000,"low_price":142009000.00000000,"trade_price":142009000.00000000,"candle_acc_trade_volume":0.00606119,"candle_acc_trade_price":860743.5307100000000000,"timestamp":1767328085824,"stream_type":"REALTIME"}',
   },
+  {
+    name: 'kraken trade',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    message:
+      '{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":83744.3,"qty":0.00044780,"ord_type":"limit","trade_id":#,"timestamp":"2026-09-25T17:48:26.844359Z"}]}',
+  },
+  {
+    name: 'kraken ticker',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    message:
+      '{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":83744.2,"bid_qty":0.56251979,"ask":83744.3,"ask_qty":0.00044780,"last":83744.3,"volume":3156.84782110,"vwap":84174.6,"low":83163.6,"high":85247.4,"change":-429.3,"change_pct":-0.51,"trades":135262,"timestamp":"2026-09-25T17:48:26.844359Z"}]}',
+  },
+  {
+    name: 'kraken bbo',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    channels: ['bbo'],
+    message:
+      '{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":83744.2,"bid_qty":0.56251979,"ask":83744.3,"ask_qty":0.00044780,"last":83744.3,"volume":3156.84782110,"vwap":84174.6,"low":83163.6,"high":85247.4,"change":-429.3,"change_pct":-0.51,"trades":135262,"timestamp":"2026-09-25T17:48:26.844359Z"}]}',
+  },
+  {
+    name: 'kraken book change',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    before:
+      '{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":63004.9,"qty":0.01876947},{"price":63003.6,"qty":0.38876947},{"price":63002.3,"qty":0.75876947},{"price":63001.0,"qty":1.12876947},{"price":62999.7,"qty":1.49876947},{"price":62998.4,"qty":1.86876947},{"price":62997.1,"qty":2.23876947},{"price":62995.8,"qty":2.60876947},{"price":62994.5,"qty":2.97876947},{"price":62993.2,"qty":3.34876947}],"asks":[{"price":63005.0,"qty":0.55006860},{"price":63005.9,"qty":0.76006860},{"price":63006.8,"qty":0.97006860},{"price":63007.7,"qty":1.18006860},{"price":63008.6,"qty":1.39006860},{"price":63009.5,"qty":1.60006860},{"price":63010.4,"qty":1.81006860},{"price":63011.3,"qty":2.02006860},{"price":63012.2,"qty":2.23006860},{"price":63013.1,"qty":2.44006860}],"checksum":1400480496,"timestamp":"2026-08-01T02:53:53.646219Z"}]}',
+    message:
+      '{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":63003.6,"qty":0.38876947}],"asks":[{"price":63005.0,"qty":0.55006860}],"checksum":1400480496,"timestamp":"2026-08-01T02:53:54.966086Z"}]}',
+  },
+  {
+    name: 'kraken book snapshot',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    message:
+      '{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":63004.9,"qty":0.01876947},{"price":63003.6,"qty":0.38876947},{"price":63002.3,"qty":0.75876947},{"price":63001.0,"qty":1.12876947},{"price":62999.7,"qty":1.49876947},{"price":62998.4,"qty":1.86876947},{"price":62997.1,"qty":2.23876947},{"price":62995.8,"qty":2.60876947},{"price":62994.5,"qty":2.97876947},{"price":62993.2,"qty":3.34876947}],"asks":[{"price":63005.0,"qty":0.55006860},{"price":63005.9,"qty":0.76006860},{"price":63006.8,"qty":0.97006860},{"price":63007.7,"qty":1.18006860},{"price":63008.6,"qty":1.39006860},{"price":63009.5,"qty":1.60006860},{"price":63010.4,"qty":1.81006860},{"price":63011.3,"qty":2.02006860},{"price":63012.2,"qty":2.23006860},{"price":63013.1,"qty":2.44006860}],"checksum":1400480496,"timestamp":"2026-08-01T02:53:53.646219Z"}]}',
+  },
+  {
+    name: 'kraken ohlc',
+    exchange: 'kraken',
+    symbol: 'BTC/USD',
+    message:
+      '{"channel":"ohlc","type":"update","timestamp":"2026-09-25T17:48:26.844359566Z","data":[{"symbol":"BTC/USD","open":83729.5,"high":83745.2,"low":83729.4,"close":83744.3,"trades":33,"volume":0.21155628,"vwap":83736.4,"interval_begin":"2026-09-25T17:48:00.000000000Z","interval":1,"timestamp":"2026-09-25T17:49:00.000000Z"}]}',
+  },
 ];
 
-const FIRST_ID = '1000000000';
+const FIRST_ID = '2000000000';
 const RELEASE_EVERY = 256;
 /** Messages of the run that the growth of the heap is taken from. */
 const HEAP_MESSAGES = 1_000_000;
@@ -235,15 +326,20 @@ function countUp(bytes: Uint8Array, at: number): void {
   }
 }
 
+function filled(message: string): string {
+  return message.replaceAll('#', FIRST_ID).replaceAll('%', String(Number(FIRST_ID) - 1));
+}
+
 /** Feeds one message a call, always a new one, and drains the ring now and then. */
-async function scanner({ exchange, symbol, before, message }: Case): Promise<() => void> {
-  const harness = new Harness(await loadExchange(exchange), [symbol]);
+async function scanner({ exchange, symbol, channels, before, answer, message }: Case): Promise<() => void> {
+  const harness = new Harness(await loadExchange(exchange), [symbol], { channels });
   if (before !== undefined) harness.feed(before);
-  const bytes = Uint8Array.from(Buffer.from(message.replace('#', FIRST_ID)));
-  const id = message.indexOf('#');
+  if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
+  const bytes = Uint8Array.from(Buffer.from(filled(message)));
+  const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
   let fed = 0;
   return () => {
-    if (id >= 0) countUp(bytes, id);
+    for (const id of ids) countUp(bytes, id);
     const result = harness.intake.message(bytes, 0, bytes.length);
     if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
     if (++fed % RELEASE_EVERY === 0) harness.release();
@@ -254,7 +350,7 @@ console.log(`Node ${process.version}\n`);
 console.log('message                 bytes   scan ns   JSON.parse ns   ratio   heap bytes per message');
 for (const test of CASES) {
   const scan = await scanner(test);
-  const text = test.message.replace('#', FIRST_ID);
+  const text = filled(test.message);
   const bytes = Buffer.from(text);
   const bench = new Bench({ time: 1000, warmupTime: 500 });
   bench.add('scan', scan).add('parse', () => JSON.parse(bytes.toString('latin1')));

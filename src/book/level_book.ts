@@ -6,23 +6,48 @@
  *   order  [ 3 | 0 | 2 | 1 | 4 ]      cells in the order of the side, best first; behind `count` are the free ones
  *            ▲ best      ▲ free
  */
-import { DIGITS, LITERAL, parseDecimal } from '../base/number.js';
 import { BOOK_SIDE } from '../schema/tables.js';
-import { decimalText, valueOfText } from './text.js';
+import { unusualText, unusualValue } from './unusual.js';
 
 /** Bytes of a cell: the text of the price, then from CELL_SIZE on that of the size. */
 export const CELL_BYTES = 64;
 export const CELL_SIZE = 32;
 const FIRST_CELLS = 32;
-const TWO_TO_32 = 4294967296;
+/** digits that a double holds whatever they are */
+const PLAIN_DIGITS = 15;
+const ZERO = 0x30;
+const POINT = 0x2e;
 const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 
-/** Decimals of an exponent form that a cell has room for. */
-const DECIMALS_MAX = 20;
+/** Value of plain digits with at most one point; -1 for everything else, which has to be looked at more closely. */
+function plainValue(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > PLAIN_DIGITS + 1) return -1;
+  let digits = 0;
+  let point = -1;
+  for (let i = from; i < to; i++) {
+    const digit = bytes[i] - ZERO;
+    if (digit >= 0 && digit <= 9) digits = digits * 10 + digit;
+    else if (bytes[i] === POINT && point < 0) point = i;
+    else return -1;
+  }
+  const integer = point < 0 ? to - from : point - from;
+  if (integer < 1 || integer > PLAIN_DIGITS || point === to - 1 || (bytes[from] === ZERO && integer > 1))
+    return -1;
+  return point < 0 ? digits : digits / POWERS[to - point - 1];
+}
 
-/** Whether the number that was parsed last has an exponent that no exchange could mean. */
-function isTooFine(literal: number): boolean {
-  return literal === LITERAL.normalized && DIGITS[2] > DECIMALS_MAX;
+/** Length of the text in the cell. An exponent form is kept as the plain number it stands for. */
+function keep(
+  text: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  isPlain: boolean,
+): number {
+  if (!isPlain) return unusualText(text, at, bytes, from, to);
+  for (let i = from; i < to; i++) text[at++] = bytes[i];
+  return to - from;
 }
 
 /** Bids or asks. */
@@ -33,6 +58,9 @@ export class BookSide {
   text = new Uint8Array(FIRST_CELLS * CELL_BYTES);
   priceLength = new Uint8Array(FIRST_CELLS);
   sizeLength = new Uint8Array(FIRST_CELLS);
+  /** by cell: sum of its text and the number of bytes it covers, 0 before somebody has made it (checksum.ts) */
+  sums = new Int32Array(FIRST_CELLS);
+  summed = new Uint8Array(FIRST_CELLS);
   /** by cell: the price, negative for bids, so that the best comes first */
   private keys = new Float64Array(FIRST_CELLS);
 
@@ -84,7 +112,7 @@ export class BookSide {
   /** Cold: twice as many cells. */
   private grow(): void {
     const cells = this.order.length * 2;
-    const copy = <A extends Uint8Array | Uint32Array | Float64Array>(made: A, old: A): A => {
+    const copy = <A extends Uint8Array | Int32Array | Uint32Array | Float64Array>(made: A, old: A): A => {
       made.set(old);
       return made;
     };
@@ -95,6 +123,8 @@ export class BookSide {
     this.text = copy(new Uint8Array(cells * CELL_BYTES), this.text);
     this.priceLength = copy(new Uint8Array(cells), this.priceLength);
     this.sizeLength = copy(new Uint8Array(cells), this.sizeLength);
+    this.sums = copy(new Int32Array(cells), this.sums);
+    this.summed = copy(new Uint8Array(cells), this.summed);
     this.keys = copy(new Float64Array(cells), this.keys);
   }
 }
@@ -126,39 +156,24 @@ export class LevelBook {
     sizeTo: number,
   ): boolean {
     if (priceTo - priceFrom > CELL_SIZE || sizeTo - sizeFrom > CELL_SIZE) return false;
-    const sizeLiteral = parseDecimal(bytes, sizeFrom, sizeTo);
-    if (sizeLiteral === LITERAL.invalid || isTooFine(sizeLiteral)) return false;
-    const gone = sizeLiteral !== LITERAL.oversized && DIGITS[0] === 0 && DIGITS[1] === 0;
-    const priceLiteral = parseDecimal(bytes, priceFrom, priceTo);
-    if (priceLiteral === LITERAL.invalid || isTooFine(priceLiteral)) return false;
-    const price =
-      priceLiteral === LITERAL.oversized || DIGITS[2] >= POWERS.length
-        ? valueOfText(bytes, priceFrom, priceTo)
-        : (DIGITS[1] * TWO_TO_32 + DIGITS[0]) / POWERS[DIGITS[2]];
     const levels = this.side(side);
-    if (gone) {
+    let size = plainValue(bytes, sizeFrom, sizeTo);
+    const sizeIsPlain = size >= 0;
+    if (!sizeIsPlain) size = unusualValue(bytes, sizeFrom, sizeTo);
+    let price = plainValue(bytes, priceFrom, priceTo);
+    const priceIsPlain = price >= 0;
+    if (!priceIsPlain) price = unusualValue(bytes, priceFrom, priceTo);
+    if (Number.isNaN(price) || Number.isNaN(size)) return false;
+    if (size === 0) {
       levels.remove(price);
       return true;
     }
     const cell = levels.cellOf(price);
     const at = cell * CELL_BYTES;
-    levels.priceLength[cell] = this.keep(levels, at, priceLiteral, bytes, priceFrom, priceTo);
-    levels.sizeLength[cell] = this.keep(levels, at + CELL_SIZE, sizeLiteral, bytes, sizeFrom, sizeTo);
+    levels.summed[cell] = 0;
+    levels.priceLength[cell] = keep(levels.text, at, bytes, priceFrom, priceTo, priceIsPlain);
+    levels.sizeLength[cell] = keep(levels.text, at + CELL_SIZE, bytes, sizeFrom, sizeTo, sizeIsPlain);
     return true;
-  }
-
-  /** Length of the text in the cell. An exponent form is kept as the plain number it stands for. */
-  private keep(
-    { text }: BookSide,
-    at: number,
-    literal: number,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-  ): number {
-    if (literal === LITERAL.normalized) return decimalText(text, at, bytes, from, to);
-    for (let i = from; i < to; i++) text[at++] = bytes[i];
-    return to - from;
   }
 
   /** Forgets what lies deeper than `depth` levels on each side. */

@@ -4,16 +4,15 @@ import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { loadExchanges } from '../exchanges/index.js';
-import type { Channel } from '../feed/exchange.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
 import { joined, type ProblemList, Problems } from '../store/problems.js';
 import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
 import {
-  checkRepetitions,
   checkSequence,
   type DayIds,
   type GapRow,
+  type IdMeaning,
   listedIds,
   readGaps,
 } from '../store/sequences.js';
@@ -44,7 +43,7 @@ Checks that all columns of a table-day are there, whole and of equal length; tha
 with the bytes that its checksum file says; that every 32-bit float is the correctly rounded value of its exact
 digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
 rows; that order books made of their rows have the checksums that the exchange sent and are never crossed; and that
-every trade id between the first and the last is there once or listed in GAPS, where ids count up. Reads only; files that are being
+every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
 written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
 
 Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
@@ -90,17 +89,25 @@ export async function runVerify(
     throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
   const reports = await verifyAll(tableDays, options.jobs, terminal);
   const books = await verifyAllBooks(options, filter.day, tableDays);
-  const report = judge(
-    options.data,
-    filter,
-    withBooks(reports, books),
-    [...books.values()],
-    await tradesOf(),
-  );
+  const meanings = await idMeanings();
+  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()], meanings);
   const output = new Output(stream);
   output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
   await output.end();
   return report.problemCount === 0;
+}
+
+/** By exchange. */
+type IdMeanings = ReadonlyMap<string, IdMeaning>;
+
+async function idMeanings(): Promise<IdMeanings> {
+  const exchanges = await loadExchanges();
+  return new Map(
+    exchanges.map(({ id, channels: { trades } }): [string, IdMeaning] => [
+      id,
+      trades.ids === 'contiguous' ? 'contiguous' : trades.idColumn === undefined ? 'unique' : 'shared',
+    ]),
+  );
 }
 
 function chooseFilter(options: VerifyOptions): TableDayFilter {
@@ -191,21 +198,13 @@ function withBooks(
 
 const symbolKey = ({ exchange, symbol }: { exchange: string; symbol: string }) => `${exchange}/${symbol}`;
 
-/** The channel of trades of every exchange that has one, by its id. */
-async function tradesOf(): Promise<TradeChannels> {
-  const exchanges = await loadExchanges();
-  return new Map(exchanges.map(({ id, channels }) => [id, channels.trades]));
-}
-
-type TradeChannels = ReadonlyMap<string, Channel | undefined>;
-
 /** Adds what only all table-days of a symbol together can tell. */
 function judge(
   data: string,
   filter: TableDayFilter,
   reports: readonly TableDayReport[],
   books: readonly BookReport[],
-  channels: TradeChannels,
+  meanings: IdMeanings,
 ): VerifyReport {
   const report: VerifyReport = {
     tableDays: reports,
@@ -223,7 +222,7 @@ function judge(
   const { exchange, symbol } = filter;
   const gapDays = groupBy(listTableDays(data, { exchange, symbol, table: GAPS.name }), symbolKey);
   for (const [key, days] of groupBy(reports, symbolKey))
-    judgeSymbol(filter, days, gapDays.get(key) ?? [], channels.get(days[0]!.exchange), report);
+    judgeSymbol(filter, days, gapDays.get(key) ?? [], meanings, report);
   return report;
 }
 
@@ -231,7 +230,7 @@ function judgeSymbol(
   filter: TableDayFilter,
   reports: readonly TableDayReport[],
   gapDays: readonly TableDay[],
-  channel: Channel | undefined,
+  meanings: IdMeanings,
   report: VerifyReport,
 ): void {
   const { exchange, symbol } = reports[0]!;
@@ -248,10 +247,8 @@ function judgeSymbol(
       report.gaps.push({ exchange, symbol, ...gap });
   }
   const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
-  // where the id is in another column, several trades share what stands in this one
-  if (trades.length === 0 || channel?.idColumn !== undefined) return;
-  const sequence =
-    channel?.ids === 'unordered' ? checkRepetitions(trades) : checkSequence(trades, listedIds(gaps));
+  if (trades.length === 0) return;
+  const sequence = checkSequence(trades, listedIds(gaps), meanings.get(exchange));
   report.symbols.push({ exchange, symbol, ...sequence });
   add(TRADES.name, sequence.problems);
   for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);

@@ -297,7 +297,8 @@ class KrakenParser implements MessageParser {
     if (items.present(o + TIMESTAMP) && !this.writer.iso(items, o + TIMESTAMP))
       return this.unreadable(slot, RESULT.badTime);
     if (snapshot) books.snapshot(slot, 0);
-    else books.follow(slot, 0);
+    else if (fits) books.follow(slot, 0);
+    // what is missing came before this event: the gap begins with the last one that did fit
     if (!fits) books.broken(slot, 'checksum');
     return this.write(o, slot, snapshot);
   }

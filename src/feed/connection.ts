@@ -7,13 +7,13 @@ import { monotonicMs } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { Backoff } from './backoff.js';
 import type { ControlEvent, ControlRequest, Exchange, Subscription } from './exchange.js';
+import { RequestBudget } from './pacing.js';
 import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
 import { type CloseInfo, WebSocketClient } from './websocket/client.js';
 
 /** A connection that worked for so long starts again with the shortest delay. */
 const HEALTHY_MS = 30_000;
-const HOUR_MS = 3_600_000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
 
@@ -57,8 +57,7 @@ export class Connection {
   private askedMs = 0;
   private lastBytesMs = 0;
   private pingedMs = 0;
-  /** up to which time the messages that were sent use up what the hour allows */
-  private usedUntilMs = 0;
+  private readonly requests: RequestBudget;
   private stopped: (() => void) | undefined;
 
   constructor(
@@ -66,6 +65,7 @@ export class Connection {
     private readonly options: ConnectionOptions,
     private readonly events: ConnectionEvents,
   ) {
+    this.requests = new RequestBudget(exchange.limits);
     this.backoff = new Backoff(options.firstRetryMs, options.longestRetryMs);
     this.subscriptions = new Subscriptions(exchange, (s, reason) => events.refused(s, reason));
   }
@@ -132,7 +132,7 @@ export class Connection {
   private opened(): void {
     this.openedMs = monotonicMs();
     this.lastBytesMs = this.openedMs;
-    this.usedUntilMs = this.openedMs - HOUR_MS;
+    this.requests.begin(this.openedMs);
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
@@ -153,19 +153,7 @@ export class Connection {
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
     this.askedMs = monotonicMs();
-    this.sendTimer = setTimeout(() => this.sendNext(), this.pauseMs(this.askedMs));
-  }
-
-  /**
-   * How long to wait after a message. Of what an hour allows one half may be used at once, the other one comes back
-   * over the hour, so that no hour sees more than the whole.
-   */
-  private pauseMs(now: number): number {
-    const { requestsPerSecond, requestsPerHour } = this.exchange.limits;
-    if (requestsPerHour === undefined) return 1000 / requestsPerSecond;
-    const interval = (2 * HOUR_MS) / requestsPerHour;
-    this.usedUntilMs = Math.max(this.usedUntilMs, now - HOUR_MS) + interval;
-    return Math.max(1000 / requestsPerSecond, this.usedUntilMs - now);
+    this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(this.askedMs));
   }
 
   /** What the exchange says about the connection; called while a chunk is walked. */

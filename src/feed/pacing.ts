@@ -28,3 +28,31 @@ export function reserve(pacing: SharedArrayBuffer, perMinute: number): number {
     }
   }
 }
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * The messages that one connection may send. Of what an hour allows one half may be used at once, the other one comes
+ * back over the hour, so that no hour sees more than the whole.
+ */
+export class RequestBudget {
+  /** up to which time the messages that were sent use up what the hour allows */
+  private usedUntilMs = 0;
+
+  constructor(
+    private readonly limits: { readonly requestsPerSecond: number; readonly requestsPerHour?: number },
+  ) {}
+
+  /** The limit is that of a connection: a new one has used nothing. */
+  begin(nowMs: number): void {
+    this.usedUntilMs = nowMs - HOUR_MS;
+  }
+
+  /** A message is sent now: how long to wait before the next one. */
+  pauseMs(nowMs: number): number {
+    const { requestsPerSecond, requestsPerHour } = this.limits;
+    if (requestsPerHour === undefined) return 1000 / requestsPerSecond;
+    this.usedUntilMs = Math.max(this.usedUntilMs, nowMs - HOUR_MS) + (2 * HOUR_MS) / requestsPerHour;
+    return Math.max(1000 / requestsPerSecond, this.usedUntilMs - nowMs);
+  }
+}

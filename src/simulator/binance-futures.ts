@@ -167,7 +167,7 @@ function composeBookTicker(
   p = putText(out, putText(out, p, PAIR), s.name_text);
   p = putText(out, p, MARKET);
   e.setId(s.update_id);
-  e.setTime((now - PUBLISH_MS) * 1000);
+  e.setTime(now * 1000);
   numbers.setPrice(e, 0, s.bid, s.listing);
   numbers.setSize(e, 1, s.bid_size, s.listing);
   numbers.setPrice(e, 2, s.ask, s.listing);
@@ -200,7 +200,7 @@ function composeDepth(s: SymbolMarket, frame: Frame, at: number): number {
   const { view: out, event } = frame;
   const now = milliseconds(frame.now_us);
   event.setId(s.book_last_id);
-  event.setTime((now - PUBLISH_MS) * 1000);
+  event.setTime(now * 1000);
   let p = putUint(out, putText(out, at, DEPTH), now);
   p = putUint(out, putText(out, p, TIME), now - PUBLISH_MS);
   p = putText(out, putText(out, p, SYMBOL), s.name_text);
@@ -292,6 +292,12 @@ const CATALOGUE = {
   unicode: false,
 };
 
+/** When a contract ends: `BTCUSDT_210625` at 08:00 UTC of that day, a perpetual in the year 2100. */
+function deliveryMs(name: string): number {
+  const [, yy, mm, dd] = /_(\d\d)(\d\d)(\d\d)$/.exec(name) ?? [];
+  return yy === undefined ? 4_133_404_800_000 : Date.UTC(2000 + Number(yy), Number(mm) - 1, Number(dd), 8);
+}
+
 function symbolInfo(listing: Listing): Record<string, unknown> {
   const { name, base, quote, price_scale, size_scale } = listing;
   const [tick, lot] = [decimalText(1, price_scale), decimalText(1, size_scale)];
@@ -300,7 +306,7 @@ function symbolInfo(listing: Listing): Record<string, unknown> {
     symbol: name,
     pair: `${base}${quote}`,
     contractType: dated ? 'CURRENT_QUARTER' : 'PERPETUAL',
-    deliveryDate: 4_133_404_800_000,
+    deliveryDate: deliveryMs(name),
     onboardDate: 1_569_398_400_000,
     status: listing.closed === true ? 'SETTLING' : 'TRADING',
     maintMarginPercent: '2.5000',

@@ -35,7 +35,7 @@ export interface StreamRules {
 }
 
 const DEPTHS = ['', '5', '10', '20'];
-const SPEEDS = ['', '@100ms', '@250ms', '@500ms'];
+const SPEEDS = ['', '@0ms', '@100ms', '@250ms', '@500ms'];
 /** Names of the depth streams; the tag of a book is the place of its stream here. */
 export const DEPTH_STREAMS = DEPTHS.flatMap((depth) => SPEEDS.map((speed) => `depth${depth}${speed}`));
 const CHANNEL_OF = new Map<string, Channel>([

@@ -99,6 +99,7 @@ export class AdvancedRest {
 
   #products(query: URLSearchParams): RestAnswer {
     const { listings, symbols } = this.#venue;
+    if ((query.get('product_type') ?? 'SPOT') !== 'SPOT') return json({ products: [], num_products: 0 });
     const products = listings.flatMap((listing) => {
       const symbol = symbols.get(listing.name);
       const alias = `${listing.base}-USDC`;

@@ -52,8 +52,10 @@ class ChannelJob {
 
   constructor(result: ChannelComparison, events: AccountRecords, rows: Rows, gaps: GapList) {
     const spec = CHANNEL_SPECS[result.channel];
-    // a number that every connection counts for itself is not one of the event
-    this.#spec = events.numbered() ? spec : { ...spec, sequence: undefined };
+    // best quotes of an exchange that does not number them; a number that every connection counts for itself
+    const unnumbered = result.channel === 'bbo' && events.count > 0 && events.u64(0, ACCOUNT_AT.id) === 0;
+    const id = unnumbered ? undefined : spec.id;
+    this.#spec = { ...spec, id, sequence: events.numbered() ? spec.sequence : undefined };
     this.#events = events;
     this.#rows = rows;
     this.#gaps = gaps;

@@ -13,6 +13,7 @@ import { bybit, bybitLinear } from './bybit.js';
 import { coinbase } from './coinbase.js';
 import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
+import { kraken } from './kraken.js';
 import { listenLoopback } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
 import { okx } from './okx.js';
@@ -30,6 +31,7 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   [binanceFutures.id]: binanceFutures,
   bybit,
   [bybitLinear.id]: bybitLinear,
+  kraken,
   okx,
   upbit,
 };

@@ -68,7 +68,7 @@ const ZERO = 48;
 const SIZE_DECIMALS = 8;
 export const LEVELS = 30;
 /** A trade is published so much later than it happened. */
-const PUBLISH_MS = 50;
+export const PUBLISH_MS = 50;
 /** Ids count up by one within a millisecond, and wrap here. */
 const IDS_PER_MS = 10_000;
 const ID_SPLIT = 1e5;

@@ -114,10 +114,22 @@ function dayOfHole(hole: Interval, stretch: Stretch): number {
   return (stretch.find(({ ids }) => ids.max > hole.to) ?? stretch.at(-1)!).day;
 }
 
+/** What trade ids of an exchange say: unique ones tell repetition alone, shared ones nothing. */
+export type IdMeaning = 'contiguous' | 'unique' | 'shared';
+
 /** `days` ascending; `listed` from listedIds over all GAPS days of the symbol. */
-export function checkSequence(days: readonly DayIds[], listed: readonly Interval[]): SequenceReport {
+export function checkSequence(
+  days: readonly DayIds[],
+  listed: readonly Interval[],
+  meaning: IdMeaning = 'contiguous',
+): SequenceReport {
   const problems = new Problems();
   const notes: string[] = [];
+  const keptDuplicates = days.reduce((sum, { ids }) => sum + sizeOf(ids.kept), 0n);
+  if (meaning !== 'contiguous') {
+    if (meaning === 'unique') for (const { day, ids } of days) reportDuplicates(day, ids, problems, notes);
+    return { problems: problems.list(), notes, missing: 0n, listed: 0n, outOfOrder: 0n, keptDuplicates };
+  }
   let missing = 0n;
   let unlisted = 0n;
   for (const { day, ids } of days) reportDay(day, ids, problems, notes);
@@ -153,17 +165,15 @@ export function checkSequence(days: readonly DayIds[], listed: readonly Interval
     missing,
     listed: missing - unlisted,
     outOfOrder: days.reduce((sum, { ids }) => sum + ids.outOfOrder, 0n),
-    keptDuplicates: days.reduce((sum, { ids }) => sum + sizeOf(ids.kept), 0n),
+    keptDuplicates,
   };
 }
 
-/** The same where ids have no order: nothing can be missing between two of them, but each is there once. */
-export function checkRepetitions(days: readonly DayIds[]): SequenceReport {
-  const problems = new Problems();
-  const notes: string[] = [];
-  for (const { day, ids } of days) reportDuplicates(day, ids, problems, notes);
-  const keptDuplicates = days.reduce((sum, { ids }) => sum + sizeOf(ids.kept), 0n);
-  return { problems: problems.list(), notes, missing: 0n, listed: 0n, outOfOrder: 0n, keptDuplicates };
+function reportDuplicates(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
+  for (const { id, row } of ids.duplicates)
+    problems.add('ids', () => `${isoDay(day)}: trade id ${id} (row ${row}) is there more than once`);
+  if (ids.duplicateCount > BigInt(ids.duplicates.length))
+    notes.push(`${isoDay(day)}: ${ids.duplicateCount} duplicate ids in all`);
 }
 
 function reportDay(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
@@ -172,11 +182,4 @@ function reportDay(day: number, ids: IdSummary, problems: Problems, notes: strin
     notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
   if (ids.tooManyHoles)
     problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
-}
-
-function reportDuplicates(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
-  for (const { id, row } of ids.duplicates)
-    problems.add('ids', () => `${isoDay(day)}: trade id ${id} (row ${row}) is there more than once`);
-  if (ids.duplicateCount > BigInt(ids.duplicates.length))
-    notes.push(`${isoDay(day)}: ${ids.duplicateCount} duplicate ids in all`);
 }

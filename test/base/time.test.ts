@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   daysOfDate,
   parseIsoTime,
+  parseUtcTime,
   setTimeFromMicros,
   setTimeFromMillis,
   TIME,
@@ -96,4 +97,20 @@ test('takes milliseconds and microseconds', () => {
   assert.equal(setTimeFromMicros(0x100000000 * 1_000_000), false);
   assert.equal(setTimeFromMillis(-1), false);
   assert.equal(setTimeFromMicros(-1), false);
+});
+
+test('reads a time that is known to be UTC and does not say so', () => {
+  const read = (text: string) => parseUtcTime(Buffer.from(`"${text}"`), 1, 1 + text.length);
+  assert.equal(read('2027-01-15T08:00:00'), TIME_RESULT.ok);
+  assert.deepEqual([...TIME], [1_800_000_000, 0]);
+  assert.equal(read('2027-01-15T08:00:00.5'), TIME_RESULT.ok);
+  assert.deepEqual([...TIME], [1_800_000_000, 500_000_000]);
+  for (const text of [
+    '',
+    '2027-01-15T08:00',
+    '2027-01-15T08:00:00Z',
+    '2027-02-30T08:00:00',
+    '2027-01-15 08:00:00',
+  ])
+    assert.equal(read(text), TIME_RESULT.invalid, text);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { createPacing, reserve } from '../../src/feed/pacing.js';
+import { createPacing, RequestBudget, reserve } from '../../src/feed/pacing.js';
 
 const BURST = 20;
 
@@ -42,4 +42,18 @@ test('threads that ask at once never exceed the rate together', async () => {
   for (let i = 0; i < times.length; i++)
     for (let j = i + 1; j < times.length; j += 7)
       assert.ok(j - i + 1 <= BURST + 1 + (times[j] - times[i] + 2) / interval, `attempts ${i} to ${j}`);
+});
+
+test('a connection sends no more than its hour allows, whenever that hour begins', () => {
+  const budget = new RequestBudget({ requestsPerSecond: 3, requestsPerHour: 480 });
+  const begun = 7_000_000;
+  budget.begin(begun);
+  const sent: number[] = [];
+  for (let now = begun; now < begun + 5 * 3_600_000; now += budget.pauseMs(now)) sent.push(now);
+  const within = (from: number) => sent.filter((at) => at >= from && at < from + 3_600_000).length;
+  const most = Math.max(...sent.map(within));
+  assert.ok(most <= 481 && most > 470, `${most} messages in an hour`);
+  assert.ok(sent[100] - sent[0] < 60_000, 'many at once in the beginning');
+  const plain = new RequestBudget({ requestsPerSecond: 4 });
+  assert.equal(plain.pauseMs(begun), 250);
 });

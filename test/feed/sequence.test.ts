@@ -405,3 +405,28 @@ describe('an id that is far too high', () => {
     assert.deepEqual(w.told, [`unknown 11-${WRONG}`, `unknown 31-${WRONG}`]);
   });
 });
+
+describe('messages that stand for a range of ids', () => {
+  it('follow each other without gaps between their ends, and fill holes', () => {
+    const w = new Watched();
+    const take = (...ranges: [number, number][]) =>
+      ranges.map(([from, to]) => w.sequence.acceptRange(0, from, to));
+    assert.deepEqual(take([10, 12], [13, 13], [14, 20]), [fresh, fresh, fresh]);
+    assert.deepEqual(take([25, 26], [13, 13], [14, 20]), [fresh, duplicate, duplicate]);
+    assert.deepEqual(take([22, 23]), [fresh], 'late');
+    assert.deepEqual(take([26, 30]), [uncertain], 'its first one is known');
+    assert.deepEqual(take([31, 31]), [fresh]);
+    w.wait();
+    assert.deepEqual(w.told, ['unknown 21-21', 'unknown 24-24']);
+  });
+
+  it('of an earlier run are listed by their times alone', () => {
+    const w = new Watched();
+    w.sequence.seed(0, [900, 5]);
+    w.sequence.acceptRange(0, 50, 52);
+    const [{ cause, fromId, toId, fromSeconds, fromNanos, messages }] = w.gaps;
+    assert.deepEqual([cause, fromId, toId, fromSeconds, fromNanos, messages], ['downtime', 0, 0, 900, 5, 0]);
+    assert.deepEqual(w.sequence.acceptRange(0, 53, 53), fresh);
+    assert.equal(w.gaps.length, 1);
+  });
+});

@@ -209,20 +209,20 @@ function depth(store: Store, symbol: string, m: Json, fetched: boolean, received
   const change = (event: Json) =>
     book(store, symbol, sides(event.b, event.a), false, {
       seq: BigInt(event.u),
-      ...timed(event.T ?? event.E),
+      ...timed(event.E),
     });
   const queue = books.get(symbol);
   if (fetched) {
     // too old: changes in between are unknown
     if (queue === null || queue === undefined || queue[0].U > m.lastUpdateId + 1) return;
-    book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.T) });
+    book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.E) });
     for (const event of queue) if (event.u > m.lastUpdateId) change(event);
     books.set(symbol, null);
   } else if (queue === null) change(m);
   else books.set(symbol, [...(queue ?? []), m]);
 }
 
-/** Spot and futures: what has a time `T` or `E` keeps it. */
+/** Spot and futures: `E` is the time of the message, `T` that of a trade. */
 function binance(store: Store, message: Record<string, Json>, received: Row): void {
   if (message['rest'] !== undefined) {
     depth(store, message['rest'], message['depth'], true, received);
@@ -230,7 +230,7 @@ function binance(store: Store, message: Record<string, Json>, received: Row): vo
   }
   const m = message['data'];
   if (m === undefined) return;
-  const [time, nanos] = split((m.T ?? m.E ?? 0) * 1000);
+  const [time, nanos] = split(((m.e === 'aggTrade' ? m.T : m.E) ?? 0) * 1000);
   if (m.e === 'trade') {
     trade(store, m.s, m.t, m.T * 1000, m.p, m.q, !m.m, received);
   } else if (m.e === 'aggTrade') {

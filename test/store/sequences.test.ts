@@ -157,3 +157,12 @@ test('intervals', () => {
   assert.deepEqual(subtract(of([1, 3]), []), of([1, 3]));
   assert.equal(intervalText({ from: 7n, to: 9n }), '7-9 (3)');
 });
+
+test('ids without order have no holes, and only unique ones have duplicates', () => {
+  const days = [{ day: 20778, ids: summary([9, 3, 17866130914490001n, 3]) }];
+  const unique = checkSequence(days, [], 'unique');
+  assert.deepEqual([unique.problems.count, unique.missing], [1, 0n]);
+  assert.match(unique.problems.told[0]!.text, /trade id 3 \(row 3\) is there more than once/);
+  assert.equal(checkSequence(days, [], 'shared').problems.count, 0);
+  assert.ok(checkSequence(days, []).missing > 0n);
+});

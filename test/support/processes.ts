@@ -218,6 +218,7 @@ export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess)
   const { folder, flushSecs = 1, bufferSize = 8192, symbolsPerConnection = 10 } = options;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'logger.toml');
+  // the first two are captured unless a configuration says otherwise
   const known = new Set(['coinbase', 'binance', ...Object.keys(simulator.exchanges)]);
   const sections = [...known].map((id) => {
     const endpoint = simulator.exchanges[id];
