@@ -1,6 +1,6 @@
 /**
  * Bybit v5 as its clients see it: spot, and linear contracts with UUIDs for trade ids and tickers that carry only what
- * has changed. The two order their keys differently, and spot writes no zeros at the end of a number.
+ * has changed. The two order their keys differently, and spot writes no zeros at the end of a price or size.
  * HOT: compose() runs per message. Runs in the simulator process; used by venue.ts through protocol.ts.
  */
 import { ACCOUNT_FLAGS } from './account.js';
@@ -201,7 +201,7 @@ function composeSpotTicker(s: SymbolMarket, frame: Frame): number {
   p = putTrimmed(out, putText(out, p, HIGH), s.high, price_scale);
   p = putTrimmed(out, putText(out, p, LOW), s.low, price_scale);
   p = putTrimmed(out, putText(out, p, BEFORE), s.open, price_scale);
-  p = put(frame, p, VOLUME, s.volume, size_scale, 3, true);
+  p = put(frame, p, VOLUME, s.volume, size_scale, 3, false);
   event.setTime(time * 1000);
   event.setAbsent(1);
   event.setAbsent(2);
@@ -340,8 +340,8 @@ function composeCandle(s: SymbolMarket, frame: Frame, interval: number, spot: bo
   p = put(frame, p, CLOSE, price(CANDLE_AT.close), price_scale, KLINE_AT.close, true);
   p = put(frame, p, CANDLE_HIGH, price(CANDLE_AT.high), price_scale, KLINE_AT.high, true);
   p = put(frame, p, CANDLE_LOW, price(CANDLE_AT.low), price_scale, KLINE_AT.low, true);
-  p = put(frame, p, CANDLE_VOLUME, volume, size_scale, KLINE_AT.volume, true);
-  p = put(frame, p, TURNOVER, quote, candles.quote_scale, KLINE_AT.quote_volume, true);
+  p = put(frame, p, CANDLE_VOLUME, volume, size_scale, KLINE_AT.volume, false);
+  p = put(frame, p, TURNOVER, quote, candles.quote_scale, KLINE_AT.quote_volume, false);
   p = putUint(out, putText(out, p, closed ? CLOSED : GROWING), millis(s.last_time_us));
   p = putUint(out, putText(out, p, CANDLE_TS), time);
   event.setTime(open_time * 1e6);

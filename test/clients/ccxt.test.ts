@@ -137,6 +137,13 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     config: { options: { fetchMarkets: { types: ['spot'] } } },
     book_limit: 50,
   },
+  'bybit-linear': {
+    ...common,
+    client: 'bybit',
+    symbols: ['BTCUSDT', 'ETHUSDT'],
+    config: { options: { fetchMarkets: { types: ['linear'] } } },
+    book_limit: 50,
+  },
   okx: {
     ...common,
     client: 'okx',

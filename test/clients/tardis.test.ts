@@ -151,6 +151,7 @@ const VENUES: Readonly<Record<string, TardisVenue>> = {
   },
   // tardis-dev speaks Kraken's WebSocket v1 only
   bybit: { ...common, client: 'bybit-spot', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },
+  'bybit-linear': { ...common, client: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },
   okx: { ...common, client: 'okex', symbols: ['BTC-USDT', 'ETH-USDT'], time_unit_us: 1000 },
   upbit: {
     ...common,

@@ -313,3 +313,17 @@ test('files that are being appended to are no problem once they agree', async (t
   const told = await running;
   assert.deepEqual([told.ok, told['rows']], [true, 2]);
 });
+
+test('ids that do not count up: holes are none, a repetition is one unless the id stands elsewhere', async (t) => {
+  const rows = [trade(2290000001202469355n), trade(2290000001202469371n), trade(2290000001202469360n)];
+  const of = async (exchange: string, more: Row[]) => {
+    const root = dataDirectory(t);
+    age(writeTableDay(root, { table: 'TRADES', exchange }, [...rows, ...more]));
+    const { problems } = await verify(root);
+    return problems.filter(({ check }) => check === 'ids').map(({ text }) => text);
+  };
+  assert.deepEqual(await of('bybit', []), []);
+  assert.match((await of('bybit', [rows[1]]))[0], /2290000001202469371 .* more than once/);
+  assert.deepEqual(await of('bybit-linear', [rows[1]]), []);
+  assert.equal((await of('binance', [])).length, 2);
+});

@@ -119,8 +119,8 @@ test('a market keeps its figures consistent and remembers its trades', () => {
 /** Numbers of a payload that the account must hold, by channel: price and size. */
 function priceAndSize(message: Json): [string, string] | undefined {
   const { data, events } = message;
-  const trade = events?.[0].trades?.[0] ?? data ?? message;
-  return trade.size !== undefined ? [trade.price, trade.size] : trade.p && [trade.p, trade.q];
+  const trade = events?.[0].trades?.[0] ?? data?.[0] ?? data ?? message;
+  return trade.size !== undefined ? [trade.price, trade.size] : trade.p && [trade.p, trade.q ?? trade.v];
 }
 
 test('every literal of every listing is exactly kept, and no frame outgrows its slot', () => {
