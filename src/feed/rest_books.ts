@@ -102,12 +102,17 @@ export class RestBooks {
   /** Whether the kept changes go on behind the snapshot, in files of one day: across two their order would be lost. */
   private bridges(snapshot: BookEvent, kept: readonly KeptChange[]): boolean {
     const behind = kept.filter(({ change }) => change.last > snapshot.last);
-    const { received } = this.context.rows;
-    const day = dayOf(snapshot, received[0]);
+    const day = this.dayOf(snapshot, this.context.rows.received[0]);
     return (
       (behind.length === 0 || behind[0].change.previous <= snapshot.last) &&
-      behind.every(({ change, receivedSeconds }) => dayOf(change, receivedSeconds) === day)
+      behind.every(({ change, receivedSeconds }) => this.dayOf(change, receivedSeconds) === day)
     );
+  }
+
+  /** The day whose files the rows of an event go to. */
+  private dayOf({ timed, seconds }: BookEvent, receivedSeconds: number): number {
+    const known = timed && this.context.rows.isBelieved(seconds);
+    return Math.floor((known ? seconds : receivedSeconds) / SECONDS_PER_DAY);
   }
 
   /** The rows of a snapshot and of what was received since. */
@@ -138,8 +143,4 @@ export class RestBooks {
     for (let slot = 0; slot < this.asked.length; slot++)
       if (this.asked[slot] === ASKED.yes) this.asked[slot] = ASKED.void;
   }
-}
-
-function dayOf({ timed, seconds }: BookEvent, receivedSeconds: number): number {
-  return Math.floor((timed ? seconds : receivedSeconds) / SECONDS_PER_DAY);
 }

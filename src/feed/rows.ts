@@ -224,14 +224,16 @@ export class Rows {
     this.fileUnder(seconds, length);
   }
 
-  private fileUnder(seconds: number, length: number): void {
+  /** Whether an event time is near enough to the receive time; a candle may be older by its length. */
+  isBelieved(seconds: number, length = 0): boolean {
     const skew = seconds - this.received[0];
-    if (skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax + length)
-      this.day = (seconds / SECONDS_PER_DAY) | 0;
-    else {
-      this.flags |= FLAG_SUSPECT_CLOCK;
-      this.day = (this.received[0] / SECONDS_PER_DAY) | 0;
-    }
+    return skew <= this.clockSkewSecondsMax && -skew <= this.clockSkewSecondsMax + length;
+  }
+
+  private fileUnder(seconds: number, length: number): void {
+    const believed = this.isBelieved(seconds, length);
+    if (!believed) this.flags |= FLAG_SUSPECT_CLOCK;
+    this.day = ((believed ? seconds : this.received[0]) / SECONDS_PER_DAY) | 0;
   }
 
   /** The receive time in place of an event time that the message does not carry, or that no u32 can hold. */

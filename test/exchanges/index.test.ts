@@ -1,0 +1,39 @@
+/** The exchanges are what the folder holds, and each is found by its id alone. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { LoggerError } from '../../src/base/errors.js';
+import { loadExchange, loadExchanges } from '../../src/exchanges/index.js';
+
+const FILES = readdirSync('src/exchanges').map((file) => file.replace('.ts', ''));
+
+test('every exchange is found by its id, in the file that its id begins with', async () => {
+  const ids = (await loadExchanges()).map(({ id }) => id);
+  assert.deepEqual(ids, [...new Set(ids)].sort());
+  for (const id of ids) {
+    assert.equal((await loadExchange(id)).id, id);
+    assert.ok(FILES.includes(id.split('-')[0]), id);
+  }
+  assert.ok(ids.includes('binance') && ids.includes('binance-futures'));
+  const plain = FILES.filter((file) => /^[a-z0-9]+$/.test(file) && file !== 'index');
+  assert.deepEqual([...new Set(ids.map((id) => id.split('-')[0]))].sort(), plain.sort());
+});
+
+test('what is no exchange is refused with the names of those that are', async () => {
+  for (const id of [
+    '',
+    'index',
+    'nope',
+    'binance-',
+    'binance-nope',
+    '../binance',
+    'coinbase_messages',
+    'futures',
+  ])
+    await assert.rejects(
+      loadExchange(id),
+      (error: unknown) =>
+        error instanceof LoggerError && error.code === 'USAGE' && error.message.includes('binance-futures'),
+      id,
+    );
+});
