@@ -63,6 +63,8 @@ export const WRITER_COUNTERS = {
   journal_size: gauge('size of all segments in 64 KiB'),
   journal_syncs: counter('times the journal was made durable'),
   journal_sync_us: gauge('duration of the last of these, µs'),
+  journal_sync_running_ms: gauge('for how long the one that is under way has been, ms'),
+  journal_waits: counter('times the rings waited because too much of the journal was not durable'),
   journal_poisoned: counter('segments given up because they could not be made durable'),
   unsynced_ms: gauge('age of the oldest row that a power cut would cost, ms'),
   checkpoints: counter('checkpoints written'),

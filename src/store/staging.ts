@@ -60,6 +60,8 @@ export interface StagingEvents {
   readonly openedRejected: (state: RejectedState) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
+  /** whether beforeFlush() would not have to wait */
+  readonly flushable: (tableDay: TableDay) => boolean;
   /** the first row of a day */
   readonly dayBegan: () => void;
 }
@@ -209,10 +211,11 @@ export class Staging {
     return false;
   }
 
-  /** False when the disk refuses. */
+  /** False when the disk refuses, or the journal is not so far yet. */
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
-    if (tableDay.waiting && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
+    const due = tableDay.waiting && tableDay.sinceMs === sinceMs;
+    if (due && !(this.events.flushable(tableDay) && this.flush(tableDay))) return false;
     this.dirty.shift();
     return true;
   }
@@ -304,7 +307,7 @@ export class Staging {
     return this.bytes >= this.options.stagedBytesMax;
   }
 
-  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when the disk refuses. */
+  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when that cannot be now. */
   relieve(): boolean {
     // after a burst most of it may be empty: nothing has to be written early for that
     for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);

@@ -103,7 +103,7 @@ function appendBehindTornTail(): () => void {
     ),
     replace(
       Journal,
-      'beginSegment',
+      'prepare',
       (before) =>
         function () {
           const last = this.segments.at(-1);
@@ -116,6 +116,8 @@ function appendBehindTornTail(): () => void {
           this.salt = head.readUInt32LE(36);
           this.segment = last.id;
           this.offset = Math.ceil(last.bytes / 4) * 4;
+          this.rotating = false;
+          this.numbered = 'durable';
           return this.reframe();
         },
     ),
@@ -128,13 +130,13 @@ function appendBehindTornTail(): () => void {
 export const MISTAKES: readonly Mistake[] = [
   {
     name: 'the journal is not synced',
-    mistakes: { io: without(['fdatasync'], (path) => path.includes('.segment')) },
+    mistakes: { io: without(['fdatasync', 'beginFdatasync'], (path) => path.endsWith('/next')) },
   },
   {
     name: 'the checkpoint is not synced',
     mistakes: { io: without(['fdatasync'], (path) => path.includes('checkpoint')) },
   },
-  { name: 'folders are not synced', mistakes: { io: without(['syncFolder'], everything) } },
+  { name: 'folders are not synced', mistakes: { io: without(['syncFolder', 'beginSyncFolder'], everything) } },
   {
     name: 'columns are not synced before a checkpoint',
     mistakes: { io: without(['syncFs', 'beginSyncFs'], everything) },
@@ -202,7 +204,9 @@ export const MISTAKES: readonly Mistake[] = [
         (before) =>
           function () {
             before.call(this);
+            if (this.begun === undefined) return false;
             this.journal.removeUpTo(this.begun.sequence);
+            return true;
           },
       ),
   },
@@ -254,10 +258,11 @@ export const MISTAKES: readonly Mistake[] = [
         'begin',
         (before) =>
           function () {
-            before.call(this);
+            if (!before.call(this)) return false;
             this.options.io.beginSyncFs(this.options.dataPath);
             const { options } = this;
             this.options = { ...options, io: withoutBegin(options.io) };
+            return true;
           },
       ),
   },
@@ -270,7 +275,7 @@ export const MISTAKES: readonly Mistake[] = [
         (before) =>
           function () {
             // only a sync writes
-            if (this.fd < 0 || new Error().stack?.includes('.sync ')) before.call(this);
+            if (this.fd < 0 || new Error().stack?.includes('.startSync ')) before.call(this);
           },
       ),
   },
