@@ -44,6 +44,7 @@ export class Checkpointer {
   private nextMs: number;
   /** newest block that a checkpoint covers */
   private covered: number;
+  private coveredSegment = 0;
   private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
@@ -119,7 +120,7 @@ export class Checkpointer {
     this.write(sequence, segment, snapshot.states);
     this.begun = undefined;
     this.nextMs = this.options.nowMs() + this.options.intervalMs;
-    this.journal.removeUpTo(this.removable());
+    this.removeSegments();
     this.limitSize();
   }
 
@@ -135,7 +136,7 @@ export class Checkpointer {
     this.syncEnds();
     this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
     this.nextMs = nowMs() + intervalMs;
-    this.journal.removeUpTo(this.removable());
+    this.removeSegments();
   }
 
   /**
@@ -201,7 +202,13 @@ export class Checkpointer {
     const { io, folder, counters } = this.options;
     writeCheckpoint(io, folder, { sequence, segment, segmentsUsed: this.journal.segmentsUsed, states });
     this.covered = sequence;
+    this.coveredSegment = segment;
     counters[WRITER.checkpoints]++;
+  }
+
+  /** The segment that the checkpoint names stays. */
+  private removeSegments(): void {
+    this.journal.removeUpTo(this.removable(), this.coveredSegment);
   }
 
   private removable(): number {
@@ -222,7 +229,7 @@ export class Checkpointer {
         `the journal has reached its limit of ${journalBytesMax} bytes: the sink ${slowest.sink} is cut off at block ` +
           `${slowest.position} of ${this.covered}; what it missed is in the column files`,
       );
-      this.journal.removeUpTo(this.removable());
+      this.removeSegments();
     }
   }
 }

@@ -39,10 +39,10 @@ const HELD_BYTES_FIRST = 64 * 1024;
 const HELD_BYTES_KEPT = 16 * 1024 * 1024;
 const SYNC_FAILURES_MAX = 2;
 
-/** A segment with its first block; it ends where the next one begins. */
 export interface SegmentRange {
   readonly id: number;
-  readonly first: number;
+  /** newest block that may be found here alone */
+  readonly newest: number;
   readonly bytes: number;
 }
 
@@ -100,7 +100,7 @@ export class Journal {
   private rotating = false;
   /** the segment that is written has its number; durable, when a power cut does not take it back */
   private numbered: 'no' | 'yes' | 'durable' = 'no';
-  private readonly segments: { id: number; first: number; bytes: number }[];
+  private readonly segments: { id: number; newest: number; bytes: number }[];
 
   constructor(
     private readonly io: StoreIo,
@@ -357,7 +357,10 @@ export class Journal {
     io.rename(join(folder, NEXT_SEGMENT_FILE), join(folder, segmentFile(segment)));
     this.rotating = false;
     this.numbered = 'yes';
-    this.segments.push({ id: segment, first: this.synced + 1, bytes: this.offset });
+    const last = this.segments.at(-1);
+    // what is behind stands in the new one as well
+    if (last !== undefined) last.newest = Math.min(last.newest, this.synced);
+    this.segments.push({ id: segment, newest: Number.POSITIVE_INFINITY, bytes: this.offset });
   }
 
   private headOf(segment: number, salt: number): Buffer {
@@ -386,11 +389,13 @@ export class Journal {
     }
   }
 
-  /** Removes segments that hold nothing behind `sequence`; the one being written stays. */
-  removeUpTo(sequence: number): void {
+  /** Removes segments before `segment` that hold nothing behind `sequence`; the one being written stays. */
+  removeUpTo(sequence: number, segment: number): void {
     let removed = 0;
-    while (this.segments.length > 1 && this.segments[1].first - 1 <= sequence) {
-      this.remove(this.segments[0].id);
+    while (this.segments.length > 1) {
+      const { id, newest } = this.segments[0];
+      if (newest > sequence || id >= segment) break;
+      this.remove(id);
       this.segments.shift();
       removed++;
     }
@@ -400,7 +405,7 @@ export class Journal {
   /** Behind a sync(): ends the last segment and removes it too when nothing in it is behind `sequence`. */
   close(sequence: number): void {
     this.closeFile();
-    this.removeUpTo(sequence);
+    this.removeUpTo(sequence, Number.POSITIVE_INFINITY);
     const last = this.segments[0];
     if (this.segments.length !== 1 || this.sequence > sequence) return;
     this.remove(last.id);

@@ -99,22 +99,19 @@ class FileNode {
 class FolderNode {
   readonly entries = new Map<string, Node>();
   /** what a name stood for since the last sync, oldest first */
-  readonly history = new Map<string, (Node | undefined)[]>();
-  private syncs = 0;
+  readonly history = new Map<string, { readonly node: Node | undefined }[]>();
 
   sync(): void {
-    this.syncs++;
     this.history.clear();
   }
 
-  /** As of a file. */
+  /** As of a file; what another sync has made durable meanwhile is not in the history any more. */
   beginSync(): () => void {
-    const lengths = new Map([...this.history].map(([name, { length }]) => [name, length]));
-    const before = this.syncs;
+    const newest = new Map([...this.history].map(([name, history]) => [name, history.at(-1)]));
     return () => {
-      if (this.syncs !== before) return;
-      for (const [name, length] of lengths) {
-        const later = (this.history.get(name) ?? []).slice(length - 1);
+      for (const [name, entry] of newest) {
+        const history = this.history.get(name) ?? [];
+        const later = history.slice(Math.max(0, history.indexOf(entry as { node: Node })));
         if (later.length > 1) this.history.set(name, later);
         else this.history.delete(name);
       }
@@ -122,8 +119,8 @@ class FolderNode {
   }
 
   set(name: string, node: Node | undefined): void {
-    const history = this.history.get(name) ?? [this.entries.get(name)];
-    this.history.set(name, [...history, node]);
+    const history = this.history.get(name) ?? [{ node: this.entries.get(name) }];
+    this.history.set(name, [...history, { node }]);
     if (node === undefined) this.entries.delete(name);
     else this.entries.set(name, node);
   }
@@ -399,7 +396,7 @@ export class SimulatedDisk implements StoreIo {
 
   private cutFolder(folder: FolderNode): void {
     for (const [name, history] of folder.history) {
-      const node = this.random.of(history);
+      const { node } = this.random.of(history);
       if (node === undefined) folder.entries.delete(name);
       else folder.entries.set(name, node);
     }

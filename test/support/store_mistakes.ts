@@ -205,7 +205,7 @@ export const MISTAKES: readonly Mistake[] = [
           function () {
             before.call(this);
             if (this.begun === undefined) return false;
-            this.journal.removeUpTo(this.begun.sequence);
+            this.journal.removeUpTo(this.begun.sequence, this.begun.segment);
             return true;
           },
       ),
