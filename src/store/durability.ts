@@ -92,19 +92,22 @@ export class Durability {
   /** Takes note of a call that has ended and begins the next one when it is due. */
   turn(now: number): void {
     const { journal, options } = this;
-    const due = this.due(now);
-    if (due || journal.underWay !== undefined)
-      this.attempt(() => {
-        if (!journal.settle() || !due) return;
-        journal.startSync();
-        this.hurried = false;
-      });
+    const begins = this.due(now) || options.disk.isFailing('journal');
+    if (begins || journal.underWay !== undefined) this.attempt(() => this.goOn(now, begins));
     options.counters[WRITER.journal_sync_running_ms] = this.running(now);
+  }
+
+  private goOn(now: number, begins: boolean): void {
+    const { journal } = this;
+    for (let first = begins; journal.settle() && (first || this.due(now)); first = false) {
+      this.hurried = false;
+      journal.startSync();
+    }
   }
 
   private due(now: number): boolean {
     const { journal, hurried, options } = this;
-    if (!journal.steady || options.disk.isFailing('journal')) return true;
+    if (!journal.steady) return true;
     if (journal.uncoveredBytes === 0) return false;
     return hurried || journal.crowded || now - this.sinceMs >= options.journal.syncMs;
   }

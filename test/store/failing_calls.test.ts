@@ -117,7 +117,8 @@ function* faults(call: FaultyCall, forever: boolean): Generator<{ fault: Fault; 
   }
 }
 
-for (const call of FAULTY_CALLS) {
+// only a recovery cuts files
+for (const call of FAULTY_CALLS.filter((name) => name !== 'truncate')) {
   test(`${call} fails once, at every place in turn`, () => {
     let places = 0;
     for (const { fault, life } of faults(call, false)) {
@@ -158,11 +159,12 @@ test('without a fault everything is written and the next start has nothing to do
 });
 
 test('a journal that cannot be synced is replaced once; the second failure ends the process', () => {
-  const once = live({ call: 'fdatasync', n: 6, forever: false, code: 'EIO' }, 1, true);
+  // the first three calls are for a segment and two checkpoints
+  const once = live({ call: 'fdatasync', n: 4, forever: false, code: 'EIO' }, 1, true);
   assert.equal(once.outcome, 'stopped');
   assert.equal(countOf(once, 'journal_poisoned'), 1);
   assert.equal(countOf(once, 'disk_failing'), 0);
-  assert.equal(live({ call: 'fdatasync', n: 6, forever: true, code: 'EIO' }, 1, true).outcome, 'fatal');
+  assert.equal(live({ call: 'fdatasync', n: 4, forever: true, code: 'EIO' }, 1, true).outcome, 'fatal');
 });
 
 test('a file system that cannot be synced ends the process', () => {

@@ -133,6 +133,8 @@ export class SimulatedDisk implements StoreIo {
   calls = 0;
   /** the process is gone: nothing has an effect any more */
   dead = false;
+  /** the background sync of a file or folder has ended when it is looked at */
+  prompt = false;
   private dieAt = Number.POSITIVE_INFINITY;
   private root = new FolderNode();
   private readonly open_ = new Map<number, FileNode>();
@@ -346,7 +348,7 @@ export class SimulatedDisk implements StoreIo {
     const { calling } = this;
     if (calling === undefined) return true;
     // at any time, also behind any number of other calls
-    if (!wait && this.random.chance(0.5)) return false;
+    if (!wait && !this.prompt && this.random.chance(0.5)) return false;
     this.calling = undefined;
     const end = calling();
     this.effect(end);
