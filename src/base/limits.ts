@@ -49,7 +49,7 @@ export const BOOK_CHANGES_BYTES_MAX = 32 * 1024 * 1024;
 export const STREAMS_MAX = 65_536;
 /** Seconds without a turn after which a shard thread is ended and started again. Its longest turn is one long message. */
 export const SHARD_HANG_SECS = 10;
-/** Seconds without a turn after which the process gives up its writer and ends: a disk may be slow, not dead. */
+/** Seconds without a turn, or within one sync of the journal, after which the process ends: a disk may be slow, not dead. */
 export const WRITER_HANG_SECS = 30;
 /**
  * Time by the wall clock after a UTC day until its files get their checksums: what is late by seconds, and what a

@@ -4,8 +4,9 @@
  */
 import { Checkpointer } from '../../src/store/checkpointer.js';
 import type { StoreIo } from '../../src/store/io.js';
+import { Durability } from '../../src/store/durability.js';
 import { Journal } from '../../src/store/journal.js';
-import { BLOCK_HEADER_BYTES } from '../../src/store/journal_format.js';
+import { BLOCK_HEADER_BYTES, segmentFile } from '../../src/store/journal_format.js';
 import { SegmentReader } from '../../src/store/journal_reader.js';
 import { Recovery } from '../../src/store/recovery.js';
 import { TableDay } from '../../src/store/tableday.js';
@@ -127,6 +128,36 @@ function appendBehindTornTail(): () => void {
   };
 }
 
+/** Gives the segment's descriptor back when a sync has begun, and opens the file again for the next block. */
+function closeUnderSync(): () => void {
+  const undo = [
+    replace(
+      Journal,
+      'begin',
+      (before) =>
+        function (running, act) {
+          before.call(this, running, act);
+          if (running.what !== 'blocks' || this.running !== running) return;
+          this.io.close(this.fd);
+          this.closed = true;
+        },
+    ),
+    replace(
+      Journal,
+      'write',
+      (before) =>
+        function () {
+          if (this.closed) this.fd = this.io.open(`${this.folder}/${segmentFile(this.segment)}`);
+          this.closed = false;
+          before.call(this);
+        },
+    ),
+  ];
+  return () => {
+    for (const act of undo) act();
+  };
+}
+
 export const MISTAKES: readonly Mistake[] = [
   {
     name: 'the journal is not synced',
@@ -142,6 +173,58 @@ export const MISTAKES: readonly Mistake[] = [
     mistakes: { io: without(['syncFs', 'beginSyncFs'], everything) },
   },
   { name: 'rows are promised before the sync', mistakes: { promiseDrained: true } },
+  {
+    name: 'rows are promised that were drained after the sync began',
+    patch: () =>
+      replace(
+        Durability,
+        'event',
+        (before) =>
+          function (event, amount) {
+            if (event === 'synced') before.call(this, 'covered', 0);
+            before.call(this, event, amount);
+          },
+      ),
+  },
+  {
+    name: 'blocks are durable that were written after the sync began',
+    patch: () =>
+      replace(
+        Journal,
+        'synchronized',
+        (before) =>
+          function (running) {
+            this.write();
+            before.call(this, { ...running, bytes: this.heldEnd, sequence: this.sequence });
+          },
+      ),
+  },
+  { name: "a segment's descriptor is closed while it is synced", patch: closeUnderSync },
+  {
+    name: 'the number of a segment is durable at once',
+    patch: () =>
+      replace(
+        Journal,
+        'number',
+        (before) =>
+          function () {
+            before.call(this);
+            this.numbered = 'durable';
+          },
+      ),
+  },
+  {
+    name: 'the segment that a checkpoint names is removed',
+    patch: () =>
+      replace(
+        Journal,
+        'removeUpTo',
+        (before) =>
+          function (sequence) {
+            before.call(this, sequence, Number.POSITIVE_INFINITY);
+          },
+      ),
+  },
   { name: 'a sink saves its cursor first', mistakes: { cursorFirst: true, sink: true } },
   { name: 'CRCs are not checked', patch: () => replace(SegmentReader, 'intact', () => () => true) },
   {
