@@ -46,7 +46,12 @@ export class Durability {
     this.folder = journalFolder(dataPath);
     const event = (event: JournalEvent, amount: number) => this.event(event, amount);
     const start = startOfJournal(io, dataPath);
-    this.journal = new Journal(io, this.folder, { segmentBytes: journal.segmentBytes, streams, event }, start);
+    this.journal = new Journal(
+      io,
+      this.folder,
+      { segmentBytes: journal.segmentBytes, streams, event },
+      start,
+    );
   }
 
   private event(event: JournalEvent, amount: number): void {

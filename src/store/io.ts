@@ -144,9 +144,11 @@ export class DiskIo implements StoreIo {
   }
 
   beginSyncFolder(path: string): void {
-    if (this.files === undefined) return this.syncFolder(path);
-    this.folderFd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-    this.files.begin(SYNC_CALL.fsync, this.folderFd);
+    if (this.files === undefined) this.syncFolder(path);
+    else {
+      this.folderFd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+      this.files.begin(SYNC_CALL.fsync, this.folderFd);
+    }
   }
 
   syncEnded(wait: boolean): boolean {

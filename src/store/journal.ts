@@ -220,15 +220,20 @@ export class Journal {
   /** Begins the call that is needed next, unless one runs. */
   startSync(): void {
     if (this.running !== undefined) return;
-    if (this.rotating) return this.prepare();
-    this.write();
-    const { io, folder, fd, sequence, heldEnd } = this;
-    if (this.numbered !== 'durable') this.begin({ what: 'number' }, () => io.beginSyncFolder(folder));
-    else if (heldEnd > 0) {
-      this.options.event('covered', heldEnd);
-      const blocks = { what: 'blocks', bytes: heldEnd, sequence, sinceMs: performance.now() } as const;
-      this.begin(blocks, () => io.beginFdatasync(fd));
+    if (this.rotating) this.prepare();
+    else {
+      this.write();
+      if (this.numbered === 'durable') this.syncBlocks();
+      else this.begin({ what: 'number' }, () => this.io.beginSyncFolder(this.folder));
     }
+  }
+
+  private syncBlocks(): void {
+    const { io, fd, sequence, heldEnd } = this;
+    if (heldEnd === 0) return;
+    this.options.event('covered', heldEnd);
+    const blocks = { what: 'blocks', bytes: heldEnd, sequence, sinceMs: performance.now() } as const;
+    this.begin(blocks, () => io.beginFdatasync(fd));
   }
 
   private begin(running: Running, act: () => void): void {
@@ -272,8 +277,11 @@ export class Journal {
   }
 
   private failed(running: Running, error: unknown): void {
+    if (running.what === 'blocks' || (running.what === 'number' && wasTried(error))) {
+      this.poison(error);
+      return;
+    }
     if (running.what === 'head') closeQuietly(this.io, running.next.fd);
-    else if (running.what === 'blocks' || wasTried(error)) return this.poison(error);
     if (wasTried(error)) this.syncFailed(error);
     throw error;
   }
@@ -337,7 +345,8 @@ export class Journal {
   /** Goes on in the next segment, with every block that is held. */
   private takeNext({ fd, segment, salt, bytes }: NextSegment): void {
     const last = this.segments.at(-1);
-    if (last !== undefined && this.fd >= 0 && this.numbered !== 'no') last.bytes = this.offset + this.heldWritten;
+    if (last !== undefined && this.fd >= 0 && this.numbered !== 'no')
+      last.bytes = this.offset + this.heldWritten;
     this.closeFile();
     this.fd = fd;
     this.segment = segment;

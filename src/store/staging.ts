@@ -108,7 +108,7 @@ export class Staging {
   /** False when there is no room and the disk refuses: the row waits in the ring. */
   row(words: Uint32Array, index: number, table: Table, ring: number): boolean {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
-    if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
+    if (tableDay === undefined || (tableDay.full && !this.flushReady(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
     this.bytes += tableDay.stage(words, index);
     if (ring !== tableDay.key.ring) tableDay.cameFrom(ring);
@@ -215,9 +215,14 @@ export class Staging {
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
     const due = tableDay.waiting && tableDay.sinceMs === sinceMs;
-    if (due && !(this.events.flushable(tableDay) && this.flush(tableDay))) return false;
+    if (due && !this.flushReady(tableDay)) return false;
     this.dirty.shift();
     return true;
+  }
+
+  /** Writes one table-day unless that would have to wait for the journal; false when its rows wait on. */
+  private flushReady(tableDay: TableDay): boolean {
+    return this.events.flushable(tableDay) && this.flush(tableDay);
   }
 
   /** Writes one table-day; false when the disk refused and the rows wait on. */

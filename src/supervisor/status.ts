@@ -200,6 +200,7 @@ function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[])
     messages_refused: sum((shard) => shard.counters.rejected),
     duplicates: sum((shard) => shard.counters.duplicates),
     gaps: sum((shard) => shard.counters.gaps),
+    gaps_unlisted: sum((shard) => shard.counters.gaps_unlisted),
     trades_missing: sum((shard) => shard.counters.missing),
     silent_symbols: sum((shard) => shard.counters.silent),
     receive_to_ring_us: s.latency[id],

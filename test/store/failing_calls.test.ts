@@ -17,6 +17,7 @@ import { DATA, FIRST_DAY, STREAMS, World } from '../support/store_world.js';
 const WRITER = slotsOf(WRITER_COUNTERS);
 const OPTIONS = { segmentBytes: 2500, checkpointMs: 700, flushIntervalMs: 300, rowsPerTableDay: 6 };
 const TURNS = 9;
+const TURNS_MAX = 100;
 
 type Outcome = 'stopped' | 'fatal' | 'never started';
 
@@ -60,7 +61,7 @@ function live(fault: Fault | undefined, seed: number, stop: boolean): Life {
       note();
     }
     // time for what failed once to be tried again
-    for (let turn = 0; turn < 8; turn++) {
+    for (let turn = 0; turn < 8 || (turn < TURNS_MAX && !world.drained); turn++) {
       clock.ms += 300;
       world.writer.turn();
       note();

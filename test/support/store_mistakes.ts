@@ -3,8 +3,8 @@
  * product holds no switch for them. A power-cut test that misses one of these is not worth its time.
  */
 import { Checkpointer } from '../../src/store/checkpointer.js';
-import type { StoreIo } from '../../src/store/io.js';
 import { Durability } from '../../src/store/durability.js';
+import type { StoreIo } from '../../src/store/io.js';
 import { Journal } from '../../src/store/journal.js';
 import { BLOCK_HEADER_BYTES, segmentFile } from '../../src/store/journal_format.js';
 import { SegmentReader } from '../../src/store/journal_reader.js';
@@ -167,7 +167,10 @@ export const MISTAKES: readonly Mistake[] = [
     name: 'the checkpoint is not synced',
     mistakes: { io: without(['fdatasync'], (path) => path.includes('checkpoint')) },
   },
-  { name: 'folders are not synced', mistakes: { io: without(['syncFolder', 'beginSyncFolder'], everything) } },
+  {
+    name: 'folders are not synced',
+    mistakes: { io: without(['syncFolder', 'beginSyncFolder'], everything) },
+  },
   {
     name: 'columns are not synced before a checkpoint',
     mistakes: { io: without(['syncFs', 'beginSyncFs'], everything) },
