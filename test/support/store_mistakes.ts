@@ -370,10 +370,12 @@ export const MISTAKES: readonly Mistake[] = [
     patch: () =>
       replace(
         Writer,
-        'beforeFlush',
+        'flushable',
         () =>
           function () {
             this.appendBases();
+            this.beforeFlush = () => undefined;
+            return true;
           },
       ),
   },
