@@ -216,7 +216,7 @@ export const okx: VenueProtocol = {
   channels: CHANNELS,
   timings: {
     subscribe_deadline_ms: 30_000,
-    heartbeat_ms: 0,
+    heartbeat_ms: 60_000,
     ping_ms: 0,
     pong_deadline_ms: 0,
     stale_page_ms: 0,

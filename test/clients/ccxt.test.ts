@@ -1,6 +1,6 @@
 /** The simulated exchanges seen by `ccxt`: markets over REST, trades and order books over WebSocket. */
 import ccxt, { type Exchange } from 'ccxt';
-import { PUBLISH_MS } from '../../src/simulator/upbit.js';
+import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/upbit-trades.js';
 import { decimalOf, type Trade } from './account.js';
 import { type Client, clientTest, type Taking } from './venue.js';
 
@@ -157,7 +157,10 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     symbols: ['KRW-BTC', 'KRW-ETH'],
     config: { options: { watchOrderBook: { limit: 30 } } },
     // ccxt takes the time of publication for that of the trade
-    misread: (trade) => ({ ...trade, time_us: trade.time_us + PUBLISH_MS * 1000 }),
+    misread: (trade) => {
+      const early_ms = earlierMs(Number(BigInt(trade.id) % BigInt(IDS_PER_MS)));
+      return { ...trade, time_us: trade.time_us + (PUBLISH_MS + early_ms) * 1000 };
+    },
     resent: true,
   },
 };

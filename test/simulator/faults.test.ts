@@ -7,9 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type LoggerError, messageOf } from '../../src/base/errors.js';
 import { AccountRecords, accountFile } from '../../src/simulator/account.js';
 import { parseFault, parseFaultText } from '../../src/simulator/faults.js';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js';
+import {
+  PROTOCOLS,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../src/simulator/simulator.js';
 import { Client, until } from './client.js';
 import { corpusMissing, recording, recordingPath } from './corpus.js';
 
@@ -53,6 +59,31 @@ test('fault requests are checked, the short form means the same', () => {
   assert.deepEqual(parseFaultText('cut'), { kind: 'cut' });
   for (const bad of ['nonsense', 'drop:count=x', 'drop:colour=red', 'cut:code=12', 'drop:channel=books'])
     assert.throws(() => parseFaultText(bad), { code: 'USAGE' }, bad);
+});
+
+test('corrupt is for the books of exchanges that send checksums, and refused elsewhere', async () => {
+  assert.throws(() => parseFaultText('corrupt:channel=trades'), { code: 'USAGE', message: /only books/ });
+  const sent: string[] = [];
+  for (const exchange of Object.keys(PROTOCOLS)) {
+    const { simulator } = await startSimulator({ exchanges: [exchange], symbols: 1 });
+    simulators.push(simulator);
+    try {
+      simulator.fault({ kind: 'corrupt' });
+      sent.push(exchange);
+    } catch (error) {
+      assert.deepEqual(
+        [(error as LoggerError).code, messageOf(error)],
+        ['USAGE', `fault: ${exchange} sends no checksums`],
+      );
+    }
+  }
+  assert.deepEqual(sent, ['kraken']);
+  await assert.rejects(start({ faults: [{ kind: 'corrupt' }] }), { code: 'USAGE' });
+  const { fault } = await start({ exchanges: ['kraken', 'okx'] });
+  assert.deepEqual(
+    [await fault({ kind: 'corrupt' }), await fault({ kind: 'corrupt', exchange: 'okx' })],
+    [200, 400],
+  );
 });
 
 test('cut ends connections abruptly or with a code; refused ones get no answer; then all is well again', async () => {
