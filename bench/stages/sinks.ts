@@ -1,0 +1,6 @@
+/** Stage `sinks`: what delivering costs. */
+import type { Figure, StageContext } from '../stage.js';
+
+export async function* figures(context: StageContext): AsyncIterable<Figure> {
+  context.note('no sinks in this version: nothing is delivered, so there is nothing to measure');
+}
