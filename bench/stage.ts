@@ -31,6 +31,8 @@ export interface StageContext {
   readonly runs: number;
   /** an empty folder on the disk that is measured; removed behind the stage */
   readonly folder: string;
+  /** aborted when the bench is ended early; whoever has started processes ends them then */
+  readonly signal: AbortSignal;
   /** what is measured now, for the person who waits */
   progress(text: string): void;
   /** bytes that are measured with, for the hash that tells whether two reports had the same input */
@@ -43,7 +45,7 @@ export interface StageContext {
 
 export interface StageModule {
   /** Ends early with an exception; figures that were told before are kept out of the report then. */
-  figures(context: StageContext): AsyncIterable<Figure>;
+  figures(context: StageContext): AsyncIterable<Figure> | Iterable<Figure>;
 }
 
 export interface Stage {
