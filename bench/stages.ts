@@ -3,6 +3,12 @@ import type { Stage } from './stage.js';
 
 export const STAGES: readonly Stage[] = [
   {
+    name: 'parse',
+    summary: 'bytes to rows in the ring, every kind of message beside JSON.parse of the same bytes',
+    seconds: 40,
+    load: () => import('./stages/parse.js'),
+  },
+  {
     name: 'sinks',
     summary: 'what delivering costs',
     seconds: 0,
