@@ -9,6 +9,18 @@ export const STAGES: readonly Stage[] = [
     load: () => import('./stages/parse.js'),
   },
   {
+    name: 'ring',
+    summary: 'rows through the ring between two threads',
+    seconds: 8,
+    load: () => import('./stages/ring.js'),
+  },
+  {
+    name: 'journal',
+    summary: 'blocks to the journal, syncs, and recovery per GB',
+    seconds: 25,
+    load: () => import('./stages/journal.js'),
+  },
+  {
     name: 'sinks',
     summary: 'what delivering costs',
     seconds: 0,

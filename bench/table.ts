@@ -96,10 +96,12 @@ export function changeLines({ changes }: Comparison): string[][] {
 export function originLines(report: Report): string[] {
   const { date, version, commit, node, machine, load, effort, runs, input, smoke, stages } = report;
   const dropped = stages.reduce((sum, stage) => sum + stage.dropped, 0);
+  const took = stages.map(({ name, seconds }) => `${name} ${numberText(seconds)} s`);
   return [
     `${date}, logger ${version}${commit === undefined ? '' : ` (${commit})`}, Node ${node}`,
     `${machine.cpu}, ${machine.cores} cores, ${numberText(machine.memory_bytes / 2 ** 30)} GiB of memory, ${machine.kernel}, ${machine.file_system}`,
     `load at the start ${load.map((value) => value.toFixed(2)).join(' ')}; effort ${effort}, ${runs} alternating runs${smoke ? ', tiny inputs that only show that it runs' : ''}`,
+    `took ${took.join(', ')}`,
     `input ${input}; ${dropped} dropped${report.valid ? '' : '; NOT VALID'}`,
   ];
 }
