@@ -13,7 +13,7 @@ import { DiskIo } from '../src/store/io.js';
 import { journalFolder } from '../src/store/journal_start.js';
 import { recover } from '../src/store/recovery.js';
 import { Random } from '../test/support/random.js';
-import { makeFiles, RIG_TABLES, WriterRig } from './writer_rig.js';
+import { makeFiles, RIG_JOURNAL, RIG_TABLES, WriterRig } from './writer_rig.js';
 
 export interface CrashedJournal {
   readonly dataPath: string;
@@ -50,7 +50,7 @@ export function writeJournal(
     flushIntervalMs: NEVER_MS,
     exact: true,
     descriptorsMax: 0,
-    journal: { syncMs: 200, segmentBytes: 64 << 20, bytesMax: 1e12, checkpointMs: NEVER_MS },
+    journal: RIG_JOURNAL,
   });
   while (rig.rows < rows) {
     const end = Math.min(rows, rig.rows + (rowsPerSecond * TURN_MS) / 1000);

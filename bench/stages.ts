@@ -21,9 +21,21 @@ export const STAGES: readonly Stage[] = [
     load: () => import('./stages/journal.js'),
   },
   {
+    name: 'columns',
+    summary: 'rows from the rings to the column files, and their size there',
+    seconds: 15,
+    load: () => import('./stages/columns.js'),
+  },
+  {
     name: 'sinks',
     summary: 'what delivering costs',
     seconds: 0,
     load: () => import('./stages/sinks.js'),
+  },
+  {
+    name: 'flush',
+    summary: 'a flush of 1,100 symbols, over 30,000 files: its time and its disk calls',
+    seconds: 20,
+    load: () => import('./stages/flush.js'),
   },
 ];

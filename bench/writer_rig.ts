@@ -21,6 +21,8 @@ import { putRow } from './rows.js';
 const EXCHANGE = 'bench';
 /** Every stream has them, as with the channels of trades and tickers. */
 export const RIG_TABLES: readonly Table[] = [TRADES, MD];
+/** A journal that no checkpoint shortens while it is measured. */
+export const RIG_JOURNAL = { syncMs: 200, segmentBytes: 64 << 20, bytesMax: 1e12, checkpointMs: 1e9 };
 const DAY_MS = 86_400_000;
 
 /** A writer that is never stopped and that nobody sends anything to. */
