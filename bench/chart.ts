@@ -8,10 +8,11 @@ export interface Bar {
   readonly max: number;
 }
 
-const WIDTH = 760;
-const LABEL_WIDTH = 260;
+const PLOT_WIDTH = 420;
 const VALUE_WIDTH = 90;
-const PLOT_WIDTH = WIDTH - LABEL_WIDTH - VALUE_WIDTH;
+/** Of the average character; what a font needs exactly nobody knows here. */
+const CHARACTER_WIDTH = 6.4;
+const LABEL_GAP = 8;
 const TOP = 34;
 const BAR_STEP = 24;
 const BAR_HEIGHT = 14;
@@ -51,7 +52,10 @@ export function barChart(title: string, unit: string, better: 'less' | 'more', b
   const tick = largest > 0 ? tickOf(largest) : 1;
   const ticks = Math.max(1, Math.ceil(largest / tick));
   const scale = PLOT_WIDTH / (ticks * tick);
-  const x = (value: number) => (LABEL_WIDTH + value * scale).toFixed(1);
+  const longest = Math.max(...bars.map(({ label }) => label.length));
+  const left = Math.ceil(longest * CHARACTER_WIDTH) + LABEL_GAP;
+  const width = left + PLOT_WIDTH + VALUE_WIDTH;
+  const x = (value: number) => (left + value * scale).toFixed(1);
   const bottom = TOP + bars.length * BAR_STEP;
   const height = bottom + AXIS_HEIGHT;
   const axis = Array.from({ length: ticks + 1 }, (_, i) => {
@@ -67,19 +71,19 @@ export function barChart(title: string, unit: string, better: 'less' | 'more', b
     const spread =
       max > min ? `<line class="spread" x1="${x(min)}" y1="${middle}" x2="${x(max)}" y2="${middle}"/>` : '';
     return (
-      `<text x="${LABEL_WIDTH - 8}" y="${y + 11}" text-anchor="end">${escaped(label)}</text>` +
-      `<rect class="bar" x="${LABEL_WIDTH}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR_HEIGHT}"/>` +
-      `${spread}<text x="${(LABEL_WIDTH + max * scale + 6).toFixed(1)}" y="${y + 11}">${numberText(value)}</text>`
+      `<text x="${left - LABEL_GAP}" y="${y + 11}" text-anchor="end">${escaped(label)}</text>` +
+      `<rect class="bar" x="${left}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR_HEIGHT}"/>` +
+      `${spread}<text x="${(left + max * scale + 6).toFixed(1)}" y="${y + 11}">${numberText(value)}</text>`
     );
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
     `<style>${STYLE}</style>`,
     `<text class="title" x="0" y="16">${escaped(title)}</text>`,
     ...axis,
     ...drawn,
-    `<text x="${LABEL_WIDTH + PLOT_WIDTH / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(unit)} (${better} is better)</text>`,
+    `<text x="${left + PLOT_WIDTH / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(unit)} (${better} is better)</text>`,
     '</svg>',
     '',
   ].join('\n');
