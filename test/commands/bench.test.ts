@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { type MeasuredFigure, measured, parseReport } from '../../bench/report.js';
 import { STAGES } from '../../bench/stages.js';
+import { MD, TRADES } from '../../src/schema/tables.js';
 import { temporaryFolder, until } from '../support/processes.js';
 
 const CLI = resolve('dist/src/cli.js');
@@ -51,6 +52,15 @@ test('every stage yields figures, nothing is dropped, and JSON, page and charts 
         );
       assert.ok(stdout.includes(figure.name), figure.name);
     }
+  }
+  const sizes = report.stages.find(({ name }) => name === 'columns')?.figures ?? [];
+  for (const table of [TRADES, MD]) {
+    // every row is in the files: none is there for bybit-linear alone
+    const bytes = table.columns.reduce(
+      (sum, column) => sum + (column.only === undefined ? column.bytes : 0),
+      0,
+    );
+    assert.equal(sizes.find(({ name }) => name === table.name)?.median, bytes);
   }
   const page = readFileSync(join(out, 'README.md'), 'utf8');
   const charts = readdirSync(out).filter((name) => name.endsWith('.svg'));
