@@ -22,11 +22,12 @@ function chartsOf({ name: stage, figures }: StageReport): Chart[] {
     else group.push(figure);
   }
   return [...groups.values()].map((group) => {
-    const [{ group: groupName, unit, better }] = group;
-    const title = `${stage}: ${groupName}`;
+    const [{ group: what, unit, better }] = group;
+    const title = `${stage}: ${what}`;
     const bars = group.map(({ name, median, min, max }) => ({ label: name, value: median, min, max }));
     return {
-      name: `${stage}-${title}-${unit}`
+      title,
+      name: `${title}-${unit}`
         .toLowerCase()
         .replace(/[^a-z0-9]+/g, '-')
         .concat('.svg'),

@@ -121,4 +121,6 @@ test('what has failed or was lost is said', () => {
     'some has lost 3',
     'some: a note',
   ]);
+  const machine = { ...report.machine, file_system: 'tmpfs' };
+  assert.match(noteLines({ ...report, machine })[0], /^the folder lies in memory/);
 });
