@@ -66,6 +66,8 @@ test('a report survives as JSON, and what is no report is refused', () => {
   assert.throws(() => parseReport('{"format":1}', 'a.json'), /it has no stages/);
 });
 
+const WITHOUT_PYTHON =
+  spawnSync('python3', ['-c', '']).status === 0 ? false : 'there is no python3 on this machine';
 const HARD = 'a < b & "c" > \u0007 é';
 
 /** What Python's parser finds in an SVG: [bars, texts]. */
@@ -81,7 +83,9 @@ print(json.dumps([len(root.findall(space + "rect")), [t.text for t in root.finda
   return JSON.parse(stdout);
 }
 
-test('a chart is well-formed, whatever the names, and has its bars, values and axis', () => {
+test('a chart is well-formed, whatever the names, and has its bars, values and axis', {
+  skip: WITHOUT_PYTHON,
+}, () => {
   const bars = [
     { label: HARD, value: 2, min: 1, max: 3 },
     { label: 'nothing', value: 0, min: 0, max: 0 },
@@ -94,7 +98,7 @@ test('a chart is well-formed, whatever the names, and has its bars, values and a
   parsedByPython(barChart('all zero', 'ms', 'more', [{ label: 'x', value: 0, min: 0, max: 0 }]));
 });
 
-test('a page has a chart per group, and every chart it names', () => {
+test('a page has a chart per group, and every chart it names', { skip: WITHOUT_PYTHON }, () => {
   const report = reportOf([
     figureOf('x', [1], { notes: 'a | b' }),
     figureOf('y', [2]),
