@@ -89,14 +89,24 @@ function store(
 ): number {
   storeInteger(digits);
   DIGITS[2] = decimals;
+  VALUE[0] = nearestFloat32(digits, decimals, bytes, start, end);
+  return literal;
+}
+
+/** The f32 nearest to `digits / 10^decimals`, the value of bytes[start, end); 15 digits and 22 decimals at most. */
+export function nearestFloat32(
+  digits: number,
+  decimals: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
   const value = digits / POWERS[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  VALUE[0] =
-    (scratchBits[0] & 0x1fffffff) === 0x10000000
-      ? exactFloat32(latin1(bytes, start, end))
-      : Math.fround(value);
-  return literal;
+  return (scratchBits[0] & 0x1fffffff) === 0x10000000
+    ? exactFloat32(latin1(bytes, start, end))
+    : Math.fround(value);
 }
 
 /** A short exponent behind plain digits, as some exchanges write every large price; invalid for all others. */

@@ -8,7 +8,6 @@
  * time, its partial books no symbol. Unknown symbols are acknowledged and then stay silent, so silence has to be
  * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
-import { lastU64 } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { BookMessage } from '../feed/book_message.js';
 import {
@@ -265,8 +264,8 @@ class BinanceParser implements MessageParser {
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     const { at } = table;
-    if (!rows.id(at.trade_id, data.bytes, data.from[o + idKey], data.to[o + idKey])) return RESULT.badId;
-    const id = lastU64();
+    if (!rows.idAt(data, o + idKey, at.trade_id)) return RESULT.badId;
+    const id = u64At(data, o + idKey);
     if (!epochTime(rows, data, o + TRADE_TIME, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
     const maker = data.kind[o + BUYER_IS_MAKER];
@@ -374,13 +373,12 @@ class BinanceParser implements MessageParser {
     const { rows } = this.context;
     if (!data.present(o + SYMBOL) || data.kind[o + KLINE] !== KIND.nested) return RESULT.missingField;
     const k = data.from[o + KLINE] * kline.width;
-    const { bytes, from, to } = kline;
     if (!kline.present(k + OPEN_TIME)) return RESULT.missingField;
     for (let f = open; f <= volume; f++) if (!kline.present(k + f)) return RESULT.missingField;
     const slot = this.slot(o);
     const candles = this.candles.find(kline, k + INTERVAL);
     if (slot < 0 || candles === undefined) return RESULT.unwanted;
-    if (!parseEpoch(bytes, from[k + OPEN_TIME], to[k + OPEN_TIME])) return RESULT.badTime;
+    if (!parseEpoch(kline, k + OPEN_TIME)) return RESULT.badTime;
     const { table } = candles;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     klineTime(rows, table, TIME[0], candles.seconds, kline.kind[k + CLOSED] === KIND.true);

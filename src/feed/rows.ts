@@ -3,19 +3,20 @@
  * of their column, and commits; a row that is not committed leaves no trace.
  *
  *   if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
- *   if (!rows.decimal(AT.trade_price, AT.price_digits, 0, bytes, from, to)) return RESULT.badValue;
+ *   if (!rows.decimalAt(values, at, AT.trade_price, AT.price_digits, 0, true)) return RESULT.badValue;
  *   …
  *   rows.commit(TRADES);
  */
 
 import { TEXT_BYTES_MAX } from '../base/limits.js';
-import { DIGITS, LITERAL, latin1, parseDecimal, parseU64, VALUE } from '../base/number.js';
+import { DIGITS, LITERAL, latin1, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
 import { GAPS, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
+import type { JsonSlots } from './json_slots.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
@@ -43,6 +44,8 @@ const FLAG_SIDECAR = flag('literal_in_sidecar');
 const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
 const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
+/** What makes the high word of a u64 a number. */
+const HIGH_WORD = 1 / 4294967296;
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
 /** Value of each byte as a hexadecimal digit; -1 for all others. */
@@ -111,11 +114,20 @@ export class Rows {
     this.flags |= mask;
   }
 
-  /** A u64 from digits; false for anything else. */
-  id(word: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (!parseU64(bytes, from, to)) return false;
-    this.u32[this.record + word] = DIGITS[0];
-    this.u32[this.record + word + 1] = DIGITS[1];
+  /** A u64 from the digits of value `at` of a message; false for anything else. */
+  idAt(values: JsonSlots, at: number, word: number): boolean {
+    const { u32 } = this;
+    const place = this.record + word;
+    const digits = values.digits[at];
+    if (digits >= 0 && values.decimals[at] === 0) {
+      const low = digits >>> 0;
+      u32[place] = low;
+      u32[place + 1] = (digits - low) * HIGH_WORD;
+      return true;
+    }
+    if (!parseU64(values.bytes, values.from[at], values.to[at])) return false;
+    u32[place] = DIGITS[0];
+    u32[place + 1] = DIGITS[1];
     return true;
   }
 
@@ -136,6 +148,30 @@ export class Rows {
     if (literal === LITERAL.invalid) return false;
     this.digits(valueWord, digitsWord, position, VALUE[0], DIGITS[0], DIGITS[1], DIGITS[2], positive);
     if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
+    return true;
+  }
+
+  /** As decimal() for value `at` of a message, which was read with it when it is plain. */
+  decimalAt(
+    values: JsonSlots,
+    at: number,
+    valueWord: number,
+    digitsWord: number,
+    position: number,
+    positive: boolean,
+  ): boolean {
+    const { bytes, from, to } = values;
+    const digits = values.digits[at];
+    if (digits < 0) return this.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], positive);
+    const decimals = values.decimals[at];
+    const { record, u32 } = this;
+    const low = digits >>> 0;
+    this.f32[record + valueWord] = nearestFloat32(digits, decimals, bytes, from[at], to[at]);
+    u32[record + digitsWord] = low;
+    u32[record + digitsWord + 1] = (digits - low) * HIGH_WORD;
+    if (position < 4) this.scales |= decimals << (8 * position);
+    else this.scalesHigh |= decimals << (8 * (position - 4));
+    if (positive && digits === 0) this.flags |= FLAG_INVALID;
     return true;
   }
 
@@ -164,10 +200,15 @@ export class Rows {
     this.f32[this.record + word] = value;
   }
 
-  /** A number of which only the f32 is kept. */
-  float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
-    this.f32[this.record + word] = VALUE[0];
+  /** Value `at` of a message, of which only the f32 is kept; false when it is no number. */
+  floatAt(values: JsonSlots, at: number, word: number): boolean {
+    const { bytes, from, to } = values;
+    const digits = values.digits[at];
+    if (digits >= 0)
+      this.f32[this.record + word] = nearestFloat32(digits, values.decimals[at], bytes, from[at], to[at]);
+    else if (parseDecimal(bytes, from[at], to[at]) !== LITERAL.invalid)
+      this.f32[this.record + word] = VALUE[0];
+    else return false;
     return true;
   }
 

@@ -10,6 +10,8 @@
  * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its source is made of the texts
  * below and of integers; nothing that an exchange sent ever stands in it as text.
  */
+import { latin1 } from '../base/number.js';
+import { NOT_PLAIN, plainEnd } from '../base/plain_number.js';
 import {
   type JsonSource,
   KIND,
@@ -21,6 +23,7 @@ import {
   UNFAMILIAR,
   wordEnd,
 } from './json_bytes.js';
+import type { JsonSlots } from './json_slots.js';
 
 /** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
@@ -38,17 +41,10 @@ export interface NestedReader {
   nested(field: number, i: number, end: number, row: number): number;
 }
 
-/** Where the values of objects stand: by row × number of fields + field. */
-export interface FieldSlots {
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  readonly kind: Uint8Array;
-}
-
 /** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
 export type Shape = (
   source: JsonSource,
-  slots: FieldSlots,
+  slots: JsonSlots,
   i: number,
   end: number,
   row: number,
@@ -56,7 +52,7 @@ export type Shape = (
 ) => number;
 
 /** What the source of a shape may call. `guesses`: length of each value in the object before. */
-const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, scalarKind, wordEnd };
+const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, plainEnd, scalarKind, wordEnd };
 
 /** Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. */
 export function learnShape(
@@ -68,7 +64,7 @@ export function learnShape(
 ): Shape {
   const lines = [
     'const { bytes, view } = source;',
-    'const { from, to, kind } = slots;',
+    'const { from, to, kind, digits, decimals } = slots;',
     `const base = row * ${width};`,
     'let guess = 0;',
     'let word = 0;',
@@ -81,7 +77,8 @@ export function learnShape(
   for (const [v, { field, kind, from, to }] of values.entries()) {
     lines.push(...literalSource(bytes, at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
-    lines.push(...valueSource(v, field, kind));
+    if (field >= 0 && isPlainNumber(bytes, from, to)) lines.push(...numberSource(field, kind));
+    else lines.push(...valueSource(v, field, kind));
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
   }
@@ -106,17 +103,35 @@ function literalSource(bytes: Uint8Array, from: number, to: number): string[] {
   return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${UNFAMILIAR};`, `i += ${length};`];
 }
 
+/** Source that moves `i` behind a number, which may be a string, and reads it on the way. */
+function numberSource(field: number, kind: number): string[] {
+  const number = `i = plainEnd(view, i, end, base + ${field}, digits, decimals);`;
+  const otherwise = (test: string, text: string) =>
+    `if (digits[base + ${field}] < 0 || i >= end || ${test}) { digits[base + ${field}] = ${NOT_PLAIN}; i = from[base + ${field}]; ${text} }`;
+  return [
+    number,
+    kind === KIND.string
+      ? otherwise(`bytes[i] !== ${QUOTE}`, 'while (i < end && PLAIN[bytes[i]] === 1) i++;')
+      : otherwise(
+          'NUMERIC[bytes[i]] === 1',
+          `i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR};`,
+        ),
+  ];
+}
+
 /** Source that moves `i` behind value number `v`. */
 function valueSource(v: number, field: number, kind: number): string[] {
   const known = (behind: string, test: string) =>
     `guess = i + guesses[${v}]; if (guess < end && ${behind} && ${test}(view, i, guess)) i = guess;`;
   if (kind === KIND.string)
     return [
+      ...(field < 0 ? [] : [`digits[base + ${field}] = ${NOT_PLAIN};`]),
       known(`bytes[guess] === ${QUOTE}`, 'isPlain'),
       `else { guess = i; while (i < end && PLAIN[bytes[i]] === 1) i++; guesses[${v}] = i - guess; }`,
     ];
   if (kind === KIND.number)
     return [
+      ...(field < 0 ? [] : [`digits[base + ${field}] = ${NOT_PLAIN};`]),
       known('NUMERIC[bytes[guess]] === 0', 'isInteger'),
       `else { guess = i; i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR}; guesses[${v}] = i - guess; }`,
     ];
@@ -129,6 +144,11 @@ function valueSource(v: number, field: number, kind: number): string[] {
     `if (i < 0) return ${UNFAMILIAR};`,
     ...(field < 0 ? [] : [`kind[base + ${field}] = word;`]),
   ];
+}
+
+/** Cold: whether a value is a number that plainEnd() reads. */
+function isPlainNumber(bytes: Uint8Array, from: number, to: number): boolean {
+  return /^\d+(\.\d+)?$/.test(latin1(bytes, from, to));
 }
 
 /** Whether all bytes in between are plain ASCII. A text of less than four is not looked at: false. */
