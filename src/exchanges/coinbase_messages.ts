@@ -347,7 +347,7 @@ export class CoinbaseParser implements MessageParser {
     if (heartbeat) return RESULT.control;
     let result: number = RESULT.control;
     for (let row = 0; row < events.count; row++) {
-      const e = row * EVENT_KEYS.length;
+      const e = row * this.events.width;
       const snapshot = events.equals(e + EVENT_TYPE, SNAPSHOT);
       let one: number;
       if (books) one = this.bookEvent(e, snapshot, inOrder);
@@ -379,7 +379,7 @@ export class CoinbaseParser implements MessageParser {
     const reversed = trades && isNewestFirst(items, TRADE_ID, first, behind);
     let result: number = RESULT.control;
     for (let n = first; n < behind; n++) {
-      const o = (reversed ? first + behind - 1 - n : n) * ITEM_KEYS.length;
+      const o = (reversed ? first + behind - 1 - n : n) * this.items.width;
       const one = trades
         ? this.trade(items, o, flags)
         : this.ticker(items, o, TIMESTAMP, ADVANCED_TICKER_NUMBERS);
@@ -404,7 +404,7 @@ export class CoinbaseParser implements MessageParser {
     let result = this.beginBook(slot, behind - first, snapshot, TIMESTAMP);
     if (result !== RESULT.rows) return result;
     for (let n = first; n < behind; n++) {
-      const o = n * UPDATE_KEYS.length;
+      const o = n * this.updates.width;
       const side = sideOf(updates, o + UPDATE_SIDE, fields.bytes, BID_SIDE, OFFER_SIDE);
       result = worse(result, this.level(slot, side, updates, o + PRICE_LEVEL, o + NEW_QUANTITY));
     }
@@ -418,10 +418,10 @@ export class CoinbaseParser implements MessageParser {
     if (events.kind[list] !== KIND.nested) return RESULT.missingField;
     const first = events.from[list];
     const behind = events.to[list];
-    for (let n = first; n < behind; n++) this.noteCandle(n * CANDLE_KEYS.length);
+    for (let n = first; n < behind; n++) this.noteCandle(n * this.candles.width);
     let result: number = RESULT.control;
     for (let n = first; n < behind; n++) {
-      const one = this.candle(n * CANDLE_KEYS.length, flags);
+      const one = this.candle(n * this.candles.width, flags);
       result = result === RESULT.control ? one : worse(result, one);
     }
     return result;

@@ -328,8 +328,8 @@ class KrakenParser implements MessageParser {
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
     const { bytes, from, to } = levels;
     for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
-      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
+      const price = row * levels.width + LEVEL_PRICE;
+      const size = row * levels.width + LEVEL_QTY;
       if (!levels.present(price) || !levels.present(size)) return RESULT.missingField;
       if (!book.set(side, bytes, from[price], to[price], from[size], to[size])) return RESULT.badNumber;
     }
@@ -349,8 +349,8 @@ class KrakenParser implements MessageParser {
     const { items, levels, writer } = this;
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
     for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
-      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
+      const price = row * levels.width + LEVEL_PRICE;
+      const size = row * levels.width + LEVEL_QTY;
       const result = writer.level(side, levels, price, size);
       if (result !== RESULT.rows) return result;
     }

@@ -285,9 +285,9 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */
   copyRow(other: JsonFields, skipped: number): void {
-    assert(other.width - skipped === this.width, 'both readers have the same fields');
+    assert(other.keys.length - skipped === this.keys.length, 'both readers have the same fields');
     this.count = 1;
-    for (let field = 0; field < this.width; field++) this.copy(field, other, skipped + field);
+    for (let field = 0; field < this.keys.length; field++) this.copy(field, other, skipped + field);
   }
 }
 

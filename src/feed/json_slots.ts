@@ -11,19 +11,22 @@ export class JsonSlots {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
+  /** the same, four at a time */
+  kinds: Int32Array;
   digits: Float64Array;
   decimals: Uint8Array;
   protected source = new JsonSource();
 
-  /** `width`: values per object or tuple; they follow each other row by row. */
-  constructor(
-    readonly width: number,
-    rows: number,
-  ) {
-    const size = width * rows;
+  /** values per object or tuple, which follow each other row by row: a multiple of 4, of which the last may be unused */
+  readonly width: number;
+
+  constructor(values: number, rows: number) {
+    this.width = (values + 3) & ~3;
+    const size = this.width * rows;
     this.from = new Int32Array(size);
     this.to = new Int32Array(size);
     this.kind = new Uint8Array(size);
+    this.kinds = new Int32Array(this.kind.buffer);
     this.digits = new Float64Array(size).fill(NOT_PLAIN);
     this.decimals = new Uint8Array(size);
   }
@@ -41,7 +44,7 @@ export class JsonSlots {
   protected grow(): void {
     const grown = new JsonSlots(this.width, (this.from.length / this.width) * 2);
     grown.copyAll(this);
-    ({ from: this.from, to: this.to, kind: this.kind } = grown);
+    ({ from: this.from, to: this.to, kind: this.kind, kinds: this.kinds } = grown);
     ({ digits: this.digits, decimals: this.decimals } = grown);
   }
 

@@ -92,7 +92,7 @@ export class Rows {
     const u32 = this.u32;
     u32[record] = table.headerWord;
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
-    for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
+    u32.fill(0, record + HEADER_WORDS, record + table.words);
     this.scales = 0;
     this.scalesHigh = 0;
     this.flags = 0;

@@ -64,15 +64,13 @@ export function learnShape(
 ): Shape {
   const lines = [
     'const { bytes, view } = source;',
-    'const { from, to, kind, digits, decimals } = slots;',
+    'const { from, to, kind, kinds, digits, decimals } = slots;',
     `const base = row * ${width};`,
+    `const first = row * ${width / 4};`,
     'let guess = 0;',
     'let word = 0;',
   ];
-  for (let field = 0; field < width; field++) {
-    const kind = values.findLast((value) => value.field === field)?.kind ?? KIND.absent;
-    lines.push(`kind[base + ${field}] = ${kind};`);
-  }
+  lines.push(...kindsSource(values, width));
   let at = start;
   for (const [v, { field, kind, from, to }] of values.entries()) {
     lines.push(...literalSource(bytes, at, from));
@@ -88,17 +86,30 @@ export function learnShape(
   return new Function('guesses', ...Object.keys(TOOLS), body)(guesses, ...Object.values(TOOLS)) as Shape;
 }
 
-/** Source that compares bytes[from, to) with what stands at `i`, four at a time, the last four overlapping. */
+/** Source that notes down the kinds of all fields of the row. */
+function kindsSource(values: readonly ValueSeen[], width: number): string[] {
+  const kinds = new Uint8Array(width);
+  for (const { field, kind } of values) if (field >= 0) kinds[field] = kind;
+  return Array.from(new Int32Array(kinds.buffer), (word, n) => `kinds[first + ${n}] = ${word};`);
+}
+
+/**
+ * Source that compares bytes[from, to) with what stands at `i`: eight at a time as a double, as far as they are ASCII,
+ * which makes neither a zero nor a NaN; else four at a time, the last ones overlapping.
+ */
 function literalSource(bytes: Uint8Array, from: number, to: number): string[] {
   const length = to - from;
   if (length === 0) return [];
   const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
   const tests: string[] = [];
+  const word = (at: number) => `view.getInt32(i + ${at}, true) !== ${view.getInt32(at, true)}`;
+  const double = (at: number) => `view.getFloat64(i + ${at}, true) !== ${view.getFloat64(at, true)}`;
+  const isAscii = bytes.subarray(from, to).every((byte) => byte < 0x80);
+  const [step, test] = length >= 8 && isAscii ? [8, double] : [4, word];
   if (length < 4) for (let at = 0; at < length; at++) tests.push(`bytes[i + ${at}] !== ${view.getUint8(at)}`);
   else {
-    const test = (at: number) => `view.getInt32(i + ${at}, true) !== ${view.getInt32(at, true)}`;
-    for (let at = 0; at < length - 4; at += 4) tests.push(test(at));
-    tests.push(test(length - 4));
+    for (let at = 0; at < length - step; at += step) tests.push(test(at));
+    tests.push(test(length - step));
   }
   return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${UNFAMILIAR};`, `i += ${length};`];
 }
