@@ -59,7 +59,9 @@ export function plainEnd(
   const padded = whole > 1 && view.getUint8(start) === 0x30;
   const unusual = whole === 0 || (fraction > 0 && places === 0) || padded || whole + places > DIGITS_MAX;
   decimals[at] = places;
-  digits[at] = unusual ? NOT_PLAIN : value;
+  // not one store of either: that would put the number in a box
+  if (unusual) digits[at] = NOT_PLAIN;
+  else digits[at] = value;
   return i;
 }
 

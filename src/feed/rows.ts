@@ -61,9 +61,10 @@ export class Rows {
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
   trades: TradeListener | undefined;
-  private readonly u32: Uint32Array;
-  private readonly f32: Float32Array;
-  private record = 0;
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+  /** where the row begins that is being written */
+  record = 0;
   private slot = 0;
   private scales = 0;
   private scalesHigh = 0;
@@ -85,6 +86,14 @@ export class Rows {
 
   /** Starts a row of `table` for the stream in `slot`; false when the ring is full. */
   begin(table: Table, slot: number): boolean {
+    if (!this.open(table, slot)) return false;
+    const { record, u32 } = this;
+    for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
+    return true;
+  }
+
+  /** As begin() for who sets every word. */
+  open(table: Table, slot: number): boolean {
     const record = this.sink.claim(table.words);
     if (record < 0) return false;
     this.record = record;
@@ -92,7 +101,6 @@ export class Rows {
     const u32 = this.u32;
     u32[record] = table.headerWord;
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
-    u32.fill(0, record + HEADER_WORDS, record + table.words);
     this.scales = 0;
     this.scalesHigh = 0;
     this.flags = 0;
@@ -288,6 +296,14 @@ export class Rows {
   /** Asks the sequence about a row that is complete and has an id without order; false when it must not be committed. */
   isNew(sequence: Sequence, slot: number): boolean {
     return sequence.acceptRow(slot, this.u32, this.record);
+  }
+
+  /** Keeps the row, with flags and decimals beside those that were set one by one. */
+  finish(table: Table, flags: number, scales: number, scalesHigh: number): void {
+    this.flags |= flags;
+    this.scales |= scales;
+    this.scalesHigh |= scalesHigh;
+    this.commit(table);
   }
 
   /** Keeps the row. */
