@@ -28,8 +28,10 @@ import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/
 import { Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
 import { RestBooks } from '../feed/rest_books.js';
-import { compileRow, type RowPlan, type WriteRow } from '../feed/row_plan.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
+import { RowTemplates } from '../feed/templates.js';
 import { parseEpoch, u64At } from '../feed/values.js';
 import {
   AGG_TRADES,
@@ -121,6 +123,7 @@ const TRADE: RowPlan = {
   columns: { trade_id: { id: ID }, ...DEAL },
   time: { epoch: TRADE_TIME },
   accept: 'contiguous',
+  also: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
 };
 const AGGREGATE: RowPlan = {
   table: AGG_TRADES,
@@ -176,6 +179,7 @@ class BinanceParser implements MessageParser {
   private readonly levels: Levels;
   private readonly bookEvent = new BookMessage(this.levelTexts);
   private readonly books: RestBooks | undefined;
+  readonly templates: RowTemplates;
   private readonly trade: WriteRow;
   private readonly aggregate: WriteRow;
   private readonly ticker: WriteRow;
@@ -197,13 +201,17 @@ class BinanceParser implements MessageParser {
         (native) => `${depthPath}?symbol=${encodeURIComponent(native)}&limit=1000`,
       );
     this.candles = new CandleChannels(sequences);
-    const compile = (plan: RowPlan, channel: string) =>
-      compileRow(plan, this.data, context.rows, sequences.get(channel));
-    const orderIds = (o: number) => this.orderIds(o);
-    this.trade = compile({ ...TRADE, own: ['maker_order_id', 'taker_order_id'], also: orderIds }, 'trades');
-    this.aggregate = compile(AGGREGATE, 'agg_trades');
-    this.ticker = compile(TICKER, 'ticker');
-    this.quotes = compile(QUOTES, 'bbo');
+    this.templates = new RowTemplates(context, this.fields, [
+      [this.fields, [STREAM]],
+      [this.data, [EVENT_TIME]],
+    ]);
+    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
+    const row = (plan: RowPlan, channel: string, also?: (o: number) => void) =>
+      this.templates.row(plan, this.data, sequences.get(channel), symbol, also);
+    this.trade = row(TRADE, 'trades', (o) => this.orderIds(o));
+    this.aggregate = row(AGGREGATE, 'agg_trades');
+    this.ticker = row(TICKER, 'ticker');
+    this.quotes = row(QUOTES, 'bbo');
   }
 
   emit(): number {
@@ -291,14 +299,13 @@ class BinanceParser implements MessageParser {
     return this.context.streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
   }
 
-  private orderIds(o: number): number {
+  private orderIds(o: number): void {
     const maker = this.data.kind[o + BUYER_IS_MAKER];
     const sided = maker === KIND.true || maker === KIND.false;
     const makerOrder = maker === KIND.true ? BUYER_ORDER : SELLER_ORDER;
     const takerOrder = maker === KIND.true ? SELLER_ORDER : BUYER_ORDER;
     this.orderId(sided, o + makerOrder, TRADES.at.maker_order_id, TRADES.missing.maker_order_id);
     this.orderId(sided, o + takerOrder, TRADES.at.taker_order_id, TRADES.missing.taker_order_id);
-    return RESULT.rows;
   }
 
   /** Order ids were sent until a June of the past; they are numbers. Whose they are is known with the side alone. */

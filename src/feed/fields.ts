@@ -19,6 +19,7 @@ import {
   COMMA,
   type JsonSource,
   KIND,
+  NODES_MAX,
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
@@ -45,7 +46,7 @@ export interface JsonNode {
   count: number;
   /** this node and every one below it */
   readonly nodes: readonly JsonNode[];
-  attach(source: JsonSource): void;
+  attach(source: JsonSource, node: number): void;
   /** HOT: reads the value that begins at `i`; index behind it, or UNFAMILIAR. */
   value(i: number, end: number): number;
   /** Cold: the same from a parsed value; false when it is of another structure. */
@@ -60,14 +61,14 @@ const MISSES_PER_EXCHANGE = 65_536;
 const NO_VALUES: readonly ValueSeen[] = [];
 
 export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
-  count = 0;
   readonly nodes: readonly JsonNode[];
   private readonly keyBytes: readonly Uint8Array[];
   private readonly hash = new Int16Array(HASH_SIZE).fill(-1);
   /** by field: what reads its nested values */
   private readonly children: readonly (JsonNode | undefined)[];
-  /** rows of the nodes below before the object that is being read, to take a failed shape back */
-  private readonly before: Int32Array;
+  /** rows of all nodes before the object that is being read, to take a failed shape back */
+  private readonly before = new Int32Array(NODES_MAX);
+  private readonly isLeaf: boolean;
   private readonly shapes: Shape[] = [];
   private nextShape = 0;
   private misses = 0;
@@ -87,7 +88,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       'a nested reader belongs to a key',
     );
     this.nodes = [this, ...new Set(Object.values(children).flatMap((child) => [...child.nodes]))];
-    this.before = new Int32Array(this.nodes.length);
+    this.isLeaf = this.nodes.length === 1;
     for (let field = 0; field < keys.length; field++) {
       const bytes = this.keyBytes[field];
       assert(bytes.length > 0 && bytes.length < 64, 'a key has 1 to 63 bytes');
@@ -95,7 +96,8 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       while (this.hash[slot] >= 0) slot = (slot + 1) & (HASH_SIZE - 1);
       this.hash[slot] = field;
     }
-    for (const node of this.nodes) node.attach(this.source);
+    assert(this.nodes.length <= NODES_MAX, 'a reader has few nodes');
+    for (const [n, node] of this.nodes.entries()) node.attach(this.source, n);
   }
 
   /**
@@ -105,7 +107,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   scan(bytes: Uint8Array, start: number, end: number): number {
     const { source, nodes } = this;
     source.look(bytes);
-    for (let n = 0; n < nodes.length; n++) nodes[n].count = 0;
+    for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
     let i = this.value(start, end);
     if (i < 0) return UNFAMILIAR;
     if (i < end) i = skipSpace(bytes, i, end);
@@ -117,26 +119,28 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const { source, shapes } = this;
     const row = this.count++;
     if ((row + 1) * this.width > this.from.length) this.grow();
-    this.mark();
+    if (!this.isLeaf) this.mark();
     for (let s = 0; s < shapes.length; s++) {
       const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
         return behind;
       }
-      this.takeBack();
+      if (!this.isLeaf) this.takeBack();
     }
     return this.learn(i, end, row);
   }
 
   private mark(): void {
-    const { nodes, before } = this;
-    for (let n = 1; n < nodes.length; n++) before[n] = nodes[n].count;
+    const { before } = this;
+    const { counts } = this.source;
+    for (let n = 0; n < NODES_MAX; n++) before[n] = counts[n];
   }
 
   private takeBack(): void {
-    const { nodes, before } = this;
-    for (let n = 1; n < nodes.length; n++) nodes[n].count = before[n];
+    const { before } = this;
+    const { counts } = this.source;
+    for (let n = 0; n < NODES_MAX; n++) counts[n] = before[n];
   }
 
   /** The shapes that are met most often come first. */
@@ -252,7 +256,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   /** Cold: reads a parsed document; false when it is not of the structure that this reader knows. */
   loadDocument(document: unknown): boolean {
-    for (const node of this.nodes) node.count = 0;
+    this.source.counts.fill(0);
     this.source.beginTexts();
     return this.load(document);
   }

@@ -16,6 +16,7 @@ export class JsonSlots {
   digits: Float64Array;
   decimals: Uint8Array;
   protected source = new JsonSource();
+  private node = 0;
 
   /** values per object or tuple, which follow each other row by row: a multiple of 4, of which the last may be unused */
   readonly width: number;
@@ -36,8 +37,19 @@ export class JsonSlots {
     return this.source.bytes;
   }
 
-  attach(source: JsonSource): void {
+  /** Makes it part `node` of the reader of this message. */
+  attach(source: JsonSource, node: number): void {
     this.source = source;
+    this.node = node;
+  }
+
+  /** Rows read in this message so far. */
+  get count(): number {
+    return this.source.counts[this.node];
+  }
+
+  set count(rows: number) {
+    this.source.counts[this.node] = rows;
   }
 
   /** Cold: room for more rows, twice as many as before. */

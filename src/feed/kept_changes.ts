@@ -127,6 +127,6 @@ function copyTexts(texts: JsonSlots, rows: readonly number[]): JsonSlots {
   }
   const source = new JsonSource();
   source.look(bytes);
-  copy.attach(source);
+  copy.attach(source, 0);
   return copy;
 }

@@ -67,7 +67,6 @@ export class JsonList implements JsonNode {
 
 /** An array of arrays of scalars, of which the first `width` are kept: `[["0.0024","10"],["0.0025","7"]]`. */
 export class JsonTuples extends JsonSlots implements JsonNode {
-  count = 0;
   readonly nodes: readonly JsonNode[] = [this];
 
   constructor(width: number) {
@@ -162,7 +161,7 @@ export class JsonTuples extends JsonSlots implements JsonNode {
  * stays 0: what was read shows in `fields` or `tuples`.
  */
 export class JsonEither implements JsonNode {
-  count = 0;
+  readonly count = 0;
   readonly nodes: readonly JsonNode[];
   private source = new JsonSource();
   private readonly list: JsonList;

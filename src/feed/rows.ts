@@ -133,9 +133,14 @@ export class Rows {
       u32[place + 1] = (digits - low) * HIGH_WORD;
       return true;
     }
-    if (!parseU64(values.bytes, values.from[at], values.to[at])) return false;
-    u32[place] = DIGITS[0];
-    u32[place + 1] = DIGITS[1];
+    return this.id(word, values.bytes, values.from[at], values.to[at]);
+  }
+
+  /** A u64 from digits; false for anything else. */
+  id(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (!parseU64(bytes, from, to)) return false;
+    this.u32[this.record + word] = DIGITS[0];
+    this.u32[this.record + word + 1] = DIGITS[1];
     return true;
   }
 
@@ -212,11 +217,15 @@ export class Rows {
   floatAt(values: JsonSlots, at: number, word: number): boolean {
     const { bytes, from, to } = values;
     const digits = values.digits[at];
-    if (digits >= 0)
-      this.f32[this.record + word] = nearestFloat32(digits, values.decimals[at], bytes, from[at], to[at]);
-    else if (parseDecimal(bytes, from[at], to[at]) !== LITERAL.invalid)
-      this.f32[this.record + word] = VALUE[0];
-    else return false;
+    if (digits < 0) return this.float(word, bytes, from[at], to[at]);
+    this.f32[this.record + word] = nearestFloat32(digits, values.decimals[at], bytes, from[at], to[at]);
+    return true;
+  }
+
+  /** A number of which only the f32 is kept. */
+  float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
+    this.f32[this.record + word] = VALUE[0];
     return true;
   }
 

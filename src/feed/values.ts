@@ -2,7 +2,13 @@
  * HOT: from fields to columns, where every exchange does the same. Shard threads.
  */
 import { lastU64, parseU64, parseUint } from '../base/number.js';
-import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
+import {
+  FIRST_MICROS,
+  parseIsoTime,
+  setTimeFromMicros,
+  setTimeFromMillis,
+  TIME_RESULT,
+} from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
 import type { JsonSlots } from './json_slots.js';
@@ -13,8 +19,6 @@ const M = MD.at;
 const B = BBO.at;
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
-/** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
-const FIRST_MICROS = 1e14;
 
 /** Whether all of these values are there; `base` is the first value of the object. */
 export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {

@@ -11,7 +11,7 @@ function change(last: number): BookChange {
   const source = new JsonSource();
   source.look(bytes);
   const texts = new JsonTuples(2);
-  texts.attach(source);
+  texts.attach(source, 0);
   assert.equal(texts.value(5, bytes.length), bytes.length - 1);
   return {
     previous: last - 1,
