@@ -80,7 +80,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     private readonly keys: readonly string[],
     children: Readonly<Record<string, JsonNode>> = {},
   ) {
-    super(keys.length, FIRST_ROWS);
+    super((keys.length + 3) & ~3, FIRST_ROWS);
     this.keyBytes = keys.map((key) => Buffer.from(key));
     this.children = keys.map((key) => children[key]);
     assert(

@@ -11,23 +11,23 @@ export class JsonSlots {
   from: Int32Array;
   to: Int32Array;
   kind: Uint8Array;
-  /** the same, four at a time */
+  /** the same, four at a time; objects have a width that is a multiple of 4 */
   kinds: Int32Array;
   digits: Float64Array;
   decimals: Uint8Array;
   protected source = new JsonSource();
   private node = 0;
 
-  /** values per object or tuple, which follow each other row by row: a multiple of 4, of which the last may be unused */
-  readonly width: number;
-
-  constructor(values: number, rows: number) {
-    this.width = (values + 3) & ~3;
-    const size = this.width * rows;
+  /** `width`: values per object or tuple, which follow each other row by row. */
+  constructor(
+    readonly width: number,
+    rows: number,
+  ) {
+    const size = width * rows;
     this.from = new Int32Array(size);
     this.to = new Int32Array(size);
     this.kind = new Uint8Array(size);
-    this.kinds = new Int32Array(this.kind.buffer);
+    this.kinds = new Int32Array(this.kind.buffer, 0, size >> 2);
     this.digits = new Float64Array(size).fill(NOT_PLAIN);
     this.decimals = new Uint8Array(size);
   }

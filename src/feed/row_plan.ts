@@ -19,11 +19,16 @@ import { epochTime, isoTime, u64At } from './values.js';
 /** Writes the object whose first value is `o` as a row of the stream in `slot`: a RESULT. */
 export type WriteRow = (o: number, slot: number) => number;
 
+/** Whether a field is a string or a number. */
+function isText(field: number): string {
+  return `(kind[o + ${field}] === ${KIND.string} || kind[o + ${field}] === ${KIND.number})`;
+}
+
 /** Values by position, in the arrays of JsonSlots. */
 const SLOTS: Access = {
-  there: (field) =>
-    `digits[o + ${field}] >= 0 || (kind[o + ${field}] === ${KIND.string} || kind[o + ${field}] === ${KIND.number}) && to[o + ${field}] > from[o + ${field}]`,
-  digits: (field) => `digits[o + ${field}]`,
+  there: (field) => `${isText(field)} && to[o + ${field}] > from[o + ${field}]`,
+  // of an absent field the arrays hold what stood there before
+  digits: (field) => `(${isText(field)} ? digits[o + ${field}] : -1)`,
   decimals: (field) => `decimals[o + ${field}]`,
   from: (field) => `from[o + ${field}]`,
   to: (field) => `to[o + ${field}]`,

@@ -160,7 +160,7 @@ function timeSource({ table, time }: RowPlan, access: Access): string[] {
   const otherwise = call === '' ? bad : `if (!${call}) ${bad}`;
   const digits = access.digits(field);
   const read = isEpoch
-    ? `${digits} >= 0 && ${access.decimals(field)} === 0 && (${digits} < ${FIRST_MICROS} ? setTimeFromMillis(${digits}) : setTimeFromMicros(${digits}))`
+    ? `(digit = ${digits}) >= 0 && ${access.decimals(field)} === 0 && (digit < ${FIRST_MICROS} ? setTimeFromMillis(digit) : setTimeFromMicros(digit))`
     : `parseIsoTime(bytes, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
   const set = `if (${read}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
   return time.orReceipt === true
