@@ -39,6 +39,14 @@ export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: 
   TABLES.find((t) => t.id === id),
 );
 
+/** By id: position in TABLES. */
+const POSITIONS = Uint8Array.from({ length: TABLE_SLOTS }, (_, id) =>
+  Math.max(
+    0,
+    TABLES.findIndex((t) => t.id === id),
+  ),
+);
+
 export interface StagingOptions {
   readonly dataPath: string;
   readonly flushIntervalMs: number;
@@ -121,7 +129,7 @@ export class Staging {
   }
 
   private tableDay(stream: number, table: Table, day: number, ring: number): TableDay | undefined {
-    const slot = stream * TABLES.length + TABLES.indexOf(table);
+    const slot = stream * TABLES.length + POSITIONS[table.id];
     const current = this.current[slot];
     if (current !== undefined && current.key.day === day) return current;
     return this.otherDay(slot, stream, table, day, ring);
@@ -178,7 +186,7 @@ export class Staging {
   text(words: Uint32Array, index: number): boolean {
     const { kind, stream, day, tableId, detail, text } = decodeRecord(words, index) as DecodedText;
     if (kind === TEXT_KIND.rejected) return this.rejectedText(stream, day, detail, text);
-    const slot = stream * TABLES.length + TABLES.indexOf(TABLE_BY_ID[tableId] as Table);
+    const slot = stream * TABLES.length + POSITIONS[tableId];
     const tableDay = this.tableDays.get(`${slot} ${day}`);
     if (tableDay === undefined) return true;
     if (!tableDay.waiting) this.markDirty(tableDay);
