@@ -45,7 +45,8 @@ export class Levels {
   private left = 0;
   private flags = 0;
   private firstFlags = 0;
-  private hasSequence = false;
+  /** flags of what the event does not carry */
+  private missing = 0;
   private readonly sequenceWords = new Uint32Array(2);
   /** seconds and nanoseconds; meaningless without `timed` */
   private readonly time = new Uint32Array(2);
@@ -60,7 +61,8 @@ export class Levels {
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;
     this.firstFlags = snapshot ? SNAPSHOT_START : 0;
-    this.hasSequence = false;
+    this.sequenceWords[0] = this.sequenceWords[1] = 0;
+    this.missing = BOOK.missing.seq | BOOK.missing.checksum;
     this.timed = false;
     this.checksum = -1;
   }
@@ -95,7 +97,7 @@ export class Levels {
   sequenceNumber(value: number): void {
     this.sequenceWords[0] = value >>> 0;
     this.sequenceWords[1] = Math.floor(value / TWO_TO_32);
-    this.hasSequence = true;
+    this.missing &= ~BOOK.missing.seq;
   }
 
   /** Checksum that the exchange sent with the event, as u32; on the last row. */
@@ -106,8 +108,13 @@ export class Levels {
   /** The next level, whose price and size are these values: RESULT.rows, ringFull or badNumber. */
   level(side: number, values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
-    if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
-    rows.set(B.side, side);
+    if (!rows.open(BOOK, this.slot)) return RESULT.ringFull;
+    const { u32, record } = rows;
+    // all that decimalAt() and finish() do not set
+    u32[record + B.side] = side;
+    u32[record + B.seq] = this.sequenceWords[0];
+    u32[record + B.seq + 1] = this.sequenceWords[1];
+    u32[record + B.checksum] = 0;
     if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true)) return RESULT.badNumber;
     if (!rows.decimalAt(values, size, B.size, B.size_digits, 1, false)) return RESULT.badNumber;
     this.finish();
@@ -150,6 +157,8 @@ export class Levels {
   emptySnapshot(): number {
     const { rows } = this;
     if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
+    rows.set(B.seq, this.sequenceWords[0]);
+    rows.set(B.seq + 1, this.sequenceWords[1]);
     rows.missing(B.price, BOOK.missing.price);
     rows.missing(B.size, BOOK.missing.size);
     this.left = 1;
@@ -164,17 +173,17 @@ export class Levels {
       TIME[1] = this.time[1];
       rows.time(B.time, B.nanos);
     } else rows.timeOfReceipt(B.time, B.nanos);
-    if (this.hasSequence) {
-      rows.set(B.seq, this.sequenceWords[0]);
-      rows.set(B.seq + 1, this.sequenceWords[1]);
-    } else rows.flag(BOOK.missing.seq);
-    rows.flag(this.flags | this.firstFlags);
+    let flags = this.flags | this.firstFlags | this.missing;
     this.firstFlags = 0;
     this.left--;
-    if (this.left === 0) rows.flag(EVENT_END);
-    if (this.left === 0 && this.checksum >= 0) rows.set(B.checksum, this.checksum);
-    else rows.flag(BOOK.missing.checksum);
-    rows.commit(BOOK);
+    if (this.left === 0) {
+      flags |= EVENT_END;
+      if (this.checksum >= 0) {
+        flags &= ~BOOK.missing.checksum;
+        rows.set(B.checksum, this.checksum);
+      }
+    }
+    rows.finish(BOOK, flags, 0, 0);
   }
 }
 

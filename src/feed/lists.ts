@@ -94,6 +94,10 @@ export class JsonTuples extends JsonSlots implements JsonNode {
     const { bytes } = this.source;
     if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
     const base = this.nextRow();
+    if (width === 2) {
+      const behind = this.pair(base, i, end);
+      if (behind >= 0) return behind;
+    }
     i = skipSpace(bytes, i + 1, end);
     if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
     for (let column = 0; ; column++) {
@@ -108,6 +112,29 @@ export class JsonTuples extends JsonSlots implements JsonNode {
       if (bytes[i] !== COMMA) return UNFAMILIAR;
       i = skipSpace(bytes, i + 1, end);
     }
+  }
+
+  /** Most tuples are `["digits","digits"]`; UNFAMILIAR for all others. */
+  private pair(at: number, i: number, end: number): number {
+    const { source, digits, decimals } = this;
+    const { bytes, view } = source;
+    const first = i + 2;
+    const comma = plainEnd(view, first, end, at, digits, decimals) + 1;
+    const second = comma + 2;
+    const close = plainEnd(view, second, end, at + 1, digits, decimals);
+    if (close + 2 > end || digits[at] < 0 || digits[at + 1] < 0) return UNFAMILIAR;
+    const quotes =
+      (bytes[i + 1] ^ QUOTE) |
+      (bytes[comma - 1] ^ QUOTE) |
+      (bytes[comma + 1] ^ QUOTE) |
+      (bytes[close] ^ QUOTE);
+    if ((quotes | (bytes[comma] ^ COMMA) | (bytes[close + 1] ^ CLOSE_ARRAY)) !== 0) return UNFAMILIAR;
+    this.kind[at] = this.kind[at + 1] = KIND.string;
+    this.from[at] = first;
+    this.to[at] = comma - 1;
+    this.from[at + 1] = second;
+    this.to[at + 1] = close;
+    return close + 2;
   }
 
   /** Index behind the scalar that begins at `i`, which becomes value `at`; UNFAMILIAR when it is none. */
