@@ -91,8 +91,8 @@ export class Block {
   private high = -1;
   private highText = Buffer.alloc(0);
 
-  /** Frames of streams in random order. All streams write their times in the same form. */
-  constructor(streams: readonly Stream[], time: TimeForm, totals: Totals, seed: number) {
+  /** Frames of streams in random order, in their envelopes if `wrapped`. All streams write their times in the same form. */
+  constructor(streams: readonly Stream[], wrapped: boolean, time: TimeForm, totals: Totals, seed: number) {
     this.totals = totals;
     this.form = TIMES[time];
     this.random = nextRandom(seed * 2654435761);
@@ -108,15 +108,15 @@ export class Block {
     this.sizeAt = new Int32Array(most).fill(-1);
     this.sizeShort = new Uint8Array(most);
     this.sizeUnit = new Float64Array(most);
-    this.frames = this.fill(streams);
+    this.frames = this.fill(streams, wrapped);
   }
 
-  private fill(streams: readonly Stream[]): number {
+  private fill(streams: readonly Stream[], wrapped: boolean): number {
     let [frames, at] = [0, 0];
     for (;;) {
       this.random = nextRandom(this.random);
       const stream = streams[(this.random >>> 8) % streams.length];
-      const frame = frameOf(stream, (this.random & 128) !== 0, this.form.bytes);
+      const frame = frameOf(stream, wrapped, (this.random & 128) !== 0, this.form.bytes);
       if (at + frame.bytes.length > BLOCK_BYTES || frames === this.end.length) return frames;
       frame.bytes.copy(this.bytes, at);
       this.stream[frames] = stream.index;
@@ -203,7 +203,7 @@ interface Frame {
 }
 
 /** A text as an unmasked WebSocket frame, with the places of what changes in it. */
-function frameOf({ listing, template }: Stream, sold: boolean, timeBytes: number): Frame {
+function frameOf({ listing, template }: Stream, wrapped: boolean, sold: boolean, timeBytes: number): Frame {
   const price = priceOf(listing, template);
   const size = sizeOf(listing, template);
   const filler: Record<string, Varied> = {
@@ -221,7 +221,8 @@ function frameOf({ listing, template }: Stream, sold: boolean, timeBytes: number
     length += part.length;
   };
   let from = 0;
-  const text = template.text(listing, sold);
+  const data = template.text(listing, sold);
+  const text = wrapped ? (template.envelope?.(listing, data) ?? data) : data;
   for (const match of text.matchAll(PLACES)) {
     add(text.slice(from, match.index));
     const [whole, kind] = match;

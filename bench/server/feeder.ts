@@ -36,6 +36,7 @@ export class Feeder {
   constructor(
     socket: Socket,
     streams: readonly Stream[],
+    wrapped: boolean,
     time: TimeForm,
     totals: Totals,
     seed: number,
@@ -43,7 +44,7 @@ export class Feeder {
     this.socket = socket;
     this.blocks = Array.from(
       { length: BLOCKS },
-      (_, i) => new Block(streams, time, totals, seed * BLOCKS + i + 1),
+      (_, i) => new Block(streams, wrapped, time, totals, seed * BLOCKS + i + 1),
     );
   }
 

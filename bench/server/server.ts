@@ -209,6 +209,7 @@ export class BenchServer implements VenueView {
       connection.feeder ??= new Feeder(
         connection.socket,
         [...connection.streams.values()],
+        connection.wrapped,
         this.time,
         this.totals,
         i,

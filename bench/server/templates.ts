@@ -17,46 +17,39 @@ export interface Template {
   /** decimals that prices and sizes are filled up to with zeros */
   readonly decimals?: number;
   text(listing: Listing, sold: boolean): string;
+  /** the text within its envelope, for connections that have asked for one */
+  envelope?(listing: Listing, text: string): string;
 }
 
 const ORDER_IDS =
   '"maker_order_id":"f07e510f-4edf-469d-b844-4f670f1e93f1","taker_order_id":"e6f50944-3e2a-439e-ae49-308300ba8296"';
 const side = (sold: boolean, sell: string, buy: string) => (sold ? sell : buy);
 
-const binance = { time: 'ms', decimals: 8 } as const;
 /** `{"stream":"btcusdt@trade","data":{…}}` */
-const stream = ({ name }: Listing, kind: string, data: string) =>
-  `{"stream":"${name.toLowerCase()}@${kind}","data":${data}}`;
+const binance = (kind: string, text: Template['text']): Template => ({
+  time: 'ms',
+  decimals: 8,
+  text,
+  envelope: ({ name }, data) => `{"stream":"${name.toLowerCase()}@${kind}","data":${data}}`,
+});
 
 export const TEMPLATES: Readonly<Record<string, Partial<Record<Channel, Template>>>> = {
   binance: {
-    trades: {
-      ...binance,
-      text: (listing, sold) =>
-        stream(
-          listing,
-          'trade',
-          `{"e":"trade","E":<time>,"s":"${listing.name}","t":<id>,"p":"<price>","q":"<size>","T":<time>,"m":${sold},"M":true}`,
-        ),
-    },
-    bbo: {
-      ...binance,
-      text: (listing) =>
-        stream(
-          listing,
-          'bookTicker',
-          `{"u":<id>,"s":"${listing.name}","b":"<price>","B":"<size>","a":"<price>","A":"31.21000000"}`,
-        ),
-    },
-    ticker: {
-      ...binance,
-      text: (listing) =>
-        stream(
-          listing,
-          'ticker',
-          `{"e":"24hrTicker","E":<time>,"s":"${listing.name}","p":"-94.99999800","P":"-95.960","w":"0.29628482","x":"0.10000000","c":"<price>","Q":"<size>","b":"<price>","B":"4.00000000","a":"<price>","A":"100.00000000","o":"99.00000000","h":"100.00000000","l":"0.10000000","v":"8913.30000000","q":"15.30000000","O":<time>,"C":<time>,"F":0,"L":18150,"n":18151}`,
-        ),
-    },
+    trades: binance(
+      'trade',
+      ({ name }, sold) =>
+        `{"e":"trade","E":<time>,"s":"${name}","t":<id>,"p":"<price>","q":"<size>","T":<time>,"m":${sold},"M":true}`,
+    ),
+    bbo: binance(
+      'bookTicker',
+      ({ name }) =>
+        `{"u":<id>,"s":"${name}","b":"<price>","B":"<size>","a":"<price>","A":"31.21000000"}`,
+    ),
+    ticker: binance(
+      'ticker',
+      ({ name }) =>
+        `{"e":"24hrTicker","E":<time>,"s":"${name}","p":"-94.99999800","P":"-95.960","w":"0.29628482","x":"0.10000000","c":"<price>","Q":"<size>","b":"<price>","B":"4.00000000","a":"<price>","A":"100.00000000","o":"99.00000000","h":"100.00000000","l":"0.10000000","v":"8913.30000000","q":"15.30000000","O":<time>,"C":<time>,"F":0,"L":<id>,"n":18151}`,
+    ),
   },
   coinbase: {
     trades: {
