@@ -23,13 +23,7 @@ function ticksUs(fields: readonly string[], from: number): number {
   return ((Number(fields[from]) + Number(fields[from + 1])) / TICKS_PER_S) * 1e6;
 }
 
-/** Microseconds of CPU of a running process with its threads and ended children. */
-export function cpuOf(pid: number): number {
-  const fields = statOf(pid);
-  return ticksUs(fields, UTIME) + ticksUs(fields, CUTIME);
-}
-
-/** The same of all children of this process that have ended, with theirs. */
+/** Microseconds of CPU of all children of this process that have ended, with theirs. */
 function cpuOfEnded(): number {
   return ticksUs(statOf('self'), CUTIME);
 }
@@ -97,6 +91,12 @@ export class Program<Line> {
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** Microseconds of CPU so far, with its threads and ended children. */
+  cpu(): number {
+    const fields = statOf(this.pid);
+    return ticksUs(fields, UTIME) + ticksUs(fields, CUTIME);
   }
 
   private readonly kill = () => void this.child.kill('SIGKILL');

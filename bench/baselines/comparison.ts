@@ -1,0 +1,167 @@
+/**
+ * One run of one program against the benchmark's server: warm-up, messages, count and sum of sizes against what was
+ * sent, and what the kernel says the program used. Runs in the process of a stage.
+ */
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadExchange } from '../../src/exchanges/index.js';
+import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import type { ServerEvent, ServerOrder } from '../server/main.js';
+import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
+import { RunningLogger } from './logger.js';
+import { Program, type Usage } from './program.js';
+import type { Task, TaskEvent } from './task.js';
+
+const SERVER = fileURLToPath(new URL('../server/main.js', import.meta.url));
+
+export interface RunOptions extends ServerOptions {
+  readonly warmup: number;
+  readonly messages: number;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a run has come to; times and bytes are per message that was measured. */
+export interface Run {
+  readonly cpu_us: number;
+  readonly messages_per_s: number;
+  readonly rss_bytes: number;
+  /** CPU of the server for each message */
+  readonly server_us: number;
+  /** on disk, where the program is the logger */
+  readonly row_bytes: number;
+}
+
+/** The server's process. */
+export class ServerProcess {
+  private constructor(
+    private readonly program: Program<ServerEvent>,
+    readonly endpoint: ServerEndpoint,
+  ) {}
+
+  static async start(options: ServerOptions, signal: AbortSignal): Promise<ServerProcess> {
+    const { exchange, symbols, tls, micros } = options;
+    const init = JSON.stringify({ exchange, symbols, tls, micros } satisfies ServerOptions);
+    const program = new Program<ServerEvent>('server', [process.execPath, SERVER, init], signal);
+    const endpoint = await program.line((event) => (event.kind === 'listening' ? event.endpoint : undefined));
+    return new ServerProcess(program, endpoint);
+  }
+
+  async subscribed(streams: number): Promise<void> {
+    await this.program.line((event) =>
+      event.kind === 'subscribed' && event.streams === streams ? true : undefined,
+    );
+  }
+
+  async send(order: ServerOrder): Promise<Sent> {
+    const from = this.program.lines.length;
+    this.program.order(order);
+    return this.program.line((event) => (event.kind === 'sent' ? event.sent : undefined), from);
+  }
+
+  end(): Promise<void> {
+    return this.program.destroy();
+  }
+}
+
+function check(name: string, taken: { messages: number; size: number }, sent: Sent): void {
+  if (taken.messages !== sent.messages || taken.size !== sent.size) {
+    throw new Error(
+      `${name} has ${taken.messages} trades with a size of ${taken.size}, but ${sent.messages} with ${sent.size} were sent`,
+    );
+  }
+}
+
+/** Runs `action` beside a server that ends with it. */
+async function withServer<T>(options: RunOptions, action: (server: ServerProcess) => Promise<T>): Promise<T> {
+  const server = await ServerProcess.start(options, options.signal);
+  try {
+    return await action(server);
+  } finally {
+    await server.end();
+  }
+}
+
+function runOf({ messages }: RunOptions, usage: Usage, wall_us: number, sent: Sent, row_bytes = 0): Run {
+  return {
+    cpu_us: usage.cpu_us / messages,
+    messages_per_s: (messages / wall_us) * 1e6,
+    rss_bytes: usage.rss_bytes,
+    server_us: sent.cpu_us / messages,
+    row_bytes,
+  };
+}
+
+/** The logger takes trades and stores them, everything on. */
+export function runLogger(options: RunOptions, symbolsPerConnection: number): Promise<Run> {
+  return withServer(options, async (server) => {
+    const { exchange, warmup, messages, signal } = options;
+    const folder = mkdtempSync(join(options.folder, 'logger-'));
+    const { endpoint } = server;
+    const logger = new RunningLogger({
+      ...{ exchange, endpoint, folder, signal, symbolsPerConnection },
+      channels: ['trades'],
+    });
+    try {
+      await server.subscribed(options.symbols);
+      await server.send({ send: warmup });
+      await logger.has(warmup);
+      const cpu_us = logger.program.cpu();
+      const sent = await server.send({ send: messages });
+      await logger.has(warmup + messages);
+      const usage = await logger.program.ended(() => logger.program.child.kill('SIGTERM'), cpu_us);
+      const stored = logger.stored('TRADES');
+      check('the logger', { messages: stored.rows, size: stored.size }, sent);
+      return runOf(options, usage, logger.span(warmup), sent, stored.bytes / stored.rows);
+    } finally {
+      await logger.program.destroy();
+    }
+  });
+}
+
+/** Symbols that the server of an exchange lists. */
+export function symbolsOf(exchange: string, count: number): string[] {
+  return PROTOCOLS[exchange]
+    .listings(count)
+    .filter(({ closed }) => closed !== true)
+    .map(({ name }) => name);
+}
+
+async function taskOf(options: RunOptions, { ws, rest }: ServerEndpoint, folder: string): Promise<Task> {
+  const { exchange: id, warmup, messages } = options;
+  const exchange = await loadExchange(id);
+  const symbols = symbolsOf(id, options.symbols);
+  const wanted = symbols.map((native) => ({ channel: 'trades', native }));
+  return {
+    exchange: id,
+    url: exchange.websocketUrl(ws, undefined),
+    subscribe: exchange.subscribe(wanted, 1).map(({ text }) => text),
+    ...{ ws, rest, symbols, warmup, messages, folder },
+  };
+}
+
+/** A contender takes trades and does with them what it does. */
+export function runContender(name: string, command: readonly string[], options: RunOptions): Promise<Run> {
+  return withServer(options, async (server) => {
+    const folder = mkdtempSync(join(options.folder, `${name}-`));
+    mkdirSync(folder, { recursive: true });
+    const { ca } = server.endpoint;
+    const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
+    const task = await taskOf(options, server.endpoint, folder);
+    const program = new Program<TaskEvent>(name, [...command, JSON.stringify(task)], options.signal, env);
+    try {
+      await server.subscribed(options.symbols);
+      await server.send({ send: options.warmup });
+      await program.line(({ kind }) => (kind === 'warm' ? true : undefined));
+      const used = program.ended(() => {}, program.cpu());
+      const sent = await server.send({ send: options.messages });
+      const usage = await used;
+      const result = await program.line((event) => (event.kind === 'result' ? event : undefined));
+      check(name, result, sent);
+      return runOf(options, usage, result.wall_us, sent);
+    } finally {
+      await program.destroy();
+    }
+  });
+}

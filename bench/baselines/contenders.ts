@@ -1,0 +1,52 @@
+/**
+ * The programs that the logger is compared with: how each is started, and why it cannot be where it cannot. Runs in the
+ * process of a stage.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+export interface Contender {
+  readonly name: string;
+  /** what it is, for the report */
+  readonly summary: string;
+  /** exchanges it can be compared on */
+  readonly exchanges: readonly string[];
+  /** part of the smoke test: needs nothing but packages of the project */
+  readonly smoke: boolean;
+  /** messages of the logger's run that it gets a share of, because it takes so much longer */
+  readonly share: number;
+  /** the command without the task; a reason when the machine lacks what it needs */
+  command(): Promise<readonly string[] | { readonly missing: string }>;
+}
+
+const both = ['binance', 'coinbase'];
+const file = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url));
+
+/** A program in Node, with the packages it needs. */
+function inNode(name: string, packages: readonly string[], summary: string, share: number): Contender {
+  return {
+    name,
+    summary,
+    exchanges: both,
+    smoke: true,
+    share,
+    command: async () => {
+      const require = createRequire(import.meta.url);
+      for (const wanted of packages) {
+        try {
+          require.resolve(wanted);
+        } catch {
+          return { missing: `the package ${wanted} is not installed` };
+        }
+      }
+      return [process.execPath, file(`${name}.js`)];
+    },
+  };
+}
+
+export const CONTENDERS: readonly Contender[] = [
+  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 0.5),
+  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 0.25),
+  inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 0.5),
+  inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 0.05),
+];
