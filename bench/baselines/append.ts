@@ -1,7 +1,7 @@
 /** Trades as lines of text in one file per symbol, collected until there is enough for a write. */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { connect, Count, task } from './client.js';
+import { Count, connect, task } from './client.js';
 
 const BUFFER_CHARS = 64 * 1024;
 

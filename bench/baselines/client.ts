@@ -40,8 +40,7 @@ export class Count {
 export function connect(onMessage: (data: Buffer) => void): WebSocket {
   const socket = new WebSocket(task.url, { perMessageDeflate: false });
   socket.on('open', () => {
-    for (const [i, text] of task.subscribe.entries())
-      setTimeout(() => socket.send(text), i * REQUEST_GAP_MS);
+    for (const [i, text] of task.subscribe.entries()) setTimeout(() => socket.send(text), i * REQUEST_GAP_MS);
   });
   socket.on('message', onMessage);
   return socket;

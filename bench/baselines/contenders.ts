@@ -4,6 +4,10 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { cryptofeedCommand, rustCommand } from './toolchains.js';
+
+/** A command to which the task is added, or what the machine lacks for it. */
+export type Command = readonly string[] | { readonly missing: string };
 
 export interface Contender {
   readonly name: string;
@@ -15,8 +19,8 @@ export interface Contender {
   readonly smoke: boolean;
   /** messages of the logger's run that it gets a share of, because it takes so much longer */
   readonly share: number;
-  /** the command without the task; a reason when the machine lacks what it needs */
-  command(): Promise<readonly string[] | { readonly missing: string }>;
+  /** may take minutes the first time, when it has to be built */
+  command(): Promise<Command>;
 }
 
 const both = ['binance', 'coinbase'];
@@ -49,4 +53,20 @@ export const CONTENDERS: readonly Contender[] = [
   inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 0.25),
   inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 0.5),
   inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 0.05),
+  {
+    name: 'rust',
+    summary: 'tokio-tungstenite, serde_json, buffered column writes',
+    exchanges: both,
+    smoke: false,
+    share: 1,
+    command: rustCommand,
+  },
+  {
+    name: 'cryptofeed',
+    summary: 'websockets, parsing and trade handler of cryptofeed, stores nothing',
+    exchanges: ['binance'],
+    smoke: false,
+    share: 0.05,
+    command: cryptofeedCommand,
+  },
 ];

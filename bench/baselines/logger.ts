@@ -104,10 +104,13 @@ export class RunningLogger {
     const folders = readdirSync(this.data, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isDirectory() && entry.name === table)
       .map(({ parentPath }) => join(parentPath, table));
-    return folders.map(storedIn).reduce(
-      (a, b) => ({ rows: a.rows + b.rows, size: a.size + b.size, bytes: a.bytes + b.bytes }),
-      { rows: 0, size: 0, bytes: 0 },
-    );
+    return folders
+      .map(storedIn)
+      .reduce((a, b) => ({ rows: a.rows + b.rows, size: a.size + b.size, bytes: a.bytes + b.bytes }), {
+        rows: 0,
+        size: 0,
+        bytes: 0,
+      });
   }
 
   /** Microseconds between the receipt of the first message behind the warm-up and that of the last one. */

@@ -123,7 +123,10 @@ export class Program<Line> {
         if (found === undefined && this.exit === undefined) return;
         this.waiting.delete(look);
         if (found !== undefined) resolve(found);
-        else reject(new Error(`${this.name} ended with ${this.exit?.code ?? this.exit?.signal}: ${this.stderr}`));
+        else
+          reject(
+            new Error(`${this.name} ended with ${this.exit?.code ?? this.exit?.signal}: ${this.stderr}`),
+          );
       };
       this.waiting.add(look);
       look();

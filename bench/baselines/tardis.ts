@@ -1,6 +1,6 @@
 /** Baseline: the `ws` package, `JSON.parse` and the normalizer for trades of `tardis-dev`. It stores nothing. */
 import { type Exchange, normalizeTrades } from 'tardis-dev';
-import { connect, Count, task } from './client.js';
+import { Count, connect, task } from './client.js';
 
 const mapper = normalizeTrades(task.exchange as Exchange, new Date());
 const count = new Count(() => {

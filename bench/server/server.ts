@@ -180,8 +180,7 @@ export class BenchServer implements VenueView {
     assert(feeders.length > 0, 'nobody has subscribed');
     const [cpu, from_us] = [process.cpuUsage(), clockUs()];
     if (rate === undefined) {
-      for (const [i, feeder] of feeders.entries())
-        feeder.send(share(messages, i, feeders.length), NOW);
+      for (const [i, feeder] of feeders.entries()) feeder.send(share(messages, i, feeders.length), NOW);
     } else await keepSchedule(feeders, messages, rate);
     await Promise.all(feeders.map((feeder) => feeder.drained()));
     const { user, system } = process.cpuUsage(cpu);

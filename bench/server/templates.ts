@@ -42,8 +42,7 @@ export const TEMPLATES: Readonly<Record<string, Partial<Record<Channel, Template
     ),
     bbo: binance(
       'bookTicker',
-      ({ name }) =>
-        `{"u":<id>,"s":"${name}","b":"<price>","B":"<size>","a":"<price>","A":"31.21000000"}`,
+      ({ name }) => `{"u":<id>,"s":"${name}","b":"<price>","B":"<size>","a":"<price>","A":"31.21000000"}`,
     ),
     ticker: binance(
       'ticker',
