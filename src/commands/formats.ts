@@ -1,5 +1,8 @@
-/** Rows as an aligned table, CSV or JSON lines, one text at a time. Called by `logger read`. */
+/** Rows as an aligned table, CSV or JSON lines, one text at a time. Called by the commands that print some. */
 import type { Field, FieldText } from '../store/rows.js';
+
+/** What of a column decides its form. */
+type Column = Pick<Field, 'name' | 'numeric'>;
 
 export const FORMATS = ['table', 'csv', 'jsonl'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -18,7 +21,7 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
 
-function tableWriter(fields: readonly Field[]): RowWriter {
+function tableWriter(fields: readonly Column[]): RowWriter {
   const widths = fields.map((f) => f.name.length);
   let sample: string[][] | undefined = [];
   const line = (cells: readonly string[]) =>
@@ -50,7 +53,7 @@ function csvCell(value: FieldText): string {
   return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
-function csvWriter(fields: readonly Field[]): RowWriter {
+function csvWriter(fields: readonly Column[]): RowWriter {
   let header = `${fields.map((f) => f.name).join(',')}\n`;
   const takeHeader = () => {
     const text = header;
@@ -71,7 +74,7 @@ function isExactInteger(digits: string): boolean {
   );
 }
 
-function jsonValue(field: Field, value: FieldText): string {
+function jsonValue(field: Column, value: FieldText): string {
   if (value === undefined) return 'null';
   const bare =
     field.numeric &&
@@ -80,7 +83,7 @@ function jsonValue(field: Field, value: FieldText): string {
   return bare ? value : JSON.stringify(value);
 }
 
-function jsonWriter(fields: readonly Field[]): RowWriter {
+function jsonWriter(fields: readonly Column[]): RowWriter {
   const keys = fields.map((f) => `${JSON.stringify(f.name)}:`);
   return {
     rows: (values) => `{${values.map((value, i) => keys[i] + jsonValue(fields[i]!, value)).join(',')}}\n`,
@@ -89,7 +92,7 @@ function jsonWriter(fields: readonly Field[]): RowWriter {
 }
 
 /** The writer of a format; the table starts with a line of names, and so does CSV. */
-export function rowWriter(format: Format, fields: readonly Field[]): RowWriter {
+export function rowWriter(format: Format, fields: readonly Column[]): RowWriter {
   switch (format) {
     case 'table':
       return tableWriter(fields);

@@ -8,6 +8,7 @@ import { VERSION } from '../base/version.js';
 import type { ExchangeConfig } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { restOf } from '../feed/rest.js';
+import { benchCommand } from './bench.js';
 import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
 import { demoCommand } from './demo.js';
@@ -65,6 +66,7 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(verifyCommand())
     .addCommand(recoverCommand())
     .addCommand(symbolsCommand())
+    .addCommand(benchCommand())
     .addCommand(checkConfigCommand(exchanges, (id, config) => listNatives(exchanges, id, config)))
     .addHelpText(
       'after',

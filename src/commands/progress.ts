@@ -8,6 +8,7 @@ const CLEAR_LINE = '\r\x1b[2K';
 export class Progress {
   private done = 0;
   private drawnMs = 0;
+  private what = '';
 
   constructor(
     private readonly stream: Pick<WriteStream, 'write' | 'isTTY'>,
@@ -18,6 +19,16 @@ export class Progress {
   /** Adds finished work, in the unit of `total`. */
   add(amount: number): void {
     this.done += amount;
+    this.draw();
+  }
+
+  /** Says behind the bar what is done now. */
+  doing(what: string): void {
+    this.what = what;
+    this.draw();
+  }
+
+  private draw(): void {
     const now = Date.now();
     if (!this.stream.isTTY || this.total === 0 || now - this.drawnMs < REDRAW_MS) return;
     this.drawnMs = now;
@@ -25,7 +36,7 @@ export class Progress {
     const bar = '#'.repeat(Math.round(share * BAR_CELLS)).padEnd(BAR_CELLS, '.');
     const percent = `${Math.floor(share * 100)}%`.padStart(4);
     this.stream.write(
-      `${CLEAR_LINE}[${bar}]${percent}  ${this.done.toLocaleString('en')} of ${this.total.toLocaleString('en')} ${this.unit}`,
+      `${CLEAR_LINE}[${bar}]${percent}  ${this.done.toLocaleString('en')} of ${this.total.toLocaleString('en')} ${this.unit}  ${this.what}`,
     );
   }
 

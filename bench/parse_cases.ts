@@ -1,14 +1,9 @@
 /**
- * What a message costs from bytes to rows in the ring, beside JSON.parse of the same bytes: every kind of message of
- * every exchange. `npm run bench` prints nanoseconds per message and the growth of the heap.
+ * One message of every kind of every exchange, for measuring what it costs from bytes to rows in the ring. Other
+ * cases of an exchange are added here.
  */
-import { Bench } from 'tinybench';
-import { loadExchange } from '../src/exchanges/index.js';
-import { RESULT } from '../src/feed/exchange.js';
-import { parseKeepingText } from '../src/feed/json.js';
-import { Harness } from '../test/support/harness.js';
 
-interface Case {
+export interface Case {
   readonly name: string;
   readonly exchange: string;
   readonly symbol: string;
@@ -22,7 +17,7 @@ interface Case {
   readonly message: string;
 }
 
-const CASES: readonly Case[] = [
+export const CASES: readonly Case[] = [
   {
     name: 'binance trade',
     exchange: 'binance',
@@ -309,64 +304,3 @@ const CASES: readonly Case[] = [
       '{"channel":"ohlc","type":"update","timestamp":"2026-09-25T17:48:26.844359566Z","data":[{"symbol":"BTC/USD","open":83729.5,"high":83745.2,"low":83729.4,"close":83744.3,"trades":33,"volume":0.21155628,"vwap":83736.4,"interval_begin":"2026-09-25T17:48:00.000000000Z","interval":1,"timestamp":"2026-09-25T17:49:00.000000Z"}]}',
   },
 ];
-
-const FIRST_ID = '1000000000';
-const RELEASE_EVERY = 256;
-/** Messages of the run that the growth of the heap is taken from. */
-const HEAP_MESSAGES = 1_000_000;
-
-/** Adds one to the ten digits at `at`, as the next trade has them. */
-function countUp(bytes: Uint8Array, at: number): void {
-  for (let i = at + FIRST_ID.length - 1; i >= at; i--) {
-    if (bytes[i] < 0x39) {
-      bytes[i]++;
-      return;
-    }
-    bytes[i] = 0x30;
-  }
-}
-
-function filled(message: string): string {
-  return message
-    .replaceAll('#', FIRST_ID)
-    .replaceAll('%', String(Number(FIRST_ID) - 1).padStart(FIRST_ID.length, '0'));
-}
-
-/** Feeds one message a call, always a new one, and drains the ring now and then. */
-async function scanner({ exchange, symbol, channels, before, answer, message }: Case): Promise<() => void> {
-  const harness = new Harness(await loadExchange(exchange), [symbol], { channels });
-  if (before !== undefined) harness.feed(before);
-  if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
-  const bytes = Uint8Array.from(Buffer.from(filled(message)));
-  const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
-  let fed = 0;
-  return () => {
-    for (const id of ids) countUp(bytes, id);
-    const result = harness.intake.message(bytes, 0, bytes.length);
-    if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
-    if (++fed % RELEASE_EVERY === 0) harness.release();
-  };
-}
-
-console.log(`Node ${process.version}\n`);
-console.log('message                 bytes   scan ns   JSON.parse ns   ratio   heap bytes per message');
-for (const test of CASES) {
-  const scan = await scanner(test);
-  const text = filled(test.message);
-  const bytes = Buffer.from(text);
-  const bench = new Bench({ time: 1000, warmupTime: 500 });
-  bench.add('scan', scan).add('parse', () => JSON.parse(bytes.toString('latin1')));
-  await bench.run();
-  const median = (name: string) => {
-    const { result } = bench.getTask(name) as NonNullable<ReturnType<Bench['getTask']>>;
-    if (!('latency' in result)) throw new Error(`${name} did not run`);
-    return result.latency.p50 * 1e6;
-  };
-  const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < HEAP_MESSAGES; i++) scan();
-  const growth = (process.memoryUsage().heapUsed - before) / HEAP_MESSAGES;
-  const [own, parse] = [median('scan'), median('parse')];
-  console.log(
-    `${test.name.padEnd(22)}${String(bytes.length).padStart(7)}${own.toFixed(0).padStart(10)}${parse.toFixed(0).padStart(16)}${(own / parse).toFixed(2).padStart(8)}${growth.toFixed(2).padStart(14)}`,
-  );
-}

@@ -1,0 +1,41 @@
+/** The stages of `logger bench` in the order in which they run; each is a module of bench/stages/. */
+import type { Stage } from './stage.js';
+
+export const STAGES: readonly Stage[] = [
+  {
+    name: 'parse',
+    summary: 'bytes to rows in the ring, every kind of message beside JSON.parse of the same bytes',
+    seconds: 40,
+    load: () => import('./stages/parse.js'),
+  },
+  {
+    name: 'ring',
+    summary: 'rows through the ring between two threads',
+    seconds: 8,
+    load: () => import('./stages/ring.js'),
+  },
+  {
+    name: 'journal',
+    summary: 'blocks to the journal, syncs, and recovery per GB',
+    seconds: 25,
+    load: () => import('./stages/journal.js'),
+  },
+  {
+    name: 'columns',
+    summary: 'rows from the rings to the column files, and their size there',
+    seconds: 15,
+    load: () => import('./stages/columns.js'),
+  },
+  {
+    name: 'sinks',
+    summary: 'what delivering costs',
+    seconds: 0,
+    load: () => import('./stages/sinks.js'),
+  },
+  {
+    name: 'flush',
+    summary: 'a flush of 1,100 symbols, over 30,000 files: its time and its disk calls',
+    seconds: 20,
+    load: () => import('./stages/flush.js'),
+  },
+];
