@@ -6,16 +6,25 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadExchange } from '../../src/exchanges/index.js';
+import type { Channel } from '../../src/simulator/channels.js';
 import { PROTOCOLS } from '../../src/simulator/simulator.js';
 import type { ServerEvent, ServerOrder } from '../server/main.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
+import { TEMPLATES } from '../server/templates.js';
+import type { StageContext } from '../stage.js';
 import { RunningLogger } from './logger.js';
 import { Program, type Usage } from './program.js';
+import type { Exact } from './quantiles.js';
 import type { Task, TaskEvent } from './task.js';
 
 const SERVER = fileURLToPath(new URL('../server/main.js', import.meta.url));
 
 export interface RunOptions extends ServerOptions {
+  readonly channel: Channel;
+  /** for the logger, which has a thread for each connection */
+  readonly symbolsPerConnection: number;
+  /** messages per second behind the warm-up; as fast as they are taken when it does not say */
+  readonly rate?: number;
   readonly warmup: number;
   readonly messages: number;
   readonly folder: string;
@@ -31,6 +40,20 @@ export interface Run {
   readonly server_us: number;
   /** on disk, where the program is the logger */
   readonly row_bytes: number;
+  /** from the time in each message, which is the scheduled one where there is a rate */
+  readonly delays: Delays;
+}
+
+/** Microseconds; what a program does not tell is undefined. */
+export interface Delays {
+  /** to the write of the server: how well it kept its schedule */
+  readonly server: Exact;
+  /** to the stamp of receipt */
+  readonly receipt?: Exact;
+  /** to the thread behind the ring */
+  readonly ring?: Exact;
+  /** from the stamp of receipt to the journal's file, buckets of 6 %, since the start */
+  readonly journal?: Exact;
 }
 
 /** The server's process. */
@@ -83,41 +106,61 @@ async function withServer<T>(options: RunOptions, action: (server: ServerProcess
   }
 }
 
-function runOf({ messages }: RunOptions, usage: Usage, wall_us: number, sent: Sent, row_bytes = 0): Run {
+function runOf(
+  { messages }: RunOptions,
+  usage: Usage,
+  wall_us: number,
+  sent: Sent,
+  delays: Omit<Delays, 'server'>,
+  row_bytes = 0,
+): Run {
   return {
     cpu_us: usage.cpu_us / messages,
     messages_per_s: (messages / wall_us) * 1e6,
     rss_bytes: usage.rss_bytes,
     server_us: sent.cpu_us / messages,
     row_bytes,
+    delays: { server: sent.late, ...delays },
   };
 }
 
 /** The logger takes trades and stores them, everything on. */
-export function runLogger(options: RunOptions, symbolsPerConnection: number): Promise<Run> {
+export function runLogger(options: RunOptions): Promise<Run> {
   return withServer(options, async (server) => {
-    const { exchange, warmup, messages, signal } = options;
+    const { exchange, channel, symbolsPerConnection, warmup, messages, rate, signal } = options;
     const folder = mkdtempSync(join(options.folder, 'logger-'));
     const { endpoint } = server;
     const logger = new RunningLogger({
-      ...{ exchange, endpoint, folder, signal, symbolsPerConnection },
-      channels: ['trades'],
+      ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection },
     });
     try {
       await server.subscribed(options.symbols);
       await server.send({ send: warmup });
       await logger.has(warmup);
       const cpu_us = logger.program.cpu();
-      const sent = await server.send({ send: messages });
+      const sent = await server.send({ send: messages, rate });
       await logger.has(warmup + messages);
+      const { writer } = await logger.health();
       const usage = await logger.program.ended(() => logger.program.child.kill('SIGTERM'), cpu_us);
       const stored = logger.stored('TRADES');
       check('the logger', { messages: stored.rows, size: stored.size }, sent);
-      return runOf(options, usage, logger.span(warmup), sent, stored.bytes / stored.rows);
+      const { span_us, receipt } = logger.times(warmup);
+      const delays = { receipt, journal: writer.receive_to_journal_us };
+      return runOf(options, usage, span_us, sent, delays, stored.bytes / stored.rows);
     } finally {
       await logger.program.destroy();
     }
   });
+}
+
+/** The messages of a run as they stand before their digits are put in place, for the hash of the report's input. */
+export function tellInput(
+  { input }: Pick<StageContext, 'input'>,
+  { exchange, channel, symbols }: RunOptions,
+): void {
+  const template = TEMPLATES[exchange][channel];
+  for (const listing of PROTOCOLS[exchange].listings(symbols))
+    input(Buffer.from(template?.text(listing, false) ?? ''));
 }
 
 /** Symbols that the server of an exchange lists. */
@@ -128,16 +171,16 @@ export function symbolsOf(exchange: string, count: number): string[] {
     .map(({ name }) => name);
 }
 
-async function taskOf(options: RunOptions, { ws, rest }: ServerEndpoint, folder: string): Promise<Task> {
-  const { exchange: id, warmup, messages } = options;
+async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, folder: string): Promise<Task> {
+  const { exchange: id, channel, symbolsPerConnection, warmup, messages } = options;
   const exchange = await loadExchange(id);
   const symbols = symbolsOf(id, options.symbols);
-  const wanted = symbols.map((native) => ({ channel: 'trades', native }));
+  const wanted = symbols.map((native) => ({ channel, native }));
   return {
     exchange: id,
     url: exchange.websocketUrl(ws, undefined),
     subscribe: exchange.subscribe(wanted, 1).map(({ text }) => text),
-    ...{ ws, rest, symbols, warmup, messages, folder },
+    ...{ ws, rest, ca, symbols, channel, symbolsPerConnection, warmup, messages, folder },
   };
 }
 
@@ -155,11 +198,11 @@ export function runContender(name: string, command: readonly string[], options: 
       await server.send({ send: options.warmup });
       await program.line(({ kind }) => (kind === 'warm' ? true : undefined));
       const used = program.ended(() => {}, program.cpu());
-      const sent = await server.send({ send: options.messages });
+      const sent = await server.send({ send: options.messages, rate: options.rate });
       const usage = await used;
       const result = await program.line((event) => (event.kind === 'result' ? event : undefined));
-      check(name, result, sent);
-      return runOf(options, usage, result.wall_us, sent);
+      check(name, result, options.channel === 'trades' ? sent : { ...sent, size: result.size });
+      return runOf(options, usage, result.wall_us, sent, { ring: result.delay_us });
     } finally {
       await program.destroy();
     }

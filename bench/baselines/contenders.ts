@@ -48,6 +48,9 @@ function inNode(name: string, packages: readonly string[], summary: string, shar
   };
 }
 
+/** The logger from the socket to the ring alone: no rival, but a part that is measured in the same way. */
+export const FEED: readonly string[] = [process.execPath, file('feed.js')];
+
 export const CONTENDERS: readonly Contender[] = [
   inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 0.5),
   inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 0.25),

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerEndpoint } from '../server/server.js';
 import { Program } from './program.js';
+import { type Exact, quantilesOf } from './quantiles.js';
 
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const LOOK_MS = 50;
@@ -15,7 +16,7 @@ const SIZE_DECIMALS = 8;
 /** What the stages vary. */
 export interface LoggerSetup {
   readonly exchange: string;
-  readonly channels: readonly string[];
+  readonly channel: string;
   readonly symbolsPerConnection: number;
   readonly endpoint: ServerEndpoint;
   readonly folder: string;
@@ -32,14 +33,8 @@ export interface Health {
   readonly writer: {
     readonly rows_written: number;
     readonly rows_waiting: number;
-    readonly receive_to_journal_us: { readonly p50: number; readonly p99: number };
+    readonly receive_to_journal_us: Exact;
   };
-  readonly exchanges: Readonly<
-    Record<
-      string,
-      { readonly receive_to_ring_us: { readonly p50: number; readonly p99: number; readonly p999: number } }
-    >
-  >;
 }
 
 /** What the column files of a table hold. */
@@ -50,7 +45,7 @@ export interface Stored {
   readonly bytes: number;
 }
 
-function configOf({ exchange, channels, symbolsPerConnection, endpoint, folder }: LoggerSetup): string {
+function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }: LoggerSetup): string {
   const others = ['coinbase', 'binance'].filter((id) => id !== exchange);
   return [
     '[logger]',
@@ -67,7 +62,7 @@ function configOf({ exchange, channels, symbolsPerConnection, endpoint, folder }
     'symbols = "all"',
     'max_connections = 1000',
     `symbols_per_connection = ${symbolsPerConnection}`,
-    `channels = ${JSON.stringify(channels)}`,
+    `channels = ${JSON.stringify([channel])}`,
     '',
   ].join('\n');
 }
@@ -113,13 +108,29 @@ export class RunningLogger {
       });
   }
 
-  /** Microseconds between the receipt of the first message behind the warm-up and that of the last one. */
-  span(warmup: number): number {
-    const received = this.columns('TRADES', ['recv_time', 'recv_nanos']).flatMap(([seconds, nanos]) =>
-      Array.from(seconds, (second, row) => second * 1e6 + nanos[row] / 1e3),
-    );
-    const sorted = Float64Array.from(received).sort();
-    return sorted[sorted.length - 1] - sorted[warmup];
+  /**
+   * Of the trades behind the warm-up, in microseconds: from the receipt of the first to that of the last, and from the
+   * time in each to its receipt.
+   */
+  times(warmup: number): { readonly span_us: number; readonly receipt: Exact } {
+    const trades = this.columns('TRADES', ['recv_time', 'recv_nanos', 'trade_time', 'trade_nanos']);
+    const rows = trades.reduce((n, [seconds]) => n + seconds.length, 0);
+    const received = new Float64Array(rows);
+    const sent = new Float64Array(rows);
+    let row = 0;
+    for (const [recvTime, recvNanos, tradeTime, tradeNanos] of trades) {
+      for (let i = 0; i < recvTime.length; i++, row++) {
+        received[row] = recvTime[i] * 1e6 + recvNanos[i] / 1e3;
+        sent[row] = tradeTime[i] * 1e6 + tradeNanos[i] / 1e3;
+      }
+    }
+    const sorted = received.toSorted();
+    const from = sorted[warmup];
+    const delays = received.map((at, i) => (at < from ? Number.NaN : at - sent[i]));
+    return {
+      span_us: sorted[rows - 1] - from,
+      receipt: quantilesOf(delays.filter((delay) => !Number.isNaN(delay))),
+    };
   }
 
   /** Columns of u32 of all symbols, one array per table and day. */

@@ -3,6 +3,7 @@
  * connect, take `warmup` and then `messages` trades, finish what they write, and end. Each does what its users do, no
  * more: one connection, and its own way of reading, storing and counting. Shared by the programs and those who run them.
  */
+import type { Exact } from './quantiles.js';
 
 export interface Task {
   readonly exchange: string;
@@ -12,7 +13,12 @@ export interface Task {
   /** addresses alone, for clients that know the rest */
   readonly ws: string;
   readonly rest: string;
+  /** certificate to trust, with TLS; the environment names it, too */
+  readonly ca?: string;
   readonly symbols: readonly string[];
+  readonly channel: string;
+  /** for the logger, which has a thread for each connection */
+  readonly symbolsPerConnection: number;
   readonly warmup: number;
   readonly messages: number;
   /** an empty folder */
@@ -30,4 +36,6 @@ export type TaskEvent =
       readonly size: number;
       /** from the end of the warm-up to the last message */
       readonly wall_us: number;
+      /** from the time in each message to the program, where it tells */
+      readonly delay_us?: Exact;
     };
