@@ -153,6 +153,22 @@ export function runLogger(options: RunOptions): Promise<Run> {
   });
 }
 
+/** What a run takes besides sending: processes start, and what they have is read back. */
+const OVERHEAD_S = 2.5;
+const RUN_S_MIN = 1;
+/** Messages before those that are measured, as part of these: compilers and caches are warm then. */
+const WARMUP = 0.5;
+
+/** Messages for one of `cases` that share the time of a stage, of a program that takes about `rate` per second. */
+export function amountOf(
+  { seconds, runs }: Pick<StageContext, 'seconds' | 'runs'>,
+  cases: number,
+  rate: number,
+): Pick<RunOptions, 'messages' | 'warmup'> {
+  const messages = Math.ceil(rate * Math.max(RUN_S_MIN, seconds / runs / cases - OVERHEAD_S));
+  return { messages, warmup: Math.ceil(messages * WARMUP) };
+}
+
 /** The messages of a run as they stand before their digits are put in place, for the hash of the report's input. */
 export function tellInput(
   { input }: Pick<StageContext, 'input'>,
@@ -178,7 +194,7 @@ async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, fol
   const wanted = symbols.map((native) => ({ channel, native }));
   return {
     exchange: id,
-    url: exchange.websocketUrl(ws, undefined),
+    url: exchange.websocketUrl(ws, exchange.channels[channel].route),
     subscribe: exchange.subscribe(wanted, 1).map(({ text }) => text),
     ...{ ws, rest, ca, symbols, channel, symbolsPerConnection, warmup, messages, folder },
   };

@@ -17,8 +17,8 @@ export interface Contender {
   readonly exchanges: readonly string[];
   /** part of the smoke test: needs nothing but packages of the project */
   readonly smoke: boolean;
-  /** messages of the logger's run that it gets a share of, because it takes so much longer */
-  readonly share: number;
+  /** messages per second that it takes, roughly: what takes longer gets fewer */
+  readonly rate: number;
   /** may take minutes the first time, when it has to be built */
   command(): Promise<Command>;
 }
@@ -27,13 +27,13 @@ const both = ['binance', 'coinbase'];
 const file = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
 /** A program in Node, with the packages it needs. */
-function inNode(name: string, packages: readonly string[], summary: string, share: number): Contender {
+function inNode(name: string, packages: readonly string[], summary: string, rate: number): Contender {
   return {
     name,
     summary,
     exchanges: both,
     smoke: true,
-    share,
+    rate,
     command: async () => {
       const require = createRequire(import.meta.url);
       for (const wanted of packages) {
@@ -52,16 +52,16 @@ function inNode(name: string, packages: readonly string[], summary: string, shar
 export const FEED: readonly string[] = [process.execPath, file('feed.js')];
 
 export const CONTENDERS: readonly Contender[] = [
-  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 0.5),
-  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 0.25),
-  inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 0.5),
-  inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 0.05),
+  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 80_000),
+  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 50_000),
+  inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 170_000),
+  inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 35_000),
   {
     name: 'rust',
     summary: 'tokio-tungstenite, serde_json, buffered column writes',
     exchanges: both,
     smoke: false,
-    share: 1,
+    rate: 500_000,
     command: rustCommand,
   },
   {
@@ -69,7 +69,7 @@ export const CONTENDERS: readonly Contender[] = [
     summary: 'websockets, parsing and trade handler of cryptofeed, stores nothing',
     exchanges: ['binance'],
     smoke: false,
-    share: 0.05,
+    rate: 35_000,
     command: cryptofeedCommand,
   },
 ];

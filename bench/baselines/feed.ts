@@ -39,6 +39,7 @@ function startShard(exchange: Exchange, shard: number, natives: readonly string[
     clockSkewSecondsMax: 86_400,
     connection: {
       endpoint: task.ws,
+      route: exchange.channels[task.channel].route,
       ca: task.ca === undefined ? undefined : readFileSync(task.ca, 'utf8'),
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },

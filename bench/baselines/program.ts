@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 /** Ticks of /proc per second; the same on every Linux that Node runs on. */
 const TICKS_PER_S = 100;
 const LOOK_MS = 100;
+/** A program of which nothing came for so long is stuck: an error is better than to wait for ever. */
+const WAIT_MS_MAX = 240_000;
 
 /** Fields of /proc/PID/stat behind the name, which may hold anything. */
 function statOf(pid: number | 'self'): string[] {
@@ -118,15 +120,18 @@ export class Program<Line> {
 
   private until<Found>(probe: () => Found | undefined): Promise<Found> {
     return new Promise((resolve, reject) => {
+      const fail = (what: string) => reject(new Error(`${this.name} ${what}: ${this.stderr}`));
+      const timer = setTimeout(() => {
+        this.waiting.delete(look);
+        fail(`did not answer for ${WAIT_MS_MAX / 1000} s`);
+      }, WAIT_MS_MAX);
       const look = () => {
         const found = probe();
         if (found === undefined && this.exit === undefined) return;
         this.waiting.delete(look);
+        clearTimeout(timer);
         if (found !== undefined) resolve(found);
-        else
-          reject(
-            new Error(`${this.name} ended with ${this.exit?.code ?? this.exit?.signal}: ${this.stderr}`),
-          );
+        else fail(`ended with ${this.exit?.code ?? this.exit?.signal}`);
       };
       this.waiting.add(look);
       look();

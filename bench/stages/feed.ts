@@ -1,19 +1,19 @@
 /**
  * Stage `feed`: messages from the wire to the ring alone, as a process of shard threads and a thread that takes the rows
- * and does nothing with them; for every exchange and channel that the server has messages for, plain and over TLS.
+ * and does nothing with them; for every exchange and channel that the server has messages for, those with a budget over TLS, too.
  */
 import type { Channel } from '../../src/simulator/channels.js';
 import { alternate } from '../alternate.js';
-import { type Run, type RunOptions, runContender, tellInput } from '../baselines/comparison.js';
+import { amountOf, type Run, type RunOptions, runContender, tellInput } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const SYMBOLS = 100;
-const MESSAGES_PER_SECOND_OF_STAGE = 8000;
-const SMOKE = { symbols: 4, messages: 2000 };
-const WARMUP = 0.3;
-/** Exchanges whose budgets are declared. */
+const SMOKE = { symbols: 4, messages: 2000, warmup: 500 };
+/** Messages per second that a connection takes, roughly. */
+const RATE = 500_000;
+/** Microseconds for a trade of these exchanges. */
 const BUDGETS = { exchanges: ['binance', 'coinbase'], plain: 0.6, tls: 0.8 };
 
 interface Case {
@@ -23,25 +23,29 @@ interface Case {
   readonly tls: boolean;
 }
 
-function cases(smoke: boolean): Case[] {
-  const all = Object.entries(TEMPLATES).flatMap(([exchange, channels]) =>
-    (Object.keys(channels) as Channel[]).flatMap((channel) =>
-      [false, true].map((tls) => ({
-        name: `${exchange} ${channel}${tls ? ' tls' : ''}`,
-        ...{ exchange, channel, tls },
-      })),
-    ),
+const named = (exchange: string, channel: Channel, tls: boolean): Case => ({
+  name: `${exchange} ${channel}${tls ? ' tls' : ''}`,
+  ...{ exchange, channel, tls },
+});
+
+/** Only those with a budget in the smoke test: the others differ from them in their texts alone. */
+function casesOf(smoke: boolean): Case[] {
+  const budgeted = BUDGETS.exchanges.flatMap((exchange) =>
+    [false, true].map((tls) => named(exchange, 'trades', tls)),
   );
-  return smoke ? all.filter(({ tls }) => !tls) : all;
+  const others = Object.entries(TEMPLATES).flatMap(([exchange, channels]) =>
+    (Object.keys(channels) as Channel[]).map((channel) => named(exchange, channel, false)),
+  );
+  const names = new Set(budgeted.map(({ name }) => name));
+  return smoke ? budgeted : [...budgeted, ...others.filter(({ name }) => !names.has(name))];
 }
 
-function optionsOf(context: StageContext, { exchange, channel, tls }: Case): RunOptions {
-  const { smoke, seconds, folder, signal } = context;
-  const messages = smoke ? SMOKE.messages : Math.ceil(MESSAGES_PER_SECOND_OF_STAGE * seconds);
+function optionsOf(context: StageContext, { exchange, channel, tls }: Case, cases: number): RunOptions {
+  const { smoke, folder, signal } = context;
   return {
-    ...{ exchange, channel, tls, micros: false, folder, signal, messages, symbolsPerConnection: SYMBOLS },
-    symbols: smoke ? SMOKE.symbols : SYMBOLS,
-    warmup: Math.ceil(messages * WARMUP),
+    ...{ exchange, channel, tls, micros: false, folder, signal },
+    ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
+    ...(smoke ? SMOKE : amountOf(context, cases, RATE)),
   };
 }
 
@@ -51,9 +55,9 @@ function budgetOf({ exchange, channel, tls }: Case): number | undefined {
 }
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
-  const all = cases(context.smoke);
+  const all = casesOf(context.smoke);
   const runs = new Map<string, Run[]>(all.map(({ name }) => [name, []]));
-  for (const one of all) tellInput(context, optionsOf(context, one));
+  for (const one of all) tellInput(context, optionsOf(context, one, all.length));
   await alternate(
     context,
     Object.fromEntries(
@@ -61,7 +65,7 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
         one.name,
         async () => {
           context.progress(one.name);
-          const run = await runContender('feed', FEED, optionsOf(context, one));
+          const run = await runContender('feed', FEED, optionsOf(context, one, all.length));
           runs.get(one.name)?.push(run);
           return run.cpu_us;
         },

@@ -8,18 +8,24 @@
  * histogram since its start, in buckets of 6 %.
  */
 import { alternate } from '../alternate.js';
-import { type Run, type RunOptions, runContender, runLogger, tellInput } from '../baselines/comparison.js';
+import {
+  amountOf,
+  type Run,
+  type RunOptions,
+  runContender,
+  runLogger,
+  tellInput,
+} from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const RATES = [1000, 10_000, 100_000];
 const SYMBOLS = 100;
-/** Part of the stage's seconds that one run sends for. */
-const SECONDS_PART = 0.06;
-const SMOKE = { symbols: 4, rates: [2000], seconds: 0.3 };
-const WARMUP = 20_000;
-const SMOKE_WARMUP = 500;
+const SMOKE_RATES = [2000];
+const SMOKE = { messages: 600, warmup: 500 };
+/** Enough for the compiler, sent as fast as they are taken. */
+const WARMUP = 300_000;
 /** At the highest rate. */
 const TARGETS: Partial<Record<keyof Exact, number>> = { p99: 250, p999: 1000 };
 const QUANTILES: Readonly<Record<keyof Exact, string>> = {
@@ -30,13 +36,13 @@ const QUANTILES: Readonly<Record<keyof Exact, string>> = {
 };
 
 function optionsOf(context: StageContext, rate: number): RunOptions {
-  const { smoke, seconds, folder, signal } = context;
+  const { smoke, folder, signal } = context;
+  // two programs at each rate
+  const { messages } = amountOf(context, 2 * RATES.length, rate);
   return {
     ...{ exchange: 'binance', channel: 'trades', tls: false, micros: true, folder, signal, rate },
-    messages: Math.ceil(rate * (smoke ? SMOKE.seconds : Math.max(1, seconds * SECONDS_PART))),
-    symbols: smoke ? SMOKE.symbols : SYMBOLS,
-    symbolsPerConnection: SYMBOLS,
-    warmup: smoke ? SMOKE_WARMUP : WARMUP,
+    ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
+    ...(smoke ? SMOKE : { messages, warmup: WARMUP }),
   };
 }
 
@@ -58,7 +64,7 @@ function* figuresOf(
 }
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
-  const rates = context.smoke ? SMOKE.rates : RATES;
+  const rates = context.smoke ? SMOKE_RATES : RATES;
   const highest = Math.max(...RATES);
   for (const rate of rates) {
     const options = optionsOf(context, rate);

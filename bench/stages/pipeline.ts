@@ -5,17 +5,23 @@
  */
 import { availableParallelism } from 'node:os';
 import { alternate } from '../alternate.js';
-import { type Run, type RunOptions, runContender, runLogger, tellInput } from '../baselines/comparison.js';
+import {
+  amountOf,
+  type Run,
+  type RunOptions,
+  runContender,
+  runLogger,
+  tellInput,
+} from '../baselines/comparison.js';
 import { CONTENDERS, type Contender } from '../baselines/contenders.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const EXCHANGES = ['binance', 'coinbase'];
 const SYMBOLS = 200;
 const SYMBOLS_PER_CONNECTION = 100;
-const MESSAGES_PER_SECOND_OF_STAGE = 25_000;
-const SMOKE = { symbols: 4, messages: 3000 };
-/** Part of the messages that goes before those that are measured: compilers and caches are warm then. */
-const WARMUP = 0.2;
+const SMOKE = { symbols: 4, messages: 3000, warmup: 500 };
+/** Messages per second that the logger takes, roughly. */
+const LOGGER_RATE = 400_000;
 
 const CPU_US = 1.0;
 /** CPU of the logger as part of that of another program. */
@@ -25,16 +31,18 @@ const RATE = { own: 1_000_000, shared: 700_000 };
 
 type Runs = Readonly<Record<string, readonly Run[]>>;
 
-function optionsOf(context: StageContext, exchange: string, tls: boolean, share = 1): RunOptions {
-  const { smoke, seconds, folder, signal } = context;
-  const all = smoke ? SMOKE.messages : Math.ceil(MESSAGES_PER_SECOND_OF_STAGE * seconds);
-  // tiny inputs are the same for all
-  const messages = smoke ? all : Math.ceil(all * share);
+function optionsOf(
+  context: StageContext,
+  exchange: string,
+  tls: boolean,
+  cases: number,
+  rate = LOGGER_RATE,
+): RunOptions {
+  const { smoke, folder, signal } = context;
   return {
-    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal, messages },
-    symbols: smoke ? SMOKE.symbols : SYMBOLS,
-    symbolsPerConnection: SYMBOLS_PER_CONNECTION,
-    warmup: Math.ceil(messages * WARMUP),
+    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal },
+    ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
+    ...(smoke ? SMOKE : amountOf(context, cases, rate)),
   };
 }
 
@@ -58,6 +66,9 @@ async function runAll(
   contenders: readonly [Contender, readonly string[]][],
 ): Promise<Runs> {
   const runs: Record<string, Run[]> = {};
+  const rivals = contenders.filter(([{ exchanges }]) => exchanges.includes(exchange));
+  // the logger's runs plain and over TLS, and those of the others, on every exchange
+  const cases = EXCHANGES.length * (rivals.length + 2);
   const measured = (name: string, run: () => Promise<Run>) => async () => {
     context.progress(`${exchange}, ${name}`);
     const taken = await run();
@@ -65,15 +76,13 @@ async function runAll(
     return taken.cpu_us;
   };
   await alternate(context, {
-    logger: measured('logger', () => runLogger(optionsOf(context, exchange, false))),
-    'logger tls': measured('logger tls', () => runLogger(optionsOf(context, exchange, true))),
+    logger: measured('logger', () => runLogger(optionsOf(context, exchange, false, cases))),
+    'logger tls': measured('logger tls', () => runLogger(optionsOf(context, exchange, true, cases))),
     ...Object.fromEntries(
-      contenders
-        .filter(([{ exchanges }]) => exchanges.includes(exchange))
-        .map(([{ name, share }, command]) => [
-          name,
-          measured(name, () => runContender(name, command, optionsOf(context, exchange, false, share))),
-        ]),
+      rivals.map(([{ name, rate }, command]) => [
+        name,
+        measured(name, () => runContender(name, command, optionsOf(context, exchange, false, cases, rate))),
+      ]),
     ),
   });
   return runs;
@@ -140,7 +149,7 @@ function* ratiosOf(exchange: string, { logger, ...others }: Runs): Iterable<Figu
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const contenders = await available(context);
   for (const exchange of EXCHANGES) {
-    tellInput(context, optionsOf(context, exchange, false));
+    tellInput(context, optionsOf(context, exchange, false, 1));
     yield* figuresOf(exchange, await runAll(context, exchange, contenders));
   }
 }
