@@ -134,7 +134,7 @@ export function runLogger(options: RunOptions): Promise<Run> {
       ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection },
     });
     try {
-      await server.subscribed(options.symbols);
+      await Promise.race([server.subscribed(options.symbols), logger.program.failed()]);
       await server.send({ send: warmup });
       await logger.has(warmup);
       const cpu_us = logger.program.cpu();
@@ -210,7 +210,7 @@ export function runContender(name: string, command: readonly string[], options: 
     const task = await taskOf(options, server.endpoint, folder);
     const program = new Program<TaskEvent>(name, [...command, JSON.stringify(task)], options.signal, env);
     try {
-      await server.subscribed(options.symbols);
+      await Promise.race([server.subscribed(options.symbols), program.failed()]);
       await server.send({ send: options.warmup });
       await program.line(({ kind }) => (kind === 'warm' ? true : undefined));
       const used = program.ended(() => {}, program.cpu());

@@ -14,7 +14,7 @@ import { createPacing } from '../../src/feed/pacing.js';
 import type { ShardInit, ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing, DOORBELL } from '../../src/ring/layout.js';
-import { recordTableId, recordWords } from '../../src/schema/layout.js';
+import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/layout.js';
 import { TRADES } from '../../src/schema/tables.js';
 import { task, tell } from './client.js';
 import { quantilesOf } from './quantiles.js';
@@ -71,7 +71,7 @@ class Taken {
     const nowUs = (performance.timeOrigin + performance.now()) * 1000;
     for (let at = ring.start; at < ring.start + words; at += recordWords(ring.u32[at])) {
       const table = recordTableId(ring.u32[at]);
-      if (table === 0) continue;
+      if (table === PADDING_TABLE_ID) break;
       if (table === TRADES.id) this.trade(ring.u32, at, nowUs);
       this.messages++;
       if (this.messages !== task.warmup) continue;

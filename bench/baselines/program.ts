@@ -138,6 +138,11 @@ export class Program<Line> {
     });
   }
 
+  /** Throws when the program ends before somebody has asked it to. */
+  failed(): Promise<never> {
+    return this.line<never>(() => undefined);
+  }
+
   order(order: object): void {
     this.child.stdin?.write(`${JSON.stringify(order)}\n`);
   }

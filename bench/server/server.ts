@@ -115,6 +115,7 @@ export class BenchServer implements VenueView {
   private readonly ca: string | undefined;
   private readonly time: TimeForm;
   private readonly timer: NodeJS.Timeout;
+  private telling = false;
   /** called when somebody has subscribed, or is gone */
   onSubscriptions: (connections: number, streams: number) => void = () => {};
 
@@ -168,9 +169,15 @@ export class BenchServer implements VenueView {
   /** Books are not benchmarked through the socket. */
   fetchBook(): void {}
 
+  /** Tells of all streams of a request, or of several, at once. */
   changed(): void {
-    const streams = [...this.connections].reduce((n, connection) => n + connection.streams.size, 0);
-    this.onSubscriptions(this.connections.size, streams);
+    if (this.telling) return;
+    this.telling = true;
+    setImmediate(() => {
+      this.telling = false;
+      const streams = [...this.connections].reduce((n, connection) => n + connection.streams.size, 0);
+      this.onSubscriptions(this.connections.size, streams);
+    });
   }
 
   /** Sends `messages` over all connections that have subscribed, at `rate` per second or as fast as they are taken. */
