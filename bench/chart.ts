@@ -8,10 +8,11 @@ export interface Bar {
   readonly max: number;
 }
 
-const WIDTH = 760;
-const LABEL_WIDTH = 260;
+const PLOT_WIDTH = 420;
 const VALUE_WIDTH = 90;
-const PLOT_WIDTH = WIDTH - LABEL_WIDTH - VALUE_WIDTH;
+/** Of the average character; what a font needs exactly nobody knows here. */
+const CHARACTER_WIDTH = 6.4;
+const LABEL_GAP = 8;
 const TOP = 34;
 const BAR_STEP = 24;
 const BAR_HEIGHT = 14;
@@ -45,41 +46,61 @@ function tickOf(max: number): number {
   return step * power;
 }
 
-/** A chart of bars that share `unit`; the axis begins at 0. */
-export function barChart(title: string, unit: string, better: 'less' | 'more', bars: readonly Bar[]): string {
+/** Where things lie in a chart. */
+interface Frame {
+  readonly left: number;
+  readonly bottom: number;
+  /** marks of the axis, from 0 on */
+  readonly marks: readonly number[];
+  readonly x: (value: number) => number;
+}
+
+function frameOf(bars: readonly Bar[]): Frame {
+  const longest = Math.max(...bars.map(({ label }) => label.length));
+  const left = Math.ceil(longest * CHARACTER_WIDTH) + LABEL_GAP;
   const largest = Math.max(...bars.map(({ max }) => max));
   const tick = largest > 0 ? tickOf(largest) : 1;
   const ticks = Math.max(1, Math.ceil(largest / tick));
-  const scale = PLOT_WIDTH / (ticks * tick);
-  const x = (value: number) => (LABEL_WIDTH + value * scale).toFixed(1);
-  const bottom = TOP + bars.length * BAR_STEP;
+  return {
+    left,
+    bottom: TOP + bars.length * BAR_STEP,
+    marks: Array.from({ length: ticks + 1 }, (_, i) => i * tick),
+    x: (value) => Number((left + (value / (ticks * tick)) * PLOT_WIDTH).toFixed(1)),
+  };
+}
+
+function axisOf({ marks, bottom, x }: Frame): string[] {
+  return marks.map(
+    (mark) =>
+      `<line class="axis" x1="${x(mark)}" y1="${TOP - 4}" x2="${x(mark)}" y2="${bottom}"/>` +
+      `<text x="${x(mark)}" y="${bottom + 16}" text-anchor="middle">${numberText(mark)}</text>`,
+  );
+}
+
+function drawn({ label, value, min, max }: Bar, y: number, { left, x }: Frame): string {
+  const middle = y + BAR_HEIGHT / 2;
+  const spread = `<line class="spread" x1="${x(min)}" y1="${middle}" x2="${x(max)}" y2="${middle}"/>`;
+  return (
+    `<text x="${left - LABEL_GAP}" y="${y + 11}" text-anchor="end">${escaped(label)}</text>` +
+    `<rect class="bar" x="${left}" y="${y}" width="${(x(value) - left).toFixed(1)}" height="${BAR_HEIGHT}"/>` +
+    `${max > min ? spread : ''}<text x="${x(max) + 6}" y="${y + 11}">${numberText(value)}</text>`
+  );
+}
+
+/** A chart of bars that share `unit`; the axis begins at 0. */
+export function barChart(title: string, unit: string, better: 'less' | 'more', bars: readonly Bar[]): string {
+  const frame = frameOf(bars);
+  const { left, bottom } = frame;
+  const width = left + PLOT_WIDTH + VALUE_WIDTH;
   const height = bottom + AXIS_HEIGHT;
-  const axis = Array.from({ length: ticks + 1 }, (_, i) => {
-    const at = x(i * tick);
-    return (
-      `<line class="axis" x1="${at}" y1="${TOP - 4}" x2="${at}" y2="${bottom}"/>` +
-      `<text x="${at}" y="${bottom + 16}" text-anchor="middle">${numberText(i * tick)}</text>`
-    );
-  });
-  const drawn = bars.map(({ label, value, min, max }, i) => {
-    const y = TOP + i * BAR_STEP;
-    const middle = y + BAR_HEIGHT / 2;
-    const spread =
-      max > min ? `<line class="spread" x1="${x(min)}" y1="${middle}" x2="${x(max)}" y2="${middle}"/>` : '';
-    return (
-      `<text x="${LABEL_WIDTH - 8}" y="${y + 11}" text-anchor="end">${escaped(label)}</text>` +
-      `<rect class="bar" x="${LABEL_WIDTH}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR_HEIGHT}"/>` +
-      `${spread}<text x="${(LABEL_WIDTH + max * scale + 6).toFixed(1)}" y="${y + 11}">${numberText(value)}</text>`
-    );
-  });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
     `<style>${STYLE}</style>`,
     `<text class="title" x="0" y="16">${escaped(title)}</text>`,
-    ...axis,
-    ...drawn,
-    `<text x="${LABEL_WIDTH + PLOT_WIDTH / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(unit)} (${better} is better)</text>`,
+    ...axisOf(frame),
+    ...bars.map((bar, i) => drawn(bar, TOP + i * BAR_STEP, frame)),
+    `<text x="${left + PLOT_WIDTH / 2}" y="${bottom + 36}" text-anchor="middle">${escaped(unit)} (${better} is better)</text>`,
     '</svg>',
     '',
   ].join('\n');

@@ -8,8 +8,12 @@ export interface PageFile {
   readonly text: string;
 }
 
+interface Chart extends PageFile {
+  readonly title: string;
+}
+
 /** One chart: figures of a group with one unit and one direction. */
-function chartsOf({ name: stage, figures }: StageReport): PageFile[] {
+function chartsOf({ name: stage, figures }: StageReport): Chart[] {
   const groups = new Map<string, MeasuredFigure[]>();
   for (const figure of figures) {
     const key = `${figure.group}, ${figure.unit}, ${figure.better}`;
@@ -18,14 +22,16 @@ function chartsOf({ name: stage, figures }: StageReport): PageFile[] {
     else group.push(figure);
   }
   return [...groups.values()].map((group) => {
-    const [{ group: title, unit, better }] = group;
+    const [{ group: what, unit, better }] = group;
+    const title = `${stage}: ${what}`;
     const bars = group.map(({ name, median, min, max }) => ({ label: name, value: median, min, max }));
     return {
-      name: `${stage}-${title}-${unit}`
+      title,
+      name: `${title}-${unit}`
         .toLowerCase()
         .replace(/[^a-z0-9]+/g, '-')
         .concat('.svg'),
-      text: barChart(`${stage}: ${title}`, unit, better, bars),
+      text: barChart(title, unit, better, bars),
     };
   });
 }
@@ -61,7 +67,7 @@ export function pageOf(report: Report): PageFile[] {
             '',
             `## ${stage.name}`,
             '',
-            ...charts[i].flatMap(({ name }) => [`![${name.replace('.svg', '')}](${name})`, '']),
+            ...charts[i].flatMap(({ title, name }) => [`![${title}](${name})`, '']),
             ...tableOf(stage),
           ],
     ),

@@ -104,6 +104,8 @@ function listen(
   const child = fork(fileURLToPath(new URL('./stage_process.js', import.meta.url)), [JSON.stringify(init)], {
     // the growth of a heap is what is left behind a collection
     execArgv: ['--expose-gc'],
+    // the standard output is for the report alone
+    stdio: ['ignore', 2, 2, 'ipc'],
     serialization: 'advanced',
   });
   let killer: NodeJS.Timeout | undefined;

@@ -5,25 +5,25 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'parse',
     summary: 'bytes to rows in the ring, every kind of message beside JSON.parse of the same bytes',
-    seconds: 40,
+    seconds: 30,
     load: () => import('./stages/parse.js'),
   },
   {
     name: 'ring',
     summary: 'rows through the ring between two threads',
-    seconds: 8,
+    seconds: 6,
     load: () => import('./stages/ring.js'),
   },
   {
     name: 'journal',
     summary: 'blocks to the journal, syncs, and recovery per GB',
-    seconds: 25,
+    seconds: 20,
     load: () => import('./stages/journal.js'),
   },
   {
     name: 'columns',
     summary: 'rows from the rings to the column files, and their size there',
-    seconds: 15,
+    seconds: 10,
     load: () => import('./stages/columns.js'),
   },
   {

@@ -107,13 +107,19 @@ export function originLines(report: Report): string[] {
 }
 
 /** What the stages have said besides their figures. */
-export function noteLines({ stages }: Report): string[] {
-  return stages.flatMap(({ name, notes, error, figures, dropped }) => [
-    ...(error === undefined ? [] : [`${name} has failed: ${error}`]),
-    ...(dropped === 0 ? [] : [`${name} has lost ${dropped}`]),
-    ...notes.map((note) => `${name}: ${note}`),
-    ...figures.flatMap((figure) =>
-      figure.notes === undefined ? [] : [`${name}, ${figure.name}: ${figure.notes}`],
-    ),
-  ]);
+export function noteLines({ stages, machine }: Report): string[] {
+  const inMemory = machine.file_system === 'tmpfs';
+  return [
+    ...(inMemory
+      ? ['the folder lies in memory: figures of the disk say nothing, --folder chooses another']
+      : []),
+    ...stages.flatMap(({ name, notes, error, figures, dropped }) => [
+      ...(error === undefined ? [] : [`${name} has failed: ${error}`]),
+      ...(dropped === 0 ? [] : [`${name} has lost ${dropped}`]),
+      ...notes.map((note) => `${name}: ${note}`),
+      ...figures.flatMap((figure) =>
+        figure.notes === undefined ? [] : [`${name}, ${figure.name}: ${figure.notes}`],
+      ),
+    ]),
+  ];
 }

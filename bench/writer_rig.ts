@@ -46,7 +46,7 @@ export interface RigOptions extends Pick<WriterInit, 'dataPath' | 'descriptorsMa
   readonly flushIntervalMs: number;
 }
 
-const FLUSH_MS_MAX = 60_000;
+const STUCK_MS_MAX = 20_000;
 /** As the option `buffer_size` is by default. */
 const ROWS_PER_TABLE_DAY = 8192;
 
@@ -114,10 +114,15 @@ export class WriterRig {
   /** Makes everything that waits due and takes turns until it is in the files. */
   flush(): void {
     this.pass(this.options.flushIntervalMs);
-    const deadline = monotonicMs() + FLUSH_MS_MAX;
-    while (this.written < this.rows) {
+    let { written } = this;
+    let movedMs = monotonicMs();
+    while (written < this.rows) {
       this.turn();
-      if (monotonicMs() > deadline) throw new Error(`${this.rows - this.written} rows cannot be written`);
+      if (this.written > written) {
+        written = this.written;
+        movedMs = monotonicMs();
+      } else if (monotonicMs() - movedMs > STUCK_MS_MAX)
+        throw new Error(`${this.rows - written} rows do not come to the files`);
     }
   }
 

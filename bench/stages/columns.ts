@@ -1,9 +1,10 @@
 /** Stage `columns`: rows from the rings to their column files, with the journal and without, and their size there. */
-import { readdirSync, statSync } from 'node:fs';
+import { openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import type { Table } from '../../src/schema/layout.js';
+import { TRADES } from '../../src/schema/tables.js';
 import { FilePool } from '../../src/store/files.js';
 import { DiskIo } from '../../src/store/io.js';
 import { TableDay } from '../../src/store/tableday.js';
@@ -11,7 +12,7 @@ import { descriptorBudget } from '../../src/supervisor/resources.js';
 import { alternate } from '../alternate.js';
 import { putRow } from '../rows.js';
 import type { Figure, StageContext } from '../stage.js';
-import { makeFiles, RIG_JOURNAL, RIG_TABLES, type RigOptions, WriterRig } from '../writer_rig.js';
+import { columnsOf, makeFiles, RIG_JOURNAL, RIG_TABLES, type RigOptions, WriterRig } from '../writer_rig.js';
 
 const CONNECTIONS = 15;
 const SYMBOLS = 100;
@@ -21,14 +22,8 @@ const FLUSH_INTERVAL_MS = 5000;
 const ROWS_PER_SECOND_OF_STAGE = 20_000;
 const SMOKE_ROWS = 2000;
 
-interface Runs {
-  readonly rig: WriterRig;
-  readonly symbols: number;
-  readonly rows: number;
-}
-
 /** Rows per second of the writer's own time: taking, staging, transposing and writing. */
-function throughWriter({ rig, symbols, rows }: Runs): number {
+function throughWriter(rig: WriterRig, symbols: number, rows: number): number {
   const end = rig.rows + rows;
   let ms = 0;
   const measured = (act: () => void) => {
@@ -91,6 +86,25 @@ class OneTableDay {
   }
 }
 
+/** As many bytes as the rows of one table have in all of its columns, one write for a batch. */
+class PlainFile {
+  private readonly fd: number;
+  private readonly bytes: Buffer;
+  private at = 0;
+
+  constructor(path: string, rowBytes: number) {
+    this.fd = openSync(path, 'w');
+    this.bytes = Buffer.alloc(rowBytes * BATCH_ROWS, 1);
+  }
+
+  rowsPerSecond(batches: number): number {
+    const started = performance.now();
+    for (let batch = 0; batch < batches; batch++)
+      this.at += writeSync(this.fd, this.bytes, 0, this.bytes.length, this.at);
+    return ((batches * BATCH_ROWS) / (performance.now() - started)) * 1000;
+  }
+}
+
 const VARIANTS = {
   'rings to files, with the journal': { exact: true, journal: RIG_JOURNAL },
   'rings to files, without the journal': { exact: true, journal: undefined },
@@ -98,11 +112,17 @@ const VARIANTS = {
 } satisfies Record<string, Pick<RigOptions, 'exact' | 'journal'>>;
 type Variant = keyof typeof VARIANTS;
 
-function rigOf(variant: Variant, dataPath: string, symbols: number): WriterRig {
+interface VariantRig {
+  readonly variant: Variant;
+  readonly dataPath: string;
+  readonly rig: WriterRig;
+}
+
+function rigOf(variant: Variant, dataPath: string, symbols: number): VariantRig {
   const io = new DiskIo();
   const options = VARIANTS[variant];
   makeFiles(io, dataPath, symbols, options.exact);
-  return new WriterRig({
+  const rig = new WriterRig({
     ...options,
     dataPath,
     io,
@@ -112,6 +132,23 @@ function rigOf(variant: Variant, dataPath: string, symbols: number): WriterRig {
     flushIntervalMs: FLUSH_INTERVAL_MS,
     descriptorsMax: descriptorBudget(),
   });
+  return { variant, dataPath, rig };
+}
+
+/** Bytes per row as the files say, of the variants that differ in it. */
+function* sizeFigures(rigs: readonly VariantRig[]): Iterable<Figure> {
+  for (const { variant, dataPath, rig } of rigs) {
+    const { exact, journal } = VARIANTS[variant];
+    if (journal !== undefined) continue;
+    for (const table of RIG_TABLES)
+      yield {
+        name: `${table.name}${exact ? '' : ' without exact columns'}`,
+        unit: 'bytes/row',
+        better: 'less',
+        group: 'a row on disk',
+        values: [bytesOfTable(dataPath, table) / (rig.rows / RIG_TABLES.length)],
+      };
+  }
 }
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
@@ -123,14 +160,18 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const batches = Math.ceil(rows / BATCH_ROWS);
   context.input(Buffer.from(`${rows} rows of ${symbols} symbols`));
   const variants = Object.keys(VARIANTS) as Variant[];
-  const folders = variants.map((_, i) => join(folder, `variant-${i}`));
-  const rigs = variants.map((variant, i) => rigOf(variant, folders[i], symbols));
+  const rigs = variants.map((variant, i) => rigOf(variant, join(folder, `variant-${i}`), symbols));
   const alone = RIG_TABLES.map((table) => new OneTableDay(table, join(folder, `one-${table.name}`)));
+  const rowBytes = columnsOf(TRADES, true).reduce((sum, { bytes }) => sum + bytes, 0);
+  const plain = new PlainFile(join(folder, 'plain'), rowBytes);
+  const limit = `sequential write of as many bytes, ${rowBytes} per row`;
+  // the compiler has seen it all before anything counts
+  for (const { rig } of rigs) throughWriter(rig, symbols, sweep);
+  for (const one of alone) one.rowsPerSecond(1);
   const values = await alternate(context, {
-    ...Object.fromEntries(
-      variants.map((name, i) => [name, () => throughWriter({ rig: rigs[i], symbols, rows })]),
-    ),
+    ...Object.fromEntries(rigs.map(({ variant, rig }) => [variant, () => throughWriter(rig, symbols, rows)])),
     ...Object.fromEntries(alone.map((one) => [one.name, () => one.rowsPerSecond(batches)])),
+    [limit]: () => plain.rowsPerSecond(batches),
   });
   for (const [name, perSecond] of Object.entries(values))
     yield {
@@ -139,18 +180,8 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
       better: 'more',
       group: 'rows to column files',
       values: perSecond.map((value) => value / 1e6),
+      limit: name === limit ? undefined : { of: limit, ratio: 1 },
     };
-  for (const rig of rigs) context.dropped(rig.rows - rig.written);
-  for (const [i, exact] of [
-    [variants.indexOf('rings to files, without the journal'), true],
-    [variants.indexOf('rings to files, without journal and exact columns'), false],
-  ] as const)
-    for (const table of RIG_TABLES)
-      yield {
-        name: `${table.name}${exact ? '' : ' without exact columns'}`,
-        unit: 'bytes/row',
-        better: 'less',
-        group: 'a row on disk',
-        values: [bytesOfTable(folders[i], table) / (rigs[i].written / RIG_TABLES.length)],
-      };
+  for (const { rig } of rigs) context.dropped(rig.rows - rig.written);
+  yield* sizeFigures(rigs);
 }

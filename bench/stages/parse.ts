@@ -50,7 +50,7 @@ function* figuresOf(exchange: string, result: CaseResult): Iterable<Figure> {
     unit: 'bytes/message',
     better: 'less',
     values: allocated,
-    group: `${exchange}, allocated`,
+    group: 'allocated',
   };
 }
 

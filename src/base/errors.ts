@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   JOURNAL_FOREIGN: EXIT.refused,
   ADDRESS_IN_USE: EXIT.failed,
   DIFFERENCES_FOUND: EXIT.failed,
+  ENDED_EARLY: EXIT.failed,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

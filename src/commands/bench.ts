@@ -163,7 +163,7 @@ async function measure(
 ): Promise<Report> {
   const { effort, runs, folder, smoke = false } = options;
   const abort = new AbortController();
-  const end = () => abort.abort(new LoggerError('USAGE', 'ended before everything was measured'));
+  const end = () => abort.abort(new LoggerError('ENDED_EARLY', 'ended before everything was measured'));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, end);
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds * effort, 0);
