@@ -12,9 +12,10 @@ import type { ServerEvent, ServerOrder } from '../server/main.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { StageContext } from '../stage.js';
+import { JournalWatch } from './journal_watch.js';
 import { RunningLogger } from './logger.js';
 import { Program, type Usage } from './program.js';
-import type { Exact } from './quantiles.js';
+import { type Exact, quantilesOf } from './quantiles.js';
 import type { Task, TaskEvent } from './task.js';
 
 const SERVER = fileURLToPath(new URL('../server/main.js', import.meta.url));
@@ -48,11 +49,9 @@ export interface Run {
 export interface Delays {
   /** to the write of the server: how well it kept its schedule */
   readonly server: Exact;
-  /** to the stamp of receipt */
-  readonly receipt?: Exact;
   /** to the thread behind the ring */
   readonly ring?: Exact;
-  /** from the stamp of receipt to the journal's file, buckets of 6 %, since the start */
+  /** to the journal's file */
   readonly journal?: Exact;
 }
 
@@ -138,15 +137,23 @@ export function runLogger(options: RunOptions): Promise<Run> {
       await server.send({ send: warmup });
       await logger.has(warmup);
       const cpu_us = logger.program.cpu();
+      const journal = rate === undefined ? undefined : new JournalWatch(logger.data);
       const sent = await server.send({ send: messages, rate });
       await logger.has(warmup + messages);
-      const { writer } = await logger.health();
+      const delays = journal?.delays(warmup);
+      if (delays !== undefined && delays.length !== messages)
+        throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
       const usage = await logger.program.ended(() => logger.program.child.kill('SIGTERM'), cpu_us);
       const stored = logger.stored('TRADES');
       check('the logger', { messages: stored.rows, size: stored.size }, sent);
-      const { span_us, receipt } = logger.times(warmup);
-      const delays = { receipt, journal: writer.receive_to_journal_us };
-      return runOf(options, usage, span_us, sent, delays, stored.bytes / stored.rows);
+      return runOf(
+        options,
+        usage,
+        logger.span(warmup),
+        sent,
+        { journal: delays && quantilesOf(delays) },
+        stored.bytes / stored.rows,
+      );
     } finally {
       await logger.program.destroy();
     }

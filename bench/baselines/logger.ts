@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerEndpoint } from '../server/server.js';
 import { Program } from './program.js';
-import { type Exact, quantilesOf } from './quantiles.js';
 
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const LOOK_MS = 50;
@@ -33,7 +32,6 @@ export interface Health {
   readonly writer: {
     readonly rows_written: number;
     readonly rows_waiting: number;
-    readonly receive_to_journal_us: Exact;
   };
 }
 
@@ -69,7 +67,7 @@ function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }:
 
 export class RunningLogger {
   readonly program: Program<LogLine>;
-  private readonly data: string;
+  readonly data: string;
 
   constructor(setup: LoggerSetup) {
     const { folder } = setup;
@@ -108,29 +106,15 @@ export class RunningLogger {
       });
   }
 
-  /**
-   * Of the trades behind the warm-up, in microseconds: from the receipt of the first to that of the last, and from the
-   * time in each to its receipt.
-   */
-  times(warmup: number): { readonly span_us: number; readonly receipt: Exact } {
-    const trades = this.columns('TRADES', ['recv_time', 'recv_nanos', 'trade_time', 'trade_nanos']);
-    const rows = trades.reduce((n, [seconds]) => n + seconds.length, 0);
-    const received = new Float64Array(rows);
-    const sent = new Float64Array(rows);
+  /** Microseconds from the receipt of the first trade behind the warm-up to that of the last. */
+  span(warmup: number): number {
+    const trades = this.columns('TRADES', ['recv_time', 'recv_nanos']);
+    const received = new Float64Array(trades.reduce((n, [seconds]) => n + seconds.length, 0));
     let row = 0;
-    for (const [recvTime, recvNanos, tradeTime, tradeNanos] of trades) {
-      for (let i = 0; i < recvTime.length; i++, row++) {
-        received[row] = recvTime[i] * 1e6 + recvNanos[i] / 1e3;
-        sent[row] = tradeTime[i] * 1e6 + tradeNanos[i] / 1e3;
-      }
-    }
-    const sorted = received.toSorted();
-    const from = sorted[warmup];
-    const delays = received.map((at, i) => (at < from ? Number.NaN : at - sent[i]));
-    return {
-      span_us: sorted[rows - 1] - from,
-      receipt: quantilesOf(delays.filter((delay) => !Number.isNaN(delay))),
-    };
+    for (const [seconds, nanos] of trades)
+      for (let i = 0; i < seconds.length; i++) received[row++] = seconds[i] * 1e6 + nanos[i] / 1e3;
+    received.sort();
+    return received[row - 1] - received[warmup];
   }
 
   /** Columns of u32 of all symbols, one array per table and day. */

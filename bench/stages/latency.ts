@@ -3,9 +3,8 @@
  * becomes of it (open loop), and every message carries the microsecond it was due at, so a stall counts for all
  * messages that it holds up.
  *
- * To the ring: seen by a thread behind the ring that waits for rows as the writer does. To the stamp of receipt and from
- * there to the journal: of the whole logger; the first is computed from the stored rows, the second is its own
- * histogram since its start, in buckets of 6 %.
+ * To the ring: seen by a thread behind the ring that waits for rows as the writer does. To the journal: of the whole
+ * logger, by the kernel's word of each write to the journal (baselines/journal_watch.ts). Both see it a moment later.
  */
 import { alternate } from '../alternate.js';
 import {
@@ -89,13 +88,7 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
       atTop,
     );
     yield* figuresOf(
-      'wire to receipt',
-      rate,
-      loggers.map(({ delays }) => delays.receipt),
-      false,
-    );
-    yield* figuresOf(
-      'receipt to journal',
+      'wire to journal',
       rate,
       loggers.map(({ delays }) => delays.journal),
       false,
