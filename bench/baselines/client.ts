@@ -8,8 +8,11 @@ const SIZE_UNITS = 1e8;
 
 export const task = JSON.parse(process.argv[2]) as Task;
 
-// ends with whoever has started it, however that ends
-process.stdin.resume().on('end', () => process.exit(1));
+// ends with whoever has started it, however that ends; waiting for that keeps nobody alive
+process.stdin
+  .resume()
+  .on('end', () => process.exit(1))
+  .unref();
 
 export function tell(event: TaskEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);

@@ -140,6 +140,8 @@ export function runLogger(options: RunOptions): Promise<Run> {
       const journal = rate === undefined ? undefined : new JournalWatch(logger.data);
       const sent = await server.send({ send: messages, rate });
       await logger.has(warmup + messages);
+      const { messages_dropped } = await logger.health();
+      if (messages_dropped > 0) throw new Error(`the logger dropped ${messages_dropped} messages`);
       const delays = journal?.delays(warmup);
       if (delays !== undefined && delays.length !== messages)
         throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
