@@ -2,7 +2,7 @@
  * One run of one program against the benchmark's server: warm-up, messages, count and sum of sizes against what was
  * sent, and what the kernel says the program used. Runs in the process of a stage.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadExchange } from '../../src/exchanges/index.js';
@@ -56,7 +56,7 @@ export interface Delays {
 }
 
 /** The server's process. */
-export class ServerProcess {
+class ServerProcess {
   private constructor(
     private readonly program: Program<ServerEvent>,
     readonly endpoint: ServerEndpoint,
@@ -213,7 +213,6 @@ async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, fol
 export function runContender(name: string, command: readonly string[], options: RunOptions): Promise<Run> {
   return withServer(options, async (server) => {
     const folder = mkdtempSync(join(options.folder, `${name}-`));
-    mkdirSync(folder, { recursive: true });
     const { ca } = server.endpoint;
     const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
     const task = await taskOf(options, server.endpoint, folder);
