@@ -105,26 +105,6 @@ export class RunningLogger {
         bytes: 0,
       });
   }
-
-  /** Microseconds from the receipt of the first trade behind the warm-up to that of the last. */
-  span(warmup: number): number {
-    const trades = this.columns('TRADES', ['recv_time', 'recv_nanos']);
-    const received = new Float64Array(trades.reduce((n, [seconds]) => n + seconds.length, 0));
-    let row = 0;
-    for (const [seconds, nanos] of trades)
-      for (let i = 0; i < seconds.length; i++) received[row++] = seconds[i] * 1e6 + nanos[i] / 1e3;
-    received.sort();
-    return received[row - 1] - received[warmup];
-  }
-
-  /** Columns of u32 of all symbols, one array per table and day. */
-  columns(table: string, names: readonly string[]): Uint32Array[][] {
-    return readdirSync(this.data, { recursive: true, withFileTypes: true })
-      .filter(({ name, parentPath }) => parentPath.endsWith(`/${table}`) && name.startsWith(`${names[0]}.`))
-      .map(({ name, parentPath }) =>
-        names.map((column) => wordsOf(join(parentPath, name.replace(names[0], column)))),
-      );
-  }
 }
 
 function wordsOf(file: string): Uint32Array {

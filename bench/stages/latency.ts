@@ -35,11 +35,11 @@ const QUANTILES: Readonly<Record<keyof Exact, string>> = {
 };
 
 function optionsOf(context: StageContext, rate: number): RunOptions {
-  const { smoke, folder, signal } = context;
+  const { smoke, folder, signal, dropped } = context;
   // two programs at each rate
   const { messages } = amountOf(context, 2 * RATES.length, rate);
   return {
-    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: true, folder, signal, rate },
+    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: true, folder, signal, dropped, rate },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : { messages, warmup: WARMUP }),
   };

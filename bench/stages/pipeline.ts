@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { alternate } from '../alternate.js';
 import {
   amountOf,
+  loggerAmountOf,
   type Run,
   type RunOptions,
   runContender,
@@ -20,8 +21,6 @@ const EXCHANGES = ['binance', 'coinbase'];
 const SYMBOLS = 200;
 const SYMBOLS_PER_CONNECTION = 100;
 const SMOKE = { symbols: 4, messages: 3000, warmup: 500 };
-/** Messages per second that the logger takes, roughly. */
-const LOGGER_RATE = 400_000;
 
 const CPU_US = 1.0;
 /** CPU of the logger as part of that of another program. */
@@ -36,13 +35,13 @@ function optionsOf(
   exchange: string,
   tls: boolean,
   cases: number,
-  rate = LOGGER_RATE,
+  rate?: number,
 ): RunOptions {
-  const { smoke, folder, signal } = context;
+  const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal },
+    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal, dropped },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
-    ...(smoke ? SMOKE : amountOf(context, cases, rate)),
+    ...(smoke ? SMOKE : rate === undefined ? loggerAmountOf(context, cases) : amountOf(context, cases, rate)),
   };
 }
 

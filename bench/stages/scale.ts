@@ -3,12 +3,10 @@
  * first of each is the baseline of the others, in turn with them.
  */
 import { alternate } from '../alternate.js';
-import { amountOf, type Run, type RunOptions, runLogger, tellInput } from '../baselines/comparison.js';
+import { loggerAmountOf, type Run, type RunOptions, runLogger, tellInput } from '../baselines/comparison.js';
 import type { Bound, Figure, StageContext } from '../stage.js';
 
 const SMOKE = { messages: 3000, warmup: 500 };
-/** Messages per second that the logger takes, roughly. */
-const RATE = 400_000;
 /** What more symbols or connections may cost, times the fewest. */
 const GROWTH = 1.25;
 
@@ -31,11 +29,11 @@ const SMOKE_SERIES: typeof SERIES = [
 ];
 
 function optionsOf(context: StageContext, { symbols, connections }: Size, cases: number): RunOptions {
-  const { smoke, folder, signal } = context;
+  const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: false, folder, signal },
+    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: false, folder, signal, dropped },
     ...{ symbols, symbolsPerConnection: Math.ceil(symbols / connections) },
-    ...(smoke ? SMOKE : amountOf(context, cases, RATE)),
+    ...(smoke ? SMOKE : loggerAmountOf(context, cases)),
   };
 }
 

@@ -13,6 +13,7 @@ const options: RunOptions = {
   ...{ tls: false, micros: false, messages: 200, warmup: 100 },
   folder: temporaryFolder('comparison'),
   signal: abort.signal,
+  dropped: () => {},
 };
 
 /** A program that counts and sums right, but for `mistake`, JavaScript that is run before it tells. */
