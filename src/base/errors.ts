@@ -76,6 +76,12 @@ export function errnoOf(error: unknown): number {
   return errno === undefined ? (ERRNO[code] ?? 0) : Math.abs(errno);
 }
 
+/** An error of the system that another thread or process met. */
+export function systemError(errno: number, what: string): Error {
+  const code = errnoName(errno);
+  return Object.assign(new Error(`${code}: ${what}`), { code, errno: -errno });
+}
+
 const ERRNO: Readonly<Record<string, number>> = constants.errno;
 
 function errnoName(errno: number): string {

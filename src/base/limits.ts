@@ -49,7 +49,7 @@ export const BOOK_CHANGES_BYTES_MAX = 32 * 1024 * 1024;
 export const STREAMS_MAX = 65_536;
 /** Seconds without a turn after which a shard thread is ended and started again. Its longest turn is one long message. */
 export const SHARD_HANG_SECS = 10;
-/** Seconds without a turn after which the process gives up its writer and ends: a disk may be slow, not dead. */
+/** Seconds without a turn, or within one sync of the journal, after which the process ends: a disk may be slow, not dead. */
 export const WRITER_HANG_SECS = 30;
 /**
  * Time by the wall clock after a UTC day until its files get their checksums: what is late by seconds, and what a
@@ -58,6 +58,8 @@ export const WRITER_HANG_SECS = 30;
 export const SEAL_GRACE_SECS = 3_600;
 /** Memory of rows that wait for their column files; beyond it the oldest are written early. */
 export const STAGED_BYTES_MAX = 256 * 1024 * 1024;
+/** Blocks of the journal in memory until they are durable; beyond it the rings wait. Seconds of a stalled disk. */
+export const JOURNAL_HELD_BYTES_MAX = 64 * 1024 * 1024;
 /** A writer that is stopping and writes nothing for so long has met a dead disk. */
 export const WRITER_STOP_MS_MAX = 6000;
 /** What the last checkpoint may take of that; without it the next start redoes what the journal holds. */
@@ -65,6 +67,7 @@ export const LAST_CHECKPOINT_MS_MAX = 4000;
 
 assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
 assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');
+assert(JOURNAL_HELD_BYTES_MAX >= 2 * RING_WORDS * 4, 'what a full ring holds fits into what is held');
 assert(LAST_CHECKPOINT_MS_MAX < WRITER_STOP_MS_MAX, 'a slow last checkpoint is no dead disk');
 assert(FRAME_CARRY_BYTES < SOCKET_CHUNK_BYTES, 'a carried frame is shorter than a chunk');
 assert(FRAME_CARRY_BYTES > CONTROL_PAYLOAD_BYTES_MAX + 4, 'an unfinished control frame is always carried');

@@ -21,7 +21,8 @@ export const LITERAL = {
   oversized: 3,
 } as const;
 
-const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+/** Powers of ten that a double holds exactly. */
+export const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 /** digits that a 32-bit integer holds */
 const INT_DIGITS = 9;
 /** digits that a double holds, whatever they are */
@@ -72,7 +73,7 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
   ) {
     return storeUnusual(bytes, start, end);
   }
-  const digits = count <= INT_DIGITS ? first : first * POWERS[count - INT_DIGITS] + second;
+  const digits = count <= INT_DIGITS ? first : first * POWERS_OF_TEN[count - INT_DIGITS] + second;
   // beyond 2^53 the sum above was rounded
   if (digits > Number.MAX_SAFE_INTEGER) return storeUnusual(bytes, start, end);
   return store(digits, decimals, bytes, start, end, LITERAL.exact);
@@ -89,14 +90,24 @@ function store(
 ): number {
   storeInteger(digits);
   DIGITS[2] = decimals;
-  const value = digits / POWERS[decimals];
+  VALUE[0] = nearestFloat32(digits, decimals, bytes, start, end);
+  return literal;
+}
+
+/** The f32 nearest to `digits / 10^decimals`, the value of bytes[start, end); 15 digits and 22 decimals at most. */
+export function nearestFloat32(
+  digits: number,
+  decimals: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  VALUE[0] =
-    (scratchBits[0] & 0x1fffffff) === 0x10000000
-      ? exactFloat32(latin1(bytes, start, end))
-      : Math.fround(value);
-  return literal;
+  return (scratchBits[0] & 0x1fffffff) === 0x10000000
+    ? exactFloat32(latin1(bytes, start, end))
+    : Math.fround(value);
 }
 
 /** A short exponent behind plain digits, as some exchanges write every large price; invalid for all others. */
@@ -112,10 +123,10 @@ function storeExponent(bytes: Uint8Array, start: number, end: number): number {
   let decimals = DIGITS[2] - sign * exponent;
   if (decimals < 0) {
     if (decimals < -UINT_DIGITS) return LITERAL.invalid;
-    digits *= POWERS[-decimals];
+    digits *= POWERS_OF_TEN[-decimals];
     decimals = 0;
   }
-  if (digits > Number.MAX_SAFE_INTEGER || decimals >= POWERS.length) return LITERAL.invalid;
+  if (digits > Number.MAX_SAFE_INTEGER || decimals >= POWERS_OF_TEN.length) return LITERAL.invalid;
   return store(digits, decimals, bytes, start, end, LITERAL.normalized);
 }
 

@@ -5,6 +5,9 @@
 /** [seconds since 1970 UTC, nanoseconds within the second] of the last parsed time. */
 export const TIME = new Uint32Array(2);
 
+/** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
+export const FIRST_MICROS = 1e14;
+
 const DAYS_BEFORE_1970 = 719_468;
 
 function two(bytes: Uint8Array, at: number): number {

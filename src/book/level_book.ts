@@ -6,6 +6,7 @@
  *   order  [ 3 | 0 | 2 | 1 | 4 ]      cells in the order of the side, best first; behind `count` are the free ones
  *            ▲ best      ▲ free
  */
+import { POWERS_OF_TEN } from '../base/number.js';
 import { BOOK_SIDE } from '../schema/tables.js';
 import { unusualText, unusualValue } from './unusual.js';
 
@@ -17,7 +18,6 @@ const FIRST_CELLS = 32;
 const PLAIN_DIGITS = 15;
 const ZERO = 0x30;
 const POINT = 0x2e;
-const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 
 /** Value of plain digits with at most one point; -1 for everything else, which has to be looked at more closely. */
 function plainValue(bytes: Uint8Array, from: number, to: number): number {
@@ -33,7 +33,7 @@ function plainValue(bytes: Uint8Array, from: number, to: number): number {
   const integer = point < 0 ? to - from : point - from;
   if (integer < 1 || integer > PLAIN_DIGITS || point === to - 1 || (bytes[from] === ZERO && integer > 1))
     return -1;
-  return point < 0 ? digits : digits / POWERS[to - point - 1];
+  return point < 0 ? digits : digits / POWERS_OF_TEN[to - point - 1];
 }
 
 /** Length of the text in the cell. An exponent form is kept as the plain number it stands for. */

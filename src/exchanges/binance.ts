@@ -8,7 +8,6 @@
  * time, its partial books no symbol. Unknown symbols are acknowledged and then stay silent, so silence has to be
  * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
-import { lastU64 } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { BookMessage } from '../feed/book_message.js';
 import {
@@ -29,17 +28,11 @@ import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/
 import { Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
 import { RestBooks } from '../feed/rest_books.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
-import {
-  epochTime,
-  isFresh,
-  optionalId,
-  parseEpoch,
-  quoteNumbers,
-  tickerNumbers,
-  tradeNumbers,
-  u64At,
-} from '../feed/values.js';
+import { RowTemplates } from '../feed/templates.js';
+import { parseEpoch, u64At } from '../feed/values.js';
 import {
   AGG_TRADES,
   BBO,
@@ -120,12 +113,55 @@ const TYPES = {
 /** Tickers over other windows (24hrMiniTicker, 1hTicker, 4hTicker, 1dTicker) end like this. */
 const TICKER_END = Buffer.from('Ticker');
 
-const QUOTES = { bid: BID, bidSize: BID_SIZE, ask: ASK, askSize: ASK_SIZE };
-const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TICKER_NUMBERS = { ...QUOTES, price: CLOSE, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
+const DEAL: RowPlan['columns'] = {
+  trade_price: { decimal: PRICE, positive: true },
+  trade_size: { decimal: SIZE, positive: true },
+  trade_side: { word: BUYER_IS_MAKER, values: [SIDE.buy, SIDE.sell] },
+};
+const TRADE: RowPlan = {
+  table: TRADES,
+  columns: { trade_id: { id: ID }, ...DEAL },
+  time: { epoch: TRADE_TIME },
+  accept: 'contiguous',
+  also: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
+};
+const AGGREGATE: RowPlan = {
+  table: AGG_TRADES,
+  columns: {
+    trade_id: { id: AGGREGATE_ID },
+    first_trade_id: { id: FIRST_TRADE },
+    last_trade_id: { id: LAST_TRADE },
+    ...DEAL,
+  },
+  time: { epoch: TRADE_TIME },
+  accept: 'contiguous',
+};
+const TICKER: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: CLOSE, positive: true },
+    best_bid: { decimal: BID },
+    best_ask: { decimal: ASK },
+    volume: { decimal: VOLUME },
+    last_size: { decimal: LAST_SIZE },
+    volume_24h: { decimal: VOLUME },
+  },
+  time: { epoch: EVENT_TIME },
+  accept: 'all',
+};
+const QUOTES: RowPlan = {
+  table: BBO,
+  columns: {
+    update_id: { id: UPDATE_ID },
+    best_bid: { decimal: BID },
+    best_bid_size: { decimal: BID_SIZE },
+    best_ask: { decimal: ASK },
+    best_ask_size: { decimal: ASK_SIZE },
+  },
+  time: { epoch: EVENT_TIME, orReceipt: true },
+  accept: 'all',
+};
 const KLINE_NUMBERS = { open, high, low, close, volume, quoteVolume, takerBuyBase, takerBuyQuote, trades };
-const M = MD.at;
-const B = BBO.at;
 
 class BinanceParser implements MessageParser {
   private readonly levelTexts = new JsonTuples(2);
@@ -143,6 +179,11 @@ class BinanceParser implements MessageParser {
   private readonly levels: Levels;
   private readonly bookEvent = new BookMessage(this.levelTexts);
   private readonly books: RestBooks | undefined;
+  readonly templates: RowTemplates;
+  private readonly trade: WriteRow;
+  private readonly aggregate: WriteRow;
+  private readonly ticker: WriteRow;
+  private readonly quotes: WriteRow;
 
   /** `depthPath`: where the REST interface has the snapshots of books. */
   constructor(
@@ -160,6 +201,17 @@ class BinanceParser implements MessageParser {
         (native) => `${depthPath}?symbol=${encodeURIComponent(native)}&limit=1000`,
       );
     this.candles = new CandleChannels(sequences);
+    this.templates = new RowTemplates(context, this.fields, [
+      [this.fields, [STREAM]],
+      [this.data, [EVENT_TIME]],
+    ]);
+    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
+    const row = (plan: RowPlan, channel: string, also?: (o: number) => void) =>
+      this.templates.row(plan, this.data, sequences.get(channel), symbol, also);
+    this.trade = row(TRADE, 'trades', (o) => this.orderIds(o));
+    this.aggregate = row(AGGREGATE, 'agg_trades');
+    this.ticker = row(TICKER, 'ticker');
+    this.quotes = row(QUOTES, 'bbo');
   }
 
   emit(): number {
@@ -208,21 +260,20 @@ class BinanceParser implements MessageParser {
   /** Rows from the object whose values begin at `o`. */
   private event(o: number): number {
     const { data } = this;
-    if (data.equals(o + TYPE, TYPES.trade)) return this.trade(o, TRADES, ID, this.sequences.trades);
+    if (data.equals(o + TYPE, TYPES.trade)) return this.write(o, this.trade);
     if (data.equals(o + TYPE, TYPES.depth)) return this.depth(o);
-    if (data.equals(o + TYPE, TYPES.aggTrade))
-      return this.trade(o, AGG_TRADES, AGGREGATE_ID, this.sequences.agg_trades);
-    if (data.equals(o + TYPE, TYPES.ticker)) return this.ticker(o);
+    if (data.equals(o + TYPE, TYPES.aggTrade)) return this.write(o, this.aggregate);
+    if (data.equals(o + TYPE, TYPES.ticker)) return this.write(o, this.ticker);
     if (data.kind[o + TYPE] === KIND.absent) return this.untyped(o);
-    if (data.equals(o + TYPE, TYPES.bookTicker)) return this.bookTicker(o);
+    if (data.equals(o + TYPE, TYPES.bookTicker)) return this.write(o, this.quotes);
     if (data.equals(o + TYPE, TYPES.kline)) return this.klineOf(o);
-    return data.endsWith(o + TYPE, TICKER_END) ? this.ticker(o) : RESULT.unfamiliar;
+    return data.endsWith(o + TYPE, TICKER_END) ? this.write(o, this.ticker) : RESULT.unfamiliar;
   }
 
   /** Spot's best quotes and partial books do not say what they are. */
   private untyped(o: number): number {
     const { data } = this;
-    if (data.present(o + UPDATE_ID) && data.kind[o + BID] !== KIND.absent) return this.bookTicker(o);
+    if (data.present(o + UPDATE_ID) && data.kind[o + BID] !== KIND.absent) return this.write(o, this.quotes);
     return data.kind[o + BIDS] === KIND.nested
       ? this.partialBook(o, this.streamSlot(), SNAPSHOT_ID, BIDS, ASKS)
       : RESULT.unfamiliar;
@@ -238,64 +289,23 @@ class BinanceParser implements MessageParser {
     return this.context.streams.findCapitals(bytes, fields.from[STREAM], i);
   }
 
+  /** Most objects are one row. */
+  private write(o: number, row: WriteRow): number {
+    return this.data.present(o + SYMBOL) ? row(o, this.slot(o)) : RESULT.missingField;
+  }
+
   private slot(o: number): number {
     const { data } = this;
     return this.context.streams.find(data.bytes, data.from[o + SYMBOL], data.to[o + SYMBOL]);
   }
 
-  /** A trade or an aggregate of trades. */
-  private trade(
-    o: number,
-    table: typeof TRADES | typeof AGG_TRADES,
-    idKey: number,
-    sequence: Sequence | undefined,
-  ): number {
-    const { data } = this;
-    const { rows } = this.context;
-    if (
-      !data.present(o + SYMBOL) ||
-      !data.present(o + idKey) ||
-      !data.present(o + PRICE) ||
-      !data.present(o + SIZE) ||
-      !data.present(o + TRADE_TIME)
-    ) {
-      return RESULT.missingField;
-    }
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(table, slot)) return RESULT.ringFull;
-    const { at } = table;
-    if (!rows.id(at.trade_id, data.bytes, data.from[o + idKey], data.to[o + idKey])) return RESULT.badId;
-    const id = lastU64();
-    if (!epochTime(rows, data, o + TRADE_TIME, at.trade_time, at.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
-    const maker = data.kind[o + BUYER_IS_MAKER];
-    if (maker === KIND.true) rows.set(at.trade_side, SIDE.sell);
-    else if (maker === KIND.false) rows.set(at.trade_side, SIDE.buy);
-    if (table === TRADES) this.orderIds(o, maker);
-    else if (!this.rangeOfTrades(o)) return RESULT.badId;
-    if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
-    rows.commit(table);
-    return RESULT.rows;
-  }
-
-  private orderIds(o: number, maker: number): void {
+  private orderIds(o: number): void {
+    const maker = this.data.kind[o + BUYER_IS_MAKER];
     const sided = maker === KIND.true || maker === KIND.false;
     const makerOrder = maker === KIND.true ? BUYER_ORDER : SELLER_ORDER;
     const takerOrder = maker === KIND.true ? SELLER_ORDER : BUYER_ORDER;
     this.orderId(sided, o + makerOrder, TRADES.at.maker_order_id, TRADES.missing.maker_order_id);
     this.orderId(sided, o + takerOrder, TRADES.at.taker_order_id, TRADES.missing.taker_order_id);
-  }
-
-  /** First and last trade of an aggregate; false when they are there and are no ids. */
-  private rangeOfTrades(o: number): boolean {
-    const { data } = this;
-    const { rows } = this.context;
-    const { at, missing } = AGG_TRADES;
-    return (
-      optionalId(rows, data, o + FIRST_TRADE, at.first_trade_id, missing.first_trade_id) &&
-      optionalId(rows, data, o + LAST_TRADE, at.last_trade_id, missing.last_trade_id)
-    );
   }
 
   /** Order ids were sent until a June of the past; they are numbers. Whose they are is known with the side alone. */
@@ -304,40 +314,6 @@ class BinanceParser implements MessageParser {
     const { data } = this;
     if (!sided || !data.present(at) || !rows.numericUuid(word, data.bytes, data.from[at], data.to[at]))
       rows.flag(missing);
-  }
-
-  private ticker(o: number): number {
-    const { data } = this;
-    const { rows } = this.context;
-    const sequence = this.sequences.ticker;
-    if (!data.present(o + SYMBOL) || !data.present(o + CLOSE) || !data.present(o + EVENT_TIME))
-      return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!epochTime(rows, data, o + EVENT_TIME, M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, data, o, TICKER_NUMBERS)) return RESULT.badNumber;
-    rows.flag(MD.missing.side);
-    sequence.touch(slot);
-    rows.commit(MD);
-    return RESULT.rows;
-  }
-
-  private bookTicker(o: number): number {
-    const { data } = this;
-    const { rows } = this.context;
-    const sequence = this.sequences.bbo;
-    if (!data.present(o + SYMBOL)) return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
-    if (!data.present(o + EVENT_TIME)) rows.timeOfReceipt(B.time, B.nanos);
-    else if (!epochTime(rows, data, o + EVENT_TIME, B.time, B.nanos)) return RESULT.badTime;
-    if (!optionalId(rows, data, o + UPDATE_ID, B.update_id, BBO.missing.update_id)) return RESULT.badId;
-    if (!quoteNumbers(rows, data, o, QUOTES)) return RESULT.badNumber;
-    sequence.touch(slot);
-    rows.commit(BBO);
-    return RESULT.rows;
   }
 
   /** A change of a book; where none is subscribed it is a partial book of the futures, which looks the same. */
@@ -374,13 +350,12 @@ class BinanceParser implements MessageParser {
     const { rows } = this.context;
     if (!data.present(o + SYMBOL) || data.kind[o + KLINE] !== KIND.nested) return RESULT.missingField;
     const k = data.from[o + KLINE] * kline.width;
-    const { bytes, from, to } = kline;
     if (!kline.present(k + OPEN_TIME)) return RESULT.missingField;
     for (let f = open; f <= volume; f++) if (!kline.present(k + f)) return RESULT.missingField;
     const slot = this.slot(o);
     const candles = this.candles.find(kline, k + INTERVAL);
     if (slot < 0 || candles === undefined) return RESULT.unwanted;
-    if (!parseEpoch(bytes, from[k + OPEN_TIME], to[k + OPEN_TIME])) return RESULT.badTime;
+    if (!parseEpoch(kline, k + OPEN_TIME)) return RESULT.badTime;
     const { table } = candles;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     klineTime(rows, table, TIME[0], candles.seconds, kline.kind[k + CLOSED] === KIND.true);

@@ -181,11 +181,11 @@ class BybitParser implements MessageParser {
     const id = o + ID;
     const seq = o + SEQ;
     if (!this.uuids) {
-      if (!rows.id(T.trade_id, bytes, from[id], to[id])) return RESULT.badId;
+      if (!rows.idAt(items, id, T.trade_id)) return RESULT.badId;
     } else if (
       !rows.uuid(T.trade_uuid, bytes, from[id], to[id]) ||
       // it came with an update of their interface, the UUID is the id
-      (items.present(seq) && !rows.id(T.trade_id, bytes, from[seq], to[seq]))
+      (items.present(seq) && !rows.idAt(items, seq, T.trade_id))
     ) {
       return RESULT.badId;
     }
@@ -246,7 +246,7 @@ class BybitParser implements MessageParser {
     if (!data.present(UPDATE_ID) || data.kind[BIDS] !== KIND.nested || data.kind[ASKS] !== KIND.nested)
       return RESULT.missingField;
     if (!rows.begin(BBO, slot)) return RESULT.ringFull;
-    if (!rows.id(B.update_id, data.bytes, data.from[UPDATE_ID], data.to[UPDATE_ID])) return RESULT.badId;
+    if (!rows.idAt(data, UPDATE_ID, B.update_id)) return RESULT.badId;
     const time = fields.present(CTS) ? CTS : TS;
     if (!fields.present(time)) rows.timeOfReceipt(B.time, B.nanos);
     else if (!epochTime(rows, fields, time, B.time, B.nanos)) return RESULT.badTime;
@@ -284,15 +284,15 @@ class BybitParser implements MessageParser {
       books.follow(slot, u);
     }
     const { fields, levels, sides } = this;
-    const { bytes, from, to } = this.data;
+    const { from, to } = this.data;
     const count = to[BIDS] - from[BIDS] + to[ASKS] - from[ASKS];
     levels.begin(slot, count, snapshot);
     levels.sequenceNumber(u);
     const time = fields.present(CTS) ? CTS : TS;
     if (fields.present(time) && !levels.epoch(fields, time)) return RESULT.badTime;
     if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
-    const bids = levels.side(BOOK_SIDE.bid, bytes, sides, from[BIDS], to[BIDS]);
-    return bids === RESULT.rows ? levels.side(BOOK_SIDE.ask, bytes, sides, from[ASKS], to[ASKS]) : bids;
+    const bids = levels.side(BOOK_SIDE.bid, sides, from[BIDS], to[BIDS]);
+    return bids === RESULT.rows ? levels.side(BOOK_SIDE.ask, sides, from[ASKS], to[ASKS]) : bids;
   }
 
   private klines(from: number, to: number): number {
@@ -311,7 +311,7 @@ class BybitParser implements MessageParser {
     const candles = this.candles.find(items, o + INTERVAL);
     if (slot < 0 || candles === undefined) return RESULT.unwanted;
     const { table, seconds, sequence } = candles;
-    if (!parseEpoch(items.bytes, items.from[o + START], items.to[o + START])) return RESULT.badTime;
+    if (!parseEpoch(items, o + START)) return RESULT.badTime;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     klineTime(rows, table, TIME[0], seconds, items.kind[o + CONFIRM] === KIND.true);
     if (!klineNumbers(rows, items, o, KLINE_NUMBERS, table)) return RESULT.badNumber;

@@ -9,7 +9,6 @@
  * `X-USD`, and what is sent carries the latter.
  */
 import { SYMBOL_BYTES_MAX } from '../base/limits.js';
-import { lastU64, parseU64, parseUint } from '../base/number.js';
 import type { Books } from '../feed/books.js';
 import {
   type ControlEvent,
@@ -24,7 +23,7 @@ import { klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonList, JsonTuples } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isNewestFirst, isoTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { isFresh, isNewestFirst, isoTime, tickerNumbers, tradeNumbers, u64At } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -208,15 +207,14 @@ export class CoinbaseParser implements MessageParser {
   }
 
   private trade(fields: JsonFields, o: number, flags: number): number {
-    const { bytes, from, to } = fields;
     const { rows } = this.context;
     const sequence = this.tradeSequence;
     if (!areThere(fields, o, TRADE_REQUIRES)) return RESULT.missingField;
     const slot = this.slot(fields, o + PRODUCT);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.id(T.trade_id, bytes, from[o + TRADE_ID], to[o + TRADE_ID])) return RESULT.badId;
-    const id = lastU64();
+    if (!rows.idAt(fields, o + TRADE_ID, T.trade_id)) return RESULT.badId;
+    const id = u64At(fields, o + TRADE_ID);
     if (!isoTime(rows, fields, o + TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
     if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
     // the maker's side is sent
@@ -261,11 +259,10 @@ export class CoinbaseParser implements MessageParser {
   /** Tells the sequence of the product's trades what the newest one is. */
   private heartbeat(): number {
     const { fields } = this;
-    const { bytes, from, to } = fields;
     if (!areThere(fields, 0, HEARTBEAT_REQUIRES)) return RESULT.control;
     const slot = this.slot(fields, PRODUCT);
-    if (slot >= 0 && parseU64(bytes, from[LAST_TRADE_ID], to[LAST_TRADE_ID]))
-      this.tradeSequence?.announce(slot, lastU64());
+    const newest = u64At(fields, LAST_TRADE_ID);
+    if (slot >= 0 && newest >= 0) this.tradeSequence?.announce(slot, newest);
     return RESULT.control;
   }
 
@@ -300,10 +297,9 @@ export class CoinbaseParser implements MessageParser {
     price: number,
     size: number,
   ): number {
-    const { from, to } = node;
     const result =
       side !== BOOK_SIDE.none && node.present(price) && node.present(size)
-        ? this.levels.level(side, this.fields.bytes, from[price], to[price], from[size], to[size])
+        ? this.levels.level(side, node, price, size)
         : RESULT.missingField;
     if (result !== RESULT.rows)
       this.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
@@ -347,13 +343,11 @@ export class CoinbaseParser implements MessageParser {
     const books = fields.equals(CHANNEL, L2_DATA);
     const candles = fields.equals(CHANNEL, CANDLES_CHANNEL);
     if (!heartbeat && !trades && !tickers && !books && !candles) return RESULT.unfamiliar;
-    const inOrder =
-      !fields.present(SEQUENCE_NUM) ||
-      this.countFrame(parseUint(fields.bytes, fields.from[SEQUENCE_NUM], fields.to[SEQUENCE_NUM]));
+    const inOrder = !fields.present(SEQUENCE_NUM) || this.countFrame(u64At(fields, SEQUENCE_NUM));
     if (heartbeat) return RESULT.control;
     let result: number = RESULT.control;
     for (let row = 0; row < events.count; row++) {
-      const e = row * EVENT_KEYS.length;
+      const e = row * this.events.width;
       const snapshot = events.equals(e + EVENT_TYPE, SNAPSHOT);
       let one: number;
       if (books) one = this.bookEvent(e, snapshot, inOrder);
@@ -385,7 +379,7 @@ export class CoinbaseParser implements MessageParser {
     const reversed = trades && isNewestFirst(items, TRADE_ID, first, behind);
     let result: number = RESULT.control;
     for (let n = first; n < behind; n++) {
-      const o = (reversed ? first + behind - 1 - n : n) * ITEM_KEYS.length;
+      const o = (reversed ? first + behind - 1 - n : n) * this.items.width;
       const one = trades
         ? this.trade(items, o, flags)
         : this.ticker(items, o, TIMESTAMP, ADVANCED_TICKER_NUMBERS);
@@ -410,7 +404,7 @@ export class CoinbaseParser implements MessageParser {
     let result = this.beginBook(slot, behind - first, snapshot, TIMESTAMP);
     if (result !== RESULT.rows) return result;
     for (let n = first; n < behind; n++) {
-      const o = n * UPDATE_KEYS.length;
+      const o = n * this.updates.width;
       const side = sideOf(updates, o + UPDATE_SIDE, fields.bytes, BID_SIDE, OFFER_SIDE);
       result = worse(result, this.level(slot, side, updates, o + PRICE_LEVEL, o + NEW_QUANTITY));
     }
@@ -424,18 +418,17 @@ export class CoinbaseParser implements MessageParser {
     if (events.kind[list] !== KIND.nested) return RESULT.missingField;
     const first = events.from[list];
     const behind = events.to[list];
-    for (let n = first; n < behind; n++) this.noteCandle(n * CANDLE_KEYS.length);
+    for (let n = first; n < behind; n++) this.noteCandle(n * this.candles.width);
     let result: number = RESULT.control;
     for (let n = first; n < behind; n++) {
-      const one = this.candle(n * CANDLE_KEYS.length, flags);
+      const one = this.candle(n * this.candles.width, flags);
       result = result === RESULT.control ? one : worse(result, one);
     }
     return result;
   }
 
   private startOf(o: number): number {
-    const { bytes, from, to } = this.candles;
-    return this.candles.present(o + START) ? parseUint(bytes, from[o + START], to[o + START]) : -1;
+    return u64At(this.candles, o + START);
   }
 
   /** Keeps the begin of the newest candle of each symbol. */

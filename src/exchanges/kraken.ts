@@ -7,7 +7,6 @@
  * to the subscribed depth after every event as Kraken does. A second subscription of `ticker` with another trigger is
  * refused on the same connection, so best quotes have connections of their own.
  */
-import { lastU64, parseU64, parseUint } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { krakenChecksum } from '../book/checksum.js';
 import { LevelBook } from '../book/level_book.js';
@@ -18,7 +17,7 @@ import { type KlineTable, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonList } from '../feed/lists.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isoTime, quoteNumbers, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { isFresh, isoTime, quoteNumbers, tickerNumbers, tradeNumbers, u64At } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { BBO, BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 import { CANDLE_CHANNELS, ID, listSymbols, RULE, request, WIRE } from './kraken_requests.js';
@@ -193,9 +192,8 @@ class KrakenParser implements MessageParser {
       return RESULT.missingField;
     }
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.id(T.trade_id, items.bytes, items.from[o + TRADE_ID], items.to[o + TRADE_ID]))
-      return RESULT.badId;
-    const id = lastU64();
+    if (!rows.idAt(items, o + TRADE_ID, T.trade_id)) return RESULT.badId;
+    const id = u64At(items, o + TRADE_ID);
     if (!isoTime(rows, items, o + TIMESTAMP, T.trade_time, T.trade_nanos)) return RESULT.badTime;
     if (!tradeNumbers(rows, items, o, TRADE_NUMBERS)) return RESULT.badNumber;
     if (items.equals(o + SIDE_KEY, BUY)) rows.set(T.trade_side, SIDE.buy);
@@ -250,7 +248,7 @@ class KrakenParser implements MessageParser {
     const { bytes, from, to } = items;
     const { rows } = this.context;
     if (!items.present(o + INTERVAL) || !items.present(o + BEGIN)) return RESULT.missingField;
-    const candles = this.candles[parseUint(bytes, from[o + INTERVAL], to[o + INTERVAL])];
+    const candles = this.candles[u64At(items, o + INTERVAL)];
     if (candles === undefined) return RESULT.unwanted;
     if (parseIsoTime(bytes, from[o + BEGIN], to[o + BEGIN]) !== TIME_RESULT.ok) return RESULT.badTime;
     const { table, seconds, sequence } = candles;
@@ -287,9 +285,8 @@ class KrakenParser implements MessageParser {
     if (applied !== RESULT.rows) return this.unreadable(slot, applied);
     const at = o + CHECKSUM;
     const checked = items.present(at);
-    if (checked && !parseU64(items.bytes, items.from[at], items.to[at]))
-      return this.unreadable(slot, RESULT.badNumber);
-    const sent = lastU64();
+    const sent = u64At(items, at);
+    if (checked && sent < 0) return this.unreadable(slot, RESULT.badNumber);
     const fits = !checked || krakenChecksum(this.books[slot]) === sent;
     // what does not fit is kept, but nothing can be built on it
     this.writer.begin(slot, this.count(o), snapshot, fits ? 0 : UNSYNCED);
@@ -331,8 +328,8 @@ class KrakenParser implements MessageParser {
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
     const { bytes, from, to } = levels;
     for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
-      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
+      const price = row * levels.width + LEVEL_PRICE;
+      const size = row * levels.width + LEVEL_QTY;
       if (!levels.present(price) || !levels.present(size)) return RESULT.missingField;
       if (!book.set(side, bytes, from[price], to[price], from[size], to[size])) return RESULT.badNumber;
     }
@@ -351,11 +348,10 @@ class KrakenParser implements MessageParser {
   private writeSide(side: number, at: number): number {
     const { items, levels, writer } = this;
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
-    const { bytes, from, to } = levels;
     for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * LEVEL_KEYS.length + LEVEL_PRICE;
-      const size = row * LEVEL_KEYS.length + LEVEL_QTY;
-      const result = writer.level(side, bytes, from[price], to[price], from[size], to[size]);
+      const price = row * levels.width + LEVEL_PRICE;
+      const size = row * levels.width + LEVEL_QTY;
+      const result = writer.level(side, levels, price, size);
       if (result !== RESULT.rows) return result;
     }
     return RESULT.rows;

@@ -7,7 +7,7 @@
  * (`prevSeqId`), old recordings have only a checksum, which is 0 since 2026. Every argument of a request is acknowledged
  * or refused on its own. Candles and `trades-all` have an address of their own.
  */
-import { DIGITS, lastU64, parseU64, parseUint } from '../base/number.js';
+import { DIGITS, parseU64, parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { okxChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/checked_books.js';
@@ -40,6 +40,7 @@ import {
   parseEpoch,
   tickerNumbers,
   tradeNumbers,
+  u64At,
 } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import {
@@ -227,11 +228,10 @@ class OkxParser implements MessageParser {
    */
   private trade(o: number, added: boolean): number {
     const { data } = this;
-    const { bytes, from, to } = data;
     const { rows } = this.context;
     if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
-    const count = added && data.present(o + COUNT) ? this.uint(o + COUNT) : 1;
+    const count = added && data.present(o + COUNT) ? u64At(data, o + COUNT) : 1;
     const aggregates = added ? this.aggregateSequence : undefined;
     const sequence = aggregates ?? this.tradeSequence;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
@@ -240,9 +240,9 @@ class OkxParser implements MessageParser {
     const table = aggregates === undefined ? TRADES : AGG_TRADES;
     const { at } = table;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
-    if (!rows.id(at.trade_id, bytes, from[o + ID], to[o + ID])) return RESULT.badId;
-    const last = lastU64();
-    if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
+    if (!rows.idAt(data, o + ID, at.trade_id)) return RESULT.badId;
+    const last = u64At(data, o + ID);
+    if (aggregates !== undefined && !this.range(o + ID, count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     // on subscribing to sums the newest one is sent, however long ago it was
     if (added && this.history.isOld(slot)) rows.flag(REPLAYED);
@@ -255,9 +255,11 @@ class OkxParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** Ids of the first and the last of `count` trades, the last of which stands in DIGITS; false when there are no such. */
-  private range(count: number): boolean {
+  /** Ids of the first and the last of `count` trades, the last of which is the value at `at`; false without such. */
+  private range(at: number, count: number): boolean {
     const { rows } = this.context;
+    const { bytes, from, to } = this.data;
+    if (!parseU64(bytes, from[at], to[at])) return false;
     const last = DIGITS[0];
     const high = DIGITS[1];
     const first = last - (count - 1);
@@ -289,7 +291,7 @@ class OkxParser implements MessageParser {
   /** One level of each side, none where the side is empty. */
   private quotes(o: number): number {
     const { data } = this;
-    const { bytes, from, to } = data;
+    const { from, to } = data;
     const { rows } = this.context;
     const sequence = this.bboSequence;
     if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
@@ -298,7 +300,7 @@ class OkxParser implements MessageParser {
     if (!rows.begin(BBO, slot)) return RESULT.ringFull;
     if (!epochTime(rows, data, o + TIMESTAMP, B.time, B.nanos)) return RESULT.badTime;
     if (!data.present(o + SEQ)) rows.flag(BBO.missing.update_id);
-    else if (!rows.id(B.update_id, bytes, from[o + SEQ], to[o + SEQ])) return RESULT.badId;
+    else if (!rows.idAt(data, o + SEQ, B.update_id)) return RESULT.badId;
     const read =
       bestOfLevels(rows, this.bids, from[o + BIDS], to[o + BIDS], BID_COLUMNS) &&
       bestOfLevels(rows, this.asks, from[o + ASKS], to[o + ASKS], ASK_COLUMNS);
@@ -323,7 +325,7 @@ class OkxParser implements MessageParser {
     const slot = this.find(this.arg, ARG_SYMBOL);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
-    if (!parseEpoch(bytes, from[at], to[at])) return RESULT.badTime;
+    if (!parseEpoch(candles, at)) return RESULT.badTime;
     const confirm = at + CANDLE_CLOSED;
     const closed =
       candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
@@ -346,8 +348,8 @@ class OkxParser implements MessageParser {
     if (!snapshot && !fields.equals(ACTION, UPDATE)) return RESULT.missingField;
     const slot = this.slot(o);
     if (slot < 0 || books === undefined) return RESULT.unwanted;
-    const seq = data.present(o + SEQ) ? this.uint(o + SEQ) : NO_SEQUENCE;
-    const previous = data.present(o + PREVIOUS_SEQ) ? this.uint(o + PREVIOUS_SEQ) : books.last(slot);
+    const seq = data.present(o + SEQ) ? u64At(data, o + SEQ) : NO_SEQUENCE;
+    const previous = data.present(o + PREVIOUS_SEQ) ? u64At(data, o + PREVIOUS_SEQ) : books.last(slot);
     if (!snapshot && (!books.isLive(slot) || previous !== books.last(slot))) {
       books.broken(slot, 'unknown');
       return RESULT.unsynced;
@@ -378,10 +380,8 @@ class OkxParser implements MessageParser {
     else books?.follow(slot, seq);
     if (!fits) books?.broken(slot, 'checksum');
     if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
-    result = levels.side(BOOK_SIDE.ask, asks.bytes, asks, from[o + ASKS], to[o + ASKS]);
-    return result === RESULT.rows
-      ? levels.side(BOOK_SIDE.bid, bids.bytes, bids, from[o + BIDS], to[o + BIDS])
-      : result;
+    result = levels.side(BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
+    return result === RESULT.rows ? levels.side(BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]) : result;
   }
 
   /** Notes down the checksum, a signed number of 32 bits, 0 when there is none; false when it is no number. */
@@ -393,12 +393,6 @@ class OkxParser implements MessageParser {
     const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
     this.sum = (minus ? -value : value) >>> 0;
     return value >= 0;
-  }
-
-  /** A number below 2^53, or -1 where none stands. */
-  private uint(at: number): number {
-    const { bytes, from, to } = this.data;
-    return parseU64(bytes, from[at], to[at]) ? lastU64() : -1;
   }
 
   control(document: JsonValue): number {

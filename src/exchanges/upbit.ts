@@ -198,7 +198,7 @@ class UpbitParser implements MessageParser {
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.id(T.trade_id, fields.bytes, fields.from[o + ID], fields.to[o + ID])) return RESULT.badId;
+    if (!rows.idAt(fields, o + ID, T.trade_id)) return RESULT.badId;
     if (!epochTime(rows, fields, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
     if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
     rows.set(T.trade_side, this.takerSide(o));
@@ -282,8 +282,7 @@ class UpbitParser implements MessageParser {
 
   private level(side: number, price: number, size: number): number {
     if (this.isPadding(price, size)) return RESULT.rows;
-    const { bytes, from, to } = this.units;
-    return this.levels.level(side, bytes, from[price], to[price], from[size], to[size]);
+    return this.levels.level(side, this.units, price, size);
   }
 
   control(document: JsonValue): number {

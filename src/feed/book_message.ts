@@ -5,8 +5,8 @@
 import { TIME } from '../base/time.js';
 import { RESULT } from './exchange.js';
 import { type JsonFields, KIND } from './fields.js';
+import type { JsonSlots } from './json_slots.js';
 import type { BookChange } from './kept_changes.js';
-import type { LevelTexts } from './levels.js';
 import { parseEpoch, u64At } from './values.js';
 
 export class BookMessage implements BookChange {
@@ -16,28 +16,26 @@ export class BookMessage implements BookChange {
   timed = false;
   seconds = 0;
   nanos = 0;
-  bytes: Uint8Array = new Uint8Array(0);
   firstBid = 0;
   behindBids = 0;
   firstAsk = 0;
   behindAsks = 0;
 
   /** `texts`: the node that reads the levels of both sides. */
-  constructor(readonly texts: LevelTexts) {}
+  constructor(readonly texts: JsonSlots) {}
 
   /**
    * Reads from these places of `fields`: sequence number, time in milliseconds or microseconds (which may be absent) and
    * the levels of each side. RESULT.rows when all of it can be used.
    */
   read(fields: JsonFields, id: number, time: number, bids: number, asks: number): number {
-    const { bytes, from, to, kind } = fields;
+    const { from, to, kind } = fields;
     if (!fields.present(id) || kind[bids] !== KIND.nested || kind[asks] !== KIND.nested)
       return RESULT.missingField;
-    this.bytes = bytes;
     this.last = u64At(fields, id);
     if (this.last < 0) return RESULT.badId;
     this.timed = fields.present(time);
-    if (this.timed && !parseEpoch(bytes, from[time], to[time])) return RESULT.badTime;
+    if (this.timed && !parseEpoch(fields, time)) return RESULT.badTime;
     this.seconds = TIME[0];
     this.nanos = TIME[1];
     this.firstBid = from[bids];

@@ -11,6 +11,7 @@ import type { JsonValue } from './json.js';
 import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
+import type { RowTemplates } from './templates.js';
 
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
@@ -133,6 +134,8 @@ export interface ParserContext {
  */
 export interface MessageParser {
   readonly fields: JsonFields;
+  /** reads the messages that look like one before */
+  readonly templates?: RowTemplates;
   /** HOT: rows from what `fields` has read; a RESULT, `unfamiliar` when the message is no data. */
   emit(): number;
   /** Cold: acknowledgements, errors, notices; RESULT.control, or unknownKind for what nothing is known about. */

@@ -17,8 +17,9 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
-  JsonSource,
+  type JsonSource,
   KIND,
+  NODES_MAX,
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
@@ -29,6 +30,7 @@ import {
   UNFAMILIAR,
   valueEnd,
 } from './json_bytes.js';
+import { JsonSlots } from './json_slots.js';
 import { learnShape, type NestedReader, type Shape, type ValueSeen } from './shapes.js';
 
 export { KIND, UNFAMILIAR };
@@ -38,23 +40,13 @@ export class JsonNumber {
   constructor(readonly text: string) {}
 }
 
-/** Values by position, wherever in the message they stand. */
-export interface JsonValues {
-  readonly bytes: Uint8Array;
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  readonly kind: Uint8Array;
-  /** Whether the value at `at` is a string or number that is not empty. */
-  present(at: number): boolean;
-}
-
 /** A part of a message that has a structure of its own. */
 export interface JsonNode {
   /** rows read in this message so far */
   count: number;
   /** this node and every one below it */
   readonly nodes: readonly JsonNode[];
-  attach(source: JsonSource): void;
+  attach(source: JsonSource, node: number): void;
   /** HOT: reads the value that begins at `i`; index behind it, or UNFAMILIAR. */
   value(i: number, end: number): number;
   /** Cold: the same from a parsed value; false when it is of another structure. */
@@ -68,21 +60,15 @@ const SHAPES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
 const NO_VALUES: readonly ValueSeen[] = [];
 
-export class JsonFields implements JsonNode, JsonValues, NestedReader {
-  from: Int32Array;
-  to: Int32Array;
-  kind: Uint8Array;
-  count = 0;
-  /** fields per row */
-  readonly width: number;
+export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   readonly nodes: readonly JsonNode[];
-  private source = new JsonSource();
   private readonly keyBytes: readonly Uint8Array[];
   private readonly hash = new Int16Array(HASH_SIZE).fill(-1);
   /** by field: what reads its nested values */
   private readonly children: readonly (JsonNode | undefined)[];
-  /** rows of the nodes below before the object that is being read, to take a failed shape back */
-  private readonly before: Int32Array;
+  /** rows of all nodes before the object that is being read, to take a failed shape back */
+  private readonly before = new Int32Array(NODES_MAX);
+  private readonly isLeaf: boolean;
   private readonly shapes: Shape[] = [];
   private nextShape = 0;
   private misses = 0;
@@ -94,7 +80,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     private readonly keys: readonly string[],
     children: Readonly<Record<string, JsonNode>> = {},
   ) {
-    this.width = keys.length;
+    super((keys.length + 3) & ~3, FIRST_ROWS);
     this.keyBytes = keys.map((key) => Buffer.from(key));
     this.children = keys.map((key) => children[key]);
     assert(
@@ -102,10 +88,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
       'a nested reader belongs to a key',
     );
     this.nodes = [this, ...new Set(Object.values(children).flatMap((child) => [...child.nodes]))];
-    this.before = new Int32Array(this.nodes.length);
-    this.from = new Int32Array(FIRST_ROWS * this.width);
-    this.to = new Int32Array(FIRST_ROWS * this.width);
-    this.kind = new Uint8Array(FIRST_ROWS * this.width);
+    this.isLeaf = this.nodes.length === 1;
     for (let field = 0; field < keys.length; field++) {
       const bytes = this.keyBytes[field];
       assert(bytes.length > 0 && bytes.length < 64, 'a key has 1 to 63 bytes');
@@ -113,16 +96,8 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
       while (this.hash[slot] >= 0) slot = (slot + 1) & (HASH_SIZE - 1);
       this.hash[slot] = field;
     }
-    for (const node of this.nodes) node.attach(this.source);
-  }
-
-  attach(source: JsonSource): void {
-    this.source = source;
-  }
-
-  /** The buffer that positions refer to. */
-  get bytes(): Uint8Array {
-    return this.source.bytes;
+    assert(this.nodes.length <= NODES_MAX, 'a reader has few nodes');
+    for (const [n, node] of this.nodes.entries()) node.attach(this.source, n);
   }
 
   /**
@@ -132,7 +107,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
   scan(bytes: Uint8Array, start: number, end: number): number {
     const { source, nodes } = this;
     source.look(bytes);
-    for (let n = 0; n < nodes.length; n++) nodes[n].count = 0;
+    for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
     let i = this.value(start, end);
     if (i < 0) return UNFAMILIAR;
     if (i < end) i = skipSpace(bytes, i, end);
@@ -143,38 +118,29 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
   value(i: number, end: number): number {
     const { source, shapes } = this;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
-    this.mark();
+    if ((row + 1) * this.width > this.from.length) this.grow();
+    if (!this.isLeaf) this.mark();
     for (let s = 0; s < shapes.length; s++) {
       const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
         return behind;
       }
-      this.takeBack();
+      if (!this.isLeaf) this.takeBack();
     }
     return this.learn(i, end, row);
   }
 
-  private grow(rows: number): void {
-    const size = Math.max(rows, Math.floor((this.from.length / this.width) * 2)) * this.width;
-    const copy = <A extends Int32Array | Uint8Array>(grown: A, old: A): A => {
-      grown.set(old);
-      return grown;
-    };
-    this.from = copy(new Int32Array(size), this.from);
-    this.to = copy(new Int32Array(size), this.to);
-    this.kind = copy(new Uint8Array(size), this.kind);
-  }
-
   private mark(): void {
-    const { nodes, before } = this;
-    for (let n = 1; n < nodes.length; n++) before[n] = nodes[n].count;
+    const { before } = this;
+    const { counts } = this.source;
+    for (let n = 0; n < NODES_MAX; n++) before[n] = counts[n];
   }
 
   private takeBack(): void {
-    const { nodes, before } = this;
-    for (let n = 1; n < nodes.length; n++) nodes[n].count = before[n];
+    const { before } = this;
+    const { counts } = this.source;
+    for (let n = 0; n < NODES_MAX; n++) counts[n] = before[n];
   }
 
   /** The shapes that are met most often come first. */
@@ -192,12 +158,12 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
       const open = this.source.bytes[i];
       if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return UNFAMILIAR;
       const behind = valueEnd(this.source, i, end);
-      if (behind >= 0 && field >= 0) this.place(row, field, KIND.nested, i, behind);
+      if (behind >= 0 && field >= 0) this.place(row * this.width + field, KIND.nested, i, behind);
       return behind;
     }
     const first = child.count;
     const behind = child.value(i, end);
-    if (behind >= 0) this.place(row, field, KIND.nested, first, child.count);
+    if (behind >= 0) this.place(row * this.width + field, KIND.nested, first, child.count);
     return behind;
   }
 
@@ -262,15 +228,8 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     if (behind < 0) return UNFAMILIAR;
     const quote = kind === KIND.string ? 1 : 0;
     this.seen?.push({ field, kind, from: i + quote, to: behind - quote });
-    if (field >= 0) this.place(row, field, kind, i + quote, behind - quote);
+    if (field >= 0) this.place(row * this.width + field, kind, i + quote, behind - quote);
     return behind;
-  }
-
-  private place(row: number, field: number, kind: number, from: number, to: number): void {
-    const at = row * this.width + field;
-    this.kind[at] = kind;
-    this.from[at] = from;
-    this.to[at] = to;
   }
 
   private slotOf(bytes: Uint8Array, start: number, end: number): number {
@@ -297,7 +256,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
 
   /** Cold: reads a parsed document; false when it is not of the structure that this reader knows. */
   loadDocument(document: unknown): boolean {
-    for (const node of this.nodes) node.count = 0;
+    this.source.counts.fill(0);
     this.source.beginTexts();
     return this.load(document);
   }
@@ -306,7 +265,7 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof JsonNumber)
       return false;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow(row + 1);
+    if ((row + 1) * this.width > this.from.length) this.grow();
     this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
     return this.keys.every((key, field) => {
       if (!Object.hasOwn(value, key)) return true;
@@ -320,49 +279,19 @@ export class JsonFields implements JsonNode, JsonValues, NestedReader {
     if (kind === KIND.nested && child !== undefined) {
       const first = child.count;
       if (!child.load(value)) return false;
-      this.place(row, field, kind, first, child.count);
+      this.place(row * this.width + field, kind, first, child.count);
       return true;
     }
     const from = this.source.addText(textOf(value, kind));
-    this.place(row, field, kind, from, this.source.end);
+    this.place(row * this.width + field, kind, from, this.source.end);
     return true;
-  }
-
-  /** Whether the value at `at` (row × width + field) is a string or number that is not empty. */
-  present(at: number): boolean {
-    return (this.kind[at] === KIND.string || this.kind[at] === KIND.number) && this.to[at] > this.from[at];
   }
 
   /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */
   copyRow(other: JsonFields, skipped: number): void {
-    assert(other.width - skipped === this.width, 'both readers have the same fields');
+    assert(other.keys.length - skipped === this.keys.length, 'both readers have the same fields');
     this.count = 1;
-    for (let field = 0; field < this.width; field++)
-      this.place(
-        0,
-        field,
-        other.kind[skipped + field],
-        other.from[skipped + field],
-        other.to[skipped + field],
-      );
-  }
-
-  /** Whether the value at `at` is a string that ends with this ASCII text. */
-  endsWith(at: number, text: Uint8Array): boolean {
-    const from = this.to[at] - text.length;
-    if (this.kind[at] !== KIND.string || from < this.from[at]) return false;
-    const { bytes } = this.source;
-    for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
-    return true;
-  }
-
-  /** Whether the value at `at` is a string with this ASCII text. */
-  equals(at: number, text: Uint8Array): boolean {
-    const from = this.from[at];
-    if (this.kind[at] !== KIND.string || this.to[at] - from !== text.length) return false;
-    const { bytes } = this.source;
-    for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
-    return true;
+    for (let field = 0; field < this.keys.length; field++) this.copy(field, other, skipped + field);
   }
 }
 

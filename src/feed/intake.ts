@@ -8,6 +8,7 @@ import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
 import { UNFAMILIAR } from './fields.js';
 import { decodeUtf8, type JsonParser, type JsonValue } from './json.js';
 import type { Rows } from './rows.js';
+import type { RowTemplates } from './templates.js';
 
 /** Refused messages kept as text per second and shard; what exceeds this is only counted. */
 const KEPT_PER_SECOND = 20;
@@ -31,6 +32,7 @@ export class Intake {
   private windowBad = 0;
   private keptSecond = 0;
   private kept = 0;
+  private readonly templates: RowTemplates | undefined;
 
   constructor(
     private readonly parser: MessageParser,
@@ -39,15 +41,21 @@ export class Intake {
     private readonly rows: Rows,
     private readonly counters: Uint32Array,
     private readonly events: IntakeEvents,
-  ) {}
+  ) {
+    this.templates = useScanner ? parser.templates : undefined;
+  }
 
   /** Takes one message; answers its RESULT. */
   message(bytes: Uint8Array, start: number, end: number): number {
     this.counters[SHARD.messages]++;
-    const { parser } = this;
+    const { parser, templates } = this;
+    const read = templates === undefined ? UNFAMILIAR : templates.read(bytes, start, end);
+    if (read !== UNFAMILIAR) return read;
     const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
     const result = known ? parser.emit() : RESULT.unfamiliar;
-    return result === RESULT.rows ? result : this.other(result, bytes, start, end);
+    if (result !== RESULT.rows) return this.other(result, bytes, start, end);
+    templates?.learn(bytes, start, end);
+    return result;
   }
 
   private other(scanned: number, bytes: Uint8Array, start: number, end: number): number {

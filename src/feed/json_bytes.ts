@@ -29,6 +29,9 @@ export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
   '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
+/** Nodes of one reader. */
+export const NODES_MAX = 16;
+
 /** The message that is being read, shared by everything that reads a part of it. */
 export class JsonSource {
   /** what positions refer to: the message's buffer, or the texts of a parsed document */
@@ -36,6 +39,8 @@ export class JsonSource {
   view = new DataView(this.bytes.buffer);
   /** a byte beyond ASCII was seen, so the whole message has to be valid UTF-8 */
   nonAscii = false;
+  /** rows that each node of the reader has read in this message */
+  readonly counts = new Int32Array(NODES_MAX);
   private scratch = new Uint8Array(4096);
   private scratchUsed = 0;
 

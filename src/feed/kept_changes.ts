@@ -5,7 +5,9 @@
  */
 import { BOOK_CHANGES_BYTES_MAX, BOOK_CHANGES_KEPT_MAX } from '../base/limits.js';
 import { LITERAL, parseDecimal } from '../base/number.js';
-import { type BookEvent, isLevel, type LevelTexts } from './levels.js';
+import { JsonSource } from './json_bytes.js';
+import { JsonSlots } from './json_slots.js';
+import { type BookEvent, isLevel } from './levels.js';
 
 /** A change of a book, and the sequence number of the one before it. */
 export interface BookChange extends BookEvent {
@@ -22,8 +24,8 @@ export interface KeptChange {
 
 /** Price and size of a level. */
 const WIDTH = 2;
-/** Positions and kinds of one text, and what objects cost beside their contents. */
-const BYTES_PER_TEXT = 9;
+/** What one value of JsonSlots takes, and what objects cost beside their contents. */
+const BYTES_PER_TEXT = 18;
 const BYTES_PER_CHANGE = 512;
 
 export class KeptChanges {
@@ -38,7 +40,7 @@ export class KeptChanges {
   /** Keeps a copy; answers how many changes had to go. */
   keep(slot: number, change: BookChange, received: ArrayLike<number>): number {
     const copy = copyOf(change);
-    const size = copy.bytes.length + copy.texts.from.length * BYTES_PER_TEXT + BYTES_PER_CHANGE;
+    const size = copy.texts.bytes.length + copy.texts.from.length * BYTES_PER_TEXT + BYTES_PER_CHANGE;
     const kept = this.bySlot.get(slot) ?? [];
     this.bySlot.set(slot, kept);
     kept.push({ change: copy, receivedSeconds: received[0], receivedNanos: received[1], size });
@@ -81,12 +83,12 @@ export function isReadable(change: BookChange): boolean {
   );
 }
 
-function areReadable({ bytes, texts }: BookChange, first: number, behind: number): boolean {
+function areReadable({ texts }: BookChange, first: number, behind: number): boolean {
   for (let row = first; row < behind; row++) {
     const at = row * texts.width;
     if (!isLevel(texts, at)) return false;
     for (let t = at; t < at + WIDTH; t++)
-      if (parseDecimal(bytes, texts.from[t], texts.to[t]) === LITERAL.invalid) return false;
+      if (parseDecimal(texts.bytes, texts.from[t], texts.to[t]) === LITERAL.invalid) return false;
   }
   return true;
 }
@@ -97,15 +99,13 @@ function copyOf(change: BookChange): BookChange {
     ...Array.from({ length: bids }, (_, i) => change.firstBid + i),
     ...Array.from({ length: change.behindAsks - change.firstAsk }, (_, i) => change.firstAsk + i),
   ];
-  const { bytes, texts } = copyTexts(change, rows);
   return {
     previous: change.previous,
     last: change.last,
     timed: change.timed,
     seconds: change.seconds,
     nanos: change.nanos,
-    bytes,
-    texts,
+    texts: copyTexts(change.texts, rows),
     firstBid: 0,
     behindBids: bids,
     firstAsk: bids,
@@ -113,19 +113,20 @@ function copyOf(change: BookChange): BookChange {
   };
 }
 
-function copyTexts(
-  { bytes, texts }: BookChange,
-  rows: readonly number[],
-): { bytes: Uint8Array; texts: LevelTexts } {
-  const sources = rows.flatMap((row) => [row * texts.width, row * texts.width + 1]);
-  const to = new Int32Array(sources.length);
-  let length = 0;
-  for (const [i, at] of sources.entries()) to[i] = length += texts.to[at] - texts.from[at];
-  const from = Int32Array.from(to, (end, i) => end - (texts.to[sources[i]] - texts.from[sources[i]]));
-  const copy = new Uint8Array(length);
-  for (const [i, at] of sources.entries()) copy.set(bytes.subarray(texts.from[at], texts.to[at]), from[i]);
-  return {
-    bytes: copy,
-    texts: { width: WIDTH, from, to, kind: Uint8Array.from(sources, (at) => texts.kind[at]) },
-  };
+/** Price and size of these rows, with bytes of their own. */
+function copyTexts(texts: JsonSlots, rows: readonly number[]): JsonSlots {
+  const copy = new JsonSlots(WIDTH, rows.length);
+  const values = rows.flatMap((row) => [row * texts.width, row * texts.width + 1]);
+  const lengths = values.map((at) => texts.to[at] - texts.from[at]);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let from = 0;
+  for (const [i, at] of values.entries()) {
+    bytes.set(texts.bytes.subarray(texts.from[at], texts.to[at]), from);
+    copy.copy(i, texts, at, from);
+    from += lengths[i];
+  }
+  const source = new JsonSource();
+  source.look(bytes);
+  copy.attach(source, 0);
+  return copy;
 }

@@ -10,7 +10,8 @@ import { parseUint } from '../base/number.js';
 import { flag } from '../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../schema/tables.js';
 import type { Channel } from './exchange.js';
-import type { JsonFields, JsonValues } from './fields.js';
+import type { JsonFields } from './fields.js';
+import type { JsonSlots } from './json_slots.js';
 import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import { namedDecimal } from './values.js';
@@ -94,24 +95,18 @@ export function klineTime(
 /** The numbers of a candle into a row of `table`; `base` is the first value of the object. False when one is none. */
 export function klineNumbers(
   rows: Rows,
-  fields: JsonValues,
+  fields: JsonSlots,
   base: number,
   names: KlineFields,
   table: KlineTable,
 ): boolean {
   const { at, missing } = table;
-  const { bytes, from, to } = fields;
-  const open = base + names.open;
-  const high = base + names.high;
-  const low = base + names.low;
-  const close = base + names.close;
-  const volume = base + names.volume;
   return (
-    rows.decimal(at.open, at.open_digits, 0, bytes, from[open], to[open], true) &&
-    rows.decimal(at.high, at.high_digits, 1, bytes, from[high], to[high], true) &&
-    rows.decimal(at.low, at.low_digits, 2, bytes, from[low], to[low], true) &&
-    rows.decimal(at.close, at.close_digits, 3, bytes, from[close], to[close], true) &&
-    rows.decimal(at.volume, at.volume_digits, 4, bytes, from[volume], to[volume], false) &&
+    rows.decimalAt(fields, base + names.open, at.open, at.open_digits, 0, true) &&
+    rows.decimalAt(fields, base + names.high, at.high, at.high_digits, 1, true) &&
+    rows.decimalAt(fields, base + names.low, at.low, at.low_digits, 2, true) &&
+    rows.decimalAt(fields, base + names.close, at.close, at.close_digits, 3, true) &&
+    rows.decimalAt(fields, base + names.volume, at.volume, at.volume_digits, 4, false) &&
     namedDecimal(
       rows,
       fields,
@@ -148,7 +143,7 @@ export function klineNumbers(
 
 function trades(
   rows: Rows,
-  fields: JsonValues,
+  fields: JsonSlots,
   base: number,
   name: number | undefined,
   table: KlineTable,

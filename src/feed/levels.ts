@@ -5,24 +5,16 @@
  *   levels.begin(slot, count, snapshot);
  *   if (!levels.epoch(fields, at)) return RESULT.badTime;
  *   levels.sequence(fields, at);
- *   for (…) { const result = levels.level(SIDE_BID, bytes, priceFrom, priceTo, sizeFrom, sizeTo); … }
+ *   for (…) { const result = levels.level(SIDE_BID, values, price, size); … }
  */
-import { lastU64, parseU64 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../schema/tables.js';
 import { RESULT } from './exchange.js';
 import { type JsonFields, KIND } from './fields.js';
+import type { JsonSlots } from './json_slots.js';
 import type { Rows } from './rows.js';
-import { parseEpoch } from './values.js';
-
-/** Price and size of levels as positions of texts, as JsonTuples keeps them: by level × width. */
-export interface LevelTexts {
-  readonly width: number;
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  readonly kind: Uint8Array;
-}
+import { parseEpoch, u64At } from './values.js';
 
 /** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
 export interface BookEvent {
@@ -32,9 +24,8 @@ export interface BookEvent {
   readonly timed: boolean;
   readonly seconds: number;
   readonly nanos: number;
-  /** what the positions of `texts` refer to */
-  readonly bytes: Uint8Array;
-  readonly texts: LevelTexts;
+  /** price and size of each level, and what else stands with them: by level × width */
+  readonly texts: JsonSlots;
   readonly firstBid: number;
   readonly behindBids: number;
   readonly firstAsk: number;
@@ -76,7 +67,7 @@ export class Levels {
 
   /** Event time in milliseconds or microseconds; false when it cannot be read. */
   epoch(fields: JsonFields, at: number): boolean {
-    if (!parseEpoch(fields.bytes, fields.from[at], fields.to[at])) return false;
+    if (!parseEpoch(fields, at)) return false;
     this.keepTime();
     return true;
   }
@@ -96,9 +87,8 @@ export class Levels {
 
   /** Sequence number of the event from digits: as a double, or -1 when they are none. */
   sequence(fields: JsonFields, at: number): number {
-    if (!parseU64(fields.bytes, fields.from[at], fields.to[at])) return -1;
-    const value = lastU64();
-    this.sequenceNumber(value);
+    const value = u64At(fields, at);
+    if (value >= 0) this.sequenceNumber(value);
     return value;
   }
 
@@ -113,20 +103,13 @@ export class Levels {
     this.checksum = value >>> 0;
   }
 
-  /** The next level, price and size as digits: RESULT.rows, ringFull or badNumber. */
-  level(
-    side: number,
-    bytes: Uint8Array,
-    priceFrom: number,
-    priceTo: number,
-    sizeFrom: number,
-    sizeTo: number,
-  ): number {
+  /** The next level, whose price and size are these values: RESULT.rows, ringFull or badNumber. */
+  level(side: number, values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
     if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
     rows.set(B.side, side);
-    if (!rows.decimal(B.price, B.price_digits, 0, bytes, priceFrom, priceTo, true)) return RESULT.badNumber;
-    if (!rows.decimal(B.size, B.size_digits, 1, bytes, sizeFrom, sizeTo, false)) return RESULT.badNumber;
+    if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true)) return RESULT.badNumber;
+    if (!rows.decimalAt(values, size, B.size, B.size_digits, 1, false)) return RESULT.badNumber;
     this.finish();
     return RESULT.rows;
   }
@@ -145,19 +128,19 @@ export class Levels {
     }
     this.sequenceNumber(event.last);
     if (count === 0) return snapshot ? this.emptySnapshot() : RESULT.control;
-    const result = this.side(BOOK_SIDE.bid, event.bytes, event.texts, event.firstBid, event.behindBids);
+    const result = this.side(BOOK_SIDE.bid, event.texts, event.firstBid, event.behindBids);
     return result === RESULT.rows
-      ? this.side(BOOK_SIDE.ask, event.bytes, event.texts, event.firstAsk, event.behindAsks)
+      ? this.side(BOOK_SIDE.ask, event.texts, event.firstAsk, event.behindAsks)
       : result;
   }
 
   /** The levels [first, behind) of one side: RESULT.rows, or what is wrong with the first that cannot be written. */
-  side(side: number, bytes: Uint8Array, texts: LevelTexts, first: number, behind: number): number {
-    const { from, to, width } = texts;
+  side(side: number, texts: JsonSlots, first: number, behind: number): number {
+    const { width } = texts;
     for (let row = first; row < behind; row++) {
       const at = row * width;
       if (!isLevel(texts, at)) return RESULT.missingField;
-      const result = this.level(side, bytes, from[at], to[at], from[at + 1], to[at + 1]);
+      const result = this.level(side, texts, at, at + 1);
       if (result !== RESULT.rows) return result;
     }
     return RESULT.rows;
@@ -196,7 +179,7 @@ export class Levels {
 }
 
 /** Whether a price and a size stand at `at`, be they numbers or not. */
-export function isLevel({ kind }: LevelTexts, at: number): boolean {
+export function isLevel({ kind }: JsonSlots, at: number): boolean {
   return (
     (kind[at] === KIND.string || kind[at] === KIND.number) &&
     (kind[at + 1] === KIND.string || kind[at + 1] === KIND.number)

@@ -2,21 +2,23 @@
  * HOT: the arrays of messages as nodes of a reader (fields.ts): objects of one kind, tuples of scalars, and values that
  * may be one or the other. Shard threads.
  */
-import { type JsonFields, type JsonNode, type JsonValues, kindOf, textOf } from './fields.js';
+import { plainEnd } from '../base/plain_number.js';
+import { type JsonFields, type JsonNode, kindOf, textOf } from './fields.js';
 import {
   CLOSE_ARRAY,
   COMMA,
   JsonSource,
   KIND,
+  NUMERIC,
   OPEN_ARRAY,
   OPEN_OBJECT,
-  PLAIN,
   QUOTE,
   scalarEnd,
   scalarKind,
   skipSpace,
   UNFAMILIAR,
 } from './json_bytes.js';
+import { JsonSlots } from './json_slots.js';
 
 const FIRST_TUPLES = 64;
 
@@ -64,27 +66,11 @@ export class JsonList implements JsonNode {
 }
 
 /** An array of arrays of scalars, of which the first `width` are kept: `[["0.0024","10"],["0.0025","7"]]`. */
-export class JsonTuples implements JsonNode, JsonValues {
-  from: Int32Array;
-  to: Int32Array;
-  kind: Uint8Array;
-  count = 0;
+export class JsonTuples extends JsonSlots implements JsonNode {
   readonly nodes: readonly JsonNode[] = [this];
-  private source = new JsonSource();
 
-  constructor(readonly width: number) {
-    this.from = new Int32Array(FIRST_TUPLES * width);
-    this.to = new Int32Array(FIRST_TUPLES * width);
-    this.kind = new Uint8Array(FIRST_TUPLES * width);
-  }
-
-  /** The buffer that positions refer to. */
-  get bytes(): Uint8Array {
-    return this.source.bytes;
-  }
-
-  attach(source: JsonSource): void {
-    this.source = source;
+  constructor(width: number) {
+    super(width, FIRST_TUPLES);
   }
 
   value(i: number, end: number): number {
@@ -104,35 +90,43 @@ export class JsonTuples implements JsonNode, JsonValues {
   }
 
   private tuple(i: number, end: number): number {
-    const { width, source } = this;
-    const { bytes } = source;
+    const { width } = this;
+    const { bytes } = this.source;
     if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
     const base = this.nextRow();
     i = skipSpace(bytes, i + 1, end);
     if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
     for (let column = 0; ; column++) {
-      const begin = i;
-      let kind: number = KIND.string;
-      let behind = i + 1;
-      if (i < end && bytes[i] === QUOTE) while (behind < end && PLAIN[bytes[behind]] === 1) behind++;
-      if (i < end && bytes[i] === QUOTE && bytes[behind] === QUOTE && behind < end) behind++;
-      else {
-        kind = i < end ? scalarKind(bytes[i]) : KIND.absent;
-        behind = scalarEnd(source, i, end, kind);
-        if (behind < 0) return UNFAMILIAR;
-      }
-      if (column < width) {
-        const quote = kind === KIND.string ? 1 : 0;
-        this.kind[base + column] = kind;
-        this.from[base + column] = begin + quote;
-        this.to[base + column] = behind - quote;
-      }
-      i = skipSpace(bytes, behind, end);
+      i =
+        column < width
+          ? this.member(base + column, i, end)
+          : scalarEnd(this.source, i, end, scalarKind(bytes[i]));
+      if (i < 0) return UNFAMILIAR;
+      i = skipSpace(bytes, i, end);
       if (i >= end) return UNFAMILIAR;
       if (bytes[i] === CLOSE_ARRAY) return i + 1;
       if (bytes[i] !== COMMA) return UNFAMILIAR;
       i = skipSpace(bytes, i + 1, end);
     }
+  }
+
+  /** Index behind the scalar that begins at `i`, which becomes value `at`; UNFAMILIAR when it is none. */
+  private member(at: number, i: number, end: number): number {
+    const { source } = this;
+    const { bytes, view } = source;
+    const quote = bytes[i] === QUOTE ? 1 : 0;
+    const from = i + quote;
+    const to = plainEnd(view, from, end, at, this.digits, this.decimals);
+    if (to < end && this.digits[at] >= 0 && (quote === 1 ? bytes[to] === QUOTE : NUMERIC[bytes[to]] === 0)) {
+      this.kind[at] = quote === 1 ? KIND.string : KIND.number;
+      this.from[at] = from;
+      this.to[at] = to;
+      return to + quote;
+    }
+    const kind = i < end ? scalarKind(bytes[i]) : KIND.absent;
+    const behind = scalarEnd(source, i, end, kind);
+    if (behind >= 0) this.place(at, kind, from, behind - quote);
+    return behind;
   }
 
   /** Index of the first column of a new row. */
@@ -142,17 +136,6 @@ export class JsonTuples implements JsonNode, JsonValues {
     if (base + width > this.from.length) this.grow();
     for (let column = 0; column < width; column++) this.kind[base + column] = KIND.absent;
     return base;
-  }
-
-  private grow(): void {
-    const size = this.from.length * 2;
-    const copy = <A extends Int32Array | Uint8Array>(grown: A, old: A): A => {
-      grown.set(old);
-      return grown;
-    };
-    this.from = copy(new Int32Array(size), this.from);
-    this.to = copy(new Int32Array(size), this.to);
-    this.kind = copy(new Uint8Array(size), this.kind);
   }
 
   load(value: unknown): boolean {
@@ -166,16 +149,10 @@ export class JsonTuples implements JsonNode, JsonValues {
       const kind = kindOf(value);
       if (kind === KIND.nested) return false;
       if (column >= this.width) return true;
-      this.from[base + column] = this.source.addText(textOf(value, kind));
-      this.to[base + column] = this.source.end;
-      this.kind[base + column] = kind;
+      const from = this.source.addText(textOf(value, kind));
+      this.place(base + column, kind, from, this.source.end);
       return true;
     });
-  }
-
-  /** Whether the value at `at` (row × width + column) is a string or number that is not empty. */
-  present(at: number): boolean {
-    return (this.kind[at] === KIND.string || this.kind[at] === KIND.number) && this.to[at] > this.from[at];
   }
 }
 
@@ -184,7 +161,7 @@ export class JsonTuples implements JsonNode, JsonValues {
  * stays 0: what was read shows in `fields` or `tuples`.
  */
 export class JsonEither implements JsonNode {
-  count = 0;
+  readonly count = 0;
   readonly nodes: readonly JsonNode[];
   private source = new JsonSource();
   private readonly list: JsonList;

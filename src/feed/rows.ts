@@ -3,19 +3,20 @@
  * of their column, and commits; a row that is not committed leaves no trace.
  *
  *   if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
- *   if (!rows.decimal(AT.trade_price, AT.price_digits, 0, bytes, from, to)) return RESULT.badValue;
+ *   if (!rows.decimalAt(values, at, AT.trade_price, AT.price_digits, 0, true)) return RESULT.badValue;
  *   …
  *   rows.commit(TRADES);
  */
 
 import { TEXT_BYTES_MAX } from '../base/limits.js';
-import { DIGITS, LITERAL, latin1, parseDecimal, parseU64, VALUE } from '../base/number.js';
+import { DIGITS, LITERAL, latin1, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../schema/layout.js';
 import { GAPS, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
+import type { JsonSlots } from './json_slots.js';
 import type { Sequence } from './sequence.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
@@ -43,6 +44,8 @@ const FLAG_SIDECAR = flag('literal_in_sidecar');
 const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
 const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
+/** What makes the high word of a u64 a number. */
+const HIGH_WORD = 1 / 4294967296;
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
 /** Value of each byte as a hexadecimal digit; -1 for all others. */
@@ -58,9 +61,10 @@ export class Rows {
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
   trades: TradeListener | undefined;
-  private readonly u32: Uint32Array;
-  private readonly f32: Float32Array;
-  private record = 0;
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+  /** where the row begins that is being written */
+  record = 0;
   private slot = 0;
   private scales = 0;
   private scalesHigh = 0;
@@ -82,6 +86,14 @@ export class Rows {
 
   /** Starts a row of `table` for the stream in `slot`; false when the ring is full. */
   begin(table: Table, slot: number): boolean {
+    if (!this.open(table, slot)) return false;
+    const { record, u32 } = this;
+    for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
+    return true;
+  }
+
+  /** As begin() for who sets every word. */
+  open(table: Table, slot: number): boolean {
     const record = this.sink.claim(table.words);
     if (record < 0) return false;
     this.record = record;
@@ -89,7 +101,6 @@ export class Rows {
     const u32 = this.u32;
     u32[record] = table.headerWord;
     u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
-    for (let i = record + HEADER_WORDS; i < record + table.words; i++) u32[i] = 0;
     this.scales = 0;
     this.scalesHigh = 0;
     this.flags = 0;
@@ -109,6 +120,20 @@ export class Rows {
   missing(valueWord: number, mask: number): void {
     this.f32[this.record + valueWord] = Number.NaN;
     this.flags |= mask;
+  }
+
+  /** A u64 from the digits of value `at` of a message; false for anything else. */
+  idAt(values: JsonSlots, at: number, word: number): boolean {
+    const { u32 } = this;
+    const place = this.record + word;
+    const digits = values.digits[at];
+    if (digits >= 0 && values.decimals[at] === 0) {
+      const low = digits >>> 0;
+      u32[place] = low;
+      u32[place + 1] = (digits - low) * HIGH_WORD;
+      return true;
+    }
+    return this.id(word, values.bytes, values.from[at], values.to[at]);
   }
 
   /** A u64 from digits; false for anything else. */
@@ -139,6 +164,30 @@ export class Rows {
     return true;
   }
 
+  /** As decimal() for value `at` of a message, which was read with it when it is plain. */
+  decimalAt(
+    values: JsonSlots,
+    at: number,
+    valueWord: number,
+    digitsWord: number,
+    position: number,
+    positive: boolean,
+  ): boolean {
+    const { bytes, from, to } = values;
+    const digits = values.digits[at];
+    if (digits < 0) return this.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], positive);
+    const decimals = values.decimals[at];
+    const { record, u32 } = this;
+    const low = digits >>> 0;
+    this.f32[record + valueWord] = nearestFloat32(digits, decimals, bytes, from[at], to[at]);
+    u32[record + digitsWord] = low;
+    u32[record + digitsWord + 1] = (digits - low) * HIGH_WORD;
+    if (position < 4) this.scales |= decimals << (8 * position);
+    else this.scalesHigh |= decimals << (8 * (position - 4));
+    if (positive && digits === 0) this.flags |= FLAG_INVALID;
+    return true;
+  }
+
   /** As decimal() for a number that was read before, as value, low and high word of its digits, and decimals. */
   digits(
     valueWord: number,
@@ -162,6 +211,15 @@ export class Rows {
   /** A column that keeps the f32 alone, of a number that was read before. */
   value(word: number, value: number): void {
     this.f32[this.record + word] = value;
+  }
+
+  /** Value `at` of a message, of which only the f32 is kept; false when it is no number. */
+  floatAt(values: JsonSlots, at: number, word: number): boolean {
+    const { bytes, from, to } = values;
+    const digits = values.digits[at];
+    if (digits < 0) return this.float(word, bytes, from[at], to[at]);
+    this.f32[this.record + word] = nearestFloat32(digits, values.decimals[at], bytes, from[at], to[at]);
+    return true;
   }
 
   /** A number of which only the f32 is kept. */
@@ -247,6 +305,14 @@ export class Rows {
   /** Asks the sequence about a row that is complete and has an id without order; false when it must not be committed. */
   isNew(sequence: Sequence, slot: number): boolean {
     return sequence.acceptRow(slot, this.u32, this.record);
+  }
+
+  /** Keeps the row, with flags and decimals beside those that were set one by one. */
+  finish(table: Table, flags: number, scales: number, scalesHigh: number): void {
+    this.flags |= flags;
+    this.scales |= scales;
+    this.scalesHigh |= scalesHigh;
+    this.commit(table);
   }
 
   /** Keeps the row. */

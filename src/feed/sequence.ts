@@ -178,6 +178,11 @@ export class Sequence {
     if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
   }
 
+  /** The id that would be the next one. */
+  expected(slot: number): number {
+    return this.lastId[slot] + 1;
+  }
+
   /** A message with an id that grows by one: answers SEEN. */
   accept(slot: number, id: number): number {
     return this.acceptRange(slot, id, id);

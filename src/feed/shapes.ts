@@ -10,6 +10,8 @@
  * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its source is made of the texts
  * below and of integers; nothing that an exchange sent ever stands in it as text.
  */
+import { latin1 } from '../base/number.js';
+import { NOT_PLAIN, plainEnd } from '../base/plain_number.js';
 import {
   type JsonSource,
   KIND,
@@ -21,6 +23,8 @@ import {
   UNFAMILIAR,
   wordEnd,
 } from './json_bytes.js';
+import type { JsonSlots } from './json_slots.js';
+import { literalSource } from './literals.js';
 
 /** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
@@ -38,17 +42,10 @@ export interface NestedReader {
   nested(field: number, i: number, end: number, row: number): number;
 }
 
-/** Where the values of objects stand: by row × number of fields + field. */
-export interface FieldSlots {
-  readonly from: Int32Array;
-  readonly to: Int32Array;
-  readonly kind: Uint8Array;
-}
-
 /** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
 export type Shape = (
   source: JsonSource,
-  slots: FieldSlots,
+  slots: JsonSlots,
   i: number,
   end: number,
   row: number,
@@ -56,7 +53,7 @@ export type Shape = (
 ) => number;
 
 /** What the source of a shape may call. `guesses`: length of each value in the object before. */
-const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, scalarKind, wordEnd };
+const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, plainEnd, scalarKind, wordEnd };
 
 /** Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. */
 export function learnShape(
@@ -68,20 +65,19 @@ export function learnShape(
 ): Shape {
   const lines = [
     'const { bytes, view } = source;',
-    'const { from, to, kind } = slots;',
+    'const { from, to, kind, kinds, digits, decimals } = slots;',
     `const base = row * ${width};`,
+    `const first = row * ${width / 4};`,
     'let guess = 0;',
     'let word = 0;',
   ];
-  for (let field = 0; field < width; field++) {
-    const kind = values.findLast((value) => value.field === field)?.kind ?? KIND.absent;
-    lines.push(`kind[base + ${field}] = ${kind};`);
-  }
+  lines.push(...kindsSource(values, width));
   let at = start;
   for (const [v, { field, kind, from, to }] of values.entries()) {
     lines.push(...literalSource(bytes, at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
-    lines.push(...valueSource(v, field, kind));
+    if (field >= 0 && isPlainNumber(bytes, from, to)) lines.push(...numberSource(field, kind));
+    else lines.push(...valueSource(v, field, kind));
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
   }
@@ -91,19 +87,27 @@ export function learnShape(
   return new Function('guesses', ...Object.keys(TOOLS), body)(guesses, ...Object.values(TOOLS)) as Shape;
 }
 
-/** Source that compares bytes[from, to) with what stands at `i`, four at a time, the last four overlapping. */
-function literalSource(bytes: Uint8Array, from: number, to: number): string[] {
-  const length = to - from;
-  if (length === 0) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
-  const tests: string[] = [];
-  if (length < 4) for (let at = 0; at < length; at++) tests.push(`bytes[i + ${at}] !== ${view.getUint8(at)}`);
-  else {
-    const test = (at: number) => `view.getInt32(i + ${at}, true) !== ${view.getInt32(at, true)}`;
-    for (let at = 0; at < length - 4; at += 4) tests.push(test(at));
-    tests.push(test(length - 4));
-  }
-  return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${UNFAMILIAR};`, `i += ${length};`];
+/** Source that notes down the kinds of all fields of the row. */
+function kindsSource(values: readonly ValueSeen[], width: number): string[] {
+  const kinds = new Uint8Array(width);
+  for (const { field, kind } of values) if (field >= 0) kinds[field] = kind;
+  return Array.from(new Int32Array(kinds.buffer), (word, n) => `kinds[first + ${n}] = ${word};`);
+}
+
+/** Source that moves `i` behind a number, which may be a string, and reads it on the way. */
+function numberSource(field: number, kind: number): string[] {
+  const number = `i = plainEnd(view, i, end, base + ${field}, digits, decimals);`;
+  const otherwise = (test: string, text: string) =>
+    `if (digits[base + ${field}] < 0 || i >= end || ${test}) { digits[base + ${field}] = ${NOT_PLAIN}; i = from[base + ${field}]; ${text} }`;
+  return [
+    number,
+    kind === KIND.string
+      ? otherwise(`bytes[i] !== ${QUOTE}`, 'while (i < end && PLAIN[bytes[i]] === 1) i++;')
+      : otherwise(
+          'NUMERIC[bytes[i]] === 1',
+          `i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR};`,
+        ),
+  ];
 }
 
 /** Source that moves `i` behind value number `v`. */
@@ -112,11 +116,13 @@ function valueSource(v: number, field: number, kind: number): string[] {
     `guess = i + guesses[${v}]; if (guess < end && ${behind} && ${test}(view, i, guess)) i = guess;`;
   if (kind === KIND.string)
     return [
+      ...(field < 0 ? [] : [`digits[base + ${field}] = ${NOT_PLAIN};`]),
       known(`bytes[guess] === ${QUOTE}`, 'isPlain'),
       `else { guess = i; while (i < end && PLAIN[bytes[i]] === 1) i++; guesses[${v}] = i - guess; }`,
     ];
   if (kind === KIND.number)
     return [
+      ...(field < 0 ? [] : [`digits[base + ${field}] = ${NOT_PLAIN};`]),
       known('NUMERIC[bytes[guess]] === 0', 'isInteger'),
       `else { guess = i; i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR}; guesses[${v}] = i - guess; }`,
     ];
@@ -129,6 +135,11 @@ function valueSource(v: number, field: number, kind: number): string[] {
     `if (i < 0) return ${UNFAMILIAR};`,
     ...(field < 0 ? [] : [`kind[base + ${field}] = word;`]),
   ];
+}
+
+/** Cold: whether a value is a number that plainEnd() reads. */
+function isPlainNumber(bytes: Uint8Array, from: number, to: number): boolean {
+  return /^\d+(\.\d+)?$/.test(latin1(bytes, from, to));
 }
 
 /** Whether all bytes in between are plain ASCII. A text of less than four is not looked at: false. */

@@ -23,6 +23,7 @@ import { type Gap, Rows } from './rows.js';
 import { Sequence } from './sequence.js';
 import { STATES } from './state.js';
 import { StreamIndex, type StreamSpec } from './streams.js';
+import { WaitingGaps } from './waiting_gaps.js';
 
 const TICK_MS = 250;
 /** How often a socket that waits for room in the ring is tried again. */
@@ -33,8 +34,6 @@ const PAUSE_MS_MAX = 5000;
 const LOGGED_PER_SECOND = 5;
 /** REST requests per minute of an exchange that names no limit. */
 const ASKS_PER_MINUTE = 60;
-/** Rows of GAPS that wait for room in the ring. */
-const WAITING_GAPS_MAX = 65_536;
 
 export interface ShardInit {
   readonly shard: number;
@@ -81,7 +80,7 @@ export class Shard {
   private readonly parser: MessageParser;
   private readonly intake: Intake;
   private readonly connection: Connection;
-  private readonly waitingGaps: Gap[] = [];
+  private readonly gaps: WaitingGaps;
   private readonly ticker: NodeJS.Timeout;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
@@ -105,6 +104,11 @@ export class Shard {
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(this.producer, this.streams, this.clock.now, init.clockSkewSecondsMax);
+    this.gaps = new WaitingGaps(
+      this.counters,
+      (gap) => this.rows.gap(gap),
+      () => this.log('warn', 'too many holes wait for room in the ring: the oldest are counted, not listed'),
+    );
     this.books = this.createBooks();
     this.candles = this.createCandles();
     this.sequences = this.createSequences();
@@ -144,7 +148,7 @@ export class Shard {
   private createBooks(): Books | undefined {
     if (!this.init.channels.some((channel) => this.exchange.channels[channel].ids === 'book'))
       return undefined;
-    const events = { gap: (gap: Gap) => this.addGap(gap), resync: (slot: number) => this.resync(slot) };
+    const events = { gap: (gap: Gap) => this.gaps.add(gap), resync: (slot: number) => this.resync(slot) };
     const books = new Books(this.clock.now, events, monotonicMs);
     books.resize(this.streams.size);
     for (const [slot, spec] of this.init.streams.entries()) this.seedBook(books, spec, slot);
@@ -166,7 +170,7 @@ export class Shard {
 
   private candleDropped(slot: number, interval: KlineInterval): void {
     const [seconds, nanos] = this.clock.now;
-    this.addGap({
+    this.gaps.add({
       slot,
       table: KLINES[interval],
       cause: 'ring_full',
@@ -217,7 +221,7 @@ export class Shard {
 
   private createSequences(): Map<string, Sequence> {
     const events = {
-      gap: (gap: Gap) => this.addGap(gap),
+      gap: (gap: Gap) => this.gaps.add(gap),
       reordered: () => {
         this.counters[SHARD.reordered]++;
       },
@@ -348,7 +352,7 @@ export class Shard {
 
   /** HOT: shows the rows of a chunk to the writer. */
   private chunkEnd(): void {
-    if (this.waitingGaps.length > 0) this.writeWaitingGaps();
+    this.gaps.flush();
     this.producer.publish();
     const messages = (this.counters[SHARD.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
@@ -358,14 +362,6 @@ export class Shard {
     this.latency.record((monotonicMs() - this.times[0]) * 1000, messages);
   }
 
-  /** A hole shows itself in the middle of writing a row, so its own row has to wait for the end of the chunk. */
-  private addGap(gap: Gap): void {
-    this.counters[SHARD.gaps]++;
-    this.counters[SHARD.missing] += gap.messages;
-    this.waitingGaps.push(gap);
-    if (this.waitingGaps.length > WAITING_GAPS_MAX) this.waitingGaps.shift();
-  }
-
   private tick(): void {
     const { counters } = this;
     this.clock.read();
@@ -373,7 +369,7 @@ export class Shard {
     this.parser.tick?.();
     this.candles?.tick(this.stopping);
     if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
-    this.writeWaitingGaps();
+    this.gaps.flush();
     this.producer.publish();
     this.connection.tick();
     const fill = this.producer.fill();
@@ -389,12 +385,6 @@ export class Shard {
     counters[SHARD.refused] = this.connection.subscriptions.count('refused');
     counters[SHARD.confirmed] = this.connection.subscriptions.count('confirmed');
     counters[SHARD.silent] = this.countSilent();
-  }
-
-  private writeWaitingGaps(): void {
-    let written = 0;
-    while (written < this.waitingGaps.length && this.rows.gap(this.waitingGaps[written])) written++;
-    this.waitingGaps.splice(0, written);
   }
 
   private countSilent(): number {

@@ -2,11 +2,16 @@
  * HOT: from fields to columns, where every exchange does the same. Shard threads.
  */
 import { lastU64, parseU64, parseUint } from '../base/number.js';
-import { parseIsoTime, setTimeFromMicros, setTimeFromMillis, TIME_RESULT } from '../base/time.js';
+import {
+  FIRST_MICROS,
+  parseIsoTime,
+  setTimeFromMicros,
+  setTimeFromMillis,
+  TIME_RESULT,
+} from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
-import type { JsonFields, JsonValues } from './fields.js';
-import type { JsonTuples } from './lists.js';
+import type { JsonSlots } from './json_slots.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
@@ -14,11 +19,9 @@ const M = MD.at;
 const B = BBO.at;
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
-/** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
-const FIRST_MICROS = 1e14;
 
 /** Whether all of these values are there; `base` is the first value of the object. */
-export function arePresent(values: JsonValues, base: number, names: readonly number[]): boolean {
+export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {
   for (let n = 0; n < names.length; n++) if (!values.present(base + names[n])) return false;
   return true;
 }
@@ -26,17 +29,14 @@ export function arePresent(values: JsonValues, base: number, names: readonly num
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 export function optionalDecimal(
   rows: Rows,
-  fields: JsonValues,
+  fields: JsonSlots,
   at: number,
   valueWord: number,
   digitsWord: number,
   position: number,
   missing: number,
 ): boolean {
-  if (fields.present(at)) {
-    const { bytes, from, to } = fields;
-    return rows.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], false);
-  }
+  if (fields.present(at)) return rows.decimalAt(fields, at, valueWord, digitsWord, position, false);
   rows.missing(valueWord, missing);
   return true;
 }
@@ -44,7 +44,7 @@ export function optionalDecimal(
 /** As optionalDecimal for a field of which only some exchanges have one. */
 export function namedDecimal(
   rows: Rows,
-  fields: JsonValues,
+  fields: JsonSlots,
   base: number,
   name: number | undefined,
   valueWord: number,
@@ -61,12 +61,12 @@ export function namedDecimal(
 /** As optionalDecimal for a column that keeps the f32 alone. */
 export function optionalFloat(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonSlots,
   at: number,
   word: number,
   missing: number,
 ): boolean {
-  if (fields.present(at)) return rows.float(word, fields.bytes, fields.from[at], fields.to[at]);
+  if (fields.present(at)) return rows.floatAt(fields, at, word);
   rows.missing(word, missing);
   return true;
 }
@@ -74,18 +74,20 @@ export function optionalFloat(
 /** An id that may be absent: its missing bit then. False when it is there and is no id. */
 export function optionalId(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonSlots,
   at: number,
   word: number,
   missing: number,
 ): boolean {
-  if (fields.present(at)) return rows.id(word, fields.bytes, fields.from[at], fields.to[at]);
+  if (fields.present(at)) return rows.idAt(fields, at, word);
   rows.flag(missing);
   return true;
 }
 
-/** A number from digits as a double, -1 when there are none. */
-export function u64At(fields: JsonFields, at: number): number {
+/** A whole number as a double, exact below 2^53; -1 when there is none. */
+export function u64At(fields: JsonSlots, at: number): number {
+  const digits = fields.digits[at];
+  if (digits >= 0 && fields.decimals[at] === 0 && fields.present(at)) return digits;
   return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
 }
 
@@ -101,18 +103,15 @@ export interface TradeFields {
  */
 export function tradeNumbers(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonSlots,
   base: number,
   names: TradeFields,
   table: typeof TRADES | typeof AGG_TRADES = TRADES,
 ): boolean {
   const { at } = table;
-  const { bytes, from, to } = fields;
-  const price = base + names.price;
-  const size = base + names.size;
   return (
-    rows.decimal(at.trade_price, at.price_digits, 0, bytes, from[price], to[price], true) &&
-    rows.decimal(at.trade_size, at.size_digits, 1, bytes, from[size], to[size], true)
+    rows.decimalAt(fields, base + names.price, at.trade_price, at.price_digits, 0, true) &&
+    rows.decimalAt(fields, base + names.size, at.trade_size, at.size_digits, 1, true)
   );
 }
 
@@ -128,12 +127,10 @@ export interface TickerFields {
 }
 
 /** The numbers of a ticker, of which only the price is required; false when one is there and is no number. */
-export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, names: TickerFields): boolean {
+export function tickerNumbers(rows: Rows, fields: JsonSlots, base: number, names: TickerFields): boolean {
   const { missing } = MD;
-  const { bytes, from, to } = fields;
-  const price = base + names.price;
   return (
-    rows.decimal(M.price, M.price_digits, 0, bytes, from[price], to[price], true) &&
+    rows.decimalAt(fields, base + names.price, M.price, M.price_digits, 0, true) &&
     namedDecimal(rows, fields, base, names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
     namedDecimal(rows, fields, base, names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
     optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
@@ -142,7 +139,7 @@ export function tickerNumbers(rows: Rows, fields: JsonFields, base: number, name
   );
 }
 
-function lastSize(rows: Rows, fields: JsonFields, base: number, name: number | undefined): boolean {
+function lastSize(rows: Rows, fields: JsonSlots, base: number, name: number | undefined): boolean {
   if (name !== undefined) return optionalFloat(rows, fields, base + name, M.last_size, MD.missing.last_size);
   rows.missing(M.last_size, MD.missing.last_size);
   return true;
@@ -157,7 +154,7 @@ export interface QuoteFields {
 }
 
 /** Best bid and offer, each of them optional; false when one is there and is no number. */
-export function quoteNumbers(rows: Rows, fields: JsonValues, base: number, names: QuoteFields): boolean {
+export function quoteNumbers(rows: Rows, fields: JsonSlots, base: number, names: QuoteFields): boolean {
   const { bid, bidSize, ask, askSize } = names;
   return (
     bestLevel(rows, fields, base + bid, base + bidSize, BID_COLUMNS) &&
@@ -197,7 +194,7 @@ export const ASK_COLUMNS: SideColumns = {
 };
 
 /** One side of the best quotes, both numbers optional; false when one is there and is no number. */
-function bestLevel(rows: Rows, values: JsonValues, price: number, size: number, to: SideColumns): boolean {
+function bestLevel(rows: Rows, values: JsonSlots, price: number, size: number, to: SideColumns): boolean {
   return (
     optionalDecimal(rows, values, price, to.price, to.priceDigits, to.position, to.noPrice) &&
     optionalDecimal(rows, values, size, to.size, to.sizeDigits, to.position + 1, to.noSize)
@@ -207,7 +204,7 @@ function bestLevel(rows: Rows, values: JsonValues, price: number, size: number, 
 /** As quoteNumbers() for a side that is a list of levels, the rows from `first` to the one in front of `behind`. */
 export function bestOfLevels(
   rows: Rows,
-  levels: JsonTuples,
+  levels: JsonSlots,
   first: number,
   behind: number,
   to: SideColumns,
@@ -221,7 +218,7 @@ export function bestOfLevels(
 /** Sets the event time from an ISO text; false when it cannot be read. */
 export function isoTime(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonSlots,
   at: number,
   secondsWord: number,
   nanosWord: number,
@@ -239,24 +236,27 @@ export function isoTime(
 /** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
 export function epochTime(
   rows: Rows,
-  fields: JsonFields,
+  fields: JsonSlots,
   at: number,
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  if (!parseEpoch(fields.bytes, fields.from[at], fields.to[at])) return false;
+  if (!parseEpoch(fields, at)) return false;
   rows.time(secondsWord, nanosWord);
   return true;
 }
 
 /** Milliseconds or microseconds since 1970 into TIME; false when they cannot be read. */
-export function parseEpoch(bytes: Uint8Array, from: number, to: number): boolean {
-  const value = to - from === 16 ? parseLongUint(bytes, from, to) : parseUint(bytes, from, to);
+export function parseEpoch(fields: JsonSlots, at: number): boolean {
+  const digits = fields.digits[at];
+  const plain = digits >= 0 && fields.decimals[at] === 0;
+  const value = plain ? digits : parseLongUint(fields.bytes, fields.from[at], fields.to[at]);
   return value >= 0 && (value < FIRST_MICROS ? setTimeFromMillis(value) : setTimeFromMicros(value));
 }
 
-/** 16 digits, as microseconds have; still below 2^53 until the year 2255. */
+/** What is not plain: the 16 digits of microseconds, below 2^53 until the year 2255, or zeros in front. */
 function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from !== 16) return parseUint(bytes, from, to);
   const high = parseUint(bytes, from, to - 4);
   const low = parseUint(bytes, to - 4, to);
   return high < 0 || low < 0 ? -1 : high * 10_000 + low;
@@ -273,7 +273,7 @@ export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number
 }
 
 /** Whether a batch of trades, the rows from `first` to the one in front of `behind`, comes with the newest id first. */
-export function isNewestFirst(fields: JsonFields, id: number, first: number, behind: number): boolean {
+export function isNewestFirst(fields: JsonSlots, id: number, first: number, behind: number): boolean {
   if (behind - first < 2) return false;
   const { width } = fields;
   return u64At(fields, first * width + id) > u64At(fields, (behind - 1) * width + id);

@@ -16,11 +16,11 @@ export interface ColumnSpec {
   readonly type: ColumnType;
   readonly doc: string;
   /** only written with `[logger] exact = true` */
-  readonly exact?: boolean;
+  readonly exact?: boolean | undefined;
   /** exchanges whose files have it; all when absent. The record has room for it in any case. */
-  readonly only?: readonly string[];
+  readonly only?: readonly string[] | undefined;
   /** a message may lack it: NaN, 0 or zero bytes in the file and a bit in `flags` */
-  readonly optional?: boolean;
+  readonly optional?: boolean | undefined;
 }
 
 /** Whether the files of an exchange have the column. */

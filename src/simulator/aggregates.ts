@@ -38,9 +38,15 @@ export class Aggregates {
     this.#open_id = last_id + 1;
   }
 
-  /** Aggregates begin behind this trade. */
-  begin(last_trade_id: number): void {
-    this.#next_trade_id = last_trade_id + 1;
+  /** Aggregates begin behind this trade, which is the current one until another is taken. */
+  begin(trade_id: number, time_us: number, price: number, size: number, side: number): void {
+    this.#next_trade_id = trade_id + 1;
+    this.first_id = trade_id;
+    this.last_id = trade_id;
+    this.time_us = time_us;
+    this.price = price;
+    this.size = size;
+    this.side = side;
   }
 
   /** Whether the next trade may belong to the newest aggregate, by side and price. */

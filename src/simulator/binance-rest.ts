@@ -39,6 +39,8 @@ export interface RestRules {
   symbolInfo(listing: Listing): Record<string, unknown>;
   /** raw trade id as this exchange counts it */
   rawId(id: number): number;
+  /** keys that its trades have besides the common ones */
+  readonly tradeExtra: Record<string, unknown>;
   /** keys that its aggregate trades have besides the common ones */
   aggregateExtra(size: string): Record<string, unknown>;
 }
@@ -178,13 +180,13 @@ export class BinanceRest {
 
   #tradeRow(trade: PastTrade, listing: Listing): Record<string, unknown> {
     return {
-      id: trade.id,
+      id: this.#rules.rawId(trade.id),
       price: this.#price(trade.price_ticks, listing),
       qty: this.#size(trade.size_lots, listing),
       quoteQty: quoteQuantity(trade, listing),
       time: tradeTimeMs(trade.time_us),
       isBuyerMaker: trade.side === SELL,
-      isBestMatch: true,
+      ...this.#rules.tradeExtra,
     };
   }
 

@@ -79,6 +79,7 @@ export const REST_RULES: RestRules = {
   timed_books: false,
   symbolInfo,
   rawId: (id) => id,
+  tradeExtra: { isBestMatch: true },
   aggregateExtra: () => ({ M: true }),
 };
 

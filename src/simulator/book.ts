@@ -71,6 +71,8 @@ export class Book {
   /** both sides one after the other, worst level first; asks with negative price, so that larger is better */
   readonly #keys: Int32Array;
   readonly #sizes: Int32Array;
+  /** part of each level in the hash of the book, from track() on */
+  readonly #hashes: Int32Array;
   readonly #counts = new Int32Array(2);
   /** where the worst level of each side is: there is room on both ends, so that levels come and go at either */
   readonly #from = new Int32Array(2);
@@ -100,6 +102,7 @@ export class Book {
     this.#from.set([this.#capacity >> 1, this.#capacity + (this.#capacity >> 1)]);
     this.#keys = new Int32Array(2 * this.#capacity);
     this.#sizes = new Int32Array(2 * this.#capacity);
+    this.#hashes = new Int32Array(2 * this.#capacity);
     this.#place(BID, listing.price_ticks);
     this.#place(ASK, listing.price_ticks + 1);
     while (this.#counts[BID] < levels && this.#append(BID));
@@ -115,10 +118,9 @@ export class Book {
     this.tag = shape.tag ?? 0;
     for (const side of [BID, ASK]) while (this.#counts[side] > this.#levels_max) this.#cut(side);
     this.#hash = 0;
-    for (const side of [BID, ASK])
-      for (let rank = 0; rank < this.#counts[side]; rank++)
-        this.#hash += this.#levelHash(side, this.price(side, rank), this.size(side, rank));
     this.#tracking = true;
+    for (const side of [BID, ASK])
+      for (let at = this.#from[side]; at < this.#end(side); at++) this.#countIn(side, at);
     this.settle();
   }
 
@@ -178,8 +180,10 @@ export class Book {
 
   /** The changes were sent. */
   settle(): void {
-    this.#changes.fill(0);
-    this.#dropped.fill(0);
+    this.#changes[BID] = 0;
+    this.#changes[ASK] = 0;
+    this.#dropped[BID] = 0;
+    this.#dropped[ASK] = 0;
   }
 
   /** A taker buys from the asks (or sells to the bids) at the best price; answers how much of `lots` there was. */
@@ -340,17 +344,19 @@ export class Book {
     return -1;
   }
 
-  #levelHash(side: number, price: number, size: number): number {
-    const { price_scale, size_scale } = this.#listing;
-    return levelHash(side, price, price_scale, size, size_scale);
-  }
-
-  /** Takes a level into the hash (sign 1) or out of it (-1). */
-  #count(side: number, at: number, sign: number): void {
+  /** Takes a level into the hash. */
+  #countIn(side: number, at: number): void {
     if (!this.#tracking) return;
     const key = this.#keys[at];
-    const price = side === BID ? key : -key;
-    this.#hash = (this.#hash + sign * this.#levelHash(side, price, this.#sizes[at])) | 0;
+    const { price_scale, size_scale } = this.#listing;
+    const hash = levelHash(side, side === BID ? key : -key, price_scale, this.#sizes[at], size_scale);
+    this.#hashes[at] = hash;
+    this.#hash = (this.#hash + hash) | 0;
+  }
+
+  /** Takes a level out of the hash. */
+  #countOut(at: number): void {
+    if (this.#tracking) this.#hash = (this.#hash - this.#hashes[at]) | 0;
   }
 
   #note(side: number, key: number): void {
@@ -365,9 +371,9 @@ export class Book {
   }
 
   #resize(side: number, at: number, size: number): void {
-    this.#count(side, at, -1);
+    this.#countOut(at);
     this.#sizes[at] = size;
-    this.#count(side, at, 1);
+    this.#countIn(side, at);
     this.#note(side, this.#keys[at]);
   }
 
@@ -386,11 +392,12 @@ export class Book {
       for (let i = end; i > at; i--) {
         this.#keys[i] = this.#keys[i - 1];
         this.#sizes[i] = this.#sizes[i - 1];
+        this.#hashes[i] = this.#hashes[i - 1];
       }
     }
     this.#keys[at] = key;
     this.#sizes[at] = size;
-    this.#count(side, at, 1);
+    this.#countIn(side, at);
     this.#note(side, key);
   }
 
@@ -405,6 +412,7 @@ export class Book {
     const middle = side * this.#capacity + ((this.#capacity - this.#counts[side]) >> 1);
     this.#keys.copyWithin(middle, from, this.#end(side));
     this.#sizes.copyWithin(middle, from, this.#end(side));
+    this.#hashes.copyWithin(middle, from, this.#end(side));
     this.#from[side] = middle;
     return middle - from;
   }
@@ -415,7 +423,7 @@ export class Book {
   }
 
   #delete(side: number, at: number): void {
-    this.#count(side, at, -1);
+    this.#countOut(at);
     this.#counts[side]--;
     // the price of the only level stays where it was, for the one that takes its place
     if (at === this.#from[side]) {
@@ -426,6 +434,7 @@ export class Book {
     for (let i = at; i < end; i++) {
       this.#keys[i] = this.#keys[i + 1];
       this.#sizes[i] = this.#sizes[i + 1];
+      this.#hashes[i] = this.#hashes[i + 1];
     }
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Rebuilds an order book from its rows on disk by the rules that readers of BOOK have (a snapshot begins anew, size 0
- * removes, what an exchange cuts is cut) and compares its hash with the one the simulator had after the same event.
+ * removes, what an exchange cuts is cut, a hole in GAPS ends it) and compares its hash with the one the simulator had
+ * after the same event. Rows that were never sent, come twice or stand elsewhere are part of it, as they are for readers.
  * Runs in the comparing process; used by compare.ts.
  */
 import { flag } from '../schema/flags.js';
@@ -9,6 +10,7 @@ import { levelHash } from './book.js';
 import type { Rows } from './rows.js';
 
 const SNAPSHOT_START = flag('snapshot_start');
+const EVENT_END = flag('event_end');
 const UNSYNCED = flag('unsynced');
 const TWO_32 = 4294967296;
 /** Word of the account whose upper half says how many levels a client keeps per side. */
@@ -24,6 +26,8 @@ export class BookCheck {
   readonly #events: AccountRecords;
   readonly #rows: Rows;
   readonly #event_of: Int32Array;
+  /** whether a record is missing and readers know of it */
+  readonly #isHole: (event: number) => boolean;
   readonly #levels = new Map<string, Level>();
   #hash = 0;
   /** whether the book is complete: from a snapshot on, until something is missing */
@@ -37,10 +41,11 @@ export class BookCheck {
   /** rows after which the book was another one */
   readonly wrong: number[] = [];
 
-  constructor(events: AccountRecords, rows: Rows, event_of: Int32Array) {
+  constructor(events: AccountRecords, rows: Rows, event_of: Int32Array, isHole: (event: number) => boolean) {
     this.#events = events;
     this.#rows = rows;
     this.#event_of = event_of;
+    this.#isHole = isHole;
   }
 
   run(): void {
@@ -53,7 +58,7 @@ export class BookCheck {
     const event = this.#event_of[row];
     const flags = this.#rows.word('flags', row);
     if (event < 0) {
-      this.#known = false;
+      if (this.#known) this.#apply(row);
       return;
     }
     if ((flags & SNAPSHOT_START) !== 0) this.#begin(event);
@@ -62,7 +67,7 @@ export class BookCheck {
     if (!this.#known || this.#isOld(event)) return;
     this.#last = event;
     this.#apply(row);
-    if (!this.#events.has(event, 'event_end')) return;
+    if ((flags & EVENT_END) === 0 || !this.#events.has(event, 'event_end')) return;
     this.#truncate();
     this.checked++;
     if (this.#hash >>> 0 === this.#events.word(event, ACCOUNT_AT.book_hash)) return;
@@ -86,11 +91,11 @@ export class BookCheck {
     return this.#events.u64(event, ACCOUNT_AT.id) <= this.#fetched_id && this.#fetched_id > 0;
   }
 
-  /** Whether nothing that changes this book was sent between the record applied last and this one. */
+  /** Whether no hole is between the record applied last and this one; what stands elsewhere on disk is none. */
   #follows(event: number): boolean {
     const events = this.#events;
     for (let i = this.#last + 1; i < event; i++) {
-      if (events.has(i, 'snapshot')) continue;
+      if (events.has(i, 'snapshot') || !this.#isHole(i)) continue;
       if (this.#fetched_id === 0 || events.u64(i, ACCOUNT_AT.id) > this.#fetched_id) return false;
     }
     return true;

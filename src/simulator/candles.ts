@@ -41,12 +41,15 @@ function quoteScaleOf({ price_ticks, price_scale, volume_lots, size_scale }: Lis
   return scale;
 }
 
+/** CHANNEL_BITS by interval */
+const KLINE_BITS = Int32Array.from(KLINE_CHANNELS, (channel) => CHANNEL_BITS[channel]);
+
 export class Candles {
   readonly #listing: Listing;
   readonly quote_scale: number;
   readonly #quote_max: number;
   readonly #volume_max: number;
-  /** bit per interval, as in CHANNEL_BITS */
+  /** bit per interval, as in KLINE_BITS */
   #started = 0;
   readonly #now = new Float64Array(WORDS * INTERVALS.length);
   /** the candle before, when its last update is still to be sent */
@@ -69,7 +72,7 @@ export class Candles {
 
   /** Begins with an empty candle; the caller adds the trades it already has. */
   start(interval: number): void {
-    this.#started |= CHANNEL_BITS[KLINE_CHANNELS[interval]];
+    this.#started |= KLINE_BITS[interval];
     this.#past.set(interval, new Float64Array(WORDS * PAST_MAX));
   }
 
@@ -81,8 +84,7 @@ export class Candles {
 
   trade(time_us: number, id: number, price: number, size: number, buys: boolean): void {
     for (let i = 0; i < SECONDS.length; i++) {
-      if ((this.#started & CHANNEL_BITS[KLINE_CHANNELS[i]]) !== 0)
-        this.add(i, time_us, id, price, size, buys);
+      if ((this.#started & KLINE_BITS[i]) !== 0) this.add(i, time_us, id, price, size, buys);
     }
   }
 
@@ -139,7 +141,7 @@ export class Candles {
 
   /** The candle was sent; a finished one is not sent again. */
   sent(interval: number): void {
-    this.finished &= ~CHANNEL_BITS[KLINE_CHANNELS[interval]];
+    this.finished &= ~KLINE_BITS[interval];
   }
 
   /** Finished candles that are remembered. */
@@ -154,7 +156,7 @@ export class Candles {
   }
 
   #isDone(interval: number): boolean {
-    return (this.finished & CHANNEL_BITS[KLINE_CHANNELS[interval]]) !== 0;
+    return (this.finished & KLINE_BITS[interval]) !== 0;
   }
 
   #begin(interval: number, time_us: number, id: number, price: number): void {
@@ -178,7 +180,7 @@ export class Candles {
         this.#done[at + i] = this.#now[at + i];
         past[slot + i] = this.#now[at + i];
       }
-      this.finished |= CHANNEL_BITS[KLINE_CHANNELS[interval]];
+      this.finished |= KLINE_BITS[interval];
     }
     this.#now.fill(0, at, at + WORDS);
   }

@@ -39,6 +39,8 @@ export class ChannelJob {
   readonly #row_of: Int32Array;
   /** event of each row, -1 = none */
   readonly #event_of: Int32Array;
+  /** delivered events that are neither on disk nor in GAPS */
+  readonly #unlisted = new Set<number>();
   /** whether trades have UUIDs and only share the id column */
   readonly #uuids: boolean;
 
@@ -69,7 +71,8 @@ export class ChannelJob {
   }
 
   #checkBooks(): void {
-    const check = new BookCheck(this.#events, this.#rows, this.#event_of);
+    const isHole = (event: number) => this.#row_of[event] < 0 && !this.#unlisted.has(event);
+    const check = new BookCheck(this.#events, this.#rows, this.#event_of, isHole);
     check.run();
     this.#result.books = check.checked;
     this.#result.wrong_books = check.wrong.length;
@@ -392,6 +395,7 @@ export class ChannelJob {
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
         this.#result.missing++;
+        if (this.#delivered(event) > 0) this.#unlisted.add(event);
         this.#example(() => `${this.#describe(event)} is neither on disk nor in GAPS`);
       }
     }

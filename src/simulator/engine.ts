@@ -40,6 +40,8 @@ export interface EngineTotals {
 
 const FIRST_KLINES = CHANNELS.indexOf(KLINE_CHANNELS[0]);
 const PICK_TRIES = 8;
+/** Channels whose snapshot is of events that are in the account already. */
+const RESENT: readonly Channel[] = ['trades', 'agg_trades'];
 /** Changes of the book that an event of it adds to those of trades and quotes. */
 const BOOK_STEPS_MAX = 6;
 /** A level or a trade of a snapshot is shorter. */
@@ -251,9 +253,7 @@ export class Engine {
     frame.events = 0;
     frame.delivered = delivered;
     frame.flags = flags;
-    // trades of a snapshot are in the account already
-    const known = channel === 'trades' && frame.snapshot;
-    frame.stream = known ? undefined : this.#streams.get(channel)![symbol.index];
+    frame.stream = this.#isResent(channel) ? undefined : this.#streams.get(channel)![symbol.index];
     const restarted = this.#options.protocol.resets_with_snapshot === true && symbol.book_events === 1;
     frame.whole = channel === 'book' && (frame.snapshot || symbol.book.whole || restarted);
     frame.window = symbol.book.truncated_to;
@@ -264,13 +264,17 @@ export class Engine {
     const { events, delivered, flags, stream } = this.#frame;
     if (channel === 'book' && events > 0) stream?.endEvent(book_hash);
     const index = CHANNELS.indexOf(channel);
-    if ((flags & ACCOUNT_FLAGS.history) === 0 && !(channel === 'trades' && this.#frame.snapshot)) {
+    if ((flags & ACCOUNT_FLAGS.history) === 0 && !this.#isResent(channel)) {
       this.totals.events[index] += events;
       this.totals.delivered[index] += events * delivered;
       if (delivered === 0) this.totals.undelivered[index] += events;
     }
     this.#frame.corrupt = false;
     if (index >= FIRST_KLINES && !this.#frame.snapshot) symbol.candleSent(index - FIRST_KLINES);
+  }
+
+  #isResent(channel: Channel): boolean {
+    return this.#frame.snapshot && RESENT.includes(channel);
   }
 
   /** Composes the frame that #use() has chosen a place for. */
@@ -337,9 +341,9 @@ export class Engine {
     const { name } = symbol.listing;
     const stream = new AccountStream(account_directory, protocol.id, name, channel);
     this.#streams.get(channel)![symbol.index] = stream;
-    if (channel !== 'trades') return;
+    if (!RESENT.includes(channel)) return;
     this.#now_us = this.#options.clock_us();
-    const history = protocol.history ?? 1;
+    const history = channel === 'trades' ? (protocol.history ?? 1) : 1;
     this.#use(this.#largeSlab(symbol, history), 0);
     this.#frame.count = history;
     this.#compose(symbol, channel, 0, ACCOUNT_FLAGS.history);

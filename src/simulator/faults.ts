@@ -12,7 +12,7 @@ export const FAULT_KINDS = {
   drop: 'an event is not sent (default channel trades); the account lists it as not delivered',
   duplicate: 'an event is sent twice',
   reorder: 'an event is sent after the next one of the same symbol and channel',
-  corrupt: 'an event carries a wrong checksum, where the exchange has one (default channel book)',
+  corrupt: 'an event of a book carries a wrong checksum: Kraken; refused where the exchange sends none',
   'stale-book': 'the next `count` answers of books over REST give the book as it is now, which then goes on',
   'reset-book': 'the update ids of books begin anew, as after a restart of the exchange',
   stall: 'nothing is sent for `seconds`, then all that was held back',
@@ -98,6 +98,8 @@ export function parseFault(value: unknown): FaultRequest {
   }
   if (fault['kind'] === undefined) throw usage('kind is missing');
   const request = fault as unknown as FaultRequest;
+  if (request.kind === 'corrupt' && request.channel !== undefined && request.channel !== 'book')
+    throw usage('only books have checksums');
   if (request.code !== undefined && request.code !== 1000 && (request.code < 1001 || request.code > 4999)) {
     throw usage('code is a WebSocket close code, 1000 to 4999');
   }

@@ -285,6 +285,7 @@ const CHANNELS: readonly Channel[] = [
 
 export const kraken: VenueProtocol = {
   id: 'kraken',
+  checksums: true,
   channels: CHANNELS,
   batch: { trades: 3 },
   history: 50,

@@ -182,7 +182,8 @@ export class SymbolMarket<L extends Listener = Listener> {
       this.book_last_id = this.update_id;
       this.#first_change_id = 0;
     } else if (channel === 'agg_trades') {
-      this.aggregates.begin(this.last_id);
+      const { last_id, last_time_us, last_price, last_size, last_side } = this;
+      this.aggregates.begin(last_id, last_time_us, last_price, last_size, last_side);
     } else {
       const interval = KLINE_CHANNELS.indexOf(channel as (typeof KLINE_CHANNELS)[number]);
       if (interval >= 0) this.#beginCandles(interval);

@@ -1,9 +1,10 @@
 /**
- * The control side of an OKX connection: subscriptions acknowledged or refused argument by argument, text pings, and
- * the close of a connection that nothing was sent on for half a minute.
+ * The control side of an OKX connection: subscriptions acknowledged or refused argument by argument, text pings, signs
+ * of life of quiet books, and the close of a connection that nothing was sent on for half a minute.
  * Runs in the simulator process; used by okx.ts.
  */
 import { type Channel, INTERVALS, klineChannel } from './channels.js';
+import type { SymbolMarket } from './market.js';
 import { type Link, type Session, TokenBucket, type VenueView } from './protocol.js';
 import { hashText } from './random.js';
 
@@ -33,14 +34,28 @@ const CHANNELS: Readonly<Record<string, ReadonlyMap<string, Channel>>> = {
     ...INTERVALS.map((interval, i): [string, Channel] => [CANDLE_CHANNELS[i], klineChannel(interval)]),
   ]),
 };
-/** Channels whose present state is sent on subscribing. */
-const STATES: readonly Channel[] = ['ticker', 'book'];
+/** Channels whose present state, or last trade, is sent on subscribing. */
+const STATES: readonly Channel[] = ['ticker', 'book', 'agg_trades'];
 /** Requests to subscribe or unsubscribe, per connection. */
 const REQUESTS_PER_HOUR = 480;
 const NO_DATA = { code: 4004, reason: 'No data received in 30s.' };
 
 export function noticeText(connId = 'a4d3ae55'): string {
   return `{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please reconnect.","connId":"${connId}"}`;
+}
+
+/** A change that says that nothing has changed since the change before it. */
+function unchanged(symbol: SymbolMarket, now_ms: number): string {
+  const arg = { channel: 'books', instId: symbol.listing.name };
+  const { book_last_id: seqId } = symbol;
+  const data = { asks: [], bids: [], ts: String(Math.floor(now_ms)), checksum: 0, seqId, prevSeqId: seqId };
+  return JSON.stringify({ arg, action: 'update', data: [data] });
+}
+
+/** The newest change of a book on this connection: its number, and since when nothing has come. */
+interface Quiet {
+  id: number;
+  since_ms: number;
 }
 
 interface Argument {
@@ -56,6 +71,7 @@ export class OkxSession implements Session {
   readonly #requests: TokenBucket;
   readonly #conn_id: string;
   readonly #subscribed = new Set<string>();
+  readonly #books = new Map<SymbolMarket, Quiet>();
   #ever = false;
 
   constructor(venue: VenueView, link: Link, path: string, now_ms: number) {
@@ -90,10 +106,10 @@ export class OkxSession implements Session {
     if (op !== 'subscribe' && op !== 'unsubscribe') this.#error(id, `Invalid op: ${String(op)}`, '60019');
     else if (!Array.isArray(args)) this.#error(id, `Invalid request: ${text}`, '60012');
     else if (!this.#requests.take(now_ms)) this.#error(id, 'Requests too frequent', '60014');
-    else for (const arg of args as Argument[]) this.#argument(id, op, arg);
+    else for (const arg of args as Argument[]) this.#argument(id, op, arg, now_ms);
   }
 
-  #argument(id: unknown, op: 'subscribe' | 'unsubscribe', arg: Argument): void {
+  #argument(id: unknown, op: 'subscribe' | 'unsubscribe', arg: Argument, now_ms: number): void {
     const channel = CHANNELS[this.#path].get(String(arg.channel));
     const symbol = this.#venue.symbols.get(String(arg.instId));
     if (channel === undefined || symbol === undefined) {
@@ -106,6 +122,7 @@ export class OkxSession implements Session {
     const key = `${channel} ${symbol.listing.name}`;
     if (op === 'unsubscribe') {
       if (this.#subscribed.delete(key)) this.#link.unsubscribe(symbol, channel);
+      if (channel === 'book') this.#books.delete(symbol);
       this.#link.send(acknowledgement);
       return;
     }
@@ -117,6 +134,7 @@ export class OkxSession implements Session {
       this.#subscribed.add(key);
       this.#link.subscribe(symbol, channel);
       if (STATES.includes(channel)) this.#link.snapshot(symbol, channel);
+      if (channel === 'book') this.#books.set(symbol, { id: symbol.book_last_id, since_ms: now_ms });
     });
   }
 
@@ -133,5 +151,16 @@ export class OkxSession implements Session {
     const silent = idle_ms > 0 && now_ms - Math.max(this.#link.sent_ms, this.#opened_ms) >= idle_ms;
     const late = subscribe_deadline_ms > 0 && now_ms - this.#opened_ms >= subscribe_deadline_ms;
     if (silent || (late && !this.#ever)) this.#link.end(NO_DATA.code, NO_DATA.reason);
+    else for (const [symbol, quiet] of this.#books) this.#keepAlive(symbol, quiet, now_ms);
+  }
+
+  /** A book that has not changed for a while says so. */
+  #keepAlive(symbol: SymbolMarket, quiet: Quiet, now_ms: number): void {
+    if (quiet.id === symbol.book_last_id) {
+      if (now_ms - quiet.since_ms < this.#venue.timings.heartbeat_ms) return;
+      this.#link.send(unchanged(symbol, now_ms));
+    }
+    quiet.id = symbol.book_last_id;
+    quiet.since_ms = now_ms;
   }
 }

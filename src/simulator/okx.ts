@@ -63,6 +63,8 @@ const CLOSED = new Text('","1"]]}');
 const END = new Text('"}]}');
 const BARE_END = new Text('}]}');
 const COMMA = 44;
+/** Sums of trades have a number of their own, which rises by leaps and is the same when one is sent again. */
+const SEQUENCE_STEP = 77;
 
 /** Writes the head of a frame up to its data. */
 function putHead(s: SymbolMarket, frame: Frame, text: Text, data: Text): number {
@@ -92,7 +94,7 @@ function composeTrade(s: SymbolMarket, frame: Frame, aggregate: boolean): number
   if (aggregate) {
     p = putUint(out, putText(out, p, TIME), time);
     p = putUint(out, putText(out, p, COUNT), a.last_id - a.first_id + 1);
-    p = putText(out, putUint(out, putText(out, p, TRADE_SEQ), s.sequence), BARE_END);
+    p = putText(out, putUint(out, putText(out, p, TRADE_SEQ), a.last_id * SEQUENCE_STEP), BARE_END);
     event.digits[2] = a.first_id;
     event.digits[3] = a.last_id;
   } else {
@@ -216,7 +218,7 @@ export const okx: VenueProtocol = {
   channels: CHANNELS,
   timings: {
     subscribe_deadline_ms: 30_000,
-    heartbeat_ms: 0,
+    heartbeat_ms: 60_000,
     ping_ms: 0,
     pong_deadline_ms: 0,
     stale_page_ms: 0,

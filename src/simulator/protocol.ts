@@ -14,6 +14,7 @@ import type { SymbolMarket } from './market.js';
 export interface VenueTimings {
   /** a client that has not subscribed by then is closed; 0 = never */
   readonly subscribe_deadline_ms: number;
+  /** of connections, or of books that do not change (OKX); 0 = none */
   readonly heartbeat_ms: number;
   /** between the server's ping frames; 0 = none */
   readonly ping_ms: number;
@@ -55,7 +56,7 @@ export interface Link {
   /**
    * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in
    * the account as a snapshot. Ticker and bbo: the current values, an event of the account. Trades: the newest `count`,
-   * already in the account. Candles: the newest `count` with the current one, in the account as history. Before the
+   * aggregate trades: the one that was sent last, already in the account. Candles: the newest `count` with the current one, in the account as history. Before the
    * first subscription of the channel call subscribe(), so that the account has begun.
    */
   snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
@@ -103,6 +104,8 @@ export interface VenueProtocol {
   readonly channels: readonly Channel[];
   readonly timings: VenueTimings;
   readonly connection_limit: RateLimit;
+  /** its books carry checksums, which a fault can make wrong */
+  readonly checksums?: boolean;
   /** data frames are binary */
   readonly binary?: boolean;
   /** most trades in one frame, by channel; 1 when it does not say */

@@ -138,7 +138,7 @@ export class Simulator {
   async start(): Promise<Endpoints> {
     for (const venue of this.#venues) await venue.listen();
     await this.#listenControl();
-    for (const fault of this.#options.faults ?? []) this.#schedule(fault);
+    for (const fault of this.#options.faults ?? []) this.fault(fault);
     const [ws, http] = this.#certificate === undefined ? ['ws', 'http'] : ['wss', 'https'];
     return {
       ready: true,
@@ -157,6 +157,9 @@ export class Simulator {
   fault(request: FaultRequest): void {
     if (request.exchange !== undefined && !this.#venues.some(({ id }) => id === request.exchange))
       throw new LoggerError('USAGE', `fault: exchange ${JSON.stringify(request.exchange)} is not simulated`);
+    const hit = this.#venues.filter(({ id }) => request.exchange === undefined || request.exchange === id);
+    if (request.kind === 'corrupt' && !hit.some(({ id }) => PROTOCOLS[id].checksums === true))
+      throw new LoggerError('USAGE', `fault: ${hit.map(({ id }) => id).join(', ')} sends no checksums`);
     this.#schedule(request);
   }
 

@@ -13,6 +13,7 @@ import {
   TokenBucket,
   type VenueView,
 } from './protocol.js';
+import { pageText, readPageRequest } from './upbit-trades.js';
 
 const RULES = {
   quotes: ['KRW', 'BTC', 'USDT'],
@@ -22,6 +23,10 @@ const RULES = {
   unicode: false,
 };
 const LEVELS_MAX = 30;
+const BOOKS = '/v1/orderbook';
+const TICKS = '/v1/trades/ticks';
+const PATHS = ['/v1/market/all', BOOKS, TICKS];
+const MISSING = 'Missing request parameter error. Check the required parameters!';
 
 /** The first `count` markets, which are named QUOTE-BASE. */
 export function listMarkets(count: number): Listing[] {
@@ -47,10 +52,11 @@ export class UpbitRest {
       bucket = new TokenBucket({ burst: 10, per_s: 10 }, now_ms);
       this.#buckets.set(group, bucket);
     }
-    if (version !== 'v1' || !['/v1/market/all', '/v1/orderbook'].includes(path))
+    if (version !== 'v1' || !PATHS.includes(path))
       return json({ error: { name: 'not_found', message: 'no Route matched with those values' } }, 404);
     if (!bucket.take(now_ms)) return error(429, 'Too many API requests.');
-    return path === '/v1/orderbook' ? this.#books(query, now_ms) : this.#markets();
+    if (path === TICKS) return this.#trades(query, now_ms);
+    return path === BOOKS ? this.#books(query, now_ms) : this.#markets();
   }
 
   #markets(): RestAnswer {
@@ -63,10 +69,19 @@ export class UpbitRest {
     );
   }
 
+  #trades(query: URLSearchParams, now_ms: number): RestAnswer {
+    const name = query.get('market')?.toUpperCase();
+    if (name === undefined) return error(400, MISSING);
+    const symbol = this.#venue.symbols.get(name);
+    if (symbol === undefined) return error(404, 'Code not found');
+    const request = readPageRequest(query, now_ms);
+    if (request === undefined) return error(400, 'Invalid parameter. Check the given value!');
+    return { ...json([]), body: pageText(symbol, request) };
+  }
+
   #books(query: URLSearchParams, now_ms: number): RestAnswer {
     const names = query.get('markets')?.toUpperCase().split(',');
-    if (names === undefined)
-      return error(400, 'Missing request parameter error. Check the required parameters!');
+    if (names === undefined) return error(400, MISSING);
     const symbols = names.map((name) => this.#venue.symbols.get(name));
     if (symbols.includes(undefined)) return error(404, 'Code not found');
     const count = Math.min(Number(query.get('count') ?? LEVELS_MAX), LEVELS_MAX);

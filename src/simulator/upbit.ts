@@ -22,6 +22,7 @@ import type { VenueProtocol } from './protocol.js';
 import { putDouble } from './upbit-numbers.js';
 import { listMarkets, UpbitRest } from './upbit-rest.js';
 import { CANDLE_TYPES, PATH, UpbitSession } from './upbit-session.js';
+import { IDS_PER_MS, matchedMs, PUBLISH_MS } from './upbit-trades.js';
 
 const head = (type: string) => new Text(`{"type":"${type}","code":"`);
 const TRADE = head('trade');
@@ -67,24 +68,21 @@ const LETTER_T = 84;
 const ZERO = 48;
 const SIZE_DECIMALS = 8;
 export const LEVELS = 30;
-/** A trade is published so much later than it happened. */
-export const PUBLISH_MS = 50;
-/** Ids count up by one within a millisecond, and wrap here. */
-const IDS_PER_MS = 10_000;
 const ID_SPLIT = 1e5;
 
 function putName(s: SymbolMarket, frame: Frame, text: Text): number {
   return putText(frame.view, putText(frame.view, frame.start, text), s.name_text);
 }
 
-/** Time of the match and a counter, as one number of 17 digits. */
+/** Time of the match and a counter, as one number of 17 digits, which has no order. */
 function composeTrade(s: SymbolMarket, frame: Frame): number {
   const { view: out, event } = frame;
   const { price_scale, size_scale } = s.listing;
-  const time = Math.floor(s.last_time_us / 1000);
+  const time = matchedMs(s.last_id, s.last_time_us);
   const billions = Math.floor(time / ID_SPLIT);
   const rest = (time - billions * ID_SPLIT) * IDS_PER_MS + (s.last_id % IDS_PER_MS);
-  let p = putUint(out, putText(out, putName(s, frame, TRADE), TIMESTAMP), time + PUBLISH_MS);
+  const published = Math.floor(s.last_time_us / 1000) + PUBLISH_MS;
+  let p = putUint(out, putText(out, putName(s, frame, TRADE), TIMESTAMP), published);
   p = putUint(out, putText(out, p, TRADE_TIME), time);
   p = putDouble(out, putText(out, p, PRICE), s.last_price, price_scale, event, 0);
   p = putDouble(out, putText(out, p, SIZE), s.last_size, size_scale, event, 1);

@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { errnoOf, systemError } from '../base/errors.js';
 
 /** Values of the shared word; below zero it is the errno of a failure. */
 const RUNNING = 0;
@@ -37,8 +38,7 @@ export class BackgroundSync {
   ended(): boolean {
     const state = Atomics.load(this.word, 0);
     if (state >= 0) return state === DONE;
-    const code = Object.entries(errno).find(([, number]) => number === -state)?.[0] ?? 'EIO';
-    throw Object.assign(new Error(`${code}: the file system cannot be synced`), { code });
+    throw systemError(-state, 'the file system cannot be synced');
   }
 }
 
@@ -49,9 +49,7 @@ export function runSync(path: string, shared: SharedArrayBuffer): void {
   // in a session of its own: Ctrl-C is for us and must not look like a failed disk
   const child = spawn('sync', ['-f', path], { stdio: 'ignore', detached: true });
   child.unref();
-  child.on('error', ({ code }: NodeJS.ErrnoException) => {
-    end(-((errno as Readonly<Record<string, number>>)[code ?? ''] ?? errno.EIO));
-  });
+  child.on('error', (error) => end(-(errnoOf(error) || errno.EIO)));
   // killed: nothing was found out about the disk
   child.on('exit', (status, signal) =>
     end(status === 0 ? DONE : signal !== null ? -errno.EAGAIN : -errno.EIO),

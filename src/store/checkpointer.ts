@@ -1,6 +1,6 @@
 /**
- * Takes checkpoints while capture goes on, in three steps: begins a new segment and notes what the files hold at that
- * block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
+ * Takes checkpoints while capture goes on, in four steps: asks for a new segment; when it is there, notes what the files
+ * hold at that block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
  * that has ended, writes the checkpoint. Only then are segments removed. What is flushed meanwhile may be durable or
  * not: the checkpoint does not count on it. Writer thread only; all steps run between two turns over the rings.
  */
@@ -36,12 +36,15 @@ interface Begun {
 }
 
 export class Checkpointer {
+  /** a new segment was asked for */
+  private rotating = false;
   private begun: Begun | undefined;
   /** monotonic ms at which the running sync began; undefined while none runs */
   private syncingSinceMs: number | undefined;
   private nextMs: number;
   /** newest block that a checkpoint covers */
   private covered: number;
+  private coveredSegment = 0;
   private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
@@ -55,7 +58,7 @@ export class Checkpointer {
 
   /** Marks the first segment of this process, so that its loss would be noticed. */
   start(): void {
-    this.journal.write();
+    this.journal.sync();
     this.write(this.journal.sequence, this.journal.currentSegment, NO_STATES);
   }
 
@@ -84,11 +87,12 @@ export class Checkpointer {
     if (!due && this.begun === undefined && !disk.isFailing('checkpoint')) return;
     if (disk.refuses('checkpoint')) return;
     try {
-      if (this.begun === undefined) this.begin();
-      else if (this.syncingSinceMs !== undefined) {
+      if (this.begun === undefined) {
+        if (!this.begin()) return;
+      } else if (this.syncingSinceMs !== undefined) {
         if (!this.syncEnded()) return;
         this.complete(this.begun);
-      } else if (this.begun.snapshot.reached()) this.beginSync();
+      } else if (this.isReached(this.begun)) this.beginSync();
       else return;
       disk.worked('checkpoint');
     } catch (error) {
@@ -96,17 +100,27 @@ export class Checkpointer {
     }
   }
 
-  private begin(): void {
-    this.journal.rotate();
-    const { sequence, currentSegment } = this.journal;
+  /** False until the new segment is there. */
+  private begin(): boolean {
+    if (!this.rotating) this.journal.startRotation();
+    this.rotating = true;
+    const { steady, sequence, currentSegment } = this.journal;
+    if (!steady) return false;
+    this.rotating = false;
     this.begun = { sequence, segment: currentSegment, snapshot: this.staging.snapshot() };
+    return true;
+  }
+
+  /** Files and journal hold what was noted: a sink reads up to the checkpoint from the journal. */
+  private isReached({ sequence, snapshot }: Begun): boolean {
+    return this.journal.synced >= sequence && snapshot.reached();
   }
 
   private complete({ sequence, segment, snapshot }: Begun): void {
     this.write(sequence, segment, snapshot.states);
     this.begun = undefined;
     this.nextMs = this.options.nowMs() + this.options.intervalMs;
-    this.journal.removeUpTo(this.removable());
+    this.removeSegments();
     this.limitSize();
   }
 
@@ -116,12 +130,13 @@ export class Checkpointer {
     // one that runs began before the files were made again
     this.syncWithin(Number.POSITIVE_INFINITY);
     this.begun = undefined;
+    this.rotating = false;
     this.journal.rotate();
     this.syncing(() => io.syncFs(dataPath));
     this.syncEnds();
     this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
     this.nextMs = nowMs() + intervalMs;
-    this.journal.removeUpTo(this.removable());
+    this.removeSegments();
   }
 
   /**
@@ -187,7 +202,13 @@ export class Checkpointer {
     const { io, folder, counters } = this.options;
     writeCheckpoint(io, folder, { sequence, segment, segmentsUsed: this.journal.segmentsUsed, states });
     this.covered = sequence;
+    this.coveredSegment = segment;
     counters[WRITER.checkpoints]++;
+  }
+
+  /** The segment that the checkpoint names stays. */
+  private removeSegments(): void {
+    this.journal.removeUpTo(this.removable(), this.coveredSegment);
   }
 
   private removable(): number {
@@ -208,7 +229,7 @@ export class Checkpointer {
         `the journal has reached its limit of ${journalBytesMax} bytes: the sink ${slowest.sink} is cut off at block ` +
           `${slowest.position} of ${this.covered}; what it missed is in the column files`,
       );
-      this.journal.removeUpTo(this.removable());
+      this.removeSegments();
     }
   }
 }

@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { BackgroundSync } from './background_sync.js';
+import { type FileSync, SYNC_CALL } from './file_sync.js';
 
 export interface StoreIo {
   /** Opens for positioned reading and writing, creating the file but never its folder. */
@@ -35,6 +36,15 @@ export interface StoreIo {
   fdatasync(fd: number): void;
   /** The names in a folder. */
   syncFolder(path: string): void;
+  /**
+   * Begins what fdatasync does, beside the caller; what is written from now on need not be among it. One at a time, and
+   * the descriptor stays open until it has ended.
+   */
+  beginFdatasync(fd: number): void;
+  /** The same for syncFolder. */
+  beginSyncFolder(path: string): void;
+  /** Whether what was begun last has ended; throws as the call does, and then it has ended, too. `wait`: for its end. */
+  syncEnded(wait: boolean): boolean;
   /** Everything of the file system that holds `path`. EIO: something is not on disk, and nobody can say what. */
   syncFs(path: string): void;
   /** Begins what syncFs does; what is written from now on need not be among it. */
@@ -44,8 +54,13 @@ export interface StoreIo {
 }
 
 export class DiskIo implements StoreIo {
-  /** Without a background a sync that is begun ends before anything else happens. */
-  constructor(private readonly background?: BackgroundSync) {}
+  private folderFd = -1;
+
+  /** Without somebody beside the caller a sync that is begun ends before anything else happens. */
+  constructor(
+    private readonly background?: BackgroundSync,
+    private readonly files?: FileSync,
+  ) {}
 
   open(path: string): number {
     // never in append mode: Linux would ignore the positions
@@ -121,6 +136,36 @@ export class DiskIo implements StoreIo {
     } finally {
       fs.closeSync(fd);
     }
+  }
+
+  beginFdatasync(fd: number): void {
+    if (this.files === undefined) this.fdatasync(fd);
+    else this.files.begin(SYNC_CALL.fdatasync, fd);
+  }
+
+  beginSyncFolder(path: string): void {
+    if (this.files === undefined) this.syncFolder(path);
+    else {
+      this.folderFd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+      this.files.begin(SYNC_CALL.fsync, this.folderFd);
+    }
+  }
+
+  syncEnded(wait: boolean): boolean {
+    if (this.files === undefined) return true;
+    try {
+      if (!this.files.ended(wait)) return false;
+    } catch (error) {
+      this.closeFolder();
+      throw error;
+    }
+    this.closeFolder();
+    return true;
+  }
+
+  private closeFolder(): void {
+    if (this.folderFd >= 0) fs.closeSync(this.folderFd);
+    this.folderFd = -1;
   }
 
   syncFs(path: string): void {

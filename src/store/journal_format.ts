@@ -14,6 +14,8 @@
  *   byte 44  u32  0
  *   byte 48       payload
  *
+ * A segment may begin with blocks that the segment before holds as well: those that were not durable when it was begun.
+ *
  * header:  first block of every segment, JSON (SegmentHeader). It is durable before the second block is written. Its
  *          sequence is that of the block that follows; it has none of its own.
  * records: the records of one ring as they stood there (schema/layout.ts, schema/text.ts), padding left out.
@@ -38,6 +40,8 @@ export const BLOCK_KIND = { header: 1, records: 2, streams: 3, bases: 4 } as con
 export const JOURNAL_FOLDER = 'journal';
 export const CURSORS_FOLDER = 'cursors';
 export const CHECKPOINT_FILE = 'checkpoint';
+/** A segment before it has its number; nobody reads it. */
+export const NEXT_SEGMENT_FILE = 'next';
 
 const AT = {
   crc: 4,

@@ -84,6 +84,16 @@ export function listSegments(io: StoreIo, folder: string): number[] {
     .sort((a, b) => a - b);
 }
 
+/**
+ * The newest block that the i-th segment may hold, from the first blocks of all: a segment begins with what was not
+ * durable when it was begun, so the one before may hold that, too, and a crash may have left it there alone. Where one
+ * begins later than the next, all of it had become durable before.
+ */
+export function newestOf(firsts: readonly number[], i: number, newest: number): number {
+  const later = firsts.find((first) => first > firsts[i + 1]);
+  return later === undefined ? newest : later - 1;
+}
+
 export class SegmentReader {
   readonly size: number;
   /** of the block that next() reads */

@@ -8,7 +8,7 @@ import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import type { StoreIo } from './io.js';
 import type { JournalStart, SegmentRange } from './journal.js';
 import { JOURNAL_FOLDER } from './journal_format.js';
-import { listSegments, SegmentReader } from './journal_reader.js';
+import { listSegments, newestOf, type SegmentHead, SegmentReader } from './journal_reader.js';
 import { NO_STATES } from './states.js';
 
 export function journalFolder(dataPath: string): string {
@@ -31,15 +31,21 @@ export function startOfJournal(io: StoreIo, dataPath: string): JournalStart {
   );
   // what is in the files now will be counted on by the first blocks
   io.syncFs(dataPath);
+  const { sequence, segmentsUsed } = checkpoint;
   return {
-    sequence: checkpoint.sequence,
-    segment: Math.max(checkpoint.segmentsUsed, ...ids),
-    segments: ids.flatMap((id) => rangeOf(io, folder, id) ?? []),
+    sequence,
+    segment: Math.max(segmentsUsed, ...ids),
+    segments: rangesOf(io, folder, ids, sequence),
   };
 }
 
-function rangeOf(io: StoreIo, folder: string, id: number): SegmentRange | undefined {
-  const reader = new SegmentReader(io, folder, id);
-  reader.close();
-  return reader.head === undefined ? undefined : { id, first: reader.head.first, bytes: reader.size };
+function rangesOf(io: StoreIo, folder: string, ids: readonly number[], sequence: number): SegmentRange[] {
+  const readers = ids.map((id) => {
+    const reader = new SegmentReader(io, folder, id);
+    reader.close();
+    return reader;
+  });
+  const readable = readers.filter(({ head }) => head !== undefined);
+  const firsts = readable.map(({ head }) => (head as SegmentHead).first);
+  return readable.map(({ id, size }, i) => ({ id, newest: newestOf(firsts, i, sequence), bytes: size }));
 }

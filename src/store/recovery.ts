@@ -20,7 +20,7 @@ import { readCursors } from './cursors.js';
 import { FilePool } from './files.js';
 import { type StoreIo, withFile } from './io.js';
 import { BLOCK_KIND, CHECKPOINT_FILE, segmentFile } from './journal_format.js';
-import type { SegmentHead } from './journal_reader.js';
+import { newestOf, type SegmentHead } from './journal_reader.js';
 import { tableDirectory } from './paths.js';
 import { Quarantine, quarantineName } from './quarantine.js';
 import { type Finding, refuses } from './recovery_cases.js';
@@ -221,10 +221,8 @@ function segmentsForSinks(io: StoreIo, plan: RecoveryPlan): SegmentFound[] {
   const slowest = Math.min(...readCursors(io, plan.folder).map(({ position }) => position));
   if (slowest >= plan.end) return [];
   const readable = plan.range.segments.filter(({ head }) => head !== undefined);
-  return readable.filter((_, i) => {
-    const next = readable[i + 1]?.head as SegmentHead | undefined;
-    return next === undefined || next.first - 1 > slowest;
-  });
+  const firsts = readable.map(({ head }) => (head as SegmentHead).first);
+  return readable.filter((_, i) => newestOf(firsts, i, plan.end) > slowest);
 }
 
 function refusal(findings: readonly Finding[]): LoggerError {

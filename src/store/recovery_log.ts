@@ -7,7 +7,7 @@ import { LAYOUT_HASH } from '../schema/tables.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { StoreIo } from './io.js';
 import { BLOCK_KIND, type StreamEntry } from './journal_format.js';
-import { type Block, listSegments, type SegmentHead, SegmentReader } from './journal_reader.js';
+import { type Block, listSegments, newestOf, type SegmentHead, SegmentReader } from './journal_reader.js';
 import type { CaseLabel, Finding } from './recovery_cases.js';
 
 export interface SegmentFound {
@@ -86,8 +86,11 @@ export class LogFinder {
   find(): LogRange {
     this.lookAtHeads();
     const readable = this.segments.filter(({ head }) => head !== undefined);
+    const firsts = readable.map(({ head }) => (head as SegmentHead).first);
     for (const [i, segment] of readable.entries()) {
-      if (!this.segment(segment, readable[i + 1])) break;
+      if (newestOf(firsts, i, Number.POSITIVE_INFINITY) <= this.checkpoint.sequence)
+        this.note('covered-segment', `segment ${segment.id}, from block ${firsts[i]} on`);
+      else if (!this.segment(segment, firsts[i + 1])) break;
     }
     const { segments, redo, end, findings } = this;
     const highest = Math.max(this.highest, ...readable.map(({ head }) => (head as SegmentHead).first - 1));
@@ -110,14 +113,9 @@ export class LogFinder {
   }
 
   /** False where the log cannot be followed any further. */
-  private segment(segment: SegmentFound, next: SegmentFound | undefined): boolean {
+  private segment(segment: SegmentFound, nextFirst = Number.POSITIVE_INFINITY): boolean {
     const { id } = segment;
     const { first, tables, header } = segment.head as SegmentHead;
-    const nextFirst = next?.head?.first ?? Number.POSITIVE_INFINITY;
-    if (nextFirst <= this.checkpoint.sequence + 1) {
-      this.note('covered-segment', `segment ${id}, blocks ${first} to ${nextFirst - 1}`);
-      return true;
-    }
     if (first > this.end + 1) {
       this.note(
         'hole',
@@ -136,7 +134,7 @@ export class LogFinder {
       this.end = last;
       if (header.layout !== LAYOUT_HASH)
         this.note('foreign-layout', `segment ${id}, layout ${header.layout}`);
-    } else if (next === undefined && last <= this.checkpoint.sequence && !torn) {
+    } else if (last <= this.checkpoint.sequence && !torn) {
       this.note('covered-segment', `segment ${id}, blocks ${first} to ${last}`);
     }
     return this.judgeEnd(id, last + 1, torn, claimed, nextFirst);

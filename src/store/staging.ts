@@ -39,6 +39,14 @@ export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: 
   TABLES.find((t) => t.id === id),
 );
 
+/** By id: position in TABLES. */
+const POSITIONS = Uint8Array.from({ length: TABLE_SLOTS }, (_, id) =>
+  Math.max(
+    0,
+    TABLES.findIndex((t) => t.id === id),
+  ),
+);
+
 export interface StagingOptions {
   readonly dataPath: string;
   readonly flushIntervalMs: number;
@@ -60,6 +68,8 @@ export interface StagingEvents {
   readonly openedRejected: (state: RejectedState) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
+  /** whether beforeFlush() would not have to wait */
+  readonly flushable: (tableDay: TableDay) => boolean;
   /** the first row of a day */
   readonly dayBegan: () => void;
 }
@@ -106,7 +116,7 @@ export class Staging {
   /** False when there is no room and the disk refuses: the row waits in the ring. */
   row(words: Uint32Array, index: number, table: Table, ring: number): boolean {
     const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
-    if (tableDay === undefined || (tableDay.full && !this.flush(tableDay))) return false;
+    if (tableDay === undefined || (tableDay.full && !this.flushReady(tableDay))) return false;
     if (tableDay.staged === 0) this.markDirty(tableDay);
     this.bytes += tableDay.stage(words, index);
     if (ring !== tableDay.key.ring) tableDay.cameFrom(ring);
@@ -119,7 +129,7 @@ export class Staging {
   }
 
   private tableDay(stream: number, table: Table, day: number, ring: number): TableDay | undefined {
-    const slot = stream * TABLES.length + TABLES.indexOf(table);
+    const slot = stream * TABLES.length + POSITIONS[table.id];
     const current = this.current[slot];
     if (current !== undefined && current.key.day === day) return current;
     return this.otherDay(slot, stream, table, day, ring);
@@ -176,7 +186,7 @@ export class Staging {
   text(words: Uint32Array, index: number): boolean {
     const { kind, stream, day, tableId, detail, text } = decodeRecord(words, index) as DecodedText;
     if (kind === TEXT_KIND.rejected) return this.rejectedText(stream, day, detail, text);
-    const slot = stream * TABLES.length + TABLES.indexOf(TABLE_BY_ID[tableId] as Table);
+    const slot = stream * TABLES.length + POSITIONS[tableId];
     const tableDay = this.tableDays.get(`${slot} ${day}`);
     if (tableDay === undefined) return true;
     if (!tableDay.waiting) this.markDirty(tableDay);
@@ -209,12 +219,18 @@ export class Staging {
     return false;
   }
 
-  /** False when the disk refuses. */
+  /** False when the disk refuses, or the journal is not so far yet. */
   private flushOldest(): boolean {
     const { tableDay, sinceMs } = this.dirty[0];
-    if (tableDay.waiting && tableDay.sinceMs === sinceMs && !this.flush(tableDay)) return false;
+    const due = tableDay.waiting && tableDay.sinceMs === sinceMs;
+    if (due && !this.flushReady(tableDay)) return false;
     this.dirty.shift();
     return true;
+  }
+
+  /** Writes one table-day unless that would have to wait for the journal; false when its rows wait on. */
+  private flushReady(tableDay: TableDay): boolean {
+    return this.events.flushable(tableDay) && this.flush(tableDay);
   }
 
   /** Writes one table-day; false when the disk refused and the rows wait on. */
@@ -304,7 +320,7 @@ export class Staging {
     return this.bytes >= this.options.stagedBytesMax;
   }
 
-  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when the disk refuses. */
+  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when that cannot be now. */
   relieve(): boolean {
     // after a burst most of it may be empty: nothing has to be written early for that
     for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);

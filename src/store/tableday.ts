@@ -272,15 +272,19 @@ export class TableDay {
   /** The values of one column of all waiting rows, in memory that the next call uses again. */
   private transpose(column: Column): Uint8Array {
     const { records, staged } = this;
+    const { word, words } = column;
     const size = this.key.table.words;
-    if (columnWords.length < staged * column.words) {
+    const end = word + staged * size;
+    if (columnWords.length < staged * words) {
       columnWords = new Uint32Array(this.options.rowsMax * COLUMN_WORDS_MAX);
       columnBytes = new Uint8Array(columnWords.buffer);
     }
+    const values = columnWords;
     let to = 0;
-    for (let row = 0, from = column.word; row < staged; row++, from += size) {
-      for (let word = 0; word < column.words; word++) columnWords[to++] = records[from + word];
-    }
+    if (words === 1) for (let from = word; from < end; from += size) values[to++] = records[from];
+    else
+      for (let from = word; from < end; from += size)
+        for (let part = from; part < from + words; part++) values[to++] = records[part];
     return columnBytes;
   }
 

@@ -17,11 +17,12 @@ import { TEXT_TABLE_ID } from '../schema/text.js';
 import { Checkpointer } from './checkpointer.js';
 import { makeToday, Tomorrow } from './day_files.js';
 import { DiskHealth, DiskUnreliable, type Log } from './disk_health.js';
+import { Durability } from './durability.js';
 import { FilePool } from './files.js';
 import type { StoreIo } from './io.js';
-import { Journal } from './journal.js';
+import type { Journal } from './journal.js';
 import { BLOCK_KIND, type StreamEntry } from './journal_format.js';
-import { journalFolder, startOfJournal } from './journal_start.js';
+import { journalFolder } from './journal_start.js';
 import { Quarantine, quarantineName } from './quarantine.js';
 import { Renewal } from './renewal.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
@@ -50,6 +51,7 @@ const STOP_MS_MAX = 4000;
 
 export class Writer {
   protected readonly journal: Journal | undefined;
+  private readonly durability: Durability | undefined;
   private readonly checkpointer: Checkpointer | undefined;
   private readonly staging: Staging;
   private readonly disk: DiskHealth;
@@ -72,7 +74,6 @@ export class Writer {
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
   private readonly openedRejected: RejectedState[] = [];
   private rejectedBase = 0;
-  private unsyncedSinceMs = 0;
   private housekeepingMs = 0;
   /** more is due to be flushed than one turn could do */
   private behind = false;
@@ -107,13 +108,17 @@ export class Writer {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
         openedRejected: (state) => this.openedRejected.push(state),
         beforeFlush: (tableDay) => this.beforeFlush(tableDay),
+        flushable: (tableDay) => this.flushable(tableDay),
         dayBegan: () => this.checkpointer?.hasten(),
       },
     );
     this.tomorrow = new Tomorrow(io, init.exact);
     this.add(init.rings, init.streams);
     if (journal !== undefined) {
-      this.journal = this.openJournal(journal, io, journalFolder(dataPath));
+      const { drains } = this;
+      const streams = () => this.streams;
+      this.durability = new Durability({ io, dataPath, journal, streams, drains, counters, disk, nowMs });
+      this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
     }
     const { staging, checkpointer, drains } = this;
@@ -148,26 +153,6 @@ export class Writer {
     return checkpointer;
   }
 
-  private openJournal(options: WriterJournal, io: StoreIo, folder: string): Journal {
-    const { counters } = this;
-    const event = (event: 'wrote' | 'synced' | 'poisoned', amount: number) => {
-      if (event === 'wrote') counters[WRITER.journal_written] += Math.ceil(amount / 64);
-      else if (event === 'poisoned') counters[WRITER.journal_poisoned]++;
-      else {
-        counters[WRITER.journal_syncs]++;
-        counters[WRITER.journal_sync_us] = Math.round(amount * 1000);
-        this.synced();
-      }
-    };
-    const start = startOfJournal(io, this.init.dataPath);
-    return new Journal(
-      io,
-      folder,
-      { segmentBytes: options.segmentBytes, streams: () => this.streams, event },
-      start,
-    );
-  }
-
   private add(rings: readonly WriterRing[], streams: readonly WriterStream[]): void {
     for (const { ring, drain } of rings) {
       this.rings.push(new RingConsumer(ring));
@@ -180,7 +165,7 @@ export class Writer {
     for (const stream of streams) this.staging.addStream(stream);
     this.streams.push(...entries);
     if (this.journal === undefined || entries.length === 0) return;
-    this.append(() => this.journal?.appendJson(BLOCK_KIND.streams, entries));
+    this.appendJson(BLOCK_KIND.streams, entries);
   }
 
   /** Runs until a stop command has been carried out: everything published is in the files then. */
@@ -217,7 +202,7 @@ export class Writer {
     this.behind = whole && this.staging.flushDue();
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
-    this.syncDue(now);
+    this.durability?.turn(now);
     if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
     return drained;
   }
@@ -244,7 +229,7 @@ export class Writer {
     let words = 0;
     for (let n = 0; n < rings.length; n++) {
       if (staging.overfull && !staging.relieve()) break;
-      if (this.journal?.crowded) break;
+      if (this.durability?.full()) break;
       // not always the same ring first when there is not room for all
       words += this.drain((this.firstRing + n) % rings.length);
     }
@@ -291,15 +276,13 @@ export class Writer {
     const { journal } = this;
     if (journal === undefined) return;
     this.appendBases();
-    if (journal.unsyncedBytes === 0) this.unsyncedSinceMs = this.nowMs();
+    this.durability?.appending();
     journal.appendRecords(words, from, to);
-    this.counters[WRITER.journal_blocks]++;
   }
 
-  private append(act: () => void): void {
-    if (this.journal?.unsyncedBytes === 0) this.unsyncedSinceMs = this.nowMs();
-    act();
-    this.counters[WRITER.journal_blocks]++;
+  private appendJson(kind: number, value: unknown): void {
+    this.durability?.appending();
+    this.journal?.appendJson(kind, value);
     this.uncommitted = true;
   }
 
@@ -308,9 +291,7 @@ export class Writer {
     const { openedTableDays, openedRejected, journal } = this;
     if (journal === undefined || openedTableDays.length + openedRejected.length === 0) return;
     const tableDays = openedTableDays.map(({ state }) => state);
-    this.append(() =>
-      journal.appendJson(BLOCK_KIND.bases, encodeStates({ tableDays, rejected: openedRejected })),
-    );
+    this.appendJson(BLOCK_KIND.bases, encodeStates({ tableDays, rejected: openedRejected }));
     for (const { tableDay } of openedTableDays) tableDay.baseSequence = journal.sequence;
     if (openedRejected.length > 0) this.rejectedBase = journal.sequence;
     openedTableDays.length = openedRejected.length = 0;
@@ -320,6 +301,11 @@ export class Writer {
   private beforeFlush(tableDay: TableDay): void {
     this.appendBases();
     if (this.journal !== undefined && tableDay.baseSequence > this.journal.synced) this.journal.sync();
+  }
+
+  private flushable(tableDay: TableDay): boolean {
+    this.appendBases();
+    return this.durability?.reached(tableDay.baseSequence) ?? true;
   }
 
   /** Hands what was taken to the journal's file and gives the words back to the rings; false when the disk refuses. */
@@ -348,32 +334,6 @@ export class Writer {
     return true;
   }
 
-  private syncDue(now: number): void {
-    const { journal, init, disk } = this;
-    if (journal === undefined || init.journal === undefined) return;
-    const waits = journal.unsyncedBytes > 0 && now - this.unsyncedSinceMs >= init.journal.syncMs;
-    if (waits || journal.crowded || disk.isFailing('journal')) this.syncJournal();
-  }
-
-  /** False when the disk refuses. */
-  private syncJournal(): boolean {
-    const { journal, init, disk } = this;
-    if (disk.refuses('journal')) return false;
-    try {
-      journal?.sync();
-      disk.worked('journal');
-      return true;
-    } catch (error) {
-      disk.failed('journal', error, journalFolder(init.dataPath));
-      return false;
-    }
-  }
-
-  /** Everything appended is durable. */
-  private synced(): void {
-    for (const drain of this.drains) drain[DRAIN.rows_durable] = drain[DRAIN.rows_drained];
-  }
-
   protected receive(): WriterCommand | undefined {
     return receiveMessageOnPort(this.port)?.message;
   }
@@ -391,7 +351,7 @@ export class Writer {
     counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
     if (journal !== undefined) {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
-      counters[WRITER.unsynced_ms] = journal.unsyncedBytes === 0 ? 0 : now - this.unsyncedSinceMs;
+      counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
     }
     if (!this.disk.isFailing('files')) this.renewal.look();
     if (this.disk.isFailing('files')) return;
@@ -420,7 +380,7 @@ export class Writer {
     this.renewal.look(true);
     this.disk.retryNow();
     if (this.disk.isFailing('files')) this.renewal.turn();
-    const journaled = this.journal !== undefined && this.commit() && this.syncJournal();
+    const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;
     staging.rejected.close();

@@ -59,11 +59,9 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   const degraded: string[] = [];
   const young = (s.nowMs - s.startedMs) / 1000 < GRACE_SECS;
   if (s.writer.disk_failing === 1) unhealthy.push('the disk refuses writes');
-  if (isStalled(s))
-    unhealthy.push(
-      `the disk does not answer: the writer has not turned for ${s.writerQuietSecs.toFixed(1)} s`,
-    );
-  else if (s.writerQuietSecs >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
+  const silent = diskSilentSecs(s);
+  if (isStalled(s)) unhealthy.push(`the disk does not answer: ${silenceText(s)} for ${silent.toFixed(1)} s`);
+  else if (silent >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
   if (s.removalQuietSecs < LOSS_MEMORY_SECS)
     unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
   if (s.unwrittenSecs > s.flushIntervalSecs * 2)
@@ -89,9 +87,21 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   return { unhealthy, degraded };
 }
 
+/** For how long the disk has not answered: to the writer, or to the sync that runs beside it. */
+export function diskSilentSecs({ writer, writerQuietSecs }: Snapshot): number {
+  return Math.max(writerQuietSecs, writer.journal_sync_running_ms / 1000);
+}
+
+/** What it does not answer to. */
+export function silenceText(s: Snapshot): string {
+  return diskSilentSecs(s) > s.writerQuietSecs
+    ? 'a sync of the journal has been running'
+    : 'the writer has not turned';
+}
+
 /** Making a whole file system durable for a checkpoint may take a moment, no other call may. */
-function isStalled({ writer, writerQuietSecs }: Snapshot): boolean {
-  return writerQuietSecs >= (writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
+function isStalled(s: Snapshot): boolean {
+  return diskSilentSecs(s) >= (s.writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
 }
 
 /** Whether rows that find no room in a ring are lost because of the disk. */
@@ -160,6 +170,7 @@ export function healthOf(s: Snapshot) {
       bytes: s.writer.journal_size * 65_536,
       unsynced_ms: s.writer.unsynced_ms,
       sync_us: s.writer.journal_sync_us,
+      waits: s.writer.journal_waits,
       checkpoints: s.writer.checkpoints,
       sinks_cut_off: s.writer.cursors_cut_off,
       quarantined_bytes: s.writer.quarantined * 64,
@@ -189,6 +200,7 @@ function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[])
     messages_refused: sum((shard) => shard.counters.rejected),
     duplicates: sum((shard) => shard.counters.duplicates),
     gaps: sum((shard) => shard.counters.gaps),
+    gaps_unlisted: sum((shard) => shard.counters.gaps_unlisted),
     trades_missing: sum((shard) => shard.counters.missing),
     silent_symbols: sum((shard) => shard.counters.silent),
     receive_to_ring_us: s.latency[id],

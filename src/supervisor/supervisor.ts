@@ -29,7 +29,7 @@ import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
 import { Sealing } from './sealing.js';
 import { filesPerSymbol, ShardResources, tablesOf } from './shard_init.js';
-import { readinessOf, type Snapshot, writerWaits } from './status.js';
+import { diskSilentSecs, readinessOf, type Snapshot, silenceText, writerWaits } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
 /** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
@@ -279,9 +279,9 @@ export class Supervisor {
       slot.heartbeat.reset(true);
       slot.thread.terminate();
     }
-    const { writer, writerQuietSecs } = this.latest;
-    if (writerQuietSecs >= WRITER_HANG_SECS) {
-      this.log.fatal(`the writer has not turned for ${WRITER_HANG_SECS} s`);
+    const { writer } = this.latest;
+    if (diskSilentSecs(this.latest) >= WRITER_HANG_SECS) {
+      this.log.fatal(`${silenceText(this.latest)} for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
     }
     this.sealing.watch(readinessOf(this.latest).ready);

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
 import { createSyncWord, runSync } from '../store/background_sync.js';
+import { createFileSyncWords } from '../store/file_sync.js';
 import type { SealerCommand, SealerInit, SealerReport } from '../store/sealer_thread.js';
 import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
 
@@ -47,13 +48,23 @@ export function startShard(init: ShardInit): ShardThread {
   return start('shard', `${init.exchange}-${init.shard}`, init);
 }
 
+/** The writer with the thread that syncs its journal; where one of them ends, the other is of no use. */
 export function startWriter(init: WriterInit): WriterThread {
   const syncWord = createSyncWord();
-  const thread: WriterThread = start('writer', 'writer', { init, syncWord });
-  thread.onReport((report) => {
+  const fileSyncWords = createFileSyncWords();
+  const sync: Thread<never, never> = start('sync', 'sync', fileSyncWords);
+  const writer: WriterThread = start('writer', 'writer', { init, syncWord, fileSyncWords });
+  writer.onReport((report) => {
     if (report.kind === 'sync') runSync(init.dataPath, syncWord);
   });
-  return thread;
+  writer.onEnd(() => sync.terminate());
+  return {
+    ...writer,
+    onEnd: (handler) => {
+      writer.onEnd(handler);
+      sync.onEnd((reason) => handler(`its sync thread: ${reason}`));
+    },
+  };
 }
 
 export function startSealer(init: SealerInit): SealerThread {

@@ -1,6 +1,7 @@
 /** The simulated exchanges seen by `ccxt`: markets over REST, trades and order books over WebSocket. */
+import assert from 'node:assert/strict';
 import ccxt, { type Exchange } from 'ccxt';
-import { PUBLISH_MS } from '../../src/simulator/upbit.js';
+import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/upbit-trades.js';
 import { decimalOf, type Trade } from './account.js';
 import { type Client, clientTest, type Taking } from './venue.js';
 
@@ -11,6 +12,8 @@ interface CcxtVenue extends Taking {
   /** parameters of watchOrderBook */
   readonly book_params?: Readonly<Record<string, unknown>>;
   readonly book_limit?: number;
+  /** mends what is broken in the client; its markets are loaded */
+  readonly prepare?: (exchange: Exchange) => void;
 }
 
 const TRADES_MAX = 1_000_000;
@@ -32,6 +35,7 @@ async function connect(venue: CcxtVenue, endpoint: { ws: string; rest: string })
   exchange.has['fetchCurrencies'] = false;
   await exchange.loadHttpProxyAgent();
   await exchange.loadMarkets();
+  venue.prepare?.(exchange);
   const errors: unknown[] = [];
   const changes = new Map<string, number>();
   let closing = false;
@@ -99,6 +103,25 @@ const common = { trades: 'trades', book: true, time_unit_us: 1000 } as const;
 /** What ccxt wants before it signs a request; the simulator looks at none of it. */
 const credentials = { apiKey: 'key', secret: 'c2VjcmV0', password: 'word' };
 
+/**
+ * Kraken's checksums are of texts with all their decimals, and ccxt has numbers there, for which its check throws. With
+ * the spelling of the exchange in their place it compares its book with the checksum of every event.
+ */
+function spellLikeKraken(exchange: Exchange): void {
+  const ticks = ['BTC/USD', 'ETH/USD'].map((symbol) => exchange.market(symbol)?.precision.price);
+  const decimals = [-Math.log10(ticks[0] as number), 8];
+  assert.ok(Number.isInteger(decimals[0]) && ticks[0] === ticks[1]);
+  let spelled = 0;
+  Object.assign(exchange, {
+    // asked for price and size in turn
+    formatNumber: (value: number) =>
+      value
+        .toFixed(decimals[spelled++ % 2])
+        .replace('.', '')
+        .replace(/^0+/, ''),
+  });
+}
+
 const VENUES: Readonly<Record<string, CcxtVenue>> = {
   coinbase: {
     ...common,
@@ -129,7 +152,13 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     // the tape that the exchange documents
     config: { options: { watchTrades: { name: 'aggTrade' } } },
   },
-  kraken: { ...common, client: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
+  kraken: {
+    ...common,
+    client: 'kraken',
+    symbols: ['BTC/USD', 'ETH/USD'],
+    config: { options: { watchOrderBook: { checksum: true } } },
+    prepare: spellLikeKraken,
+  },
   bybit: {
     ...common,
     client: 'bybit',
@@ -157,7 +186,10 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
     symbols: ['KRW-BTC', 'KRW-ETH'],
     config: { options: { watchOrderBook: { limit: 30 } } },
     // ccxt takes the time of publication for that of the trade
-    misread: (trade) => ({ ...trade, time_us: trade.time_us + PUBLISH_MS * 1000 }),
+    misread: (trade) => {
+      const early_ms = earlierMs(Number(BigInt(trade.id) % BigInt(IDS_PER_MS)));
+      return { ...trade, time_us: trade.time_us + (PUBLISH_MS + early_ms) * 1000 };
+    },
     resent: true,
   },
 };

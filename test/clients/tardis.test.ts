@@ -146,8 +146,6 @@ const VENUES: Readonly<Record<string, TardisVenue>> = {
     symbols: ['BTCUSDT', 'ETHUSDT'],
     rest: ['https://fapi.binance.com/fapi/v1', '/fapi/v1'],
     time_unit_us: 1000,
-    // it asks for raw trades, which the exchange does not document
-    trades: undefined,
   },
   // tardis-dev speaks Kraken's WebSocket v1 only
   bybit: { ...common, client: 'bybit-spot', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { temporaryFolder } from '../support/processes.js';
-import { type CrashOptions, killAtRandom, killAtSyscalls, stopAtRandom } from './rounds.js';
+import { type CrashOptions, killAtRandom, killAtSyscalls, killInSlowSyncs, stopAtRandom } from './rounds.js';
 
 const OPTIONS: Omit<CrashOptions, 'folder' | 'rounds'> = {
   untilMs: Number.POSITIVE_INFINITY,
@@ -27,6 +27,12 @@ test('killed in the middle of writing', { skip: noStrace }, async () => {
   assert.deepEqual(problems, []);
   // the first call of the three at least, and one in the midst of capture
   assert.ok(lives.length > 1);
+});
+
+test('killed while the disk keeps every sync for seconds', { skip: noStrace }, async () => {
+  const options = { ...OPTIONS, rounds: 2, folder: temporaryFolder('sync') };
+  const { problems } = await killInSlowSyncs(options, 4000);
+  assert.deepEqual(problems, []);
 });
 
 test('stopped in the middle of writing', async () => {

@@ -4,6 +4,8 @@
  * k-th system call of a kind. At the end columns are of equal length, every row is right and there once, what is not
  * there is listed in GAPS, and nothing that had `windowMs` to reach the disk before a kill was lost.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '../../src/base/errors.js';
@@ -87,6 +89,34 @@ export async function killAtRandom(options: CrashOptions): Promise<CrashResult> 
       options.report(
         `round ${round}: killed ${early ? 'while starting' : `after ${killed - (ready as number)} ms`}`,
       );
+    }
+    return lives;
+  });
+}
+
+/** Kills while every sync of a file takes `syncMs`: strace holds the calls back before they reach the kernel. */
+export async function killInSlowSyncs(options: CrashOptions, syncMs: number): Promise<CrashResult> {
+  const random = new Random(options.seed);
+  return capture(options, async (simulator) => {
+    const lives: Life[] = [];
+    for (let round = 1; round <= options.rounds && !isOver(options); round++) {
+      const logger = startLoggerProcess({ folder: options.folder }, simulator);
+      await readyOrDead(logger);
+      const ready = Date.now();
+      const inject = `inject=fdatasync:delay_enter=${syncMs * 1000}`;
+      const flags = ['-f', '-qqq', '-p', String(logger.child.pid), '-e', 'trace=fdatasync', '-e', inject];
+      const strace = spawn('strace', flags, { stdio: 'ignore' });
+      const ended = once(strace, 'exit');
+      await until('a sync takes its time', async () =>
+        (await logger.health()).reasons.some((reason) => reason.startsWith('the disk does not answer')),
+      );
+      await sleep(random.next() * syncMs);
+      const killed = Date.now();
+      await logger.kill();
+      strace.kill('SIGINT');
+      await ended;
+      lives.push({ ready, killed });
+      options.report(`round ${round}: killed after ${killed - ready} ms, in a slow sync`);
     }
     return lives;
   });

@@ -19,8 +19,7 @@ const CHANNELS: Readonly<Record<string, readonly string[]>> = {
   okx: ['ticker', 'trades', 'bbo', 'agg_trades', 'book', 'klines'],
   upbit: ['ticker', 'trades', 'book', 'klines'],
   binance: ['ticker', 'trades', 'bbo', 'agg_trades', 'book', 'klines'],
-  // the simulator has no stream of single trades here
-  'binance-futures': ['ticker', 'bbo', 'agg_trades', 'book', 'klines'],
+  'binance-futures': ['ticker', 'trades', 'bbo', 'agg_trades', 'book', 'klines'],
 };
 /** Here every message has the whole book. */
 const WHOLE_BOOKS = ['upbit'];

@@ -35,11 +35,14 @@ test('a reload changes symbols on open connections, names what needs a restart, 
   const named = logger.lines.filter(({ msg }) => /needs a restart/.test(msg)).map((line) => line['key']);
   assert.deepEqual(named, ['logger.buffer_size']);
   await until('SOL-USD has rows', () => rows('SOL-USD') > 0);
-  // the last rows of the symbol that went are written within the flush interval
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const goesOn = async () => {
+    const before = rows('BTC-USD');
+    await until('BTC-USD goes on', () => rows('BTC-USD') > before);
+  };
+  // the oldest rows are written first: those of the symbol that went before the second batch of another one
+  for (let batch = 0; batch < 2; batch++) await goesOn();
   const gone = rows('ETH-USD');
-  const kept = rows('BTC-USD');
-  await until('BTC-USD goes on', () => rows('BTC-USD') > kept);
+  await goesOn();
   assert.equal(rows('ETH-USD'), gone);
 
   writeFileSync(file, '[logger]\nbuffer_sise = 1\n');

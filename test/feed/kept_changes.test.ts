@@ -1,21 +1,25 @@
 /** Changes that wait for a snapshot: copies, and no more of them than the limits allow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KIND } from '../../src/feed/fields.js';
+import { JsonSource } from '../../src/feed/json_bytes.js';
 import { type BookChange, KeptChanges } from '../../src/feed/kept_changes.js';
+import { JsonTuples } from '../../src/feed/lists.js';
 
 /** A change with two bids and one ask, in the middle of a message. */
-function change(last: number, bytes = Buffer.from('..1.50 20.25 3 ')): BookChange {
-  const from = Int32Array.of(0, 0, 2, 7, 8, 9, 13, 13);
-  const to = Int32Array.of(0, 0, 6, 8, 9, 12, 14, 14);
+function change(last: number): BookChange {
+  const bytes = Buffer.from('{"b":[["9","9"],["1.50","2"],["0.25","-1e-7"],["3","4"]]}');
+  const source = new JsonSource();
+  source.look(bytes);
+  const texts = new JsonTuples(2);
+  texts.attach(source, 0);
+  assert.equal(texts.value(5, bytes.length), bytes.length - 1);
   return {
     previous: last - 1,
     last,
     timed: true,
     seconds: 5,
     nanos: 6,
-    bytes,
-    texts: { width: 2, from, to, kind: new Uint8Array(8).fill(KIND.string) },
+    texts,
     firstBid: 1,
     behindBids: 3,
     firstAsk: 3,
@@ -23,23 +27,33 @@ function change(last: number, bytes = Buffer.from('..1.50 20.25 3 ')): BookChang
   };
 }
 
-function textsOf({ bytes, texts, firstBid, behindBids, firstAsk, behindAsks }: BookChange): string[] {
-  const text = (at: number) => Buffer.from(bytes.subarray(texts.from[at], texts.to[at])).toString();
+/** Price and size of each level: as text, as digits and as decimals. */
+function valuesOf({ texts, firstBid, behindBids, firstAsk, behindAsks }: BookChange): unknown[] {
+  const value = (at: number) => [
+    Buffer.from(texts.bytes.subarray(texts.from[at], texts.to[at])).toString(),
+    texts.digits[at],
+    texts.decimals[at],
+  ];
   const rows = (first: number, behind: number) =>
-    Array.from({ length: behind - first }, (_, i) => `${text(2 * (first + i))}×${text(2 * (first + i) + 1)}`);
-  return [...rows(firstBid, behindBids), '|', ...rows(firstAsk, behindAsks)];
+    Array.from({ length: behind - first }, (_, i) => [value(2 * (first + i)), value(2 * (first + i) + 1)]);
+  return [...rows(firstBid, behindBids), ...rows(firstAsk, behindAsks)];
 }
 
 test('keeps copies with the time they were received at', () => {
   const kept = new KeptChanges();
   const original = change(7);
-  const before = textsOf(original);
+  const before = valuesOf(original);
   const received = Uint32Array.of(100, 200);
   assert.equal(kept.keep(3, original, received), 0);
-  original.bytes.fill(0x39);
+  original.texts.bytes.fill(0x39);
+  original.texts.digits.fill(7);
   received.fill(0);
   const [copy] = kept.of(3);
-  assert.deepEqual(textsOf(copy.change), before);
+  assert.deepEqual(before[0], [
+    ['1.50', 150, 2],
+    ['2', 2, 0],
+  ]);
+  assert.deepEqual(valuesOf(copy.change), before);
   assert.deepEqual([copy.receivedSeconds, copy.receivedNanos, copy.change.last], [100, 200, 7]);
   assert.deepEqual([copy.change.previous, copy.change.seconds, copy.change.nanos], [6, 5, 6]);
   assert.equal(kept.take(3).length, 1);

@@ -140,6 +140,36 @@ test('a disk that stalls while the rings are full: what could not be kept is in 
   assert.ok(causes.length > 0 && causes.every((cause) => cause === GAP_CAUSES.disk.id), causes.join());
 });
 
+test('a sync of the journal that takes seconds: red, but rows go on reaching their files', {
+  skip: noStrace,
+}, async () => {
+  const folder = temporaryFolder('sync');
+  const dataPath = join(folder, 'data');
+  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '6', '--rate', '500']);
+  const logger = startLoggerProcess({ folder, dataPath }, simulator);
+  await logger.ready();
+  await writes(logger);
+  const inject = `inject=fdatasync:delay_enter=${STALL_MS * 1000}`;
+  const flags = ['-f', '-qqq', '-p', String(logger.child.pid), '-e', 'trace=fdatasync', '-e', inject];
+  const strace = spawn('strace', flags, { stdio: 'ignore' });
+  const ended = once(strace, 'exit');
+  try {
+    let written = 0;
+    await until('rows reach their files while it is red', async () => {
+      const { reasons, writer } = await logger.health();
+      const red = reasons.some((reason) => reason.includes('a sync of the journal has been running'));
+      if (!red) written = 0;
+      else if (written === 0) written = writer.rows_written;
+      return red && writer.rows_written > written + 1000;
+    });
+  } finally {
+    strace.kill('SIGINT');
+    await ended;
+  }
+  await until('it is in order again', async () => (await logger.health()).status === 'healthy');
+  assert.equal(await judge(logger, simulator, dataPath), 0, 'nothing was lost');
+});
+
 test('a quota that is used up: red at once, capture goes on, nothing torn, and it resumes by itself', {
   skip: noStrace,
 }, async () => {

@@ -42,18 +42,25 @@ test('shards that fail in any way are started again and go on; the other exchang
   assert.equal(await verifyProblems(data), '');
 });
 
-test('a writer that throws ends the process, and the next one goes on', async () => {
-  const folder = temporaryFolder('writer');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '500']);
-  const logger = startLoggerProcess({ folder, preload: SABOTEUR }, simulator);
-  await logger.ready();
-  await until('rows are written', async () => (await logger.health()).writer.rows_written > 300);
-  // its loop never comes to timers or promises: what it calls must throw
-  sabotage(logger, 'writer', `Atomics.wait = () => { throw new Error('sabotage'); }`);
-  assert.deepEqual(await logger.exited, { code: EXIT.internal, signal: null });
-  const next = startLoggerProcess({ folder }, simulator);
-  await next.ready();
-  await until('rows are written', async () => (await next.health()).writer.rows_written > 300);
-  assert.equal(await next.stop(), EXIT.ok);
-  assert.equal(await verifyProblems(join(folder, 'data')), '');
-});
+for (const thread of ['writer', 'sync']) {
+  test(`a ${thread} thread that throws ends the process, and the next one goes on`, async () => {
+    const folder = temporaryFolder(thread);
+    const simulator = await startSimulatorProcess(join(folder, 'account'), [
+      '--symbols',
+      '4',
+      '--rate',
+      '500',
+    ]);
+    const logger = startLoggerProcess({ folder, preload: SABOTEUR }, simulator);
+    await logger.ready();
+    await until('rows are written', async () => (await logger.health()).writer.rows_written > 300);
+    // its loop never comes to timers or promises: what it calls must throw
+    sabotage(logger, thread, `Atomics.wait = () => { throw new Error('sabotage'); }`);
+    assert.deepEqual(await logger.exited, { code: EXIT.internal, signal: null });
+    const next = startLoggerProcess({ folder }, simulator);
+    await next.ready();
+    await until('rows are written', async () => (await next.health()).writer.rows_written > 300);
+    assert.equal(await next.stop(), EXIT.ok);
+    assert.equal(await verifyProblems(join(folder, 'data')), '');
+  });
+}

@@ -7,9 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type LoggerError, messageOf } from '../../src/base/errors.js';
 import { AccountRecords, accountFile } from '../../src/simulator/account.js';
 import { parseFault, parseFaultText } from '../../src/simulator/faults.js';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/simulator/simulator.js';
+import {
+  PROTOCOLS,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../src/simulator/simulator.js';
 import { Client, until } from './client.js';
 import { corpusMissing, recording, recordingPath } from './corpus.js';
 
@@ -55,6 +61,31 @@ test('fault requests are checked, the short form means the same', () => {
     assert.throws(() => parseFaultText(bad), { code: 'USAGE' }, bad);
 });
 
+test('corrupt is for the books of exchanges that send checksums, and refused elsewhere', async () => {
+  assert.throws(() => parseFaultText('corrupt:channel=trades'), { code: 'USAGE', message: /only books/ });
+  const sent: string[] = [];
+  for (const exchange of Object.keys(PROTOCOLS)) {
+    const { simulator } = await startSimulator({ exchanges: [exchange], symbols: 1 });
+    simulators.push(simulator);
+    try {
+      simulator.fault({ kind: 'corrupt' });
+      sent.push(exchange);
+    } catch (error) {
+      assert.deepEqual(
+        [(error as LoggerError).code, messageOf(error)],
+        ['USAGE', `fault: ${exchange} sends no checksums`],
+      );
+    }
+  }
+  assert.deepEqual(sent, ['kraken']);
+  await assert.rejects(start({ faults: [{ kind: 'corrupt' }] }), { code: 'USAGE' });
+  const { fault } = await start({ exchanges: ['kraken', 'okx'] });
+  assert.deepEqual(
+    [await fault({ kind: 'corrupt' }), await fault({ kind: 'corrupt', exchange: 'okx' })],
+    [200, 400],
+  );
+});
+
 test('cut ends connections abruptly or with a code; refused ones get no answer; then all is well again', async () => {
   const { ws, rest, fault } = await start();
   const first = await subscriber(ws);
@@ -65,12 +96,12 @@ test('cut ends connections abruptly or with a code; refused ones get no answer; 
   await fault({ kind: 'cut', code: 4001 });
   await second.closed();
   assert.equal(second.close_code, 4001);
-  await fault({ kind: 'refuse', seconds: 0.4 });
+  await fault({ kind: 'refuse', seconds: 3600 });
   const refused = new Client(ws);
   await refused.closed();
   assert.equal(refused.close_code, 1006);
   await assert.rejects(fetch(`${rest}/time`));
-  await sleep(450);
+  await fault({ kind: 'refuse', seconds: 0 });
   assert.equal((await fetch(`${rest}/time`)).status, 200);
   (await subscriber(ws)).socket.terminate();
   assert.equal(await fault({ kind: 'nothing' }), 400);
@@ -96,12 +127,18 @@ test('HTTP failures on REST and on the upgrade, as often as asked for', async ()
 test('a stall sends nothing, then everything: no trade is lost', async () => {
   const { ws, fault } = await start();
   const client = await subscriber(ws);
-  await fault({ kind: 'stall', seconds: 0.6 });
-  await sleep(150);
+  await fault({ kind: 'stall', seconds: 3600 });
+  // a pong comes behind everything that was sent before it
+  const pong = async () => {
+    client.socket.ping();
+    await once(client.socket, 'pong');
+  };
+  await pong();
   const silent = client.texts.length;
   client.send({ type: 'unsubscribe', channels: ['heartbeat'] });
-  await sleep(200);
+  for (let i = 0; i < 20; i++) await pong();
   assert.equal(client.texts.length, silent);
+  await fault({ kind: 'stall', seconds: 0 });
   await client.until('the rest', () => client.texts.length > silent + 300);
   const ids = client.ofType('match').filter((m) => m['product_id'] === 'BTC-USD');
   for (let i = 1; i < ids.length; i++) assert.equal(ids[i]['trade_id'], ids[i - 1]['trade_id'] + 1);

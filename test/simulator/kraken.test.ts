@@ -95,47 +95,48 @@ test('trades: 50 as history, then batches, contiguous and ascending; the same ov
   });
 });
 
-test('book: a client that cuts at its depth has the checksum of every event', async () => {
-  const { ws } = await start();
+/** Books of a client that cuts at depth 10, message by message: whether each has the checksum that was sent. */
+function checksums(texts: readonly string[]): { text: string; fits: boolean }[] {
+  const LEVEL = /\{"price":([\d.]+),"qty":([\d.]+)\}/g;
+  const books = new Map<string, { bids: Map<string, string>; asks: Map<string, string> }>();
+  return texts
+    .filter((text) => text.startsWith('{"channel":"book"'))
+    .map((text) => {
+      const { symbol, checksum } = JSON.parse(text).data[0];
+      if (text.includes('"snapshot"')) books.set(symbol, { bids: new Map(), asks: new Map() });
+      const book = books.get(symbol)!;
+      const [, bids, asks] = /"bids":\[(.*)\],"asks":\[(.*)\],"checksum"/.exec(text)!;
+      const sorted = [
+        [book.asks, asks, 1],
+        [book.bids, bids, -1],
+      ] as const;
+      const best = sorted.map(([levels, changes, sign]) => {
+        for (const [, price, qty] of changes.matchAll(LEVEL)) {
+          if (Number(qty) === 0) levels.delete(price);
+          else levels.set(price, qty);
+        }
+        const order = [...levels].sort(([a], [b]) => sign * (Number(a) - Number(b)));
+        for (const [price] of order.slice(10)) levels.delete(price);
+        return order.slice(0, 10);
+      });
+      const strip = (number: string) => number.replace('.', '').replace(/^0+/, '');
+      const parts = best.flat().map(([price, qty]) => strip(price) + strip(qty));
+      return { text, fits: crc32(parts.join('')) === checksum };
+    });
+}
+
+test('book: a client that cuts at its depth has the checksum of every event, but for those that a fault spoils', async () => {
+  const { simulator, ws } = await start();
   const client = await Client.open(ws);
   client.send(request('subscribe', 'book', ['BTC/USD', 'ETH/USD'], { depth: 10 }));
   await client.until('changes', () => ofChannel(client, 'book').length > 400);
+  const good = client.texts.length;
+  for (const { text, fits } of checksums(client.texts)) assert.ok(fits, text);
+  simulator.fault({ kind: 'corrupt', count: 3 });
+  await client.until('more changes', () => client.texts.length > good + 200);
   client.socket.terminate();
-  const LEVEL = /\{"price":([\d.]+),"qty":([\d.]+)\}/g;
-  const books = new Map<string, { bids: Map<string, string>; asks: Map<string, string> }>();
-  let checked = 0;
-  for (const text of client.texts.filter((t) => t.startsWith('{"channel":"book"'))) {
-    const { symbol, checksum } = JSON.parse(text).data[0];
-    if (text.includes('"snapshot"')) books.set(symbol, { bids: new Map(), asks: new Map() });
-    const book = books.get(symbol)!;
-    const [, bids, asks] = /"bids":\[(.*)\],"asks":\[(.*)\],"checksum"/.exec(text)!;
-    const sorted = [
-      [book.asks, asks, 1],
-      [book.bids, bids, -1],
-    ] as const;
-    const best = sorted.map(([levels, changes, sign]) => {
-      for (const [, price, qty] of changes.matchAll(LEVEL)) {
-        if (Number(qty) === 0) levels.delete(price);
-        else levels.set(price, qty);
-      }
-      const order = [...levels].sort(([a], [b]) => sign * (Number(a) - Number(b)));
-      for (const [price] of order.slice(10)) levels.delete(price);
-      return order.slice(0, 10);
-    });
-    const strip = (number: string) => number.replace('.', '').replace(/^0+/, '');
-    assert.equal(
-      crc32(
-        best
-          .flat()
-          .map(([p, q]) => strip(p) + strip(q))
-          .join(''),
-      ),
-      checksum,
-      text,
-    );
-    checked++;
-  }
-  assert.ok(checked > 400);
+  const spoiled = checksums(client.texts).filter(({ fits }) => !fits);
+  assert.equal(spoiled.length, 3, 'the levels are right, and so is every later checksum');
 });
 
 test('ticker with one trigger per connection, candles with the oldest first, pairs by their older names', async () => {

@@ -394,7 +394,9 @@ function groupByDay(rows: readonly Row[], column: string): Map<number, Row[]> {
   const days = new Map<number, Row[]>();
   for (const row of rows) {
     const day = Math.floor(Number(row[column]) / 86_400);
-    days.set(day, [...(days.get(day) ?? []), row]);
+    const rows_of_day = days.get(day) ?? [];
+    days.set(day, rows_of_day);
+    rows_of_day.push(row);
   }
   return days;
 }

@@ -22,6 +22,7 @@ const COUNTER = slotsOf(WRITER_COUNTERS);
 /** A disk on which a background sync ends when the test says so. */
 class SlowDisk extends SimulatedDisk {
   slow = true;
+  override prompt = true;
   begun = 0;
   /** time passes while somebody waits */
   polled = () => {};

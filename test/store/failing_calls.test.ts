@@ -17,6 +17,7 @@ import { DATA, FIRST_DAY, STREAMS, World } from '../support/store_world.js';
 const WRITER = slotsOf(WRITER_COUNTERS);
 const OPTIONS = { segmentBytes: 2500, checkpointMs: 700, flushIntervalMs: 300, rowsPerTableDay: 6 };
 const TURNS = 9;
+const TURNS_MAX = 100;
 
 type Outcome = 'stopped' | 'fatal' | 'never started';
 
@@ -60,7 +61,7 @@ function live(fault: Fault | undefined, seed: number, stop: boolean): Life {
       note();
     }
     // time for what failed once to be tried again
-    for (let turn = 0; turn < 8; turn++) {
+    for (let turn = 0; turn < 8 || (turn < TURNS_MAX && !world.drained); turn++) {
       clock.ms += 300;
       world.writer.turn();
       note();
@@ -117,7 +118,8 @@ function* faults(call: FaultyCall, forever: boolean): Generator<{ fault: Fault; 
   }
 }
 
-for (const call of FAULTY_CALLS) {
+// only a recovery cuts files
+for (const call of FAULTY_CALLS.filter((name) => name !== 'truncate')) {
   test(`${call} fails once, at every place in turn`, () => {
     let places = 0;
     for (const { fault, life } of faults(call, false)) {
@@ -158,11 +160,12 @@ test('without a fault everything is written and the next start has nothing to do
 });
 
 test('a journal that cannot be synced is replaced once; the second failure ends the process', () => {
-  const once = live({ call: 'fdatasync', n: 6, forever: false, code: 'EIO' }, 1, true);
+  // the first three calls are for a segment and two checkpoints
+  const once = live({ call: 'fdatasync', n: 4, forever: false, code: 'EIO' }, 1, true);
   assert.equal(once.outcome, 'stopped');
   assert.equal(countOf(once, 'journal_poisoned'), 1);
   assert.equal(countOf(once, 'disk_failing'), 0);
-  assert.equal(live({ call: 'fdatasync', n: 6, forever: true, code: 'EIO' }, 1, true).outcome, 'fatal');
+  assert.equal(live({ call: 'fdatasync', n: 4, forever: true, code: 'EIO' }, 1, true).outcome, 'fatal');
 });
 
 test('a file system that cannot be synced ends the process', () => {

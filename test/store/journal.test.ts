@@ -139,7 +139,7 @@ test('a segment that is large enough is followed by another, and numbers go on',
     segments.flatMap((segment) => blocksOf(disk, segment).map(([sequence]) => sequence)),
     Array.from({ length: 12 }, (_, i) => 41 + i),
   );
-  journal.removeUpTo(46);
+  journal.removeUpTo(46, Number.POSITIVE_INFINITY);
   const left = listSegments(disk, FOLDER).flatMap((segment) => blocksOf(disk, segment));
   assert.ok(left.some(([sequence]) => sequence === 47) && left.length < 12);
 });
@@ -151,9 +151,9 @@ test('what a failed sync held back goes to a new segment', () => {
   journal.appendRecords(Uint32Array.of(2), 0, 1);
   journal.write();
   journal.appendRecords(Uint32Array.of(3), 0, 1);
-  const { fdatasync } = disk;
-  disk.fdatasync = (fd) => {
-    disk.fdatasync = fdatasync;
+  const { beginFdatasync } = disk;
+  disk.beginFdatasync = (fd) => {
+    disk.beginFdatasync = beginFdatasync;
     disk.failFdatasync(fd);
     throw Object.assign(new Error('EIO'), { code: 'EIO' });
   };
@@ -183,6 +183,7 @@ test('the layout of a segment is understood or refused, never guessed', () => {
 
 test('a sink that holds the journal back is cut off at the limit, and the log says so', () => {
   const disk = new SimulatedDisk(new Random(1));
+  disk.prompt = true;
   disk.makeFolder(`${FOLDER}/cursors`);
   for (const [name, position] of [
     ['slow', 2],

@@ -9,5 +9,5 @@ test('10,000 simulated histories of kills and power cuts', async (t) => {
   t.diagnostic(JSON.stringify(counts));
   // a simulation in which nothing happens would pass as well
   assert.ok(counts.cuts > 5000 && counts.kills > 3000 && counts.recoveryCuts > 3000 && counts.rows > 100_000);
-  assert.ok(counts.seals > 300);
+  assert.ok(counts.seals > 50);
 });

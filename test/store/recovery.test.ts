@@ -37,6 +37,7 @@ class Scene {
   world: World | undefined;
 
   constructor() {
+    this.disk.prompt = true;
     this.disk.makeFolder(DATA);
   }
 
@@ -171,9 +172,9 @@ found('superseded-tail', (s) => {
   world.writer.turn();
   // the sync fails: the blocks go to a new segment, the old one keeps half of them
   const journal = world.writer.theJournal;
-  const { fdatasync } = s.disk;
-  s.disk.fdatasync = (fd) => {
-    s.disk.fdatasync = fdatasync;
+  const { beginFdatasync } = s.disk;
+  s.disk.beginFdatasync = (fd) => {
+    s.disk.beginFdatasync = beginFdatasync;
     s.disk.failFdatasync(fd);
     throw Object.assign(new Error('EIO'), { code: 'EIO' });
   };
@@ -191,7 +192,7 @@ found('covered-segment', (s) => {
   withFile(s.disk, s.disk.open(`${FOLDER}/cursors/slow.json`), (fd) =>
     s.disk.write(fd, Buffer.from('{"position":1}'), 0, 14, 0),
   );
-  s.capture(9, { checkpointMs: 500, flushIntervalMs: 200 });
+  s.capture(14, { checkpointMs: 500, flushIntervalMs: 200 });
   s.disk.unlink(`${FOLDER}/cursors/slow.json`);
 });
 found('covered-damage', (s) => {
@@ -278,7 +279,7 @@ refused('base-disagrees', (s) => {
   writeCheckpoint(s.disk, FOLDER, { ...checkpoint, states });
 });
 refused('file-short', (s) => {
-  s.capture(9, { checkpointMs: 500, flushIntervalMs: 100 });
+  s.capture(12, { checkpointMs: 500, flushIntervalMs: 100 });
   s.truncate(PRICE, 4);
 });
 

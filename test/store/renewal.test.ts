@@ -100,7 +100,10 @@ function live(remove: (disk: SimulatedDisk) => void, fault?: Fault): Life {
   world.text('literal', X, TODAY, 1);
   world.text('rejected', X, TODAY, 2);
   world.publish();
-  turns(3);
+  // every row is in its file
+  disk.prompt = true;
+  turns(5);
+  disk.prompt = false;
   remove(disk);
   io.arm();
   for (let n = 0; n < AFTER; n++) for (const stream of [X, Y]) world.row(stream, TODAY);

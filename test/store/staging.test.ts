@@ -37,6 +37,7 @@ function scene() {
       opened: () => undefined,
       openedRejected: () => undefined,
       beforeFlush: () => undefined,
+      flushable: () => true,
       dayBegan: () => undefined,
     },
   );

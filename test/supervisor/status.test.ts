@@ -15,6 +15,19 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
     'unhealthy',
     /disk does not answer.*has not turned for 0.6 s/,
   ],
+  [
+    'a sync of the journal hangs',
+    { writer: { journal_sync_running_ms: 600 } },
+    'unhealthy',
+    /disk does not answer: a sync of the journal has been running for 0.6 s/,
+  ],
+  ['a sync of the journal takes a moment', { writer: { journal_sync_running_ms: 590 } }, 'healthy', /^$/],
+  [
+    'a sync of the journal beside that of a checkpoint',
+    { writer: { journal_sync_running_ms: 4900, checkpoint_syncs: 1 } },
+    'degraded',
+    /^a checkpoint waits for the disk$/,
+  ],
   ['the writer is busy', { writerQuietSecs: 0.4 }, 'healthy', /^$/],
   [
     'a checkpoint takes its time',
@@ -159,6 +172,7 @@ describe('what feeds the watchdog', () => {
     assert.ok(alive({}));
     assert.ok(!alive({ writerQuietSecs: 5.2 }));
     assert.ok(!alive({ unwrittenSecs: 11 }));
+    assert.ok(alive({ writer: { journal_sync_running_ms: 20_000 } }));
   });
 
   it('is also a writer whose disk refuses: the rings keep what a new process would lose', () => {

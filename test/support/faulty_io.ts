@@ -1,5 +1,5 @@
 /** A simulated disk of which the n-th call of a kind fails, once or from then on. */
-import type { StoreIo } from '../../src/store/io.js';
+import { type StoreIo, wasTried } from '../../src/store/io.js';
 import type { SimulatedDisk } from './simulated_disk.js';
 
 export const FAULTY_CALLS = [
@@ -31,6 +31,8 @@ export class FaultyIo implements StoreIo {
   /** calls that failed */
   failed = 0;
   private count = 0;
+  /** what the sync that was begun does instead of succeeding */
+  private failing: (() => never) | undefined;
 
   constructor(
     readonly disk: SimulatedDisk,
@@ -126,6 +128,35 @@ export class FaultyIo implements StoreIo {
   syncFolder(path: string): void {
     this.check('syncFolder');
     this.disk.syncFolder(path);
+  }
+
+  beginFdatasync(fd: number): void {
+    this.beginSync('fdatasync', () => this.disk.failFdatasync(fd));
+    this.disk.beginFdatasync(fd);
+  }
+
+  beginSyncFolder(path: string): void {
+    this.beginSync('syncFolder', () => undefined);
+    this.disk.beginSyncFolder(path);
+  }
+
+  /** What is not even tried fails at once, the rest at its end. */
+  private beginSync(call: FaultyCall, spoil: () => void): void {
+    this.failing = undefined;
+    if (!this.fails(call)) return;
+    if (!wasTried({ code: this.fault?.code })) this.fail();
+    this.failing = () => {
+      spoil();
+      return this.fail();
+    };
+  }
+
+  syncEnded(wait: boolean): boolean {
+    const { failing } = this;
+    if (failing === undefined) return this.disk.syncEnded(wait);
+    this.failing = undefined;
+    this.disk.forgetSync();
+    return failing();
   }
 
   syncFs(): void {

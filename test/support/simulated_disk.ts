@@ -2,8 +2,9 @@
  * A file system in memory that forgets like a real one, after the model of ALICE (Pillai et al., OSDI 2014): a power
  * cut keeps, of what was not synced, each sector of 512 bytes by itself; sizes grow before data, as zeros, garbage or
  * old blocks of the disk; every name that was made, renamed or removed since its folder was synced is undone by
- * itself. A sector that holds synced bytes is replaced whole or not at all. A sync of everything that goes on in the
- * background makes durable, when it ends, what had been written when it began; until then it counts for nothing.
+ * itself. A sector that holds synced bytes is replaced whole or not at all. A sync that goes on in the background makes
+ * durable, when it ends, what had been written when it began; until then it counts for nothing. Whoever makes the call
+ * for the sync of a file may come to it late: by then its descriptor must stand for the same file.
  */
 import type { StoreIo } from '../../src/store/io.js';
 import type { Random } from './random.js';
@@ -33,8 +34,8 @@ class FileNode {
   readonly dirty = new Set<number>();
   /** sectors that a failed sync left in memory only and that no later sync writes, as ext4 and XFS do */
   readonly lost = new Set<number>();
-  /** sectors that were written since the background sync began; undefined when it has nothing to do here */
-  private since: Set<number> | undefined;
+  /** of every background sync that runs: sectors that were written since it began */
+  private readonly running = new Set<Set<number>>();
 
   grow(size: number): void {
     if (size > this.bytes.length) {
@@ -48,13 +49,13 @@ class FileNode {
   touch(from: number, to: number): void {
     for (let s = Math.floor(from / SECTOR); s * SECTOR < to; s++) {
       this.dirty.add(s);
-      this.since?.add(s);
+      for (const since of this.running) since.add(s);
       this.lost.delete(s);
     }
   }
 
   sync(): void {
-    this.since = undefined;
+    this.running.clear();
     if (this.dirty.size === 0 && this.durable.length === this.size) return;
     this.durable = this.image();
     this.dirty.clear();
@@ -72,20 +73,24 @@ class FileNode {
     return synced;
   }
 
-  /** Begins a sync; the answer ends it, unless another one has overtaken it. */
+  /** Begins a sync; the answer ends it, unless one that began later has ended before. */
   beginSync(): () => void {
     const image = this.image();
-    const since = (this.since = new Set<number>());
+    const since = new Set<number>();
+    this.running.add(since);
     return () => {
-      if (this.since !== since) return;
-      this.since = undefined;
+      if (!this.running.has(since)) return;
+      for (const earlier of this.running) {
+        this.running.delete(earlier);
+        if (earlier === since) break;
+      }
       this.durable = image;
       for (const sector of this.dirty) if (!since.has(sector)) this.dirty.delete(sector);
     };
   }
 
   failSync(): void {
-    this.since = undefined;
+    this.running.clear();
     for (const sector of this.dirty) this.lost.add(sector);
     this.dirty.clear();
   }
@@ -94,22 +99,19 @@ class FileNode {
 class FolderNode {
   readonly entries = new Map<string, Node>();
   /** what a name stood for since the last sync, oldest first */
-  readonly history = new Map<string, (Node | undefined)[]>();
-  private syncs = 0;
+  readonly history = new Map<string, { readonly node: Node | undefined }[]>();
 
   sync(): void {
-    this.syncs++;
     this.history.clear();
   }
 
-  /** As of a file. */
+  /** As of a file; what another sync has made durable meanwhile is not in the history any more. */
   beginSync(): () => void {
-    const lengths = new Map([...this.history].map(([name, { length }]) => [name, length]));
-    const before = this.syncs;
+    const newest = new Map([...this.history].map(([name, history]) => [name, history.at(-1)]));
     return () => {
-      if (this.syncs !== before) return;
-      for (const [name, length] of lengths) {
-        const later = (this.history.get(name) ?? []).slice(length - 1);
+      for (const [name, entry] of newest) {
+        const history = this.history.get(name) ?? [];
+        const later = history.slice(Math.max(0, history.indexOf(entry as { node: Node })));
         if (later.length > 1) this.history.set(name, later);
         else this.history.delete(name);
       }
@@ -117,8 +119,8 @@ class FolderNode {
   }
 
   set(name: string, node: Node | undefined): void {
-    const history = this.history.get(name) ?? [this.entries.get(name)];
-    this.history.set(name, [...history, node]);
+    const history = this.history.get(name) ?? [{ node: this.entries.get(name) }];
+    this.history.set(name, [...history, { node }]);
     if (node === undefined) this.entries.delete(name);
     else this.entries.set(name, node);
   }
@@ -131,13 +133,16 @@ export class SimulatedDisk implements StoreIo {
   calls = 0;
   /** the process is gone: nothing has an effect any more */
   dead = false;
+  /** the background sync of a file or folder has ended when it is looked at */
+  prompt = false;
   private dieAt = Number.POSITIVE_INFINITY;
   private root = new FolderNode();
   private readonly open_ = new Map<number, FileNode>();
-  private nextFd = 3;
   private readonly stale: Buffer[] = [];
   /** what ends the background sync, node by node */
   private syncing: (() => void)[] = [];
+  /** the sync of one file or folder: makes the call when nobody has yet; the answer ends it */
+  private calling: (() => () => void) | undefined;
 
   constructor(private readonly random: Random) {}
 
@@ -152,6 +157,7 @@ export class SimulatedDisk implements StoreIo {
     this.dieAt = Number.POSITIVE_INFINITY;
     this.open_.clear();
     this.syncing = [];
+    this.calling = undefined;
     if (powerCut) this.cutFolder(this.root);
   }
 
@@ -211,7 +217,9 @@ export class SimulatedDisk implements StoreIo {
 
   private descriptor(node: FileNode): number {
     if (this.dead) throw errno('EIO', 'the process is dead');
-    const fd = this.nextFd++;
+    // the lowest number that is free, as the kernel does
+    let fd = 3;
+    while (this.open_.has(fd)) fd++;
     this.open_.set(fd, node);
     return fd;
   }
@@ -318,6 +326,35 @@ export class SimulatedDisk implements StoreIo {
     this.effect(() => node.sync());
   }
 
+  beginFdatasync(fd: number): void {
+    this.beginCall(() => this.file(fd).beginSync());
+  }
+
+  beginSyncFolder(path: string): void {
+    const node = this.resolve(path);
+    if (!(node instanceof FolderNode)) throw errno('ENOENT', path);
+    this.beginCall(() => node.beginSync());
+  }
+
+  private beginCall(call: () => () => void): void {
+    this.effect(() => {
+      const end = this.random.chance(0.5) ? call() : undefined;
+      this.calling = end === undefined ? call : () => end;
+    });
+  }
+
+  syncEnded(wait: boolean): boolean {
+    if (this.dead) throw errno('EIO', 'the process is dead');
+    const { calling } = this;
+    if (calling === undefined) return true;
+    // at any time, also behind any number of other calls
+    if (!wait && !this.prompt && this.random.chance(0.5)) return false;
+    this.calling = undefined;
+    const end = calling();
+    this.effect(end);
+    return true;
+  }
+
   syncFs(): void {
     const alive = this.call();
     // one that is cut short has synced this and that
@@ -361,7 +398,7 @@ export class SimulatedDisk implements StoreIo {
 
   private cutFolder(folder: FolderNode): void {
     for (const [name, history] of folder.history) {
-      const node = this.random.of(history);
+      const { node } = this.random.of(history);
       if (node === undefined) folder.entries.delete(name);
       else folder.entries.set(name, node);
     }
@@ -409,6 +446,11 @@ export class SimulatedDisk implements StoreIo {
     if (choice === 0) for (let i = from; i < to; i++) bytes[i] = this.random.below(256);
     else if (choice === 1 && this.stale.length > 0)
       this.random.of(this.stale).copy(bytes, from, 0, to - from);
+  }
+
+  /** The call that was begun has failed. */
+  forgetSync(): void {
+    this.calling = undefined;
   }
 
   /** What a failed fdatasync does: the data stays in memory, and is taken for written from now on. */

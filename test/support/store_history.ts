@@ -228,7 +228,8 @@ class History {
       this.whileAlive(() => world.writer.turn());
       if (!this.disk.dead) this.followJournal(world, 1e9);
     }
-    for (let turns = 0; turns < 4; turns++) this.whileAlive(() => world.writer.turn());
+    do this.whileAlive(() => world.writer.turn());
+    while (!world.drained && !this.disk.dead);
     if (!this.disk.dead) this.whileAlive(() => world.writer.finish());
     return !this.disk.dead;
   }

@@ -3,9 +3,10 @@
  * product holds no switch for them. A power-cut test that misses one of these is not worth its time.
  */
 import { Checkpointer } from '../../src/store/checkpointer.js';
+import { Durability } from '../../src/store/durability.js';
 import type { StoreIo } from '../../src/store/io.js';
 import { Journal } from '../../src/store/journal.js';
-import { BLOCK_HEADER_BYTES } from '../../src/store/journal_format.js';
+import { BLOCK_HEADER_BYTES, segmentFile } from '../../src/store/journal_format.js';
 import { SegmentReader } from '../../src/store/journal_reader.js';
 import { Recovery } from '../../src/store/recovery.js';
 import { TableDay } from '../../src/store/tableday.js';
@@ -103,7 +104,7 @@ function appendBehindTornTail(): () => void {
     ),
     replace(
       Journal,
-      'beginSegment',
+      'prepare',
       (before) =>
         function () {
           const last = this.segments.at(-1);
@@ -116,7 +117,39 @@ function appendBehindTornTail(): () => void {
           this.salt = head.readUInt32LE(36);
           this.segment = last.id;
           this.offset = Math.ceil(last.bytes / 4) * 4;
+          this.rotating = false;
+          this.numbered = 'durable';
           return this.reframe();
+        },
+    ),
+  ];
+  return () => {
+    for (const act of undo) act();
+  };
+}
+
+/** Gives the segment's descriptor back when a sync has begun, and opens the file again for the next block. */
+function closeUnderSync(): () => void {
+  const undo = [
+    replace(
+      Journal,
+      'begin',
+      (before) =>
+        function (running, act) {
+          before.call(this, running, act);
+          if (running.what !== 'blocks' || this.running !== running) return;
+          this.io.close(this.fd);
+          this.closed = true;
+        },
+    ),
+    replace(
+      Journal,
+      'write',
+      (before) =>
+        function () {
+          if (this.closed) this.fd = this.io.open(`${this.folder}/${segmentFile(this.segment)}`);
+          this.closed = false;
+          before.call(this);
         },
     ),
   ];
@@ -128,18 +161,73 @@ function appendBehindTornTail(): () => void {
 export const MISTAKES: readonly Mistake[] = [
   {
     name: 'the journal is not synced',
-    mistakes: { io: without(['fdatasync'], (path) => path.includes('.segment')) },
+    mistakes: { io: without(['fdatasync', 'beginFdatasync'], (path) => path.endsWith('/next')) },
   },
   {
     name: 'the checkpoint is not synced',
     mistakes: { io: without(['fdatasync'], (path) => path.includes('checkpoint')) },
   },
-  { name: 'folders are not synced', mistakes: { io: without(['syncFolder'], everything) } },
+  {
+    name: 'folders are not synced',
+    mistakes: { io: without(['syncFolder', 'beginSyncFolder'], everything) },
+  },
   {
     name: 'columns are not synced before a checkpoint',
     mistakes: { io: without(['syncFs', 'beginSyncFs'], everything) },
   },
   { name: 'rows are promised before the sync', mistakes: { promiseDrained: true } },
+  {
+    name: 'rows are promised that were drained after the sync began',
+    patch: () =>
+      replace(
+        Durability,
+        'event',
+        (before) =>
+          function (event, amount) {
+            if (event === 'synced') before.call(this, 'covered', 0);
+            before.call(this, event, amount);
+          },
+      ),
+  },
+  {
+    name: 'blocks are durable that were written after the sync began',
+    patch: () =>
+      replace(
+        Journal,
+        'synchronized',
+        (before) =>
+          function (running) {
+            this.write();
+            before.call(this, { ...running, bytes: this.heldEnd, sequence: this.sequence });
+          },
+      ),
+  },
+  { name: "a segment's descriptor is closed while it is synced", patch: closeUnderSync },
+  {
+    name: 'the number of a segment is durable at once',
+    patch: () =>
+      replace(
+        Journal,
+        'number',
+        (before) =>
+          function () {
+            before.call(this);
+            this.numbered = 'durable';
+          },
+      ),
+  },
+  {
+    name: 'the segment that a checkpoint names is removed',
+    patch: () =>
+      replace(
+        Journal,
+        'removeUpTo',
+        (before) =>
+          function (sequence) {
+            before.call(this, sequence, Number.POSITIVE_INFINITY);
+          },
+      ),
+  },
   { name: 'a sink saves its cursor first', mistakes: { cursorFirst: true, sink: true } },
   { name: 'CRCs are not checked', patch: () => replace(SegmentReader, 'intact', () => () => true) },
   {
@@ -202,7 +290,9 @@ export const MISTAKES: readonly Mistake[] = [
         (before) =>
           function () {
             before.call(this);
-            this.journal.removeUpTo(this.begun.sequence);
+            if (this.begun === undefined) return false;
+            this.journal.removeUpTo(this.begun.sequence, this.begun.segment);
+            return true;
           },
       ),
   },
@@ -254,10 +344,11 @@ export const MISTAKES: readonly Mistake[] = [
         'begin',
         (before) =>
           function () {
-            before.call(this);
+            if (!before.call(this)) return false;
             this.options.io.beginSyncFs(this.options.dataPath);
             const { options } = this;
             this.options = { ...options, io: withoutBegin(options.io) };
+            return true;
           },
       ),
   },
@@ -270,7 +361,7 @@ export const MISTAKES: readonly Mistake[] = [
         (before) =>
           function () {
             // only a sync writes
-            if (this.fd < 0 || new Error().stack?.includes('.sync ')) before.call(this);
+            if (this.fd < 0 || new Error().stack?.includes('.startSync ')) before.call(this);
           },
       ),
   },
@@ -279,10 +370,12 @@ export const MISTAKES: readonly Mistake[] = [
     patch: () =>
       replace(
         Writer,
-        'beforeFlush',
+        'flushable',
         () =>
           function () {
             this.appendBases();
+            this.beforeFlush = () => undefined;
+            return true;
           },
       ),
   },

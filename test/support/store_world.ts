@@ -7,7 +7,7 @@ import { createCounters } from '../../src/counters/counters.js';
 import { DRAIN, DRAIN_COUNTERS, WRITER_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram } from '../../src/counters/histogram.js';
 import { writeText } from '../../src/feed/texts.js';
-import { createDoorbell, createRing, HEAD_WORD } from '../../src/ring/layout.js';
+import { createDoorbell, createRing, HEAD_WORD, isDrained } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../src/schema/layout.js';
 import { GAPS, TRADES } from '../../src/schema/tables.js';
@@ -199,6 +199,11 @@ export class World {
 
   publish(): void {
     for (const producer of this.producers) producer.publish();
+  }
+
+  /** Whether the writer has given back everything that was published; a stop waits for it. */
+  get drained(): boolean {
+    return this.rings.every((ring) => isDrained(ring));
   }
 
   /** Items of a ring whose place the writer has given back. */

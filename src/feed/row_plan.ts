@@ -1,0 +1,76 @@
+/**
+ * HOT: rows from the values that the reader of messages has found, once per trade, ticker or quote, in shard threads. An
+ * exchange declares which value goes to which column, and that declaration is compiled to one function, several times
+ * faster than a call per column: what is constant for the exchange is constant in the code, and a plain number is copied
+ * from where the reader left it. Everything out of the ordinary calls the methods of Rows that are there for all.
+ *
+ *   const write = compileRow({ table: TRADES, columns: { trade_id: { id: ID }, … }, time: { epoch: TIME }, … }, …);
+ *   …
+ *   return write(o, slot);
+ */
+import { RESULT } from './exchange.js';
+import { KIND } from './json_bytes.js';
+import type { JsonSlots } from './json_slots.js';
+import { type Access, ROW_TOOLS, type RowPlan, requiredSource, rowSource } from './row_source.js';
+import type { Rows } from './rows.js';
+import type { Sequence } from './sequence.js';
+import { epochTime, isoTime, u64At } from './values.js';
+
+/** Writes the object whose first value is `o` as a row of the stream in `slot`: a RESULT. */
+export type WriteRow = (o: number, slot: number) => number;
+
+/** Whether a field is a string or a number. */
+function isText(field: number): string {
+  return `(kind[o + ${field}] === ${KIND.string} || kind[o + ${field}] === ${KIND.number})`;
+}
+
+/** Values by position, in the arrays of JsonSlots. */
+const SLOTS: Access = {
+  there: (field) => `${isText(field)} && to[o + ${field}] > from[o + ${field}]`,
+  // of an absent field the arrays hold what stood there before
+  digits: (field) => `(${isText(field)} ? digits[o + ${field}] : -1)`,
+  decimals: (field) => `decimals[o + ${field}]`,
+  from: (field) => `from[o + ${field}]`,
+  to: (field) => `to[o + ${field}]`,
+  kind: (field) => `kind[o + ${field}]`,
+  decimalCall: (field, word, digitsWord, position, positive) =>
+    `rows.decimalAt(slots, o + ${field}, ${word}, ${digitsWord}, ${position}, ${positive})`,
+  floatCall: (field, word) => `rows.floatAt(slots, o + ${field}, ${word})`,
+  idCall: (field, word) => `rows.idAt(slots, o + ${field}, ${word})`,
+  timeCall: (read, field, seconds, nanos) => `${read}(rows, slots, o + ${field}, ${seconds}, ${nanos})`,
+  id: (field) => `u64At(slots, o + ${field})`,
+  refuse: (result) => `return ${result};`,
+};
+
+/**
+ * Cold. `sequence` is undefined when nobody has subscribed to the rows; `also` sets the columns of plan.also; `written`
+ * is told of every row.
+ */
+export function compileRow(
+  plan: RowPlan,
+  slots: JsonSlots,
+  rows: Rows,
+  sequence: Sequence | undefined,
+  also?: (o: number) => void,
+  written?: (o: number) => void,
+): WriteRow {
+  const tools = {
+    ...ROW_TOOLS,
+    ...{ slots, rows, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ epochTime, isoTime, u64At, also, written },
+  };
+  const lines = [
+    'const { bytes, from, to, kind, digits, decimals } = slots;',
+    ...requiredSource(plan, SLOTS),
+    `if (slot < 0) return ${RESULT.unwanted};`,
+    ...(sequence === undefined
+      ? [`return ${RESULT.unwanted};`]
+      : [
+          ...rowSource(plan, SLOTS, also === undefined ? '' : 'also(o)'),
+          ...(written === undefined ? [] : ['written(o);']),
+          `return ${RESULT.rows};`,
+        ]),
+  ];
+  const body = `return function row(o, slot) {\n${lines.join('\n')}\n};`;
+  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as WriteRow;
+}

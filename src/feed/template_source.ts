@@ -1,0 +1,193 @@
+/**
+ * The source of templates (templates.ts). Cold: once per template. It is made of the texts below and of numbers; nothing
+ * that an exchange sent ever stands in it as text.
+ */
+import { plainEnd } from '../base/plain_number.js';
+import { type ParserContext, RESULT } from './exchange.js';
+import type { JsonFields } from './fields.js';
+import { KIND, numberEnd, PLAIN, scalarKind, UNFAMILIAR, wordEnd } from './json_bytes.js';
+import { JsonSlots } from './json_slots.js';
+import { literalSource } from './literals.js';
+import { type Access, fieldOf, ROW_TOOLS, type RowPlan, rowSource, timeField } from './row_source.js';
+import type { Sequence } from './sequence.js';
+import { type Token, tokensOf } from './tokens.js';
+
+/** Numbers of a message. */
+const NUMBERS_MAX = 64;
+
+/** Where the native symbol of a row stands. */
+export interface SymbolPlace {
+  readonly slots: JsonSlots;
+  readonly field: number;
+  /** text in front of it in the same value */
+  readonly behind?: string;
+  /** of a symbol in the object itself: counted from the object's first value */
+  readonly inObject?: boolean;
+}
+
+/** A plan that templates may be made of. */
+export interface Candidate {
+  readonly plan: RowPlan;
+  readonly slots: JsonSlots;
+  readonly sequence: Sequence;
+  readonly symbol: SymbolPlace;
+}
+
+export type Template = (bytes: Uint8Array, view: DataView, i: number, end: number) => number;
+
+/** Values that do not matter for the row: of which node, and which field. */
+export type FreeFields = readonly (readonly [slots: JsonSlots, fields: readonly number[]])[];
+
+/**
+ * From a message whose object at `o` became one row, the template of messages like it; undefined when it cannot be one.
+ * `asked`: where the values begin that are part of its texts.
+ */
+export function compileTemplate(
+  context: ParserContext,
+  candidate: Candidate,
+  o: number,
+  asked: ReadonlySet<number>,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Template | undefined {
+  const { plan, slots, sequence, symbol } = candidate;
+  const tokens = tokensOf(bytes, start, end);
+  if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
+  const there = fieldsOf(plan).filter((field) => isScalar(slots, o + field));
+  const wanted = new Map(there.map((field) => [slots.from[o + field], field]));
+  const symbolAt = symbol.slots.from[(symbol.inObject === true ? o : 0) + symbol.field];
+  if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
+  const numbers = new Map<number, number>();
+  const lines = ['let from = 0, slot = -1, word = 0;'];
+  let at = start;
+  const literal = (to: number) => {
+    lines.push(...literalSource(bytes, at, to));
+    at = to;
+  };
+  for (const [n, token] of tokens.entries()) {
+    const field = wanted.get(token.from);
+    const isSymbol = token.from === symbolAt;
+    if (field === undefined && !isSymbol && asked.has(token.from)) continue;
+    literal(token.from);
+    if (isSymbol) {
+      const prefix = Buffer.byteLength(symbol.behind ?? '');
+      literal(token.from + prefix);
+      lines.push(...SYMBOL_SOURCE);
+    } else lines.push(...(field === undefined ? freeSource(token, n) : valueSource(token, n)));
+    if (field !== undefined) numbers.set(field, n);
+    at = token.to;
+  }
+  literal(end);
+  const access = accessTo(numbers, tokens);
+  lines.push(`if (i !== end) return ${UNFAMILIAR};`);
+  if (plan.accept === 'contiguous')
+    lines.push(
+      `if (${access.id(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
+    );
+  lines.push(...rowSource(plan, access), `return ${RESULT.rows};`);
+  return evaluate(context, lines, plan, sequence);
+}
+
+function evaluate(
+  { rows, streams }: ParserContext,
+  lines: readonly string[],
+  plan: RowPlan,
+  sequence: Sequence,
+): Template {
+  const tools = {
+    ...ROW_TOOLS,
+    ...{ rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ PLAIN, plainEnd, numberEnd, scalarKind, wordEnd },
+    ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
+  };
+  const body = `return function template(bytes, view, i, end) {\n${lines.join('\n')}\n};`;
+  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as Template;
+}
+
+/** Where the values begin that somebody asks for and that are not free. */
+export function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
+  const places = new Set<number>();
+  for (const node of root.nodes) {
+    if (!(node instanceof JsonSlots)) continue;
+    const free = fields.find(([slots]) => slots === node)?.[1] ?? [];
+    for (let at = 0; at < node.count * node.width; at++)
+      if (isScalar(node, at) && !free.includes(at % node.width)) places.add(node.from[at]);
+  }
+  return places;
+}
+
+/** Fields that go into the row. */
+function fieldsOf({ columns, time }: RowPlan): number[] {
+  return [timeField(time), ...Object.values(columns).map(fieldOf)];
+}
+
+function isScalar(slots: JsonSlots, at: number): boolean {
+  const kind = slots.kind[at];
+  return kind !== KIND.absent && kind !== KIND.nested;
+}
+
+/** Moves `i` behind the symbol, whose slot is the row's. */
+const SYMBOL_SOURCE = [
+  'from = i;',
+  'while (i < end && PLAIN[bytes[i]] === 1) i++;',
+  'slot = streams.find(bytes, from, i);',
+  `if (slot < 0) return ${UNFAMILIAR};`,
+];
+
+/** Moves `i` behind value number `n`, which nobody looks at. */
+function freeSource(token: Token, n: number): string[] {
+  if (token.kind === KIND.string) return ['while (i < end && PLAIN[bytes[i]] === 1) i++;'];
+  if (token.kind === KIND.number)
+    return token.plain
+      ? numberSource(n)
+      : ['i = numberEnd(bytes, i, end);', `if (i < 0) return ${UNFAMILIAR};`];
+  return [
+    'word = i < end ? scalarKind(bytes[i]) : 0;',
+    'i = wordEnd(bytes, i, end, word);',
+    `if (i < 0) return ${UNFAMILIAR};`,
+  ];
+}
+
+/** The same for a value that goes into the row. */
+function valueSource(token: Token, n: number): string[] {
+  if (token.plain) return [`const from_${n} = i;`, ...numberSource(n), `const to_${n} = i;`];
+  if (token.kind === KIND.string || token.kind === KIND.number)
+    return [`const from_${n} = i;`, ...freeSource(token, n), `const to_${n} = i;`];
+  return [...freeSource(token, n), `const kind_${n} = word;`];
+}
+
+/** A plain number; what is behind it is compared with the text that follows. */
+function numberSource(n: number): string[] {
+  return [
+    `i = plainEnd(view, i, end, ${n}, digits, decimals);`,
+    `if (digits[${n}] < 0) return ${UNFAMILIAR};`,
+  ];
+}
+
+/** The values of a message; `numbers`: token of each field that is there. */
+function accessTo(numbers: ReadonlyMap<number, number>, tokens: readonly Token[]): Access {
+  const of = (field: number, present: (n: number, token: Token) => string, absent: string) => {
+    const n = numbers.get(field);
+    return n === undefined ? absent : present(n, tokens[n]);
+  };
+  const isText = ({ kind }: Token) => kind === KIND.string || kind === KIND.number;
+  const call = (field: number, of_: (text: string) => string) =>
+    of(field, (n, token) => (isText(token) && !token.plain ? of_(`bytes, from_${n}, to_${n}`) : ''), '');
+  return {
+    there: (field) => of(field, (n, token) => (isText(token) ? `to_${n} > from_${n}` : 'false'), 'false'),
+    digits: (field) => of(field, (n, { plain }) => (plain ? `digits[${n}]` : '-1'), '-1'),
+    decimals: (field) => of(field, (n, { plain }) => (plain ? `decimals[${n}]` : '0'), '0'),
+    from: (field) => of(field, (n, token) => (isText(token) ? `from_${n}` : '0'), '0'),
+    to: (field) => of(field, (n, token) => (isText(token) ? `to_${n}` : '0'), '0'),
+    kind: (field) =>
+      of(field, (n, token) => (isText(token) ? String(token.kind) : `kind_${n}`), `${KIND.absent}`),
+    id: (field) => of(field, (n, { plain }) => (plain ? `digits[${n}]` : '-1'), '-1'),
+    decimalCall: (field, word, digitsWord, position, positive) =>
+      call(field, (text) => `rows.decimal(${word}, ${digitsWord}, ${position}, ${text}, ${positive})`),
+    floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),
+    idCall: (field, word) => call(field, (text) => `rows.id(${word}, ${text})`),
+    timeCall: () => '',
+    refuse: () => `return ${UNFAMILIAR};`,
+  };
+}
