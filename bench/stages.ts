@@ -27,6 +27,30 @@ export const STAGES: readonly Stage[] = [
     load: () => import('./stages/columns.js'),
   },
   {
+    name: 'feed',
+    summary: 'messages from the wire to the ring, every exchange, trades over TLS, too',
+    seconds: 75,
+    load: () => import('./stages/feed.js'),
+  },
+  {
+    name: 'pipeline',
+    summary: 'trades from the wire to the disk, the whole logger in turn with other programs',
+    seconds: 150,
+    load: () => import('./stages/pipeline.js'),
+  },
+  {
+    name: 'latency',
+    summary: 'from the time a message is due to the ring and to the journal, open loop',
+    seconds: 80,
+    load: () => import('./stages/latency.js'),
+  },
+  {
+    name: 'scale',
+    summary: 'what more symbols and more connections cost',
+    seconds: 50,
+    load: () => import('./stages/scale.js'),
+  },
+  {
     name: 'sinks',
     summary: 'what delivering costs',
     seconds: 0,

@@ -1,0 +1,129 @@
+/**
+ * The logger as one of the programs that are compared: `logger run` with everything on, as a process. What it has taken
+ * is read back from its column files. Runs in the process of a stage.
+ */
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ServerEndpoint } from '../server/server.js';
+import { Program } from './program.js';
+
+const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const LOOK_MS = 50;
+const SIZE_DECIMALS = 8;
+
+/** What the stages vary. */
+export interface LoggerSetup {
+  readonly exchange: string;
+  readonly channel: string;
+  readonly symbolsPerConnection: number;
+  readonly endpoint: ServerEndpoint;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+interface LogLine {
+  readonly msg: string;
+}
+
+/** The part of GET /health that a benchmark looks at. */
+export interface Health {
+  readonly messages_dropped: number;
+  readonly writer: {
+    readonly rows_written: number;
+    readonly rows_waiting: number;
+  };
+}
+
+/** What the column files of a table hold. */
+export interface Stored {
+  readonly rows: number;
+  /** sum of sizes in units of 10^-8 */
+  readonly size: number;
+  readonly bytes: number;
+}
+
+function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }: LoggerSetup): string {
+  const others = ['coinbase', 'binance'].filter((id) => id !== exchange);
+  return [
+    '[logger]',
+    `data_path = ${JSON.stringify(join(folder, 'data'))}`,
+    '[http]',
+    'port = 0',
+    '[websocket]',
+    `ca_file = ${JSON.stringify(endpoint.ca ?? '')}`,
+    ...others.flatMap((id) => [`[exchanges.${id}]`, 'enabled = false']),
+    `[exchanges.${exchange}]`,
+    'enabled = true',
+    `ws_endpoint = "${endpoint.ws}"`,
+    `rest_endpoint = "${endpoint.rest}"`,
+    'symbols = "all"',
+    'max_connections = 1000',
+    `symbols_per_connection = ${symbolsPerConnection}`,
+    `channels = ${JSON.stringify([channel])}`,
+    '',
+  ].join('\n');
+}
+
+export class RunningLogger {
+  readonly program: Program<LogLine>;
+  readonly data: string;
+
+  constructor(setup: LoggerSetup) {
+    const { folder } = setup;
+    mkdirSync(folder, { recursive: true });
+    this.data = join(folder, 'data');
+    const config = join(folder, 'logger.toml');
+    writeFileSync(config, configOf(setup));
+    this.program = new Program('logger', [process.execPath, CLI, 'run', '--config', config], setup.signal);
+  }
+
+  async health(): Promise<Health> {
+    const url = await this.program.line(({ msg }) => /health at (\S+)/.exec(msg)?.[1]);
+    return (await (await fetch(url)).json()) as Health;
+  }
+
+  /** Waits until the writer has so many rows; what was dropped never comes, so it counts, too. */
+  async has(rows: number): Promise<void> {
+    for (;;) {
+      const { writer, messages_dropped } = await this.health();
+      if (writer.rows_written + writer.rows_waiting + messages_dropped >= rows) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  /** Everything it has stored in a table. */
+  stored(table: string): Stored {
+    const folders = readdirSync(this.data, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name === table)
+      .map(({ parentPath }) => join(parentPath, table));
+    return folders
+      .map(storedIn)
+      .reduce((a, b) => ({ rows: a.rows + b.rows, size: a.size + b.size, bytes: a.bytes + b.bytes }), {
+        rows: 0,
+        size: 0,
+        bytes: 0,
+      });
+  }
+}
+
+function wordsOf(file: string): Uint32Array {
+  const bytes = readFileSync(file);
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+}
+
+function storedIn(folder: string): Stored {
+  let [rows, size, bytes] = [0, 0, 0];
+  for (const name of readdirSync(folder)) {
+    bytes += statSync(join(folder, name)).size;
+    if (!name.startsWith('size_digits.')) continue;
+    const digits = wordsOf(join(folder, name));
+    const scales = wordsOf(join(folder, name.replace('size_digits', 'scales')));
+    rows += scales.length;
+    for (let row = 0; row < scales.length; row++) {
+      const units = digits[2 * row] + digits[2 * row + 1] * 2 ** 32;
+      size += units * 10 ** (SIZE_DECIMALS - ((scales[row] >>> 8) & 255));
+    }
+  }
+  return { rows, size, bytes };
+}

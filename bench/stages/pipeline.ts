@@ -1,0 +1,155 @@
+/**
+ * Stage `pipeline`: trades from the wire to the disk through whole processes: `logger run` with everything on, in turn
+ * with the baselines, all fed by the same server. Every program has to report the trades that were sent and their sum
+ * of sizes; CPU is that of the whole process as the kernel counts it.
+ */
+import { availableParallelism } from 'node:os';
+import { alternate } from '../alternate.js';
+import {
+  amountOf,
+  loggerAmountOf,
+  type Run,
+  type RunOptions,
+  runContender,
+  runLogger,
+  tellInput,
+} from '../baselines/comparison.js';
+import { CONTENDERS, type Contender } from '../baselines/contenders.js';
+import type { Figure, StageContext } from '../stage.js';
+
+const EXCHANGES = ['binance', 'coinbase'];
+const SYMBOLS = 200;
+const SYMBOLS_PER_CONNECTION = 100;
+const SMOKE = { symbols: 4, messages: 3000, warmup: 500 };
+
+const CPU_US = 1.0;
+/** CPU of the logger as part of that of another program. */
+const RATIOS: Readonly<Record<string, number>> = { ws_json: 1 / 4, tardis: 1 / 4, ccxt: 1 / 12, rust: 1 };
+/** Messages per second, where server and logger have cores of their own and where they share two. */
+const RATE = { own: 1_000_000, shared: 700_000 };
+
+type Runs = Readonly<Record<string, readonly Run[]>>;
+
+function optionsOf(
+  context: StageContext,
+  exchange: string,
+  tls: boolean,
+  cases: number,
+  rate?: number,
+): RunOptions {
+  const { smoke, folder, signal, dropped } = context;
+  return {
+    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal, dropped },
+    ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
+    ...(smoke ? SMOKE : rate === undefined ? loggerAmountOf(context, cases) : amountOf(context, cases, rate)),
+  };
+}
+
+/** Contenders that this machine can run, with their commands; the report says why the others are missing. */
+async function available(context: StageContext): Promise<[Contender, readonly string[]][]> {
+  const found: [Contender, readonly string[]][] = [];
+  for (const contender of CONTENDERS) {
+    if (context.smoke && !contender.smoke) continue;
+    context.progress(`${contender.name}: ${contender.summary}`);
+    const command = await contender.command();
+    if ('missing' in command) context.note(`${contender.name} was left out: ${command.missing}`);
+    else found.push([contender, command]);
+  }
+  return found;
+}
+
+/** Runs of all programs on an exchange in turn. */
+async function runAll(
+  context: StageContext,
+  exchange: string,
+  contenders: readonly [Contender, readonly string[]][],
+): Promise<Runs> {
+  const runs: Record<string, Run[]> = {};
+  const rivals = contenders.filter(([{ exchanges }]) => exchanges.includes(exchange));
+  // the logger's runs plain and over TLS, and those of the others, on every exchange
+  const cases = EXCHANGES.length * (rivals.length + 2);
+  const measured = (name: string, run: () => Promise<Run>) => async () => {
+    context.progress(`${exchange}, ${name}`);
+    const taken = await run();
+    runs[name] = [...(runs[name] ?? []), taken];
+    return taken.cpu_us;
+  };
+  await alternate(context, {
+    logger: measured('logger', () => runLogger(optionsOf(context, exchange, false, cases))),
+    'logger tls': measured('logger tls', () => runLogger(optionsOf(context, exchange, true, cases))),
+    ...Object.fromEntries(
+      rivals.map(([{ name, rate }, command]) => [
+        name,
+        measured(name, () => runContender(name, command, optionsOf(context, exchange, false, cases, rate))),
+      ]),
+    ),
+  });
+  return runs;
+}
+
+const SUMMARIES: Readonly<Record<string, string>> = {
+  logger: '`logger run`, everything on',
+  'logger tls': '`logger run`, everything on, over TLS',
+  ...Object.fromEntries(CONTENDERS.map(({ name, summary }) => [name, summary])),
+};
+
+function* figuresOf(exchange: string, runs: Runs): Iterable<Figure> {
+  const cores = availableParallelism() > 2 ? RATE.own : RATE.shared;
+  for (const [name, taken] of Object.entries(runs)) {
+    const common = { name: `${exchange} ${name}` };
+    const plain = name === 'logger';
+    yield {
+      ...common,
+      notes: SUMMARIES[name],
+      ...{ unit: 'µs', better: 'less', group: `CPU per trade, ${exchange}` },
+      values: taken.map(({ cpu_us }) => cpu_us),
+      ...(plain ? { target: { value: CPU_US } } : {}),
+    };
+    yield {
+      ...common,
+      name: `${common.name} rate`,
+      ...{ unit: 'messages/s', better: 'more', group: `as fast as it takes them, ${exchange}` },
+      values: taken.map(({ messages_per_s }) => messages_per_s),
+      ...(plain ? { target: { value: cores } } : {}),
+    };
+    yield {
+      ...common,
+      name: `${common.name} memory`,
+      ...{ unit: 'MB', better: 'less', group: `resident memory, ${exchange}` },
+      values: taken.map(({ rss_bytes }) => rss_bytes / 1e6),
+    };
+  }
+  yield* ratiosOf(exchange, runs);
+  yield {
+    name: `${exchange} server`,
+    ...{ unit: 'µs', better: 'less', group: 'CPU of the server per trade' },
+    values: runs['logger'].map(({ server_us }) => server_us),
+    notes: 'what feeding costs; no part of the other figures',
+  };
+  yield {
+    name: `${exchange} row`,
+    ...{ unit: 'bytes', better: 'less', group: 'a trade on disk' },
+    values: runs['logger'].map(({ row_bytes }) => row_bytes),
+  };
+}
+
+/** The logger's CPU as part of a baseline's, run by run. */
+function* ratiosOf(exchange: string, { logger, ...others }: Runs): Iterable<Figure> {
+  for (const [name, taken] of Object.entries(others)) {
+    if (name === 'logger tls') continue;
+    yield {
+      name: `${exchange} logger / ${name}`,
+      ...{ unit: 'of its CPU', better: 'less', group: `CPU of the logger beside others, ${exchange}` },
+      values: taken.map(({ cpu_us }, i) => logger[i].cpu_us / cpu_us),
+      ...(name in RATIOS ? { target: { value: RATIOS[name] } } : {}),
+    };
+  }
+}
+
+export async function* figures(context: StageContext): AsyncIterable<Figure> {
+  const contenders = await available(context);
+  for (const exchange of EXCHANGES) {
+    tellInput(context, optionsOf(context, exchange, false, 1));
+    yield* figuresOf(exchange, await runAll(context, exchange, contenders));
+  }
+}

@@ -1,0 +1,70 @@
+/** A comparison must notice a program that has not taken what was sent, and must not wait for one that has ended. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { type RunOptions, runContender } from '../../bench/baselines/comparison.js';
+import { quantilesOf } from '../../bench/baselines/quantiles.js';
+import { temporaryFolder } from '../support/processes.js';
+
+const abort = new AbortController();
+after(() => abort.abort());
+
+const options: RunOptions = {
+  ...{ exchange: 'binance', channel: 'trades', symbols: 2, symbolsPerConnection: 2 },
+  ...{ tls: false, micros: false, messages: 200, warmup: 100 },
+  folder: temporaryFolder('comparison'),
+  signal: abort.signal,
+  dropped: () => {},
+};
+
+/** A program that counts and sums right, but for `mistake`, JavaScript that is run before it tells. */
+function program(mistake: string): string[] {
+  return [
+    process.execPath,
+    '-e',
+    `const { WebSocket } = require('ws');
+    const task = JSON.parse(process.argv[1]);
+    const socket = new WebSocket(task.url);
+    socket.on('open', () => task.subscribe.forEach((text) => socket.send(text)));
+    let [messages, size] = [0, 0];
+    socket.on('message', (data) => {
+      const trade = JSON.parse(data).data;
+      if (trade === undefined) return;
+      messages++;
+      size += Math.round(trade.q * 1e8);
+      if (messages === task.warmup) console.log('{"kind":"warm"}');
+      if (messages < task.warmup + task.messages) return;
+      ${mistake};
+      console.log(JSON.stringify({ kind: 'result', messages, size, wall_us: 1 }));
+      socket.terminate();
+    });`,
+  ];
+}
+
+test('a program that has taken everything is measured', async () => {
+  const run = await runContender('honest', program(''), options);
+  assert.ok(run.cpu_us > 0 && run.rss_bytes > 0);
+});
+
+test('a trade too few, a trade too many and a size too small are errors', async () => {
+  await assert.rejects(
+    runContender('short', program('messages--'), options),
+    /299 trades .* 300 .* were sent/,
+  );
+  await assert.rejects(
+    runContender('long', program('messages++'), options),
+    /301 trades .* 300 .* were sent/,
+  );
+  await assert.rejects(runContender('light', program('size--'), options), /were sent/);
+});
+
+test('a program that ends before is an error with what it said', async () => {
+  const broken = [process.execPath, '-e', `console.error('no luck'); process.exit(3)`];
+  // nobody subscribes then: the end of the program has to end the waiting
+  await assert.rejects(runContender('broken', broken, options), /broken ended with 3: no luck/);
+});
+
+test('quantiles are values that were seen', () => {
+  const values = Float64Array.from({ length: 1000 }, (_, i) => 1000 - i);
+  assert.deepEqual(quantilesOf(values), { p50: 500, p99: 990, p999: 999, max: 1000 });
+  assert.deepEqual(quantilesOf(Float64Array.of(7)), { p50: 7, p99: 7, p999: 7, max: 7 });
+});

@@ -1,0 +1,170 @@
+/**
+ * The benchmark's server, seen by the `ws` package, JSON.parse and the parser of the logger: its frames are whole, every
+ * number in them is what the server counts, ids have no hole, and times are those of the sending or of the schedule.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { WebSocket } from 'ws';
+import { symbolsOf } from '../../bench/baselines/comparison.js';
+import { FIRST_ID } from '../../bench/server/block.js';
+import { BenchServer, type Sent } from '../../bench/server/server.js';
+import { TEMPLATES } from '../../bench/server/templates.js';
+import { loadExchange } from '../../src/exchanges/index.js';
+import { RESULT } from '../../src/feed/exchange.js';
+import type { Channel } from '../../src/simulator/channels.js';
+import { Harness } from '../support/harness.js';
+
+const SYMBOLS = 3;
+const SIZE_UNITS = 1e8;
+/** Longer than the blocks of a connection, so that every frame is used again. */
+const MESSAGES = 12_000;
+
+const closing: (() => void)[] = [];
+after(() => {
+  for (const close of closing) close();
+});
+
+interface Received {
+  readonly texts: string[];
+  readonly sent: Sent;
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+const nowUs = () => (performance.timeOrigin + performance.now()) * 1000;
+/** What a message may differ by from the clock of this process: times are cut to milliseconds. */
+const CUT_US = 1000;
+
+/** What a client gets that has subscribed to a channel. */
+async function receive(
+  exchangeId: string,
+  channel: Channel,
+  messages: number,
+  { rate, tls = false, micros = false }: { rate?: number; tls?: boolean; micros?: boolean } = {},
+): Promise<Received> {
+  const server = new BenchServer({ exchange: exchangeId, symbols: SYMBOLS, tls, micros });
+  const { ws, ca } = await server.listen();
+  const exchange = await loadExchange(exchangeId);
+  const url = exchange.websocketUrl(ws, exchange.channels[channel].route);
+  const socket = new WebSocket(url, ca === undefined ? {} : { ca: readFileSync(ca) });
+  closing.push(() => {
+    socket.terminate();
+    server.close();
+  });
+  const texts: string[] = [];
+  const subscribed = new Promise<void>((resolve) => {
+    server.onSubscriptions = (_, streams) => streams === SYMBOLS && resolve();
+  });
+  await once(socket, 'open');
+  const wanted = symbolsOf(exchangeId, SYMBOLS).map((native) => ({ channel, native }));
+  for (const { text } of exchange.subscribe(wanted, 1)) socket.send(text);
+  await subscribed;
+  const complete = new Promise<void>((resolve) => {
+    socket.on('message', (data) => {
+      const text = String(data);
+      if (!text.includes(String(FIRST_ID).slice(0, 5))) return;
+      texts.push(text);
+      if (texts.length === messages) resolve();
+    });
+  });
+  const fromUs = nowUs();
+  const sent = await server.send(messages, rate);
+  await complete;
+  socket.terminate();
+  server.close();
+  return { texts, sent, fromUs, toUs: nowUs() };
+}
+
+interface Trade {
+  readonly symbol: string;
+  readonly id: number;
+  readonly size: number;
+  readonly timeUs: number;
+}
+
+/** The trade in a message, by the exchange's own names; of ids the part that counts up. */
+const TRADES_OF: Readonly<Record<string, (text: string) => Trade>> = {
+  binance: (text) => {
+    const { s, t, q, T } = JSON.parse(text).data;
+    return { symbol: s, id: t, size: Number(q), timeUs: T > 1e14 ? T : T * 1000 };
+  },
+  coinbase: (text) => {
+    const { product_id, trade_id, size, time } = JSON.parse(text);
+    const micros = Number(time.slice(23, 26));
+    return { symbol: product_id, id: trade_id, size: Number(size), timeUs: Date.parse(time) * 1000 + micros };
+  },
+  bybit: (text) => {
+    const [{ s, i, v, T }] = JSON.parse(text).data;
+    return { symbol: s, id: Number(i.slice(-10)), size: Number(v), timeUs: T * 1000 };
+  },
+  okx: (text) => {
+    const [{ instId, tradeId, sz, ts }] = JSON.parse(text).data;
+    return { symbol: instId, id: Number(tradeId), size: Number(sz), timeUs: Number(ts) * 1000 };
+  },
+  upbit: (text) => {
+    const { code, sequential_id, trade_volume, trade_timestamp } = JSON.parse(text);
+    return { symbol: code, id: sequential_id % 1e10, size: trade_volume, timeUs: trade_timestamp * 1000 };
+  },
+};
+
+/** Messages and sum of sizes by symbol, counted anew; ids without a hole from the first on. */
+function countOf(trades: readonly Trade[]): Sent['symbols'] {
+  const symbols: Record<string, { messages: number; size: number }> = {};
+  for (const { symbol, id, size } of trades) {
+    const before = symbols[symbol] ?? { messages: 0, size: 0 };
+    assert.equal(id, FIRST_ID + before.messages, symbol);
+    symbols[symbol] = {
+      messages: before.messages + 1,
+      size: before.size + Math.round(size * SIZE_UNITS),
+    };
+  }
+  return symbols;
+}
+
+for (const exchange of Object.keys(TEMPLATES)) {
+  test(`${exchange}: every trade that is counted is on the wire, once, with its size`, async () => {
+    const { texts, sent, fromUs, toUs } = await receive(exchange, 'trades', MESSAGES);
+    const trades = texts.map(TRADES_OF[exchange]);
+    assert.deepEqual(countOf(trades), sent.symbols);
+    assert.equal(sent.messages, MESSAGES);
+    assert.ok(trades.every(({ timeUs }) => timeUs > fromUs - CUT_US && timeUs <= toUs));
+    // digits that do not change would make every message the same for a parser
+    assert.ok(new Set(trades.map(({ size }) => size)).size > 50);
+  });
+}
+
+for (const [id, channels] of Object.entries(TEMPLATES)) {
+  for (const channel of Object.keys(channels) as Channel[]) {
+    test(`${id} ${channel}: the logger reads every message by its fast path`, async () => {
+      const { texts } = await receive(id, channel, 500);
+      const harness = new Harness(await loadExchange(id), symbolsOf(id, SYMBOLS), {
+        channels: [channel],
+        receivedSeconds: Math.floor(Date.now() / 1000),
+      });
+      for (const text of texts) assert.equal(harness.feed(text), RESULT.rows, text);
+      assert.equal(harness.takeRows().length, texts.length);
+      assert.equal(harness.count('slow_path'), 0);
+      assert.equal(harness.gaps.length, 0);
+    });
+  }
+}
+
+test('over TLS the frames are the same', async () => {
+  const { texts, sent } = await receive('binance', 'trades', MESSAGES, { tls: true });
+  assert.deepEqual(countOf(texts.map(TRADES_OF['binance'])), sent.symbols);
+});
+
+test('on a schedule every message carries the microsecond it was due at', async () => {
+  const rate = 3000;
+  const messages = 900;
+  const { texts, sent } = await receive('binance', 'trades', messages, { rate, micros: true });
+  const times = texts.map((text) => TRADES_OF['binance'](text).timeUs);
+  // three are due in each millisecond, whenever they were sent
+  for (const [i, timeUs] of times.entries()) {
+    const tick = Math.floor(i / (rate / 1000));
+    assert.ok(Math.abs(timeUs - times[0] - tick * 1000) <= 1, `message ${i}`);
+  }
+  assert.equal(sent.late.count, messages);
+});
