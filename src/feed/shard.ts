@@ -310,9 +310,16 @@ export class Shard {
       (end - start) * RING_WORDS_PER_MESSAGE_BYTE + RECORD_WORDS_MAX,
       this.producer.capacity,
     );
-    if (this.producer.free(needed) < needed && !this.dropInstead()) return false;
+    if (this.producer.free(needed) >= needed) {
+      if (this.times[1] !== 0) this.hasRoom();
+    } else if (!this.dropInstead()) return false;
     this.intake.message(bytes, start, end);
     return true;
+  }
+
+  /** There is room behind a pause: a ring that is emptied slowly makes many short ones, none of which costs anything. */
+  private hasRoom(): void {
+    if (monotonicMs() - this.times[1] < PAUSE_MS_MAX) this.times[1] = 0;
   }
 
   /** A full ring: waits at first, then lets messages go. Answers whether to go on with the message. */
@@ -373,7 +380,7 @@ export class Shard {
     this.producer.publish();
     this.connection.tick();
     const fill = this.producer.fill();
-    // only a ring with room again earns the next full one a new pause
+    // once messages were let go, only a ring with room again earns the next full one a new pause
     if (fill < 0.5) {
       this.times[1] = 0;
       this.dropCause = 'ring_full';

@@ -27,8 +27,8 @@ for (const [name, step] of [
       const from = Date.now();
       clock.read();
       const to = Date.now();
-      // 3 ms: the stamp may be that far from the system clock before it is anchored again
-      assert.ok(stampMs(clock) >= from - 3 && stampMs(clock) <= to + 4, `${stampMs(clock) - from}`);
+      // the nanoseconds are cut to microseconds
+      assert.ok(stampMs(clock) >= from - 0.001 && stampMs(clock) < to + 1, `${stampMs(clock) - from}`);
       assert.ok(clock.now[1] < 1e9 && clock.now[1] % 1000 === 0);
     }
     const passed = monotonicMs() - before;
@@ -42,8 +42,8 @@ test('without a step stamps never go back', () => {
   for (let i = 0; i < 100_000; i++) {
     clock.read();
     const stamp = stampMs(clock);
-    // anchoring to the truncated milliseconds of the system clock may cost one
-    assert.ok(stamp >= last - 3, `${last - stamp} ms back`);
+    // a stamp that was taken while the thread was stopped may lie ahead of the system clock, by less than 1 ms
+    assert.ok(stamp >= last - 1, `${last - stamp} ms back`);
     last = stamp;
   }
 });
