@@ -7,8 +7,8 @@ import type { WriterJournal } from '../store/writer_messages.js';
 /** What a start after a crash has to redo at most. */
 const CHECKPOINT_MS = 60_000;
 /** Room for files beside the column files: sockets, logs, the program itself. */
-const DESCRIPTORS_RESERVED = 1024;
-const DESCRIPTORS_MAX = 16_384;
+const DESCRIPTORS_RESERVED = 2048;
+const DESCRIPTORS_MAX = 65_536;
 
 /** The journal's part of the configuration; undefined when none is kept. */
 export function journalOf({ journal }: Config): WriterJournal | undefined {
@@ -32,14 +32,11 @@ export function readCa(path: string): string | undefined {
   }
 }
 
-/** Descriptors for column files: half of what the process may open. Node has raised the soft limit to the hard one. */
+/** Descriptors for column files: what the process may open but for a reserve. Node has raised the soft limit to the hard one. */
 export function descriptorBudget(): number {
   try {
     const limit = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'));
-    return Math.max(
-      64,
-      Math.min(DESCRIPTORS_MAX, Math.floor(Number(limit?.[1] ?? 4096) / 2) - DESCRIPTORS_RESERVED),
-    );
+    return Math.max(64, Math.min(DESCRIPTORS_MAX, Number(limit?.[1] ?? 4096) - DESCRIPTORS_RESERVED));
   } catch {
     return 1024;
   }
