@@ -74,6 +74,9 @@ export class RowTemplates {
       if (t > 0) this.promote(t);
       return result;
     }
+    // what the JSON parser found in the message before is not this one's
+    this.rows = 0;
+    this.candidate = undefined;
     return UNFAMILIAR;
   }
 
@@ -87,9 +90,8 @@ export class RowTemplates {
   /** The message, which was no template's, has been read in full and was good: learns from it. */
   learn(bytes: Uint8Array, start: number, end: number): void {
     const { candidate, rows } = this;
-    this.rows = 0;
-    this.candidate = undefined;
-    if (candidate === undefined || rows !== 1) return;
+    // what else stood beside the object may have been counted, or be a row another time
+    if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
     const { context, root, free, o } = this;
