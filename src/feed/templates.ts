@@ -19,7 +19,6 @@ import { compileRow, type WriteRow } from './row_plan.js';
 import type { RowPlan } from './row_source.js';
 import type { Sequence } from './sequence.js';
 import {
-  askedPlaces,
   type Candidate,
   compileTemplate,
   type FreeFields,
@@ -54,10 +53,12 @@ export class RowTemplates {
     symbol?: SymbolPlace,
     also?: (o: number) => void,
   ): WriteRow {
+    const { root } = this;
     const { rows } = this.context;
-    if (sequence === undefined || symbol === undefined) return compileRow(plan, slots, rows, sequence, also);
+    if (sequence === undefined || symbol === undefined)
+      return compileRow(plan, slots, root, rows, sequence, also);
     const candidate = { plan, slots, sequence, symbol };
-    return compileRow(plan, slots, rows, sequence, also, (o) => {
+    return compileRow(plan, slots, root, rows, sequence, also, (o) => {
       this.rows++;
       this.candidate = candidate;
       this.o = o;
@@ -95,7 +96,7 @@ export class RowTemplates {
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
     const { context, root, free, o } = this;
-    const template = compileTemplate(context, candidate, o, askedPlaces(root, free), bytes, start, end);
+    const template = compileTemplate(context, candidate, o, root, free, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;
