@@ -58,6 +58,7 @@ export function compileTemplate(
   const asked = askedPlaces(root, free);
   const wanted = wantedPlaces(plan, slots, o, root);
   const symbolAt = symbol.slots.from[(symbol.inObject === true ? o : 0) + symbol.field];
+  if (!tokens.some(({ from }) => from === symbolAt)) return undefined;
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
   const lines = ['let from = 0, slot = -1, word = 0;'];
   let at = start;
