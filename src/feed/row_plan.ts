@@ -43,6 +43,7 @@ function accessTo(slots: string, arrays: string, o: string): Access {
     floatCall: (field, word) => `rows.floatAt(${slots}, ${at(field)}, ${word})`,
     idCall: (field, word) => `rows.idAt(${slots}, ${at(field)}, ${word})`,
     timeCall: (read, field, seconds, nanos) => `${read}(rows, ${slots}, ${at(field)}, ${seconds}, ${nanos})`,
+    notUuid: (_, mask) => `flags |= ${mask};`,
     id: (field) => `u64At(${slots}, ${at(field)})`,
     refuse: (result) => `return ${result};`,
   };

@@ -71,6 +71,8 @@ export interface Access {
   floatCall(field: number, word: number): string;
   idCall(field: number, word: number): string;
   timeCall(read: 'epochTime' | 'isoTime', field: number, seconds: number, nanos: number): string;
+  /** statement for a text that is no UUID; `mask` flags the column as missing */
+  notUuid(field: number, mask: number): string;
   /** the value of a whole number as a double */
   id(field: number): string;
   /** statement for a row that cannot be written, for this RESULT */
@@ -194,7 +196,10 @@ function columnSource(table: Table, name: string, source: Source, access: Access
   if ('decimal' in source) return decimalSource(table, name, source, access);
   if ('id' in source) return idSource(word, mask, field, access);
   if ('uuid' in source)
-    return [`if (!(${access.there(field)}) || !rows.uuid(${word}, bytes, ${from}, ${to})) flags |= ${mask};`];
+    return [
+      `if (!(${access.there(field)})) flags |= ${mask};`,
+      `else if (!rows.uuid(${word}, bytes, ${from}, ${to})) ${access.notUuid(field, mask)}`,
+    ];
   if ('word' in source)
     return [
       `value = ${access.kind(field)};`,

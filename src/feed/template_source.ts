@@ -14,6 +14,7 @@ import { type Token, tokensOf } from './tokens.js';
 
 /** Numbers of a message. */
 const NUMBERS_MAX = 64;
+const UUID_LENGTH = 36;
 
 /** Where the native symbol of a row stands. */
 export interface SymbolPlace {
@@ -75,7 +76,7 @@ export function compileTemplate(
       const prefix = Buffer.byteLength(symbol.behind ?? '');
       literal(token.from + prefix);
       lines.push(...SYMBOL_SOURCE);
-    } else lines.push(...(value === undefined ? freeSource(token, n) : valueSource(token, n)));
+    } else lines.push(...(value === undefined ? freeSource(token, n) : valueSource(token, n, value.uuid)));
     if (value !== undefined) value.token = n;
     at = token.to;
   }
@@ -119,6 +120,7 @@ function evaluate(
 /** A value that goes into the row. */
 interface WantedValue {
   readonly field: number;
+  readonly uuid: boolean;
   readonly ofMessage: boolean;
   /** which of the message's it is */
   token: number | undefined;
@@ -132,11 +134,11 @@ function wantedPlaces(
   root: JsonSlots,
 ): Map<number, WantedValue> {
   const places = new Map<number, WantedValue>();
-  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean) => {
+  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, uuid = false) => {
     if (isScalar(node, base + field))
-      places.set(node.from[base + field], { field, ofMessage, token: undefined });
+      places.set(node.from[base + field], { field, uuid, ofMessage, token: undefined });
   };
-  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false);
+  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, 'uuid' in source);
   if (time.ofMessage === true) want(root, 0, timeField(time), true);
   else want(slots, o, timeField(time), false);
   return places;
@@ -181,8 +183,14 @@ function freeSource(token: Token, n: number): string[] {
   ];
 }
 
-/** The same for a value that goes into the row. */
-function valueSource(token: Token, n: number): string[] {
+function looksLikeUuid(token: Token): boolean {
+  return token.kind === KIND.string && token.to - token.from === UUID_LENGTH;
+}
+
+/** The same for a value that goes into the row; a UUID is looked at when it is written. */
+function valueSource(token: Token, n: number, uuid: boolean): string[] {
+  if (uuid && looksLikeUuid(token))
+    return [`const from_${n} = i;`, `i += ${UUID_LENGTH};`, `const to_${n} = i;`];
   if (token.plain) return [`const from_${n} = i;`, ...numberSource(n), `const to_${n} = i;`];
   if (token.kind === KIND.string || token.kind === KIND.number)
     return [`const from_${n} = i;`, ...freeSource(token, n), `const to_${n} = i;`];
@@ -220,6 +228,8 @@ function accessTo(tokens: readonly Token[], tokenOf: (field: number) => number |
     floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),
     idCall: (field, word) => call(field, (text) => `rows.id(${word}, ${text})`),
     timeCall: () => '',
+    notUuid: (field, mask) =>
+      of(field, (_, token) => (looksLikeUuid(token) ? `return ${UNFAMILIAR};` : `flags |= ${mask};`), ''),
     refuse: () => `return ${UNFAMILIAR};`,
   };
 }
