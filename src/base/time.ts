@@ -50,34 +50,56 @@ export function parseIsoTime(bytes: Uint8Array, start: number, end: number): num
   return end > start && bytes[end - 1] === 0x5a ? parseUtcTime(bytes, start, end - 1) : TIME_RESULT.invalid;
 }
 
-/** As parseIsoTime for a time that is known to be UTC and does not say so: there is no `Z`. */
-export function parseUtcTime(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start < 19) return TIME_RESULT.invalid;
+/** The date read last, `YYYY-MM-DD`, and its day: nearly always that of the next time, too. */
+const KNOWN_DATE = new Uint8Array(10);
+let knownDay = 0;
+/** By digits of a fraction: what its last one stands for. */
+const NANOS_OF_UNIT = Uint32Array.from({ length: 10 }, (_, digits) => 10 ** (9 - digits));
+/** No day is so early. */
+const NO_DAY = -1e9;
+
+/** Days since 1970-01-01 of the date that begins at `start`; NO_DAY when there is no such date. */
+function dayAt(bytes: Uint8Array, start: number): number {
+  for (let i = 0; i < 10; i++) if (bytes[start + i] !== KNOWN_DATE[i]) return readDay(bytes, start);
+  return knownDay;
+}
+
+function readDay(bytes: Uint8Array, start: number): number {
   const high = two(bytes, start);
   const low = two(bytes, start + 2);
   const month = two(bytes, start + 5);
   const day = two(bytes, start + 8);
+  if (high < 0 || low < 0 || month < 1 || month > 12) return NO_DAY;
+  if (!isDayOfMonth(high * 100 + low, month, day)) return NO_DAY;
+  if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return NO_DAY;
+  for (let i = 0; i < 10; i++) KNOWN_DATE[i] = bytes[start + i];
+  knownDay = daysOfDate(high * 100 + low, month, day);
+  return knownDay;
+}
+
+/** As parseIsoTime for a time that is known to be UTC and does not say so: there is no `Z`. */
+export function parseUtcTime(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < 19) return TIME_RESULT.invalid;
+  const day = dayAt(bytes, start);
   const hour = two(bytes, start + 11);
   const minute = two(bytes, start + 14);
   const second = two(bytes, start + 17);
-  if (high < 0 || low < 0 || month < 1 || month > 12) return TIME_RESULT.invalid;
-  if (!isDayOfMonth(high * 100 + low, month, day)) return TIME_RESULT.invalid;
+  if (day === NO_DAY || bytes[start + 10] !== 0x54) return TIME_RESULT.invalid;
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
-    return TIME_RESULT.invalid;
-  if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d || bytes[start + 10] !== 0x54)
     return TIME_RESULT.invalid;
   if (bytes[start + 13] !== 0x3a || bytes[start + 16] !== 0x3a) return TIME_RESULT.invalid;
   let nanos = 0;
   if (end - start > 19) {
     const digits = end - start - 20;
     if (bytes[start + 19] !== 0x2e || digits < 1 || digits > 9) return TIME_RESULT.invalid;
-    for (let i = start + 20; i < start + 29; i++) {
-      const digit = i < end ? bytes[i] - 0x30 : 0;
+    for (let i = start + 20; i < end; i++) {
+      const digit = bytes[i] - 0x30;
       if (digit < 0 || digit > 9) return TIME_RESULT.invalid;
       nanos = nanos * 10 + digit;
     }
+    nanos *= NANOS_OF_UNIT[digits];
   }
-  const seconds = daysOfDate(high * 100 + low, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+  const seconds = day * 86_400 + hour * 3600 + minute * 60 + second;
   if (seconds < 0 || seconds > 0xffffffff) return TIME_RESULT.outOfRange;
   TIME[0] = seconds;
   TIME[1] = nanos;

@@ -22,8 +22,12 @@ import { isObject, type JsonObject, type JsonValue } from '../feed/json.js';
 import { klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonList, JsonTuples } from '../feed/lists.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isNewestFirst, isoTime, tickerNumbers, tradeNumbers, u64At } from '../feed/values.js';
+import type { SymbolPlace } from '../feed/template_source.js';
+import { RowTemplates } from '../feed/templates.js';
+import { arePresent, isNewestFirst, u64At } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -90,7 +94,7 @@ const [CANDLE_PRODUCT, START, HIGH, LOW, OPEN, CLOSE, CANDLE_VOLUME] = CANDLE_KE
 const text = (ascii: string) => Buffer.from(ascii);
 const MATCH = text('match');
 const LAST_MATCH = text('last_match');
-const TICKER = text('ticker');
+const TICKER_TYPE = text('ticker');
 const HEARTBEAT_TYPE = text('heartbeat');
 const SNAPSHOT = text('snapshot');
 const L2_UPDATE = text('l2update');
@@ -105,29 +109,59 @@ const DOLLARS = text('-USD');
 const LETTER_C = 0x43;
 const BID_SIDE = text('bid');
 const OFFER_SIDE = text('offer');
-const MAKER_BUY = text('BUY');
-const MAKER_SELL = text('SELL');
 
-const TRADE_REQUIRES = [PRODUCT, TRADE_ID, PRICE, SIZE, TIME];
-const TICKER_REQUIRES = [PRODUCT, PRICE];
 const HEARTBEAT_REQUIRES = [PRODUCT, LAST_TRADE_ID];
 const CANDLE_REQUIRES = [CANDLE_PRODUCT, START, HIGH, LOW, OPEN, CLOSE, CANDLE_VOLUME];
-const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TICKER_NUMBERS = {
-  price: PRICE,
-  bid: BID,
-  ask: ASK,
-  volume: LAST_SIZE,
-  lastSize: LAST_SIZE,
-  volume24h: VOLUME,
-};
-const ADVANCED_TICKER_NUMBERS = { ...TICKER_NUMBERS, volume24h: VOLUME_24_H };
 const CANDLE_NUMBERS = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: CANDLE_VOLUME };
 const CANDLE_TABLE = KLINES['5m'];
 const CANDLE_SECONDS = KLINE_INTERVALS['5m'];
-const T = TRADES.at;
-const M = MD.at;
 const REPLAYED = flag('replayed');
+
+const TRADE: RowPlan = {
+  table: TRADES,
+  columns: {
+    trade_id: { id: TRADE_ID },
+    trade_price: { decimal: PRICE, positive: true },
+    trade_size: { decimal: SIZE, positive: true },
+    // the maker's side is sent, by Advanced Trade in capitals
+    trade_side: {
+      text: SIDE_KEY,
+      values: { sell: SIDE.buy, buy: SIDE.sell, SELL: SIDE.buy, BUY: SIDE.sell },
+    },
+    maker_order_id: { uuid: MAKER },
+    taker_order_id: { uuid: TAKER },
+  },
+  time: { iso: TIME },
+  accept: 'contiguous',
+};
+const REPLAYED_TRADE: RowPlan = { ...TRADE, flags: REPLAYED };
+const TICKER: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: PRICE, positive: true },
+    best_bid: { decimal: BID },
+    best_ask: { decimal: ASK },
+    volume: { decimal: LAST_SIZE },
+    last_size: { decimal: LAST_SIZE },
+    volume_24h: { decimal: VOLUME },
+    // here the taker's side is sent
+    side: { text: SIDE_KEY, values: { buy: SIDE.buy, sell: SIDE.sell } },
+  },
+  time: { iso: TIME, orReceipt: true },
+  accept: 'all',
+};
+/** Advanced Trade sends the time with the envelope alone. */
+const ADVANCED_TICKER: RowPlan = {
+  ...TICKER,
+  columns: { ...TICKER.columns, volume_24h: { decimal: VOLUME_24_H } },
+  time: { iso: TIMESTAMP, orReceipt: true, ofMessage: true },
+};
+/** How the rows of an address are written. */
+interface Writers {
+  readonly trade: WriteRow;
+  readonly replayedTrade: WriteRow;
+  readonly ticker: WriteRow;
+}
 
 export class CoinbaseParser implements MessageParser {
   private readonly items = new JsonFields(ITEM_KEYS);
@@ -152,8 +186,10 @@ export class CoinbaseParser implements MessageParser {
   });
 
   private readonly tradeSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
   private readonly candleSequence: Sequence | undefined;
+  readonly templates: RowTemplates;
+  private readonly exchange: Writers;
+  private readonly advancedTrade: Writers;
   private readonly books: Books | undefined;
   private readonly levels: Levels;
   /** number of the newest frame of a connection to Advanced Trade, -1 before the first */
@@ -168,19 +204,34 @@ export class CoinbaseParser implements MessageParser {
     private readonly readControl: (document: JsonObject) => ControlEvent | undefined,
   ) {
     this.tradeSequence = context.sequences.get('trades');
-    this.tickerSequence = context.sequences.get('ticker');
     this.candleSequence = context.sequences.get('klines_5m');
+    this.templates = new RowTemplates(context, this.fields, [[this.fields, [TRADE_ID]]]);
+    this.exchange = this.writers(this.fields, TICKER, { slots: this.fields, field: PRODUCT });
+    // frames are counted beside their rows, so they are read in full
+    this.advancedTrade = this.writers(this.items, ADVANCED_TICKER, undefined);
     this.books = context.books;
     this.levels = new Levels(context.rows);
   }
 
+  private writers(slots: JsonFields, ticker: RowPlan, symbol: SymbolPlace | undefined): Writers {
+    const { sequences } = this.context;
+    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
+      this.templates.row(plan, slots, sequences.get(channel), place);
+    return {
+      trade: row(TRADE, 'trades', symbol),
+      // history comes once
+      replayedTrade: row(REPLAYED_TRADE, 'trades'),
+      ticker: row(ticker, 'ticker', symbol),
+    };
+  }
+
   emit(): number {
     const { fields } = this;
-    if (fields.equals(TYPE, MATCH)) return this.trade(fields, 0, 0);
+    if (fields.equals(TYPE, MATCH)) return this.write(fields, 0, this.exchange.trade);
     if (fields.equals(TYPE, L2_UPDATE)) return this.bookChange();
-    if (fields.equals(TYPE, TICKER)) return this.ticker(fields, 0, TIME, TICKER_NUMBERS);
+    if (fields.equals(TYPE, TICKER_TYPE)) return this.write(fields, 0, this.exchange.ticker);
     if (fields.equals(TYPE, HEARTBEAT_TYPE)) return this.heartbeat();
-    if (fields.equals(TYPE, LAST_MATCH)) return this.trade(fields, 0, REPLAYED);
+    if (fields.equals(TYPE, LAST_MATCH)) return this.write(fields, 0, this.exchange.replayedTrade);
     if (fields.equals(TYPE, SNAPSHOT)) return this.bookSnapshot();
     return fields.kind[EVENTS] === KIND.nested ? this.advanced() : RESULT.unfamiliar;
   }
@@ -206,60 +257,15 @@ export class CoinbaseParser implements MessageParser {
     return this.context.streams.find(alias, 0, to - from + 1);
   }
 
-  private trade(fields: JsonFields, o: number, flags: number): number {
-    const { rows } = this.context;
-    const sequence = this.tradeSequence;
-    if (!areThere(fields, o, TRADE_REQUIRES)) return RESULT.missingField;
-    const slot = this.slot(fields, o + PRODUCT);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.idAt(fields, o + TRADE_ID, T.trade_id)) return RESULT.badId;
-    const id = u64At(fields, o + TRADE_ID);
-    if (!isoTime(rows, fields, o + TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
-    // the maker's side is sent
-    if (fields.equals(o + SIDE_KEY, SELL) || fields.equals(o + SIDE_KEY, MAKER_SELL))
-      rows.set(T.trade_side, SIDE.buy);
-    else if (fields.equals(o + SIDE_KEY, BUY) || fields.equals(o + SIDE_KEY, MAKER_BUY))
-      rows.set(T.trade_side, SIDE.sell);
-    this.orderId(fields, o + MAKER, T.maker_order_id, TRADES.missing.maker_order_id);
-    this.orderId(fields, o + TAKER, T.taker_order_id, TRADES.missing.taker_order_id);
-    rows.flag(flags);
-    if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
-    rows.commit(TRADES);
-    return RESULT.rows;
-  }
-
-  private orderId(fields: JsonFields, at: number, word: number, missing: number): void {
-    const { rows } = this.context;
-    if (!fields.present(at) || !rows.uuid(word, fields.bytes, fields.from[at], fields.to[at]))
-      rows.flag(missing);
-  }
-
-  /** `time`: index of the time, which Advanced Trade sends with the envelope alone. */
-  private ticker(fields: JsonFields, o: number, time: number, names: typeof TICKER_NUMBERS): number {
-    const { rows } = this.context;
-    const sequence = this.tickerSequence;
-    if (!areThere(fields, o, TICKER_REQUIRES)) return RESULT.missingField;
-    const slot = this.slot(fields, o + PRODUCT);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!this.fields.present(time)) rows.timeOfReceipt(M.time, M.nanos);
-    else if (!isoTime(rows, this.fields, time, M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, fields, o, names)) return RESULT.badNumber;
-    // here the taker's side is sent
-    if (fields.equals(o + SIDE_KEY, BUY)) rows.set(M.side, SIDE.buy);
-    else if (fields.equals(o + SIDE_KEY, SELL)) rows.set(M.side, SIDE.sell);
-    else rows.flag(MD.missing.side);
-    sequence.touch(slot);
-    rows.commit(MD);
-    return RESULT.rows;
+  /** Most objects are one row. */
+  private write(fields: JsonFields, o: number, row: WriteRow): number {
+    return fields.present(o + PRODUCT) ? row(o, this.slot(fields, o + PRODUCT)) : RESULT.missingField;
   }
 
   /** Tells the sequence of the product's trades what the newest one is. */
   private heartbeat(): number {
     const { fields } = this;
-    if (!areThere(fields, 0, HEARTBEAT_REQUIRES)) return RESULT.control;
+    if (!arePresent(fields, 0, HEARTBEAT_REQUIRES)) return RESULT.control;
     const slot = this.slot(fields, PRODUCT);
     const newest = u64At(fields, LAST_TRADE_ID);
     if (slot >= 0 && newest >= 0) this.tradeSequence?.announce(slot, newest);
@@ -339,7 +345,7 @@ export class CoinbaseParser implements MessageParser {
     const { fields, events } = this;
     const heartbeat = fields.equals(CHANNEL, HEARTBEATS);
     const trades = fields.equals(CHANNEL, MARKET_TRADES);
-    const tickers = fields.equals(CHANNEL, TICKER);
+    const tickers = fields.equals(CHANNEL, TICKER_TYPE);
     const books = fields.equals(CHANNEL, L2_DATA);
     const candles = fields.equals(CHANNEL, CANDLES_CHANNEL);
     if (!heartbeat && !trades && !tickers && !books && !candles) return RESULT.unfamiliar;
@@ -352,7 +358,7 @@ export class CoinbaseParser implements MessageParser {
       let one: number;
       if (books) one = this.bookEvent(e, snapshot, inOrder);
       else if (candles) one = this.candleEvent(e, snapshot ? REPLAYED : 0);
-      else one = this.batch(e + (trades ? TRADES_KEY : TICKERS_KEY), trades, snapshot ? REPLAYED : 0);
+      else one = trades ? this.trades(e, snapshot) : this.batch(e + TICKERS_KEY, this.advancedTrade.ticker);
       result = result === RESULT.control ? one : worse(result, one);
     }
     return result;
@@ -370,19 +376,22 @@ export class CoinbaseParser implements MessageParser {
     return true;
   }
 
-  /** A list of trades or tickers. */
-  private batch(list: number, trades: boolean, flags: number): number {
+  private trades(e: number, snapshot: boolean): number {
+    const { trade, replayedTrade } = this.advancedTrade;
+    return this.batch(e + TRADES_KEY, snapshot ? replayedTrade : trade);
+  }
+
+  /** A list of trades or tickers, of which the latter have no order by an id. */
+  private batch(list: number, row: WriteRow): number {
     const { events, items } = this;
     if (events.kind[list] !== KIND.nested) return RESULT.missingField;
     const first = events.from[list];
     const behind = events.to[list];
-    const reversed = trades && isNewestFirst(items, TRADE_ID, first, behind);
+    const reversed = row !== this.advancedTrade.ticker && isNewestFirst(items, TRADE_ID, first, behind);
     let result: number = RESULT.control;
     for (let n = first; n < behind; n++) {
       const o = (reversed ? first + behind - 1 - n : n) * this.items.width;
-      const one = trades
-        ? this.trade(items, o, flags)
-        : this.ticker(items, o, TIMESTAMP, ADVANCED_TICKER_NUMBERS);
+      const one = this.write(items, o, row);
       result = result === RESULT.control ? one : worse(result, one);
     }
     return result;
@@ -442,7 +451,7 @@ export class CoinbaseParser implements MessageParser {
   private candle(o: number, flags: number): number {
     const { candles, candleSequence } = this;
     const { rows } = this.context;
-    if (!areThere(candles, o, CANDLE_REQUIRES)) return RESULT.missingField;
+    if (!arePresent(candles, o, CANDLE_REQUIRES)) return RESULT.missingField;
     const start = this.startOf(o);
     if (start < 0 || start > 0xffffffff - CANDLE_SECONDS) return RESULT.badTime;
     const slot = this.slot(candles, o + CANDLE_PRODUCT);
@@ -465,11 +474,6 @@ export class CoinbaseParser implements MessageParser {
     this.context.control(event);
     return RESULT.control;
   }
-}
-
-function areThere(fields: JsonFields, o: number, names: readonly number[]): boolean {
-  for (let n = 0; n < names.length; n++) if (!fields.present(o + names[n])) return false;
-  return true;
 }
 
 /** Side of a level at `at` by its name; none for anything else. */

@@ -16,8 +16,12 @@ import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/jso
 import { type KlineTable, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonList } from '../feed/lists.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
-import { isFresh, isoTime, quoteNumbers, tickerNumbers, tradeNumbers, u64At } from '../feed/values.js';
+import type { SymbolPlace } from '../feed/template_source.js';
+import { RowTemplates } from '../feed/templates.js';
+import { u64At } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { BBO, BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 import { CANDLE_CHANNELS, ID, listSymbols, RULE, request, WIRE } from './kraken_requests.js';
@@ -87,20 +91,53 @@ const BOOK_CHANNEL = text('book');
 const OHLC_CHANNEL = text('ohlc');
 const HEARTBEAT = text('heartbeat');
 const SNAPSHOT = text('snapshot');
-const BUY = text('buy');
-const SELL = text('sell');
 /** Channels without data of ours. */
 const NOTICES: ReadonlySet<string> = new Set(['status', 'heartbeat', 'instrument']);
 
-const TRADE_NUMBERS = { price: PRICE, size: QTY };
-const TICKER_NUMBERS = { price: LAST, bid: BID, ask: ASK, volume: VOLUME, volume24h: VOLUME };
-const QUOTES = { bid: BID, bidSize: BID_QTY, ask: ASK, askSize: ASK_QTY };
 const CANDLE = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: VOLUME, trades: TRADES_COUNT };
-const T = TRADES.at;
-const M = MD.at;
-const B = BBO.at;
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');
+
+const TRADE: RowPlan = {
+  table: TRADES,
+  columns: {
+    trade_id: { id: TRADE_ID },
+    trade_price: { decimal: PRICE, positive: true },
+    trade_size: { decimal: QTY, positive: true },
+    trade_side: { text: SIDE_KEY, values: { buy: SIDE.buy, sell: SIDE.sell } },
+  },
+  time: { iso: TIMESTAMP },
+  accept: 'contiguous',
+};
+const REPLAYED_TRADE: RowPlan = { ...TRADE, flags: REPLAYED };
+/** Tickers had no time until 2024. */
+const STATE_TIME = { iso: TIMESTAMP, orReceipt: true };
+const TICKER: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: LAST, positive: true },
+    best_bid: { decimal: BID },
+    best_ask: { decimal: ASK },
+    volume: { decimal: VOLUME },
+    volume_24h: { decimal: VOLUME },
+  },
+  time: STATE_TIME,
+  accept: 'all',
+};
+/** The same message, subscribed with the trigger `bbo`. */
+const QUOTES: RowPlan = {
+  table: BBO,
+  columns: {
+    best_bid: { decimal: BID },
+    best_bid_size: { decimal: BID_QTY },
+    best_ask: { decimal: ASK },
+    best_ask_size: { decimal: ASK_QTY },
+  },
+  time: STATE_TIME,
+  accept: 'all',
+};
+/** Of a ticker that is no candle; each of its two readers leaves out what the other one takes. */
+const FREE_OF_TICKERS = [LAST, VOLUME, BID_QTY, ASK_QTY, HIGH, LOW, TRADES_COUNT];
 
 /** One length of candles. */
 interface Candles {
@@ -119,9 +156,11 @@ class KrakenParser implements MessageParser {
   });
   readonly fields = new JsonFields(KEYS, { data: new JsonEither(this.items) });
 
-  private readonly tradeSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
-  private readonly bboSequence: Sequence | undefined;
+  readonly templates: RowTemplates;
+  private readonly trade: WriteRow;
+  private readonly replayedTrade: WriteRow;
+  /** a ticker, as which of both tables is subscribed */
+  private readonly ticker: WriteRow;
   /** by minutes */
   private readonly candles: (Candles | undefined)[] = new Array(DAY_MINUTES + 1).fill(undefined);
   private readonly writer: Levels;
@@ -132,9 +171,14 @@ class KrakenParser implements MessageParser {
 
   constructor(private readonly context: ParserContext) {
     const { sequences, rows } = context;
-    this.tradeSequence = sequences.get('trades');
-    this.tickerSequence = sequences.get('ticker');
-    this.bboSequence = sequences.get('bbo');
+    this.templates = new RowTemplates(context, this.fields, [[this.items, FREE_OF_TICKERS]]);
+    const symbol = { slots: this.items, field: SYMBOL, inObject: true };
+    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
+      this.templates.row(plan, this.items, sequences.get(channel), place);
+    this.trade = row(TRADE, 'trades', symbol);
+    // history comes once
+    this.replayedTrade = row(REPLAYED_TRADE, 'trades');
+    this.ticker = sequences.has('ticker') ? row(TICKER, 'ticker', symbol) : row(QUOTES, 'bbo', symbol);
     this.writer = new Levels(rows);
     for (const [channel, { interval }] of Object.entries(CANDLE_CHANNELS)) {
       const sequence = sequences.get(channel);
@@ -172,74 +216,9 @@ class KrakenParser implements MessageParser {
     if (!items.present(o + SYMBOL)) return RESULT.missingField;
     const slot = this.context.streams.find(items.bytes, items.from[o + SYMBOL], items.to[o + SYMBOL]);
     if (slot < 0) return RESULT.unwanted;
-    if (trades) return this.trade(o, slot, snapshot ? REPLAYED : 0);
+    if (trades) return snapshot ? this.replayedTrade(o, slot) : this.trade(o, slot);
     if (book) return this.book(o, slot, snapshot);
-    if (!ticker) return this.candle(o, slot, snapshot);
-    return this.tickerSequence === undefined ? this.quotes(o, slot) : this.ticker(o, slot);
-  }
-
-  private trade(o: number, slot: number, flags: number): number {
-    const { items } = this;
-    const { rows } = this.context;
-    const sequence = this.tradeSequence;
-    if (sequence === undefined) return RESULT.unwanted;
-    if (
-      !items.present(o + TRADE_ID) ||
-      !items.present(o + PRICE) ||
-      !items.present(o + QTY) ||
-      !items.present(o + TIMESTAMP)
-    ) {
-      return RESULT.missingField;
-    }
-    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.idAt(items, o + TRADE_ID, T.trade_id)) return RESULT.badId;
-    const id = u64At(items, o + TRADE_ID);
-    if (!isoTime(rows, items, o + TIMESTAMP, T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, items, o, TRADE_NUMBERS)) return RESULT.badNumber;
-    if (items.equals(o + SIDE_KEY, BUY)) rows.set(T.trade_side, SIDE.buy);
-    else if (items.equals(o + SIDE_KEY, SELL)) rows.set(T.trade_side, SIDE.sell);
-    rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id | flags);
-    if (!isFresh(rows, sequence, slot, id)) return RESULT.duplicate;
-    rows.commit(TRADES);
-    return RESULT.rows;
-  }
-
-  private ticker(o: number, slot: number): number {
-    const { items } = this;
-    const { rows } = this.context;
-    const sequence = this.tickerSequence;
-    if (sequence === undefined) return RESULT.unwanted;
-    if (!items.present(o + LAST)) return RESULT.missingField;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!this.stateTime(o, M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, items, o, TICKER_NUMBERS)) return RESULT.badNumber;
-    rows.flag(MD.missing.side);
-    sequence.touch(slot);
-    rows.commit(MD);
-    return RESULT.rows;
-  }
-
-  /** The same message, subscribed with the trigger `bbo`. */
-  private quotes(o: number, slot: number): number {
-    const { rows } = this.context;
-    const sequence = this.bboSequence;
-    if (sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
-    if (!this.stateTime(o, B.time, B.nanos)) return RESULT.badTime;
-    if (!quoteNumbers(rows, this.items, o, QUOTES)) return RESULT.badNumber;
-    rows.flag(BBO.missing.update_id);
-    sequence.touch(slot);
-    rows.commit(BBO);
-    return RESULT.rows;
-  }
-
-  /** Tickers had no time until 2024. */
-  private stateTime(o: number, secondsWord: number, nanosWord: number): boolean {
-    const { rows } = this.context;
-    if (this.items.present(o + TIMESTAMP))
-      return isoTime(rows, this.items, o + TIMESTAMP, secondsWord, nanosWord);
-    rows.timeOfReceipt(secondsWord, nanosWord);
-    return true;
+    return ticker ? this.ticker(o, slot) : this.candle(o, slot, snapshot);
   }
 
   /** Kraken never says that a candle is finished: it is when the next one begins. */

@@ -11,7 +11,14 @@
 import { RESULT } from './exchange.js';
 import { KIND } from './json_bytes.js';
 import type { JsonSlots } from './json_slots.js';
-import { type Access, ROW_TOOLS, type RowPlan, requiredSource, rowSource } from './row_source.js';
+import {
+  type Access,
+  ROW_TOOLS,
+  type RowAccess,
+  type RowPlan,
+  requiredSource,
+  rowSource,
+} from './row_source.js';
 import type { Rows } from './rows.js';
 import type { Sequence } from './sequence.js';
 import { epochTime, isoTime, u64At } from './values.js';
@@ -19,36 +26,39 @@ import { epochTime, isoTime, u64At } from './values.js';
 /** Writes the object whose first value is `o` as a row of the stream in `slot`: a RESULT. */
 export type WriteRow = (o: number, slot: number) => number;
 
-/** Whether a field is a string or a number. */
-function isText(field: number): string {
-  return `(kind[o + ${field}] === ${KIND.string} || kind[o + ${field}] === ${KIND.number})`;
+/** Values by position, in `arrays` of the JsonSlots `slots`, behind position `o`. */
+function accessTo(slots: string, arrays: string, o: string): Access {
+  const at = (field: number) => `${o} + ${field}`;
+  const of = (array: string) => (field: number) => `${arrays}${array}[${at(field)}]`;
+  const [from, to, kind, digits, decimals] = ['from', 'to', 'kind', 'digits', 'decimals'].map(of);
+  const isText = (field: number) =>
+    `(${kind(field)} === ${KIND.string} || ${kind(field)} === ${KIND.number})`;
+  return {
+    ...{ from, to, kind, decimals },
+    there: (field) => `${isText(field)} && ${to(field)} > ${from(field)}`,
+    // of an absent field the arrays hold what stood there before
+    digits: (field) => `(${isText(field)} ? ${digits(field)} : -1)`,
+    decimalCall: (field, word, digitsWord, position, positive) =>
+      `rows.decimalAt(${slots}, ${at(field)}, ${word}, ${digitsWord}, ${position}, ${positive})`,
+    floatCall: (field, word) => `rows.floatAt(${slots}, ${at(field)}, ${word})`,
+    idCall: (field, word) => `rows.idAt(${slots}, ${at(field)}, ${word})`,
+    timeCall: (read, field, seconds, nanos) => `${read}(rows, ${slots}, ${at(field)}, ${seconds}, ${nanos})`,
+    notUuid: (_, mask) => `flags |= ${mask};`,
+    id: (field) => `u64At(${slots}, ${at(field)})`,
+    refuse: (result) => `return ${result};`,
+  };
 }
 
-/** Values by position, in the arrays of JsonSlots. */
-const SLOTS: Access = {
-  there: (field) => `${isText(field)} && to[o + ${field}] > from[o + ${field}]`,
-  // of an absent field the arrays hold what stood there before
-  digits: (field) => `(${isText(field)} ? digits[o + ${field}] : -1)`,
-  decimals: (field) => `decimals[o + ${field}]`,
-  from: (field) => `from[o + ${field}]`,
-  to: (field) => `to[o + ${field}]`,
-  kind: (field) => `kind[o + ${field}]`,
-  decimalCall: (field, word, digitsWord, position, positive) =>
-    `rows.decimalAt(slots, o + ${field}, ${word}, ${digitsWord}, ${position}, ${positive})`,
-  floatCall: (field, word) => `rows.floatAt(slots, o + ${field}, ${word})`,
-  idCall: (field, word) => `rows.idAt(slots, o + ${field}, ${word})`,
-  timeCall: (read, field, seconds, nanos) => `${read}(rows, slots, o + ${field}, ${seconds}, ${nanos})`,
-  id: (field) => `u64At(slots, o + ${field})`,
-  refuse: (result) => `return ${result};`,
-};
+const SLOTS: RowAccess = { row: accessTo('slots', '', 'o'), message: accessTo('message', 'message.', '0') };
 
 /**
- * Cold. `sequence` is undefined when nobody has subscribed to the rows; `also` sets the columns of plan.also; `written`
+ * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has subscribed to the rows; `also` sets the columns of plan.also; `written`
  * is told of every row.
  */
 export function compileRow(
   plan: RowPlan,
   slots: JsonSlots,
+  message: JsonSlots,
   rows: Rows,
   sequence: Sequence | undefined,
   also?: (o: number) => void,
@@ -56,7 +66,7 @@ export function compileRow(
 ): WriteRow {
   const tools = {
     ...ROW_TOOLS,
-    ...{ slots, rows, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ slots, message, rows, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
     ...{ epochTime, isoTime, u64At, also, written },
   };
   const lines = [

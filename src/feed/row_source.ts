@@ -35,11 +35,19 @@ export type Source =
   /** what `false` and `true` stand for; 0 for everything else */
   | { readonly word: number; readonly values: readonly [no: number, yes: number] };
 
+/** The field of the event time, in milliseconds or microseconds or in ISO form; required unless `orReceipt`. */
+export interface TimeSource {
+  readonly epoch?: number;
+  readonly iso?: number;
+  readonly orReceipt?: boolean;
+  /** it is a field of the message, not of the object that becomes the row */
+  readonly ofMessage?: boolean;
+}
+
 export interface RowPlan {
   readonly table: Table;
   readonly columns: Readonly<Record<string, Source>>;
-  /** The field of the event time, in milliseconds or microseconds or in ISO form; required unless `orReceipt`. */
-  readonly time: { readonly epoch?: number; readonly iso?: number; readonly orReceipt?: boolean };
+  readonly time: TimeSource;
   /** how the sequence judges the row: by its trade_id, by an id without order, or as one of a channel without ids */
   readonly accept: 'contiguous' | 'unordered' | 'all';
   /** bits of `flags` of every row */
@@ -63,10 +71,18 @@ export interface Access {
   floatCall(field: number, word: number): string;
   idCall(field: number, word: number): string;
   timeCall(read: 'epochTime' | 'isoTime', field: number, seconds: number, nanos: number): string;
+  /** statement for a text that is no UUID; `mask` flags the column as missing */
+  notUuid(field: number, mask: number): string;
   /** the value of a whole number as a double */
   id(field: number): string;
   /** statement for a row that cannot be written, for this RESULT */
   refuse(result: number): string;
+}
+
+/** Access to the fields of the row's object and of the message around it. */
+export interface RowAccess {
+  readonly row: Access;
+  readonly message: Access;
 }
 
 /** What the source refers to, beside `rows`, `sequence`, `table`, `u32` and `f32` of the plan. */
@@ -86,14 +102,19 @@ const MIDDLE_MASK = 0x1fffffff;
 const MIDDLE_BITS = 0x10000000;
 
 /** Whether the fields that every row needs are there. */
-export function requiredSource(plan: RowPlan, access: Access): string[] {
-  return requiredFields(plan).map(
-    (field) => `if (!(${access.there(field)})) ${access.refuse(RESULT.missingField)}`,
-  );
+export function requiredSource(plan: RowPlan, access: RowAccess): string[] {
+  const { row } = access;
+  const tests = requiredFields(plan).map((field) => row.there(field));
+  if (plan.time.orReceipt !== true) tests.push(timeAccess(plan, access).there(timeField(plan.time)));
+  return tests.map((test) => `if (!(${test})) ${row.refuse(RESULT.missingField)}`);
+}
+
+function timeAccess({ time }: RowPlan, { row, message }: RowAccess): Access {
+  return time.ofMessage === true ? message : row;
 }
 
 /** Writes the row of the stream in `slot` from `bytes`; `alsoCall`: a call that sets the columns of `plan.also`. */
-export function rowSource(plan: RowPlan, access: Access, alsoCall = ''): string[] {
+export function rowSource(plan: RowPlan, { row: access, message }: RowAccess, alsoCall = ''): string[] {
   const { table, columns, also } = plan;
   const names = table.columns.map(({ name }) => name);
   for (const name of Object.keys(columns)) assert(names.includes(name), `${table.name} has ${name}`);
@@ -107,7 +128,7 @@ export function rowSource(plan: RowPlan, access: Access, alsoCall = ''): string[
     'const record = rows.record;',
     `let flags = ${flags}, scales = 0, scales_high = 0, digit = 0, low = 0, value = 0, start = 0;`,
     ...emptySource(table, absent),
-    ...timeSource(plan, access),
+    ...timeSource(plan, timeAccess(plan, { row: access, message })),
     ...Object.entries(columns).flatMap(([name, source]) => columnSource(table, name, source, access)),
     ...(alsoCall === '' ? [] : [`${alsoCall};`]),
     ...acceptSource(plan, access),
@@ -119,12 +140,11 @@ function maskOf(table: Table, name: string): number {
   return table.missing[name];
 }
 
-/** Fields without which there is no row. */
-function requiredFields({ table, columns, time }: RowPlan): number[] {
-  const fields = Object.entries(columns)
+/** Fields of the object without which there is no row. */
+function requiredFields({ table, columns }: RowPlan): number[] {
+  return Object.entries(columns)
     .filter(([name, source]) => maskOf(table, name) === 0 && ('decimal' in source || 'id' in source))
     .map(([, source]) => fieldOf(source));
-  return time.orReceipt === true ? fields : [...fields, timeField(time)];
 }
 
 export function timeField({ epoch, iso }: RowPlan['time']): number {
@@ -176,7 +196,10 @@ function columnSource(table: Table, name: string, source: Source, access: Access
   if ('decimal' in source) return decimalSource(table, name, source, access);
   if ('id' in source) return idSource(word, mask, field, access);
   if ('uuid' in source)
-    return [`if (!(${access.there(field)}) || !rows.uuid(${word}, bytes, ${from}, ${to})) flags |= ${mask};`];
+    return [
+      `if (!(${access.there(field)})) flags |= ${mask};`,
+      `else if (!rows.uuid(${word}, bytes, ${from}, ${to})) ${access.notUuid(field, mask)}`,
+    ];
   if ('word' in source)
     return [
       `value = ${access.kind(field)};`,

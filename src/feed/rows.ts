@@ -53,9 +53,6 @@ const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
   const digit = Number.parseInt(String.fromCharCode(byte), 16);
   return Number.isNaN(digit) ? -1 : digit;
 });
-/** Where the digits of each byte of a UUID begin. */
-const UUID_PAIRS = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
-
 export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
@@ -241,20 +238,17 @@ export class Rows {
   /** 16 bytes from the 36 characters of a UUID; false for anything else. */
   uuid(word: number, bytes: Uint8Array, from: number, to: number): boolean {
     if (to - from !== 36) return false;
-    // of a byte that is no hexadecimal digit the sign stays
-    let invalid = 0;
-    for (let pair = 0; pair < 16; pair += 4) {
-      // the file holds bytes in text order, the ring holds little-endian words
-      const first = hexPair(bytes, from + UUID_PAIRS[pair]);
-      const second = hexPair(bytes, from + UUID_PAIRS[pair + 1]);
-      const third = hexPair(bytes, from + UUID_PAIRS[pair + 2]);
-      const fourth = hexPair(bytes, from + UUID_PAIRS[pair + 3]);
-      invalid |= first | second | third | fourth;
-      this.u32[this.record + word + (pair >> 2)] = first | (second << 8) | (third << 16) | (fourth << 24);
-    }
-    const dashes = bytes[from + 8] + bytes[from + 13] + bytes[from + 18] + bytes[from + 23];
-    const all = bytes[from + 8] & bytes[from + 13] & bytes[from + 18] & bytes[from + 23];
-    return invalid >= 0 && dashes === 4 * DASH && all === DASH;
+    if (bytes[from + 8] !== DASH || bytes[from + 13] !== DASH) return false;
+    if (bytes[from + 18] !== DASH || bytes[from + 23] !== DASH) return false;
+    const { u32 } = this;
+    const at = this.record + word;
+    return (
+      (hexWord(u32, at, bytes, from, from + 4) |
+        hexWord(u32, at + 1, bytes, from + 9, from + 14) |
+        hexWord(u32, at + 2, bytes, from + 19, from + 24) |
+        hexWord(u32, at + 3, bytes, from + 28, from + 32)) >=
+      0
+    );
   }
 
   /** A numeric order id, big-endian in the last 8 bytes of a uuid column. */
@@ -361,6 +355,20 @@ export class Rows {
     this.counts.rows++;
     return true;
   }
+}
+
+/**
+ * Four bytes from four hexadecimal digits at `a` and four at `b`; negative when one is none. The file holds bytes in text
+ * order, the ring holds little-endian words.
+ */
+function hexWord(u32: Uint32Array, at: number, bytes: Uint8Array, a: number, b: number): number {
+  const first = hexPair(bytes, a);
+  const second = hexPair(bytes, a + 2);
+  const third = hexPair(bytes, b);
+  const fourth = hexPair(bytes, b + 2);
+  u32[at] = first | (second << 8) | (third << 16) | (fourth << 24);
+  // of a byte that is no hexadecimal digit the sign stays
+  return first | second | third | fourth;
 }
 
 /** The byte that two hexadecimal digits stand for; negative when one is none. */

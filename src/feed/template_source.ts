@@ -14,6 +14,7 @@ import { type Token, tokensOf } from './tokens.js';
 
 /** Numbers of a message. */
 const NUMBERS_MAX = 64;
+const UUID_LENGTH = 36;
 
 /** Where the native symbol of a row stands. */
 export interface SymbolPlace {
@@ -40,13 +41,14 @@ export type FreeFields = readonly (readonly [slots: JsonSlots, fields: readonly 
 
 /**
  * From a message whose object at `o` became one row, the template of messages like it; undefined when it cannot be one.
- * `asked`: where the values begin that are part of its texts.
+ * What is asked for in the message around `root`, goes into no row and is not free, is part of the texts.
  */
 export function compileTemplate(
   context: ParserContext,
   candidate: Candidate,
   o: number,
-  asked: ReadonlySet<number>,
+  root: JsonFields,
+  free: FreeFields,
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -54,11 +56,11 @@ export function compileTemplate(
   const { plan, slots, sequence, symbol } = candidate;
   const tokens = tokensOf(bytes, start, end);
   if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
-  const there = fieldsOf(plan).filter((field) => isScalar(slots, o + field));
-  const wanted = new Map(there.map((field) => [slots.from[o + field], field]));
+  const asked = askedPlaces(root, free);
+  const wanted = wantedPlaces(plan, slots, o, root);
   const symbolAt = symbol.slots.from[(symbol.inObject === true ? o : 0) + symbol.field];
+  if (!tokens.some(({ from }) => from === symbolAt)) return undefined;
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
-  const numbers = new Map<number, number>();
   const lines = ['let from = 0, slot = -1, word = 0;'];
   let at = start;
   const literal = (to: number) => {
@@ -66,24 +68,34 @@ export function compileTemplate(
     at = to;
   };
   for (const [n, token] of tokens.entries()) {
-    const field = wanted.get(token.from);
+    const value = wanted.get(token.from);
     const isSymbol = token.from === symbolAt;
-    if (field === undefined && !isSymbol && asked.has(token.from)) continue;
+    if (value === undefined && !isSymbol && asked.has(token.from)) continue;
     literal(token.from);
     if (isSymbol) {
       const prefix = Buffer.byteLength(symbol.behind ?? '');
       literal(token.from + prefix);
       lines.push(...SYMBOL_SOURCE);
-    } else lines.push(...(field === undefined ? freeSource(token, n) : valueSource(token, n)));
-    if (field !== undefined) numbers.set(field, n);
+    } else lines.push(...(value === undefined ? freeSource(token, n) : valueSource(token, n, value.uuid)));
+    if (value !== undefined) value.token = n;
     at = token.to;
   }
   literal(end);
-  const access = accessTo(numbers, tokens);
+  const values = [...wanted.values()];
+  const access = {
+    row: accessTo(
+      tokens,
+      (field) => values.find((value) => value.field === field && !value.ofMessage)?.token,
+    ),
+    message: accessTo(
+      tokens,
+      (field) => values.find((value) => value.field === field && value.ofMessage)?.token,
+    ),
+  };
   lines.push(`if (i !== end) return ${UNFAMILIAR};`);
   if (plan.accept === 'contiguous')
     lines.push(
-      `if (${access.id(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
+      `if (${access.row.id(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
     );
   lines.push(...rowSource(plan, access), `return ${RESULT.rows};`);
   return evaluate(context, lines, plan, sequence);
@@ -105,8 +117,35 @@ function evaluate(
   return new Function(...Object.keys(tools), body)(...Object.values(tools)) as Template;
 }
 
+/** A value that goes into the row. */
+interface WantedValue {
+  readonly field: number;
+  readonly uuid: boolean;
+  readonly ofMessage: boolean;
+  /** which of the message's it is */
+  token: number | undefined;
+}
+
+/** What goes into the row of the object at `o`, by where it begins. */
+function wantedPlaces(
+  { columns, time }: RowPlan,
+  slots: JsonSlots,
+  o: number,
+  root: JsonSlots,
+): Map<number, WantedValue> {
+  const places = new Map<number, WantedValue>();
+  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, uuid = false) => {
+    if (isScalar(node, base + field))
+      places.set(node.from[base + field], { field, uuid, ofMessage, token: undefined });
+  };
+  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, 'uuid' in source);
+  if (time.ofMessage === true) want(root, 0, timeField(time), true);
+  else want(slots, o, timeField(time), false);
+  return places;
+}
+
 /** Where the values begin that somebody asks for and that are not free. */
-export function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
+function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
   const places = new Set<number>();
   for (const node of root.nodes) {
     if (!(node instanceof JsonSlots)) continue;
@@ -115,11 +154,6 @@ export function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
       if (isScalar(node, at) && !free.includes(at % node.width)) places.add(node.from[at]);
   }
   return places;
-}
-
-/** Fields that go into the row. */
-function fieldsOf({ columns, time }: RowPlan): number[] {
-  return [timeField(time), ...Object.values(columns).map(fieldOf)];
 }
 
 function isScalar(slots: JsonSlots, at: number): boolean {
@@ -149,8 +183,14 @@ function freeSource(token: Token, n: number): string[] {
   ];
 }
 
-/** The same for a value that goes into the row. */
-function valueSource(token: Token, n: number): string[] {
+function looksLikeUuid(token: Token): boolean {
+  return token.kind === KIND.string && token.to - token.from === UUID_LENGTH;
+}
+
+/** The same for a value that goes into the row; a UUID is looked at when it is written. */
+function valueSource(token: Token, n: number, uuid: boolean): string[] {
+  if (uuid && looksLikeUuid(token))
+    return [`const from_${n} = i;`, `i += ${UUID_LENGTH};`, `const to_${n} = i;`];
   if (token.plain) return [`const from_${n} = i;`, ...numberSource(n), `const to_${n} = i;`];
   if (token.kind === KIND.string || token.kind === KIND.number)
     return [`const from_${n} = i;`, ...freeSource(token, n), `const to_${n} = i;`];
@@ -165,10 +205,10 @@ function numberSource(n: number): string[] {
   ];
 }
 
-/** The values of a message; `numbers`: token of each field that is there. */
-function accessTo(numbers: ReadonlyMap<number, number>, tokens: readonly Token[]): Access {
+/** The values of a message; `tokenOf`: which token a field is, when it is there. */
+function accessTo(tokens: readonly Token[], tokenOf: (field: number) => number | undefined): Access {
   const of = (field: number, present: (n: number, token: Token) => string, absent: string) => {
-    const n = numbers.get(field);
+    const n = tokenOf(field);
     return n === undefined ? absent : present(n, tokens[n]);
   };
   const isText = ({ kind }: Token) => kind === KIND.string || kind === KIND.number;
@@ -188,6 +228,8 @@ function accessTo(numbers: ReadonlyMap<number, number>, tokens: readonly Token[]
     floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),
     idCall: (field, word) => call(field, (text) => `rows.id(${word}, ${text})`),
     timeCall: () => '',
+    notUuid: (field, mask) =>
+      of(field, (_, token) => (looksLikeUuid(token) ? `return ${UNFAMILIAR};` : `flags |= ${mask};`), ''),
     refuse: () => `return ${UNFAMILIAR};`,
   };
 }

@@ -19,7 +19,6 @@ import { compileRow, type WriteRow } from './row_plan.js';
 import type { RowPlan } from './row_source.js';
 import type { Sequence } from './sequence.js';
 import {
-  askedPlaces,
   type Candidate,
   compileTemplate,
   type FreeFields,
@@ -54,10 +53,12 @@ export class RowTemplates {
     symbol?: SymbolPlace,
     also?: (o: number) => void,
   ): WriteRow {
+    const { root } = this;
     const { rows } = this.context;
-    if (sequence === undefined || symbol === undefined) return compileRow(plan, slots, rows, sequence, also);
+    if (sequence === undefined || symbol === undefined)
+      return compileRow(plan, slots, root, rows, sequence, also);
     const candidate = { plan, slots, sequence, symbol };
-    return compileRow(plan, slots, rows, sequence, also, (o) => {
+    return compileRow(plan, slots, root, rows, sequence, also, (o) => {
       this.rows++;
       this.candidate = candidate;
       this.o = o;
@@ -74,6 +75,9 @@ export class RowTemplates {
       if (t > 0) this.promote(t);
       return result;
     }
+    // what the JSON parser found in the message before is not this one's
+    this.rows = 0;
+    this.candidate = undefined;
     return UNFAMILIAR;
   }
 
@@ -87,13 +91,12 @@ export class RowTemplates {
   /** The message, which was no template's, has been read in full and was good: learns from it. */
   learn(bytes: Uint8Array, start: number, end: number): void {
     const { candidate, rows } = this;
-    this.rows = 0;
-    this.candidate = undefined;
-    if (candidate === undefined || rows !== 1) return;
+    // what else stood beside the object may have been counted, or be a row another time
+    if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
     const { context, root, free, o } = this;
-    const template = compileTemplate(context, candidate, o, askedPlaces(root, free), bytes, start, end);
+    const template = compileTemplate(context, candidate, o, root, free, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;

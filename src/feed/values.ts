@@ -71,19 +71,6 @@ export function optionalFloat(
   return true;
 }
 
-/** An id that may be absent: its missing bit then. False when it is there and is no id. */
-export function optionalId(
-  rows: Rows,
-  fields: JsonSlots,
-  at: number,
-  word: number,
-  missing: number,
-): boolean {
-  if (fields.present(at)) return rows.idAt(fields, at, word);
-  rows.flag(missing);
-  return true;
-}
-
 /** A whole number as a double, exact below 2^53; -1 when there is none. */
 export function u64At(fields: JsonSlots, at: number): number {
   const digits = fields.digits[at];
@@ -145,23 +132,6 @@ function lastSize(rows: Rows, fields: JsonSlots, base: number, name: number | un
   return true;
 }
 
-/** Which fields hold the best quotes. */
-export interface QuoteFields {
-  readonly bid: number;
-  readonly bidSize: number;
-  readonly ask: number;
-  readonly askSize: number;
-}
-
-/** Best bid and offer, each of them optional; false when one is there and is no number. */
-export function quoteNumbers(rows: Rows, fields: JsonSlots, base: number, names: QuoteFields): boolean {
-  const { bid, bidSize, ask, askSize } = names;
-  return (
-    bestLevel(rows, fields, base + bid, base + bidSize, BID_COLUMNS) &&
-    bestLevel(rows, fields, base + ask, base + askSize, ASK_COLUMNS)
-  );
-}
-
 /** Where the numbers of a side go in a row of BBO. */
 interface SideColumns {
   readonly price: number;
@@ -201,7 +171,7 @@ function bestLevel(rows: Rows, values: JsonSlots, price: number, size: number, t
   );
 }
 
-/** As quoteNumbers() for a side that is a list of levels, the rows from `first` to the one in front of `behind`. */
+/** One side of the best quotes from a list of levels, the rows from `first` to the one in front of `behind`. */
 export function bestOfLevels(
   rows: Rows,
   levels: JsonSlots,

@@ -67,6 +67,23 @@ test('knows the days that exist, and refuses the others instead of rolling them 
   }
 });
 
+test('reads a date that differs in one byte from the one before as if it had never seen that', () => {
+  const known = '2024-02-29T12:00:00Z';
+  for (let at = 0; at < 10; at++) {
+    for (let byte = 0x20; byte < 0x7f; byte++) {
+      const text = `${known.slice(0, at)}${String.fromCharCode(byte)}${known.slice(at + 1)}`;
+      const date = new Date(/^\d{4}-\d\d-\d\dT/.test(text) ? text : Number.NaN);
+      const exists = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text.slice(0, 10));
+      const seconds = date.getTime() / 1000;
+      const inRange = seconds >= 0 && seconds <= 0xffffffff;
+      const expected = inRange ? [seconds, 0] : TIME_RESULT.outOfRange;
+      assert.deepEqual(parse(known), [Date.UTC(2024, 1, 29, 12) / 1000, 0]);
+      assert.deepEqual(parse(text), exists ? expected : TIME_RESULT.invalid, text);
+      assert.deepEqual(parse(known), [Date.UTC(2024, 1, 29, 12) / 1000, 0]);
+    }
+  }
+});
+
 test('files a leap second under the next minute', () => {
   assert.deepEqual(parse('2016-12-31T23:59:60.5Z'), [Date.UTC(2017, 0, 1) / 1000, 500_000_000]);
 });

@@ -24,6 +24,8 @@ export interface HarnessOptions {
   readonly ringWords?: number;
   /** receive time of every message, seconds since 1970 */
   readonly receivedSeconds?: number;
+  /** every message is read in full */
+  readonly withoutTemplates?: boolean;
 }
 
 const SLOTS = slotsOf(SHARD_COUNTERS);
@@ -112,6 +114,7 @@ export class Harness {
       },
       ask: (slot, path) => this.asked.push({ slot, path }),
     });
+    if (options.withoutTemplates === true) Reflect.deleteProperty(this.parser, 'templates');
     this.intake = new Intake(
       this.parser,
       createJsonParser(parser),
@@ -158,6 +161,11 @@ export class Harness {
 
   count(name: keyof typeof SHARD_COUNTERS): number {
     return this.counters[SLOTS[name]];
+  }
+
+  /** Every counter by its place. */
+  counts(): number[] {
+    return [...this.counters];
   }
 }
 
