@@ -57,8 +57,9 @@ export function compileTemplate(
   if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
   const asked = askedPlaces(root, free);
   const wanted = wantedPlaces(plan, slots, o, root);
-  const symbolAt = symbol.slots.from[(symbol.inObject === true ? o : 0) + symbol.field];
-  if (!tokens.some(({ from }) => from === symbolAt)) return undefined;
+  const symbolPosition = (symbol.inObject === true ? o : 0) + symbol.field;
+  if (!symbol.slots.present(symbolPosition)) return undefined;
+  const symbolAt = symbol.slots.from[symbolPosition];
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
   const lines = ['let from = 0, slot = -1, word = 0;'];
   let at = start;
@@ -142,14 +143,15 @@ function wantedPlaces(
   return places;
 }
 
-/** Where the values begin that somebody asks for and that are not free. */
+/** Where the values begin that somebody asks for and that are not free; whether a value is empty always matters. */
 function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
   const places = new Set<number>();
   for (const node of root.nodes) {
     if (!(node instanceof JsonSlots)) continue;
     const free = fields.find(([slots]) => slots === node)?.[1] ?? [];
     for (let at = 0; at < node.count * node.width; at++)
-      if (isScalar(node, at) && !free.includes(at % node.width)) places.add(node.from[at]);
+      if (isScalar(node, at) && !(node.present(at) && free.includes(at % node.width)))
+        places.add(node.from[at]);
   }
   return places;
 }

@@ -144,7 +144,7 @@ interface SideColumns {
   readonly position: number;
 }
 
-export const BID_COLUMNS: SideColumns = {
+const BID_COLUMNS: SideColumns = {
   price: B.best_bid,
   priceDigits: B.best_bid_digits,
   noPrice: BBO.missing.best_bid,
@@ -153,7 +153,7 @@ export const BID_COLUMNS: SideColumns = {
   noSize: BBO.missing.best_bid_size,
   position: 0,
 };
-export const ASK_COLUMNS: SideColumns = {
+const ASK_COLUMNS: SideColumns = {
   price: B.best_ask,
   priceDigits: B.best_ask_digits,
   noPrice: BBO.missing.best_ask,
@@ -169,20 +169,6 @@ function bestLevel(rows: Rows, values: JsonSlots, price: number, size: number, t
     optionalDecimal(rows, values, price, to.price, to.priceDigits, to.position, to.noPrice) &&
     optionalDecimal(rows, values, size, to.size, to.sizeDigits, to.position + 1, to.noSize)
   );
-}
-
-/** One side of the best quotes from a list of levels, the rows from `first` to the one in front of `behind`. */
-export function bestOfLevels(
-  rows: Rows,
-  levels: JsonSlots,
-  first: number,
-  behind: number,
-  to: SideColumns,
-): boolean {
-  if (first < behind) return bestLevel(rows, levels, first * levels.width, first * levels.width + 1, to);
-  rows.missing(to.price, to.noPrice);
-  rows.missing(to.size, to.noSize);
-  return true;
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
