@@ -107,7 +107,11 @@ function seenBy(harness: Harness): unknown {
 }
 
 function fixturesOf(id: string): Fixture[] {
-  return JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8'));
+  const fixtures = JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8')) as Fixture[];
+  return fixtures.map((fixture) => ({
+    ...fixture,
+    row: fixture.rows?.length === 1 ? fixture.rows[0] : fixture.row,
+  }));
 }
 
 /** Every message that differs from this one in one byte. */
