@@ -177,11 +177,3 @@ for (const { id, symbols, tables } of VENUES) {
     });
   });
 }
-
-it('does not take a value for free that was empty when the template was learned', async () => {
-  const pair = new Pair(await loadExchange('bybit'), ['BTCUSDT'], ['bbo']);
-  const quotes = (ts: string) =>
-    `{"topic":"orderbook.1.BTCUSDT","ts":"${ts}","type":"snapshot","data":{"b":[["1","2"]],"a":[],"u":5}}`;
-  for (const ts of ['', '', '1800000000123']) assert.equal(pair.feed(quotes(ts)), RESULT.rows);
-  assert.equal(pair.hits, 1);
-});
