@@ -29,7 +29,7 @@ const INT_DIGITS = 9;
 const UINT_DIGITS = 15;
 /** digits of a literal that is kept as digits */
 const EXACT_DIGITS = 19;
-/** decimals for which 10^decimals times the middle of two floats, which has 25 bits, is an exact double */
+/** with so few decimals the middle of two floats, 25 bits × 5^decimals, is a literal or too far from all of them */
 const MIDDLE_DECIMALS = 12;
 /** low bits of the double in the middle of two floats, and how far from there rounding errors reach that add up */
 const LOW_BITS = 0x1fffffff;
@@ -117,12 +117,8 @@ export function nearestFloat32(
   const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  if ((scratchBits[0] & LOW_BITS) !== MIDDLE) return Math.fround(value);
-  if (decimals > MIDDLE_DECIMALS) return exactFloat32(latin1(bytes, start, end));
-  const middle = value * POWERS_OF_TEN[decimals];
-  if (digits > middle) scratchBits[0]++;
-  else if (digits < middle) scratchBits[0]--;
-  return Math.fround(scratch[0]);
+  const beside = (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS;
+  return beside ? exactFloat32(latin1(bytes, start, end)) : Math.fround(value);
 }
 
 /** Plain digits that a double does not hold, often zeros behind the point; invalid for all others. */

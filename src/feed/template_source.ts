@@ -143,15 +143,14 @@ function wantedPlaces(
   return places;
 }
 
-/** Where the values begin that somebody asks for and that are not free; whether a value is empty always matters. */
+/** Where the values begin that somebody asks for and that are not free. */
 function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
   const places = new Set<number>();
   for (const node of root.nodes) {
     if (!(node instanceof JsonSlots)) continue;
     const free = fields.find(([slots]) => slots === node)?.[1] ?? [];
     for (let at = 0; at < node.count * node.width; at++)
-      if (isScalar(node, at) && !(node.present(at) && free.includes(at % node.width)))
-        places.add(node.from[at]);
+      if (isScalar(node, at) && !free.includes(at % node.width)) places.add(node.from[at]);
   }
   return places;
 }
