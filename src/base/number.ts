@@ -27,6 +27,18 @@ export const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(
 const INT_DIGITS = 9;
 /** digits that a double holds, whatever they are */
 const UINT_DIGITS = 15;
+/** digits of a literal that is kept as digits */
+const EXACT_DIGITS = 19;
+/** with so few decimals the middle of two floats, 25 bits × 5^decimals, is a literal or too far from all of them */
+const MIDDLE_DECIMALS = 12;
+/** low bits of the double in the middle of two floats, and how far from there rounding errors reach that add up */
+const LOW_BITS = 0x1fffffff;
+const MIDDLE = 0x10000000;
+const MIDDLE_REACH = 16;
+/** digits of which a double is made where there are more than it holds */
+const LEADING_DIGITS = 17;
+const ZERO = 0x30;
+const POINT = 0x2e;
 /** bytes of an exponent with its letter and sign that is read without a text */
 const EXPONENT_BYTES = 4;
 const NOTHING = [0, 0];
@@ -105,9 +117,71 @@ export function nearestFloat32(
   const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  return (scratchBits[0] & 0x1fffffff) === 0x10000000
-    ? exactFloat32(latin1(bytes, start, end))
-    : Math.fround(value);
+  const beside = (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS;
+  return beside ? exactFloat32(latin1(bytes, start, end)) : Math.fround(value);
+}
+
+/** Plain digits that a double does not hold, often zeros behind the point; invalid for all others. */
+function storeLong(bytes: Uint8Array, start: number, end: number): number {
+  let point = end;
+  for (let i = start; i < end; i++) {
+    if (bytes[i] === POINT && point === end) point = i;
+    else if (bytes[i] < ZERO || bytes[i] > ZERO + 9) return LITERAL.invalid;
+  }
+  if (point === start || point === end - 1 || (bytes[start] === ZERO && point > start + 1))
+    return LITERAL.invalid;
+  const decimals = point === end ? 0 : end - point - 1;
+  let first = start;
+  while (first < end && (bytes[first] === ZERO || first === point)) first++;
+  let zeros = 0;
+  while (zeros < decimals && bytes[end - 1 - zeros] === ZERO) zeros++;
+  const count = end - first - (first < point && point < end ? 1 : 0);
+  if (!storeLongValue(bytes, first, start, end, count, decimals, zeros)) return LITERAL.invalid;
+  const fits = count <= EXACT_DIGITS;
+  const split = fits ? Math.max(0, count - INT_DIGITS) : 0;
+  if (fits) storeWords(leadingDigits(bytes, first, 0, split), leadingDigits(bytes, first, split, count));
+  else DIGITS.fill(0);
+  DIGITS[2] = fits ? decimals : 0;
+  return fits ? LITERAL.exact : LITERAL.oversized;
+}
+
+/** The value of the `count` digits from `first` on, the last `zeros` of which are zeros; false when it takes a text. */
+function storeLongValue(
+  bytes: Uint8Array,
+  first: number,
+  start: number,
+  end: number,
+  count: number,
+  decimals: number,
+  zeros: number,
+): boolean {
+  const significant = count - zeros;
+  if (significant <= UINT_DIGITS) {
+    const left = decimals - zeros;
+    if (significant < 1 || left >= POWERS_OF_TEN.length) return false;
+    VALUE[0] = nearestFloat32(leadingDigits(bytes, first, 0, significant), left, bytes, start, end);
+    return true;
+  }
+  const leading = Math.min(significant, LEADING_DIGITS);
+  const power = decimals - (count - leading);
+  if (Math.abs(power) >= POWERS_OF_TEN.length) return false;
+  const value = leadingDigits(bytes, first, 0, leading);
+  scratch[0] = power < 0 ? value * POWERS_OF_TEN[-power] : value / POWERS_OF_TEN[power];
+  if (Math.abs((scratchBits[0] & LOW_BITS) - MIDDLE) <= MIDDLE_REACH) return false;
+  VALUE[0] = Math.fround(scratch[0]);
+  return true;
+}
+
+/** Digits number `from` to `to` of those that begin at `first`, a point among them not counted. */
+function leadingDigits(bytes: Uint8Array, first: number, from: number, to: number): number {
+  let value = 0;
+  let digit = 0;
+  for (let i = first; digit < to; i++) {
+    if (bytes[i] === POINT) continue;
+    if (digit >= from) value = value * 10 + bytes[i] - ZERO;
+    digit++;
+  }
+  return value;
 }
 
 /** A short exponent behind plain digits, as some exchanges write every large price; invalid for all others. */
@@ -130,10 +204,12 @@ function storeExponent(bytes: Uint8Array, start: number, end: number): number {
   return store(digits, decimals, bytes, start, end, LITERAL.normalized);
 }
 
-/** Everything that is rare; cold but for short exponents. */
+/** Everything that is rare; cold but for short exponents and plain digits. */
 function storeUnusual(bytes: Uint8Array, start: number, end: number): number {
   const short = storeExponent(bytes, start, end);
   if (short !== LITERAL.invalid) return short;
+  const long = storeLong(bytes, start, end);
+  if (long !== LITERAL.invalid) return long;
   const literal = parseUnusual(latin1(bytes, start, end));
   if (literal === undefined) return LITERAL.invalid;
   VALUE[0] = literal.value;
@@ -157,7 +233,11 @@ function parseLongU64(bytes: Uint8Array, start: number, end: number): boolean {
   const split = end - INT_DIGITS;
   const rest = parseUint(bytes, start, split);
   const last = parseUint(bytes, split, end);
-  if (rest < 0 || last < 0) return false;
+  return rest >= 0 && last >= 0 && storeWords(rest, last);
+}
+
+/** rest × 10^9 + last into DIGITS, each of them exact; false when that is above 2^64 - 1. */
+function storeWords(rest: number, last: number): boolean {
   const upper = Math.floor(rest / 65536) * 1e9;
   const below = (upper % 65536) * 65536 + (rest % 65536) * 1e9 + last;
   const high = Math.floor(upper / 65536) + Math.floor(below / 4294967296);

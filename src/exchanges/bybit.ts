@@ -3,12 +3,14 @@
  *
  * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
  * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with holes (spot) or UUIDs (linear), so
- * they tell a repeated trade but not a missing one. A ticker delta carries what has changed alone. `u` of a book grows
+ * they tell a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
+ * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
 import { LoggerError } from '../base/errors.js';
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
+import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
 import type { Books } from '../feed/books.js';
 import {
   type Channel,
@@ -28,17 +30,11 @@ import { CandleChannels, klineChannel, klineChannels, klineNumbers, klineTime } 
 import { KnownTickers } from '../feed/known_tickers.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
-import {
-  ASK_COLUMNS,
-  arePresent,
-  BID_COLUMNS,
-  bestOfLevels,
-  epochTime,
-  parseEpoch,
-  tradeNumbers,
-  u64At,
-} from '../feed/values.js';
+import { RowTemplates } from '../feed/templates.js';
+import { arePresent, epochTime, parseEpoch, u64At } from '../feed/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Their names of our intervals of candles. */
@@ -58,9 +54,12 @@ const TOPICS: Readonly<Record<string, string>> = {
 
 const ROOT_KEYS = ['topic', 'type', 'ts', 'data', 'cts'] as const;
 const [TOPIC, TYPE, TS, DATA, CTS] = ROOT_KEYS.keys();
-/** of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD */
-const OBJECT_KEYS = ['lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u'] as const;
-const [LAST_PRICE, , , , BIDS, ASKS, UPDATE_ID] = OBJECT_KEYS.keys();
+/** Of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD. */
+const OBJECT_KEYS = [
+  'lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u',
+  ...BEST_KEYS, 'time of the best',
+] as const; // biome-ignore format: keys of theirs and ours
+const [LAST_PRICE, BID, ASK, VOLUME, BIDS, ASKS, UPDATE_ID, BEST, , , , BEST_TIME] = OBJECT_KEYS.keys();
 /** of trades and candles, which come in lists */
 const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
@@ -91,12 +90,37 @@ const ORDERBOOK = text('orderbook.');
 const KLINE = text('kline.');
 const SNAPSHOT = text('snapshot');
 const DELTA = text('delta');
-const BUY = text('Buy');
-const SELL = text('Sell');
 const DOT = 0x2e;
 
-const TRADE_NEEDS = [ID, PRICE, SIZE, TRADE_TIME];
-const TRADE_NUMBERS = { price: PRICE, size: SIZE };
+const DEAL: RowPlan['columns'] = {
+  trade_price: { decimal: PRICE, positive: true },
+  trade_size: { decimal: SIZE, positive: true },
+  trade_side: { text: TAKER, values: { Buy: SIDE.buy, Sell: SIDE.sell } },
+};
+const SPOT_TRADE: RowPlan = {
+  table: TRADES,
+  columns: { trade_id: { id: ID }, ...DEAL },
+  time: { epoch: TRADE_TIME },
+  accept: 'unordered',
+};
+/** The number came with an update of their interface, the UUID is the id. */
+const LINEAR_TRADE: RowPlan = {
+  ...SPOT_TRADE,
+  columns: { trade_uuid: { uuid: ID }, trade_id: { id: SEQ, orZero: true }, ...DEAL },
+};
+const SPOT_TICKER: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: LAST_PRICE, positive: true },
+    best_bid: { decimal: BID },
+    best_ask: { decimal: ASK },
+    volume: { decimal: VOLUME },
+    volume_24h: { decimal: VOLUME },
+  },
+  time: { epoch: TS, ofMessage: true, orReceipt: true },
+  accept: 'all',
+};
+const QUOTES = quotesPlan(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
 const KLINE_NEEDS = [START, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME];
 const KLINE_NUMBERS = {
   open: OPEN,
@@ -106,10 +130,7 @@ const KLINE_NUMBERS = {
   volume: BASE_VOLUME,
   quoteVolume: TURNOVER,
 };
-const T = TRADES.at;
 const M = MD.at;
-const B = BBO.at;
-const NO_ORDER_IDS = TRADES.missing.maker_order_id | TRADES.missing.taker_order_id;
 /** The first number of a book after a restart of their service. */
 const RESTARTED = 1;
 /** The topic in `error:handler not found,topic:publicTrade.X` and `Invalid symbol :[publicTrade.X]`. */
@@ -121,23 +142,38 @@ class BybitParser implements MessageParser {
   private readonly items = new JsonFields(ITEM_KEYS);
   readonly fields = new JsonFields(ROOT_KEYS, { data: new JsonEither(this.data, undefined, this.items) });
 
+  readonly templates: RowTemplates;
   private readonly levels: Levels;
   private readonly numbers = new KnownTickers();
   private readonly tradeSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
-  private readonly bboSequence: Sequence | undefined;
+  private readonly trade: WriteRow;
+  private readonly quotes: WriteRow;
+  /** undefined where tickers carry only what has changed */
+  private readonly wholeTicker: WriteRow | undefined;
   private readonly candles: CandleChannels;
 
   constructor(
     private readonly context: ParserContext,
-    /** trade ids are UUIDs */
-    private readonly uuids: boolean,
+    linear: boolean,
   ) {
     const { sequences } = context;
     this.levels = new Levels(context.rows);
     this.tradeSequence = sequences.get('trades');
     this.tickerSequence = sequences.get('ticker');
-    this.bboSequence = sequences.get('bbo');
+    this.templates = new RowTemplates(context, this.fields, [
+      [this.fields, [TS]],
+      [this.items, [SEQ]],
+    ]);
+    const row = (plan: RowPlan, slots: JsonFields, channel: string) =>
+      this.templates.row(plan, slots, sequences.get(channel), {
+        slots: this.fields,
+        field: TOPIC,
+        behind: `${TOPICS[channel]}.`,
+      });
+    this.trade = row(linear ? LINEAR_TRADE : SPOT_TRADE, this.items, 'trades');
+    this.quotes = row(QUOTES, this.data, 'bbo');
+    this.wholeTicker = linear ? undefined : row(SPOT_TICKER, this.data, 'ticker');
     this.candles = new CandleChannels(sequences, (interval) => WIRE_INTERVALS[interval]);
   }
 
@@ -165,38 +201,11 @@ class BybitParser implements MessageParser {
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     let result: number = RESULT.duplicate;
     for (let row = 0; row < items.count; row++) {
-      const one = this.trade(slot, sequence, row * items.width);
+      const one = this.trade(row * items.width, slot);
       if (one >= RESULT.ringFull) sequence.missed(slot, one === RESULT.ringFull ? 'ring_full' : 'malformed');
       result = worse(result, one);
     }
     return result;
-  }
-
-  private trade(slot: number, sequence: Sequence, o: number): number {
-    const { items } = this;
-    const { bytes, from, to } = items;
-    const { rows } = this.context;
-    if (!arePresent(items, o, TRADE_NEEDS)) return RESULT.missingField;
-    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    const id = o + ID;
-    const seq = o + SEQ;
-    if (!this.uuids) {
-      if (!rows.idAt(items, id, T.trade_id)) return RESULT.badId;
-    } else if (
-      !rows.uuid(T.trade_uuid, bytes, from[id], to[id]) ||
-      // it came with an update of their interface, the UUID is the id
-      (items.present(seq) && !rows.idAt(items, seq, T.trade_id))
-    ) {
-      return RESULT.badId;
-    }
-    if (!epochTime(rows, items, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, items, o, TRADE_NUMBERS)) return RESULT.badNumber;
-    if (items.equals(o + TAKER, BUY)) rows.set(T.trade_side, SIDE.buy);
-    else if (items.equals(o + TAKER, SELL)) rows.set(T.trade_side, SIDE.sell);
-    rows.flag(NO_ORDER_IDS);
-    if (!rows.isNew(sequence, slot)) return RESULT.duplicate;
-    rows.commit(TRADES);
-    return RESULT.rows;
   }
 
   private ticker(slot: number): number {
@@ -205,6 +214,7 @@ class BybitParser implements MessageParser {
     const sequence = this.tickerSequence;
     const snapshot = fields.equals(TYPE, SNAPSHOT);
     if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (snapshot && this.wholeTicker !== undefined) return this.wholeTicker(0, slot);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     numbers.resize(streams.size);
     if (!snapshot) {
@@ -235,28 +245,18 @@ class BybitParser implements MessageParser {
     const snapshot = this.fields.equals(TYPE, SNAPSHOT);
     if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
     const slot = this.slot(dot + 1);
-    return depth === 1 ? this.quotes(slot) : this.book(slot, snapshot);
+    return depth === 1 ? this.best(slot) : this.book(slot, snapshot);
   }
 
-  private quotes(slot: number): number {
+  private best(slot: number): number {
     const { data, fields, sides } = this;
-    const { rows } = this.context;
-    const sequence = this.bboSequence;
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!data.present(UPDATE_ID) || data.kind[BIDS] !== KIND.nested || data.kind[ASKS] !== KIND.nested)
+    const { kind } = data;
+    if (slot < 0) return RESULT.unwanted;
+    if (!data.present(UPDATE_ID) || kind[BIDS] !== KIND.nested || kind[ASKS] !== KIND.nested)
       return RESULT.missingField;
-    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
-    if (!rows.idAt(data, UPDATE_ID, B.update_id)) return RESULT.badId;
-    const time = fields.present(CTS) ? CTS : TS;
-    if (!fields.present(time)) rows.timeOfReceipt(B.time, B.nanos);
-    else if (!epochTime(rows, fields, time, B.time, B.nanos)) return RESULT.badTime;
-    const good =
-      bestOfLevels(rows, sides, data.from[BIDS], data.to[BIDS], BID_COLUMNS) &&
-      bestOfLevels(rows, sides, data.from[ASKS], data.to[ASKS], ASK_COLUMNS);
-    if (!good) return RESULT.badNumber;
-    sequence.touch(slot);
-    rows.commit(BBO);
-    return RESULT.rows;
+    copyBest(data, 0, BEST, BIDS, sides, ASKS, sides);
+    data.copy(BEST_TIME, fields, fields.present(CTS) ? CTS : TS);
+    return this.quotes(0, slot);
   }
 
   private book(slot: number, snapshot: boolean): number {

@@ -10,6 +10,7 @@
 import { DIGITS, parseU64, parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { okxChecksum } from '../book/checksum.js';
+import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
 import { CheckedBooks } from '../feed/checked_books.js';
 import {
   type ControlRequest,
@@ -28,17 +29,17 @@ import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/jso
 import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
+import type { SymbolPlace } from '../feed/template_source.js';
+import { RowTemplates } from '../feed/templates.js';
 import {
-  ASK_COLUMNS,
   arePresent,
-  BID_COLUMNS,
-  bestOfLevels,
   epochTime,
   isFresh,
   isNewestFirst,
   parseEpoch,
-  tickerNumbers,
   tradeNumbers,
   u64At,
 } from '../feed/values.js';
@@ -91,10 +92,10 @@ const ARG_KEYS = ['channel', 'instId'] as const;
 const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
 // biome-ignore format: a list
 const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
-  'bids', 'checksum', 'seqId', 'prevSeqId'] as const;
+  'bids', 'checksum', 'seqId', 'prevSeqId', ...BEST_KEYS] as const;
 // biome-ignore format: a list beside the one above
 const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
-  PREVIOUS_SEQ] = KEYS.keys();
+  PREVIOUS_SEQ, BEST] = KEYS.keys();
 
 const LEVEL_WIDTH = 2;
 /** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
@@ -121,11 +122,32 @@ const SELL = text('sell');
 
 const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const QUOTES = { bid: BID, ask: ASK };
-const TICKER_NUMBERS = { ...QUOTES, price: LAST, volume: VOLUME, lastSize: LAST_SIZE, volume24h: VOLUME };
+const TRADE: RowPlan = {
+  table: TRADES,
+  columns: {
+    trade_id: { id: ID },
+    trade_price: { decimal: PRICE, positive: true },
+    trade_size: { decimal: SIZE, positive: true },
+    trade_side: { text: SIDE_KEY, values: { buy: SIDE.buy, sell: SIDE.sell } },
+  },
+  time: { epoch: TIMESTAMP },
+  accept: 'contiguous',
+};
+const TICKER: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: LAST, positive: true },
+    best_bid: { decimal: BID },
+    best_ask: { decimal: ASK },
+    volume: { decimal: VOLUME },
+    last_size: { decimal: LAST_SIZE },
+    volume_24h: { decimal: VOLUME },
+  },
+  time: { epoch: TIMESTAMP },
+  accept: 'all',
+};
+const QUOTES = quotesPlan(BEST, SEQ, { epoch: TIMESTAMP });
 const A = AGG_TRADES.at;
-const M = MD.at;
-const B = BBO.at;
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');
 /** Books of old recordings are not numbered. */
@@ -143,6 +165,7 @@ class OkxParser implements MessageParser {
     data: new JsonEither(this.data, this.candles),
   });
   readonly plainTexts = new Set(['pong']);
+  readonly templates: RowTemplates;
   private readonly levels: Levels;
   private readonly checked = new CheckedBooks(okxChecksum);
   /** checksum of the event at hand as u32 */
@@ -150,8 +173,9 @@ class OkxParser implements MessageParser {
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
-  private readonly bboSequence: Sequence | undefined;
+  private readonly trade: WriteRow;
+  private readonly ticker: WriteRow;
+  private readonly quotes: WriteRow;
   private readonly candleSequences: readonly (Sequence | undefined)[];
   private readonly history: History;
 
@@ -161,8 +185,16 @@ class OkxParser implements MessageParser {
     const { sequences } = context;
     this.tradeSequence = sequences.get('trades');
     this.aggregateSequence = sequences.get('agg_trades');
-    this.tickerSequence = sequences.get('ticker');
-    this.bboSequence = sequences.get('bbo');
+    this.templates = new RowTemplates(context, this.fields, [
+      [this.arg, [ARG_SYMBOL]],
+      [this.data, [SEQ, COUNT]],
+    ]);
+    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
+    const row = (plan: RowPlan, channel: string, place: SymbolPlace) =>
+      this.templates.row(plan, this.data, sequences.get(channel), place);
+    this.trade = row(TRADE, 'trades', symbol);
+    this.ticker = row(TICKER, 'ticker', symbol);
+    this.quotes = row(QUOTES, 'bbo', { slots: this.arg, field: ARG_SYMBOL });
     this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
   }
 
@@ -181,8 +213,8 @@ class OkxParser implements MessageParser {
   private object(o: number): number {
     const { arg } = this;
     if (arg.equals(CHANNEL, BOOKS) || arg.equals(CHANNEL, BOOKS_TICK)) return this.book(o);
-    if (arg.equals(CHANNEL, BEST_QUOTES)) return this.quotes(o);
-    return arg.equals(CHANNEL, TICKERS) ? this.ticker(o) : RESULT.unwanted;
+    if (arg.equals(CHANNEL, BEST_QUOTES)) return this.best(o);
+    return arg.equals(CHANNEL, TICKERS) ? this.ticker(o, this.slot(o)) : RESULT.unwanted;
   }
 
   /** Candles, or data that is empty. */
@@ -216,23 +248,24 @@ class OkxParser implements MessageParser {
     const reversed = isNewestFirst(data, ID, 0, count);
     let result: number = 0;
     for (let n = 0; n < count; n++) {
-      const one = this.trade((reversed ? count - 1 - n : n) * data.width, added);
+      const o = (reversed ? count - 1 - n : n) * data.width;
+      const one = added ? this.aggregate(o) : this.trade(o, this.slot(o));
       result = n === 0 ? one : worse(result, one);
     }
     return result;
   }
 
   /**
-   * One trade, or the sum of several (`added`). A sum of one is that trade: where no sums are wanted it is stored as
-   * such, and old recordings, which have no `count`, hold nothing else.
+   * The sum of several trades. A sum of one is that trade: where no sums are wanted it is stored as such, and old
+   * recordings, which have no `count`, hold nothing else.
    */
-  private trade(o: number, added: boolean): number {
+  private aggregate(o: number): number {
     const { data } = this;
     const { rows } = this.context;
     if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
-    const count = added && data.present(o + COUNT) ? u64At(data, o + COUNT) : 1;
-    const aggregates = added ? this.aggregateSequence : undefined;
+    const count = data.present(o + COUNT) ? u64At(data, o + COUNT) : 1;
+    const aggregates = this.aggregateSequence;
     const sequence = aggregates ?? this.tradeSequence;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (count < 1) return RESULT.badId;
@@ -245,7 +278,7 @@ class OkxParser implements MessageParser {
     if (aggregates !== undefined && !this.range(o + ID, count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     // on subscribing to sums the newest one is sent, however long ago it was
-    if (added && this.history.isOld(slot)) rows.flag(REPLAYED);
+    if (this.history.isOld(slot)) rows.flag(REPLAYED);
     if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
     if (data.equals(o + SIDE_KEY, BUY)) rows.set(at.trade_side, SIDE.buy);
     else if (data.equals(o + SIDE_KEY, SELL)) rows.set(at.trade_side, SIDE.sell);
@@ -272,42 +305,11 @@ class OkxParser implements MessageParser {
     return true;
   }
 
-  private ticker(o: number): number {
-    const { data } = this;
-    const { rows } = this.context;
-    const sequence = this.tickerSequence;
-    if (!data.present(o + LAST) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!epochTime(rows, data, o + TIMESTAMP, M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, data, o, TICKER_NUMBERS)) return RESULT.badNumber;
-    rows.flag(MD.missing.side);
-    sequence.touch(slot);
-    rows.commit(MD);
-    return RESULT.rows;
-  }
-
   /** One level of each side, none where the side is empty. */
-  private quotes(o: number): number {
-    const { data } = this;
-    const { from, to } = data;
-    const { rows } = this.context;
-    const sequence = this.bboSequence;
-    if (!this.hasSides(o) || !data.present(o + TIMESTAMP)) return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(BBO, slot)) return RESULT.ringFull;
-    if (!epochTime(rows, data, o + TIMESTAMP, B.time, B.nanos)) return RESULT.badTime;
-    if (!data.present(o + SEQ)) rows.flag(BBO.missing.update_id);
-    else if (!rows.idAt(data, o + SEQ, B.update_id)) return RESULT.badId;
-    const read =
-      bestOfLevels(rows, this.bids, from[o + BIDS], to[o + BIDS], BID_COLUMNS) &&
-      bestOfLevels(rows, this.asks, from[o + ASKS], to[o + ASKS], ASK_COLUMNS);
-    if (!read) return RESULT.badNumber;
-    sequence.touch(slot);
-    rows.commit(BBO);
-    return RESULT.rows;
+  private best(o: number): number {
+    if (!this.hasSides(o)) return RESULT.missingField;
+    copyBest(this.data, o, BEST, BIDS, this.bids, ASKS, this.asks);
+    return this.quotes(o, this.find(this.arg, ARG_SYMBOL));
   }
 
   private hasSides(o: number): boolean {

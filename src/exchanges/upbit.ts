@@ -25,8 +25,11 @@ import { isObject, type JsonValue, stringOf } from '../feed/json.js';
 import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonList } from '../feed/lists.js';
+import type { WriteRow } from '../feed/row_plan.js';
+import type { RowPlan } from '../feed/row_source.js';
 import type { Sequence } from '../feed/sequence.js';
-import { arePresent, epochTime, tickerNumbers, tradeNumbers } from '../feed/values.js';
+import { RowTemplates } from '../feed/templates.js';
+import { arePresent } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
@@ -102,25 +105,42 @@ const text = (ascii: string) => Buffer.from(ascii);
 const TRADE = text('trade');
 const TICKER = text('ticker');
 const ORDERBOOK = text('orderbook');
-const ASK = text('ASK');
-const BID = text('BID');
 const SNAPSHOT = text('SNAPSHOT');
 const CANDLE_TYPES = INTERVALS.map((interval) => text(CANDLES[interval]));
 const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
 const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 
-const TRADE_REQUIRED = [CODE, ID, PRICE, SIZE, TRADE_TIME];
-const TICKER_REQUIRED = [CODE, PRICE, TIMESTAMP];
 const CANDLE_REQUIRED = [CODE, OPEN_TIME, OPEN, HIGH, LOW, PRICE, VOLUME];
 const UNIT_REQUIRED = [ASK_PRICE, BID_PRICE, ASK_SIZE, BID_SIZE];
-const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-/** There are no quotes. */
-const TICKER_NUMBERS = {
-  price: PRICE,
-  volume: VOLUME_24H,
-  lastSize: SIZE,
-  volume24h: VOLUME_24H,
+const TAKER = { text: ASK_BID, values: { BID: SIDE.buy, ASK: SIDE.sell } };
+const TRADE_ROW: RowPlan = {
+  table: TRADES,
+  columns: {
+    trade_id: { id: ID },
+    trade_price: { decimal: PRICE, positive: true },
+    trade_size: { decimal: SIZE, positive: true },
+    trade_side: TAKER,
+  },
+  time: { epoch: TRADE_TIME },
+  accept: 'unordered',
 };
+/** The newest trade, sent on subscribing. */
+const SNAPSHOT_ROW: RowPlan = { ...TRADE_ROW, flags: flag('replayed') };
+/** There are no quotes. */
+const TICKER_ROW: RowPlan = {
+  table: MD,
+  columns: {
+    price: { decimal: PRICE, positive: true },
+    volume: { decimal: VOLUME_24H },
+    last_size: { decimal: SIZE },
+    volume_24h: { decimal: VOLUME_24H },
+    side: TAKER,
+  },
+  time: { epoch: TIMESTAMP },
+  accept: 'all',
+};
+/** Values of trades and tickers that go into candles and books alone, or into the other one of the two. */
+const FREE = [TIMESTAMP, TRADE_TIME, VOLUME_24H, OPEN, HIGH, LOW];
 const CANDLE_NUMBERS = {
   open: OPEN,
   high: HIGH,
@@ -129,9 +149,6 @@ const CANDLE_NUMBERS = {
   volume: VOLUME,
   quoteVolume: QUOTE_VOLUME,
 };
-const T = TRADES.at;
-const M = MD.at;
-const REPLAYED = flag('replayed');
 
 /** Whether the number in bytes[from, to) is zero, however it is spelled. HOT. */
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
@@ -147,19 +164,29 @@ class UpbitParser implements MessageParser {
   private readonly units = new JsonFields(UNIT_KEYS);
   private readonly unitList = new JsonList(this.units);
   readonly fields = new JsonFields(KEYS, { orderbook_units: this.unitList, obu: this.unitList });
+  readonly templates: RowTemplates;
   private readonly levels: Levels;
 
-  private readonly tradeSequence: Sequence | undefined;
-  private readonly tickerSequence: Sequence | undefined;
+  private readonly trade: WriteRow;
+  private readonly snapshot: WriteRow;
+  private readonly ticker: WriteRow;
   private readonly bookSequence: Sequence | undefined;
   private readonly candleSequences: readonly (Sequence | undefined)[];
 
   constructor(private readonly context: ParserContext) {
+    const { fields } = this;
+    const { sequences } = context;
     this.levels = new Levels(context.rows);
-    this.tradeSequence = context.sequences.get('trades');
-    this.tickerSequence = context.sequences.get('ticker');
-    this.bookSequence = context.sequences.get('book');
-    this.candleSequences = INTERVALS.map((interval) => context.sequences.get(`klines_${interval}`));
+    const free = FREE.flatMap((field) => [field, SIMPLE + field]);
+    this.templates = new RowTemplates(context, fields, [[fields, free]]);
+    const symbol = { slots: fields, field: CODE, inObject: true };
+    const row = (plan: RowPlan, channel: string) =>
+      this.templates.row(plan, fields, sequences.get(channel), symbol);
+    this.trade = row(TRADE_ROW, 'trades');
+    this.snapshot = row(SNAPSHOT_ROW, 'trades');
+    this.ticker = row(TICKER_ROW, 'ticker');
+    this.bookSequence = sequences.get('book');
+    this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
   }
 
   emit(): number {
@@ -172,8 +199,9 @@ class UpbitParser implements MessageParser {
   private event(o: number): number {
     const { fields } = this;
     if (fields.equals(o + TYPE, ORDERBOOK)) return this.book(o);
-    if (fields.equals(o + TYPE, TRADE)) return this.trade(o);
-    if (fields.equals(o + TYPE, TICKER)) return this.ticker(o);
+    if (fields.equals(o + TYPE, TRADE))
+      return this.write(o, fields.equals(o + STREAM_TYPE, SNAPSHOT) ? this.snapshot : this.trade);
+    if (fields.equals(o + TYPE, TICKER)) return this.write(o, this.ticker);
     for (let i = 0; i < CANDLE_TYPES.length; i++)
       if (fields.equals(o + TYPE, CANDLE_TYPES[i])) return this.candle(o, i);
     return RESULT.unfamiliar;
@@ -184,47 +212,8 @@ class UpbitParser implements MessageParser {
     return this.context.streams.find(fields.bytes, fields.from[o + CODE], fields.to[o + CODE]);
   }
 
-  private takerSide(o: number): number {
-    const { fields } = this;
-    if (fields.equals(o + ASK_BID, BID)) return SIDE.buy;
-    return fields.equals(o + ASK_BID, ASK) ? SIDE.sell : SIDE.unknown;
-  }
-
-  private trade(o: number): number {
-    const { fields } = this;
-    const { rows } = this.context;
-    const sequence = this.tradeSequence;
-    if (!arePresent(fields, o, TRADE_REQUIRED)) return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(TRADES, slot)) return RESULT.ringFull;
-    if (!rows.idAt(fields, o + ID, T.trade_id)) return RESULT.badId;
-    if (!epochTime(rows, fields, o + TRADE_TIME, T.trade_time, T.trade_nanos)) return RESULT.badTime;
-    if (!tradeNumbers(rows, fields, o, TRADE_NUMBERS)) return RESULT.badNumber;
-    rows.set(T.trade_side, this.takerSide(o));
-    rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id);
-    if (fields.equals(o + STREAM_TYPE, SNAPSHOT)) rows.flag(REPLAYED);
-    if (!rows.isNew(sequence, slot)) return RESULT.duplicate;
-    rows.commit(TRADES);
-    return RESULT.rows;
-  }
-
-  private ticker(o: number): number {
-    const { fields } = this;
-    const { rows } = this.context;
-    const sequence = this.tickerSequence;
-    if (!arePresent(fields, o, TICKER_REQUIRED)) return RESULT.missingField;
-    const slot = this.slot(o);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
-    if (!epochTime(rows, fields, o + TIMESTAMP, M.time, M.nanos)) return RESULT.badTime;
-    if (!tickerNumbers(rows, fields, o, TICKER_NUMBERS)) return RESULT.badNumber;
-    const side = this.takerSide(o);
-    rows.set(M.side, side);
-    if (side === SIDE.unknown) rows.flag(MD.missing.side);
-    sequence.touch(slot);
-    rows.commit(MD);
-    return RESULT.rows;
+  private write(o: number, row: WriteRow): number {
+    return this.fields.present(o + CODE) ? row(o, this.slot(o)) : RESULT.missingField;
   }
 
   /** The candle is sent again as it grows; none is ever said to be finished. */

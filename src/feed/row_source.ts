@@ -22,13 +22,13 @@ import { SEEN } from './sequence.js';
 
 /**
  * What a column is made of; the numbers are fields of the object. A column that may be missing may lack its value and
- * says so in `flags`; of the others decimals and ids are required.
+ * says so in `flags`; of the others decimals, ids and UUIDs are required.
  */
 export type Source =
   /** a number with its exact digits, where the column has any; `positive`: zero is not believed */
   | { readonly decimal: number; readonly positive?: boolean }
-  /** a whole number */
-  | { readonly id: number }
+  /** a whole number; `orZero`: where the column cannot be missing the value still can */
+  | { readonly id: number; readonly orZero?: boolean }
   | { readonly uuid: number }
   /** what a string stands for; 0 for every other one */
   | { readonly text: number; readonly values: Readonly<Record<string, number>> }
@@ -143,7 +143,7 @@ function maskOf(table: Table, name: string): number {
 /** Fields of the object without which there is no row. */
 function requiredFields({ table, columns }: RowPlan): number[] {
   return Object.entries(columns)
-    .filter(([name, source]) => maskOf(table, name) === 0 && ('decimal' in source || 'id' in source))
+    .filter(([name, source]) => maskOf(table, name) === 0 && isRequired(source))
     .map(([, source]) => fieldOf(source));
 }
 
@@ -151,6 +151,11 @@ export function timeField({ epoch, iso }: RowPlan['time']): number {
   const field = epoch ?? iso;
   assert(field !== undefined, 'a row has an event time');
   return field;
+}
+
+function isRequired(source: Source): boolean {
+  if ('id' in source) return source.orZero !== true;
+  return 'decimal' in source || 'uuid' in source;
 }
 
 /** The field that a column is made of. */
@@ -194,12 +199,15 @@ function columnSource(table: Table, name: string, source: Source, access: Access
   const mask = maskOf(table, name);
   const [from, to] = [access.from(field), access.to(field)];
   if ('decimal' in source) return decimalSource(table, name, source, access);
-  if ('id' in source) return idSource(word, mask, field, access);
-  if ('uuid' in source)
+  if ('id' in source) return idSource(word, mask, source, access);
+  if ('uuid' in source) {
+    const read = `rows.uuid(${word}, bytes, ${from}, ${to})`;
+    if (mask === 0) return [`if (!(${access.there(field)}) || !${read}) ${access.refuse(RESULT.badId)}`];
     return [
       `if (!(${access.there(field)})) flags |= ${mask};`,
-      `else if (!rows.uuid(${word}, bytes, ${from}, ${to})) ${access.notUuid(field, mask)}`,
+      `else if (!${read}) ${access.notUuid(field, mask)}`,
     ];
+  }
   if ('word' in source)
     return [
       `value = ${access.kind(field)};`,
@@ -227,13 +235,18 @@ function storeU64(word: number): string {
   return `low = digit >>> 0; u32[record + ${word}] = low; u32[record + ${word + 1}] = (digit - low) * ${HIGH_WORD};`;
 }
 
-function idSource(word: number, mask: number, field: number, access: Access): string[] {
+function idSource(
+  word: number,
+  mask: number,
+  { id: field, orZero = false }: Extract<Source, { id: number }>,
+  access: Access,
+): string[] {
   const call = access.idCall(field, word);
   const bad = access.refuse(RESULT.badId);
   return [
     `digit = ${access.digits(field)};`,
     `if (digit >= 0 && ${access.decimals(field)} === 0) { ${storeU64(word)} }`,
-    ...(mask === 0 ? [] : [`else if (!(${access.there(field)})) flags |= ${mask};`]),
+    ...(mask === 0 && !orZero ? [] : [`else if (!(${access.there(field)})) flags |= ${mask};`]),
     call === '' ? `else ${bad}` : `else if (!${call}) ${bad}`,
   ];
 }

@@ -58,8 +58,9 @@ export function compileTemplate(
   if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
   const asked = askedPlaces(root, free);
   const wanted = wantedPlaces(plan, slots, o, root);
-  const symbolAt = symbol.slots.from[(symbol.inObject === true ? o : 0) + symbol.field];
-  if (!tokens.some(({ from }) => from === symbolAt)) return undefined;
+  const symbolPosition = (symbol.inObject === true ? o : 0) + symbol.field;
+  if (!symbol.slots.present(symbolPosition)) return undefined;
+  const symbolAt = symbol.slots.from[symbolPosition];
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
   const lines = ['let from = 0, slot = -1, word = 0;'];
   let at = start;

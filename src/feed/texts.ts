@@ -24,11 +24,12 @@ export interface TextEntry {
 }
 
 const encoder = new TextEncoder();
+const encoded = new Uint8Array(TEXT_BYTES_MAX);
 
-/** Writes a text record, cut to TEXT_BYTES_MAX; false when the ring has no room for it. */
+/** Writes a text record, cut to the characters that fit TEXT_BYTES_MAX; false when the ring has no room for it. */
 export function writeText(sink: RowSink, entry: TextEntry): boolean {
-  const bytes = encoder.encode(entry.text).subarray(0, TEXT_BYTES_MAX);
-  const words = TEXT_AT.text + Math.ceil(bytes.length / 4);
+  const { written: length } = encoder.encodeInto(entry.text, encoded);
+  const words = TEXT_AT.text + Math.ceil(length / 4);
   const record = sink.claim(words);
   if (record < 0) return false;
   const { u32 } = sink;
@@ -39,8 +40,9 @@ export function writeText(sink: RowSink, entry: TextEntry): boolean {
   u32[record + TEXT_AT.kind] = entry.kind;
   u32[record + TEXT_AT.table] = entry.tableId;
   u32[record + TEXT_AT.detail] = entry.detail;
-  u32[record + TEXT_AT.bytes] = bytes.length;
-  new Uint8Array(u32.buffer, u32.byteOffset + (record + TEXT_AT.text) * 4, bytes.length).set(bytes);
+  u32[record + TEXT_AT.bytes] = length;
+  // the words are little-endian
+  for (let i = 0; i < length; i++) u32[record + TEXT_AT.text + (i >> 2)] |= encoded[i] << (8 * (i & 3));
   sink.commit(words);
   return true;
 }

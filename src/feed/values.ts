@@ -10,13 +10,11 @@ import {
   TIME_RESULT,
 } from '../base/time.js';
 import { flag } from '../schema/flags.js';
-import { type AGG_TRADES, BBO, MD, TRADES } from '../schema/tables.js';
+import { type AGG_TRADES, TRADES } from '../schema/tables.js';
 import type { JsonSlots } from './json_slots.js';
 import type { Rows } from './rows.js';
 import { SEEN, type Sequence } from './sequence.js';
 
-const M = MD.at;
-const B = BBO.at;
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
 
@@ -27,7 +25,7 @@ export function arePresent(values: JsonSlots, base: number, names: readonly numb
 }
 
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
-export function optionalDecimal(
+function optionalDecimal(
   rows: Rows,
   fields: JsonSlots,
   at: number,
@@ -55,19 +53,6 @@ export function namedDecimal(
   if (name !== undefined)
     return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
   rows.missing(valueWord, missing);
-  return true;
-}
-
-/** As optionalDecimal for a column that keeps the f32 alone. */
-export function optionalFloat(
-  rows: Rows,
-  fields: JsonSlots,
-  at: number,
-  word: number,
-  missing: number,
-): boolean {
-  if (fields.present(at)) return rows.floatAt(fields, at, word);
-  rows.missing(word, missing);
   return true;
 }
 
@@ -100,89 +85,6 @@ export function tradeNumbers(
     rows.decimalAt(fields, base + names.price, at.trade_price, at.price_digits, 0, true) &&
     rows.decimalAt(fields, base + names.size, at.trade_size, at.size_digits, 1, true)
   );
-}
-
-/** Which fields hold the numbers of a ticker; `volume` is what the exchange's readers have always found there. */
-export interface TickerFields {
-  readonly price: number;
-  readonly bid?: number;
-  readonly ask?: number;
-  readonly volume: number;
-  /** left out when the exchange does not send it */
-  readonly lastSize?: number;
-  readonly volume24h: number;
-}
-
-/** The numbers of a ticker, of which only the price is required; false when one is there and is no number. */
-export function tickerNumbers(rows: Rows, fields: JsonSlots, base: number, names: TickerFields): boolean {
-  const { missing } = MD;
-  return (
-    rows.decimalAt(fields, base + names.price, M.price, M.price_digits, 0, true) &&
-    namedDecimal(rows, fields, base, names.bid, M.best_bid, M.best_bid_digits, 1, missing.best_bid) &&
-    namedDecimal(rows, fields, base, names.ask, M.best_ask, M.best_ask_digits, 2, missing.best_ask) &&
-    optionalDecimal(rows, fields, base + names.volume, M.volume, M.volume_digits, 3, missing.volume) &&
-    lastSize(rows, fields, base, names.lastSize) &&
-    optionalFloat(rows, fields, base + names.volume24h, M.volume_24h, missing.volume_24h)
-  );
-}
-
-function lastSize(rows: Rows, fields: JsonSlots, base: number, name: number | undefined): boolean {
-  if (name !== undefined) return optionalFloat(rows, fields, base + name, M.last_size, MD.missing.last_size);
-  rows.missing(M.last_size, MD.missing.last_size);
-  return true;
-}
-
-/** Where the numbers of a side go in a row of BBO. */
-interface SideColumns {
-  readonly price: number;
-  readonly priceDigits: number;
-  readonly noPrice: number;
-  readonly size: number;
-  readonly sizeDigits: number;
-  readonly noSize: number;
-  /** position of the price among the literals; the size stands behind it */
-  readonly position: number;
-}
-
-export const BID_COLUMNS: SideColumns = {
-  price: B.best_bid,
-  priceDigits: B.best_bid_digits,
-  noPrice: BBO.missing.best_bid,
-  size: B.best_bid_size,
-  sizeDigits: B.best_bid_size_digits,
-  noSize: BBO.missing.best_bid_size,
-  position: 0,
-};
-export const ASK_COLUMNS: SideColumns = {
-  price: B.best_ask,
-  priceDigits: B.best_ask_digits,
-  noPrice: BBO.missing.best_ask,
-  size: B.best_ask_size,
-  sizeDigits: B.best_ask_size_digits,
-  noSize: BBO.missing.best_ask_size,
-  position: 2,
-};
-
-/** One side of the best quotes, both numbers optional; false when one is there and is no number. */
-function bestLevel(rows: Rows, values: JsonSlots, price: number, size: number, to: SideColumns): boolean {
-  return (
-    optionalDecimal(rows, values, price, to.price, to.priceDigits, to.position, to.noPrice) &&
-    optionalDecimal(rows, values, size, to.size, to.sizeDigits, to.position + 1, to.noSize)
-  );
-}
-
-/** One side of the best quotes from a list of levels, the rows from `first` to the one in front of `behind`. */
-export function bestOfLevels(
-  rows: Rows,
-  levels: JsonSlots,
-  first: number,
-  behind: number,
-  to: SideColumns,
-): boolean {
-  if (first < behind) return bestLevel(rows, levels, first * levels.width, first * levels.width + 1, to);
-  rows.missing(to.price, to.noPrice);
-  rows.missing(to.size, to.noSize);
-  return true;
 }
 
 /** Sets the event time from an ISO text; false when it cannot be read. */

@@ -102,6 +102,36 @@ test('keeps every digit and rounds once, for random literals of every length and
   for (let i = 0; i < 60_000; i++) checkExact(plainLiteral());
 });
 
+test('rounds once what a double takes for the middle of two floats', () => {
+  for (let i = 0; i < 40_000; i++) {
+    // the middle times 10^decimals, cut to the 15 digits that are read as a double
+    const decimals = random(23);
+    let digits = BigInt(0x1000001 + 2 * random(0x800000)) * 10n ** BigInt(decimals);
+    while (digits >= 10n ** 15n) digits = (digits + 1n) / 2n;
+    const all = digits.toString().padStart(decimals + 1, '0');
+    checkExact(decimals === 0 ? all : `${all.slice(0, -decimals)}.${all.slice(-decimals)}`);
+  }
+});
+
+test('knows the value of digits of any number, zeros behind them or not', () => {
+  for (let i = 0; i < 40_000; i++) {
+    const plain = random(2) === 0 ? nearMidpoint() : plainLiteral();
+    const more = `${'0'.repeat(random(12))}${random(3) === 0 ? digitsOf(random(12)) : ''}${'0'.repeat(random(6))}`;
+    const text = plain.includes('.') || more === '' ? plain + more : `${plain}.${more}`;
+    const kept = text.replace('.', '').replace(/^0+/, '').length <= 19;
+    assert.deepEqual(
+      parse(text),
+      {
+        literal: kept ? LITERAL.exact : LITERAL.oversized,
+        digits: kept ? BigInt(text.replace('.', '')) : 0n,
+        decimals: kept ? (text.split('.')[1]?.length ?? 0) : 0,
+        value: referenceFloat(text),
+      },
+      text,
+    );
+  }
+});
+
 test('rounds once beside the middle of two floats', () => {
   for (let i = 0; i < 40_000; i++) checkExact(nearMidpoint());
   const ties = ['16777217', '16777219', '16777217.0', '33554434', '16777216.999999999', '16777217.000000001'];

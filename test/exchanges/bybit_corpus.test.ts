@@ -54,6 +54,8 @@ class Model {
   private ticker(e: Expected): Line[] {
     const ours = { price: e.last_price, bid: e.best_bid, ask: e.best_ask, volume: e.volume };
     const carried = Object.entries(ours).filter(([, value]) => value !== null);
+    // spot knows whole tickers alone
+    if (e.is_delta === true && !this.uuids) return [];
     const known = this.tickers.get(e.symbol);
     if (e.is_delta === true && (known === undefined || carried.length === 0)) return [];
     const merged =

@@ -22,9 +22,16 @@ const VENUES: readonly Venue[] = [
   { id: 'binance-futures', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['AGG_TRADES', 'BBO', 'MD', 'TRADES'] },
   { id: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'], tables: ['MD', 'TRADES'] },
   { id: 'kraken', symbols: ['BTC/USD', 'ETH/USD'], tables: ['BBO', 'MD', 'TRADES'] },
+  { id: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'], tables: ['BBO', 'MD', 'TRADES'] },
+  { id: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'], tables: ['MD', 'TRADES'] },
+  { id: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['BBO', 'MD', 'TRADES'] },
+  { id: 'bybit-linear', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['TRADES'] },
 ];
 /** What each byte is replaced by: a digit, what structures a message, a letter, and what no message may hold. */
 const DAMAGES = Buffer.from('7",{x\x00\x80', 'latin1');
+
+/** A UUID whose end is exchanged to make another one. */
+const UUID = /([0-9a-f]{8}-(?:[0-9a-f]{4}-){3})[0-9a-f]{12}/;
 
 type Row = Readonly<Record<string, string>>;
 
@@ -43,8 +50,14 @@ class Pair {
   private readonly full: Harness;
   /** messages that a template has read */
   hits = 0;
+  /** grows with every id that was made */
+  private fresh = 0;
 
-  constructor(exchange: Exchange, symbols: readonly string[], channels: readonly string[] | undefined) {
+  constructor(
+    private readonly exchange: Exchange,
+    symbols: readonly string[],
+    channels: readonly string[] | undefined,
+  ) {
     const options = { channels, ringWords: 1 << 14 };
     this.used = new Harness(exchange, symbols, options);
     this.full = new Harness(exchange, symbols, { ...options, withoutTemplates: true });
@@ -71,11 +84,18 @@ class Pair {
     return result;
   }
 
-  /** The id that the trade behind the ones so far has; undefined for rows without such ids. */
-  nextId(table: string, slot: number): number | undefined {
-    for (const sequence of this.full.sequences.values())
-      if (sequence.table.name === table) return sequence.expected(slot);
-    return undefined;
+  /** The message with the id that a trade behind the ones so far has; as it is where rows have no such ids. */
+  next(message: string, { table, trade_id, trade_uuid }: Row, slot: number): string {
+    this.fresh++;
+    for (const [name, sequence] of this.full.sequences) {
+      if (sequence.table.name !== table || trade_id === undefined) continue;
+      if (trade_uuid !== undefined)
+        return message.replace(UUID, (_, start) => start + this.fresh.toString(16).padStart(12, '0'));
+      const isUnordered = this.exchange.channels[name].ids === 'unordered';
+      const id = isUnordered ? BigInt(trade_id) + BigInt(this.fresh) : sequence.expected(slot);
+      return message.replaceAll(new RegExp(`(?<=[:"])${trade_id}(?=[",}])`, 'g'), String(id));
+    }
+    return message;
   }
 }
 
@@ -87,13 +107,11 @@ function seenBy(harness: Harness): unknown {
 }
 
 function fixturesOf(id: string): Fixture[] {
-  return JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8'));
-}
-
-/** The message with another id in place of its own. */
-function withId(message: string, { trade_id }: Row, id: number | undefined): string {
-  if (trade_id === undefined || id === undefined) return message;
-  return message.replaceAll(new RegExp(`(?<=[:"])${trade_id}(?=[",}])`, 'g'), String(id));
+  const fixtures = JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8')) as Fixture[];
+  return fixtures.map((fixture) => ({
+    ...fixture,
+    row: fixture.rows?.length === 1 ? fixture.rows[0] : fixture.row,
+  }));
 }
 
 /** Every message that differs from this one in one byte. */
@@ -120,7 +138,7 @@ for (const { id, symbols, tables } of VENUES) {
         if (row === undefined || before !== undefined) continue;
         const pair = new Pair(exchange, symbols, channels);
         const slot = symbols.indexOf(row.symbol);
-        const next = () => withId(message, row, pair.nextId(row.table, slot));
+        const next = () => pair.next(message, row, slot);
         pair.feed(message);
         pair.feed(next());
         if (pair.hits === 1) yield { name, row, pair, next };
