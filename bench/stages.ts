@@ -5,49 +5,49 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'parse',
     summary: 'bytes to rows in the ring, every kind of message beside JSON.parse of the same bytes',
-    seconds: 30,
+    seconds: 20,
     load: () => import('./stages/parse.js'),
   },
   {
     name: 'ring',
     summary: 'rows through the ring between two threads',
-    seconds: 6,
+    seconds: 4,
     load: () => import('./stages/ring.js'),
   },
   {
     name: 'journal',
     summary: 'blocks to the journal, syncs, and recovery per GB',
-    seconds: 20,
+    seconds: 12,
     load: () => import('./stages/journal.js'),
   },
   {
     name: 'columns',
     summary: 'rows from the rings to the column files, and their size there',
-    seconds: 10,
+    seconds: 6,
     load: () => import('./stages/columns.js'),
   },
   {
     name: 'feed',
     summary: 'messages from the wire to the ring, every exchange, trades over TLS, too',
-    seconds: 75,
+    seconds: 25,
     load: () => import('./stages/feed.js'),
   },
   {
     name: 'pipeline',
     summary: 'trades from the wire to the disk, the whole logger in turn with other programs',
-    seconds: 150,
+    seconds: 70,
     load: () => import('./stages/pipeline.js'),
   },
   {
     name: 'latency',
     summary: 'from the time a message is due to the ring and to the journal, open loop',
-    seconds: 80,
+    seconds: 30,
     load: () => import('./stages/latency.js'),
   },
   {
     name: 'scale',
     summary: 'what more symbols and more connections cost',
-    seconds: 50,
+    seconds: 25,
     load: () => import('./stages/scale.js'),
   },
   {
@@ -59,7 +59,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'flush',
     summary: 'a flush of 1,100 symbols, over 30,000 files: its time and its disk calls',
-    seconds: 20,
+    seconds: 12,
     load: () => import('./stages/flush.js'),
   },
 ];

@@ -29,6 +29,7 @@ import {
 /** Templates that are remembered; once there are so many, only every so many misses one is exchanged. */
 const TEMPLATES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
+
 export class RowTemplates {
   private readonly templates: Template[] = [];
   private readonly source = new JsonSource();
