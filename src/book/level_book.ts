@@ -145,7 +145,7 @@ export class LevelBook {
 
   /**
    * Sets the size at a price, both as digits; size 0 removes the level. False when one is no number, or so long that no
-   * exchange could mean it.
+   * exchange could mean it. Who has read plain digits before gives their values.
    */
   set(
     side: number,
@@ -154,13 +154,15 @@ export class LevelBook {
     priceTo: number,
     sizeFrom: number,
     sizeTo: number,
+    knownPrice = -1,
+    knownSize = -1,
   ): boolean {
     if (priceTo - priceFrom > CELL_SIZE || sizeTo - sizeFrom > CELL_SIZE) return false;
     const levels = this.side(side);
-    let size = plainValue(bytes, sizeFrom, sizeTo);
+    let size = knownSize >= 0 ? knownSize : plainValue(bytes, sizeFrom, sizeTo);
     const sizeIsPlain = size >= 0;
     if (!sizeIsPlain) size = unusualValue(bytes, sizeFrom, sizeTo);
-    let price = plainValue(bytes, priceFrom, priceTo);
+    let price = knownPrice >= 0 ? knownPrice : plainValue(bytes, priceFrom, priceTo);
     const priceIsPlain = price >= 0;
     if (!priceIsPlain) price = unusualValue(bytes, priceFrom, priceTo);
     if (Number.isNaN(price) || Number.isNaN(size)) return false;

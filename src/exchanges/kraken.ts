@@ -310,7 +310,11 @@ class KrakenParser implements MessageParser {
       const price = row * levels.width + LEVEL_PRICE;
       const size = row * levels.width + LEVEL_QTY;
       if (!levels.present(price) || !levels.present(size)) return RESULT.missingField;
-      if (!book.set(side, bytes, from[price], to[price], from[size], to[size])) return RESULT.badNumber;
+      const known = levels.plainValue(price);
+      if (
+        !book.set(side, bytes, from[price], to[price], from[size], to[size], known, levels.plainValue(size))
+      )
+        return RESULT.badNumber;
     }
     return RESULT.rows;
   }

@@ -265,7 +265,8 @@ class UpbitParser implements MessageParser {
   }
 
   private isPadding(price: number, size: number): boolean {
-    const { bytes, from, to } = this.units;
+    const { bytes, digits, from, to } = this.units;
+    if (digits[price] > 0 || digits[size] > 0) return false;
     return isZero(bytes, from[price], to[price]) && isZero(bytes, from[size], to[size]);
   }
 

@@ -45,7 +45,10 @@ export class CheckedBooks {
     for (let row = first; row < behind; row++) {
       const at = row * width;
       if (!isLevel(tuples, at)) return RESULT.missingField;
-      if (!book.set(side, bytes, from[at], to[at], from[at + 1], to[at + 1])) return RESULT.badNumber;
+      const size = at + 1;
+      const price = tuples.plainValue(at);
+      if (!book.set(side, bytes, from[at], to[at], from[size], to[size], price, tuples.plainValue(size)))
+        return RESULT.badNumber;
     }
     return RESULT.rows;
   }

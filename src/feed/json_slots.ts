@@ -4,6 +4,7 @@
  *
  *   value number `at`:   bytes[from[at], to[at]), kind[at]; digits[at] / 10^decimals[at] unless digits[at] is NOT_PLAIN
  */
+import { POWERS_OF_TEN } from '../base/number.js';
 import { NOT_PLAIN } from '../base/plain_number.js';
 import { JsonSource, KIND } from './json_bytes.js';
 
@@ -87,6 +88,12 @@ export class JsonSlots {
   present(at: number): boolean {
     const kind = this.kind[at];
     return (kind === KIND.string || kind === KIND.number) && this.to[at] > this.from[at];
+  }
+
+  /** The value at `at` when it is a plain number, else -1. */
+  plainValue(at: number): number {
+    const digits = this.digits[at];
+    return digits < 0 ? NOT_PLAIN : digits / POWERS_OF_TEN[this.decimals[at]];
   }
 
   /** Whether the value at `at` is a string with this ASCII text. */
