@@ -205,7 +205,7 @@ function columnSource(table: Table, name: string, source: Source, access: Access
     if (mask === 0) return [`if (!(${access.there(field)}) || !${read}) ${access.refuse(RESULT.badId)}`];
     return [
       `if (!(${access.there(field)})) flags |= ${mask};`,
-      `else if (!${read}) ${access.notUuid(field, mask)}`,
+      `else if (!${read}) { ${access.notUuid(field, mask)} }`,
     ];
   }
   if ('word' in source)
