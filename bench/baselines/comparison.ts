@@ -226,6 +226,7 @@ async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, fol
     url: exchange.websocketUrl(ws, exchange.channels[channel].route),
     subscribe: exchange.subscribe(wanted, 1).map(({ text }) => text),
     ...{ ws, rest, ca, symbols, channel, symbolsPerConnection, warmup, messages, folder },
+    timed: options.rate !== undefined,
   };
 }
 

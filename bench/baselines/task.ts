@@ -21,6 +21,8 @@ export interface Task {
   readonly symbolsPerConnection: number;
   readonly warmup: number;
   readonly messages: number;
+  /** messages are sent on a schedule, and how long each takes is asked for */
+  readonly timed: boolean;
   /** an empty folder */
   readonly folder: string;
 }

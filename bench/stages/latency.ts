@@ -3,7 +3,7 @@
  * becomes of it (open loop), and every message carries the microsecond it was due at, so a stall counts for all
  * messages that it holds up.
  *
- * To the ring: seen by a thread behind the ring that waits for rows as the writer does. To the journal: of the whole
+ * To the ring: seen by a thread behind the ring that looks 20 times in a millisecond. To the journal: of the whole
  * logger, by the kernel's word of each write to the journal (baselines/journal_watch.ts). Both see it a moment later.
  */
 import { alternate } from '../alternate.js';

@@ -119,11 +119,9 @@ export class StreamIndex {
   }
 }
 
-/** Names of one exchange differ in their length, their first three bytes or their last; find() compares the rest. */
+/** Of every byte: names of one exchange may differ in any of them, and thousands may differ in one alone. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  if (length < 3) return length;
-  const head = bytes[start] | (bytes[start + 1] << 8) | (bytes[start + 2] << 16);
-  const hash = Math.imul(head ^ (length << 24) ^ (bytes[end - 1] << 19), 0x9e3779b1);
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x9e3779b1);
   return hash ^ (hash >>> 15);
 }
