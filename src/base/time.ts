@@ -6,7 +6,7 @@
 export const TIME = new Uint32Array(2);
 
 /** Millisecond times stay below this until the year 5138; what is larger counts microseconds. */
-export const FIRST_MICROS = 1e14;
+const FIRST_MICROS = 1e14;
 
 const DAYS_BEFORE_1970 = 719_468;
 
@@ -104,6 +104,11 @@ export function parseUtcTime(bytes: Uint8Array, start: number, end: number): num
   TIME[0] = seconds;
   TIME[1] = nanos;
   return TIME_RESULT.ok;
+}
+
+/** Sets TIME from milliseconds or microseconds since 1970; false beyond u32 seconds. */
+export function setTimeFromEpoch(value: number): boolean {
+  return value < FIRST_MICROS ? setTimeFromMillis(value) : setTimeFromMicros(value);
 }
 
 /** Sets TIME from milliseconds since 1970; false beyond u32 seconds. */

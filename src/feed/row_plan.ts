@@ -52,8 +52,8 @@ function accessTo(slots: string, arrays: string, o: string): Access {
 const SLOTS: RowAccess = { row: accessTo('slots', '', 'o'), message: accessTo('message', 'message.', '0') };
 
 /**
- * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has subscribed to the rows; `also` sets the columns of plan.also; `written`
- * is told of every row.
+ * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has
+ * subscribed to the rows; `also` sets the columns of plan.also; `written` is told of every row.
  */
 export function compileRow(
   plan: RowPlan,

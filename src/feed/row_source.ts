@@ -7,13 +7,7 @@
  */
 import { assert } from '../base/errors.js';
 import { nearestFloat32, POWERS_OF_TEN } from '../base/number.js';
-import {
-  FIRST_MICROS,
-  parseIsoTime,
-  setTimeFromMicros,
-  setTimeFromMillis,
-  TIME_RESULT,
-} from '../base/time.js';
+import { parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { HEADER_WORDS, scalesByte, scalesColumn, type Table } from '../schema/layout.js';
 import { RESULT } from './exchange.js';
@@ -87,7 +81,7 @@ export interface RowAccess {
 
 /** What the source refers to, beside `rows`, `sequence`, `table`, `u32` and `f32` of the plan. */
 export const ROW_TOOLS = {
-  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, setTimeFromMillis, setTimeFromMicros },
+  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, setTimeFromEpoch },
   double: new Float64Array(1),
   doubleBits: new Uint32Array(0),
 };
@@ -185,7 +179,7 @@ function timeSource({ table, time }: RowPlan, access: Access): string[] {
   const otherwise = call === '' ? bad : `if (!${call}) ${bad}`;
   const digits = access.digits(field);
   const read = isEpoch
-    ? `(digit = ${digits}) >= 0 && ${access.decimals(field)} === 0 && (digit < ${FIRST_MICROS} ? setTimeFromMillis(digit) : setTimeFromMicros(digit))`
+    ? `(digit = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch(digit)`
     : `parseIsoTime(bytes, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
   const set = `if (${read}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
   return time.orReceipt === true

@@ -174,14 +174,9 @@ export class Rows {
     const digits = values.digits[at];
     if (digits < 0) return this.decimal(valueWord, digitsWord, position, bytes, from[at], to[at], positive);
     const decimals = values.decimals[at];
-    const { record, u32 } = this;
+    const value = nearestFloat32(digits, decimals, bytes, from[at], to[at]);
     const low = digits >>> 0;
-    this.f32[record + valueWord] = nearestFloat32(digits, decimals, bytes, from[at], to[at]);
-    u32[record + digitsWord] = low;
-    u32[record + digitsWord + 1] = (digits - low) * HIGH_WORD;
-    if (position < 4) this.scales |= decimals << (8 * position);
-    else this.scalesHigh |= decimals << (8 * (position - 4));
-    if (positive && digits === 0) this.flags |= FLAG_INVALID;
+    this.digits(valueWord, digitsWord, position, value, low, (digits - low) * HIGH_WORD, decimals, positive);
     return true;
   }
 
