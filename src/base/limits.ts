@@ -8,6 +8,8 @@ import { assert } from './errors.js';
 export const SOCKET_CHUNK_BYTES = 64 * 1024;
 /** Room in front of the chunk for the unfinished frame of the previous one; longer frames are assembled apart. */
 export const FRAME_CARRY_BYTES = 16 * 1024;
+/** What messages are read with may look so far behind them, whatever stands there. */
+export const READ_AHEAD_BYTES = 128;
 /** RFC 6455 §5.5: control frames carry at most 125 bytes. */
 export const CONTROL_PAYLOAD_BYTES_MAX = 125;
 /** Fragments of one message; more is an attack on memory, not a message. */

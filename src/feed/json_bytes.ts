@@ -24,6 +24,13 @@ export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
 );
 
+/** The same for four bytes at a time. */
+const LOW_BITS = 0x7f7f7f7f;
+const HIGH_BITS = 0x80808080;
+const ABOVE_CONTROLS = 0x60606060;
+const QUOTES = 0x22222222;
+const BACKSLASHES = 0x5c5c5c5c;
+
 /** 1 for every byte that may stand in a number. */
 export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
   '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
@@ -95,6 +102,24 @@ export function stringEnd(source: JsonSource, i: number, end: number): number {
     source.nonAscii = true;
     i++;
   }
+}
+
+/** Index of the first byte from `i` on that is not PLAIN; reads up to three bytes behind it or behind `end`. */
+export function textEnd(view: DataView, i: number, end: number): number {
+  for (; i < end; i += 4) {
+    const word = view.getInt32(i, true);
+    const low = word & LOW_BITS;
+    const quotes = word ^ QUOTES;
+    const backslashes = word ^ BACKSLASHES;
+    // the high bit of each byte that is neither a quote nor a backslash nor below a space
+    const plain =
+      (((quotes & LOW_BITS) + LOW_BITS) | quotes) &
+      (((backslashes & LOW_BITS) + LOW_BITS) | backslashes) &
+      (low + ABOVE_CONTROLS);
+    const odd = (~plain | word) & HIGH_BITS;
+    if (odd !== 0) return i + ((31 - Math.clz32(odd & -odd)) >> 3);
+  }
+  return i;
 }
 
 /** Index behind the JSON number that begins at `i`, or UNFAMILIAR when it is none. */

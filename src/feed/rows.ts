@@ -97,7 +97,7 @@ export class Rows {
     this.slot = slot;
     const u32 = this.u32;
     u32[record] = table.headerWord;
-    u32[record + STREAM_WORD] = this.streams.specs[slot].stream;
+    u32[record + STREAM_WORD] = this.streams.ids[slot];
     this.scales = 0;
     this.scalesHigh = 0;
     this.flags = 0;

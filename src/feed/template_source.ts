@@ -5,10 +5,19 @@
 import { plainEnd } from '../base/plain_number.js';
 import { type ParserContext, RESULT } from './exchange.js';
 import type { JsonFields } from './fields.js';
-import { KIND, numberEnd, PLAIN, scalarKind, UNFAMILIAR, wordEnd } from './json_bytes.js';
+import { KIND, numberEnd, scalarKind, textEnd, UNFAMILIAR, wordEnd } from './json_bytes.js';
 import { JsonSlots } from './json_slots.js';
 import { literalSource } from './literals.js';
-import { type Access, fieldOf, ROW_TOOLS, type RowPlan, rowSource, timeField } from './row_source.js';
+import { decimalSource, NUMBER_TOOLS, NUMBER_VARIABLES, wholeSource } from './number_source.js';
+import {
+  type Access,
+  fieldOf,
+  ROW_TOOLS,
+  type RowPlan,
+  rowSource,
+  type Source,
+  timeField,
+} from './row_source.js';
 import type { Sequence } from './sequence.js';
 import { type Token, tokensOf } from './tokens.js';
 
@@ -62,7 +71,7 @@ export function compileTemplate(
   if (!symbol.slots.present(symbolPosition)) return undefined;
   const symbolAt = symbol.slots.from[symbolPosition];
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
-  const lines = ['let from = 0, slot = -1, word = 0;'];
+  const lines = ['let slot = -1, word = 0;', NUMBER_VARIABLES];
   let at = start;
   const literal = (to: number) => {
     lines.push(...literalSource(bytes, at, to));
@@ -77,7 +86,10 @@ export function compileTemplate(
       const prefix = Buffer.byteLength(symbol.behind ?? '');
       literal(token.from + prefix);
       lines.push(...SYMBOL_SOURCE);
-    } else lines.push(...(value === undefined ? freeSource(token, n) : valueSource(token, n, value.uuid)));
+    } else
+      lines.push(
+        ...(value === undefined ? freeSource(token, n, bytes) : valueSource(token, n, value, bytes)),
+      );
     if (value !== undefined) value.token = n;
     at = token.to;
   }
@@ -109,9 +121,9 @@ function evaluate(
   sequence: Sequence,
 ): Template {
   const tools = {
-    ...ROW_TOOLS,
+    ...{ ...ROW_TOOLS, ...NUMBER_TOOLS },
     ...{ rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
-    ...{ PLAIN, plainEnd, numberEnd, scalarKind, wordEnd },
+    ...{ plainEnd, numberEnd, scalarKind, textEnd, wordEnd },
     ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
   };
   const body = `return function template(bytes, view, i, end) {\n${lines.join('\n')}\n};`;
@@ -122,6 +134,8 @@ function evaluate(
 interface WantedValue {
   readonly field: number;
   readonly uuid: boolean;
+  /** a number that may have a point */
+  readonly decimal: boolean;
   readonly ofMessage: boolean;
   /** which of the message's it is */
   token: number | undefined;
@@ -135,11 +149,12 @@ function wantedPlaces(
   root: JsonSlots,
 ): Map<number, WantedValue> {
   const places = new Map<number, WantedValue>();
-  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, uuid = false) => {
-    if (isScalar(node, base + field))
-      places.set(node.from[base + field], { field, uuid, ofMessage, token: undefined });
+  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, source?: Source) => {
+    if (!isScalar(node, base + field)) return;
+    const [uuid, decimal] = ['uuid', 'decimal'].map((kind) => source !== undefined && kind in source);
+    places.set(node.from[base + field], { field, uuid, decimal, ofMessage, token: undefined });
   };
-  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, 'uuid' in source);
+  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, source);
   if (time.ofMessage === true) want(root, 0, timeField(time), true);
   else want(slots, o, timeField(time), false);
   return places;
@@ -164,24 +179,17 @@ function isScalar(slots: JsonSlots, at: number): boolean {
 
 /** Moves `i` behind the symbol, whose slot is the row's. */
 const SYMBOL_SOURCE = [
-  'from = i;',
-  'while (i < end && PLAIN[bytes[i]] === 1) i++;',
-  'slot = streams.find(bytes, from, i);',
+  'slot = streams.findQuoted(view, i);',
   `if (slot < 0) return ${UNFAMILIAR};`,
+  'i += streams.lengthOf(slot);',
 ];
 
 /** Moves `i` behind value number `n`, which nobody looks at. */
-function freeSource(token: Token, n: number): string[] {
-  if (token.kind === KIND.string) return ['while (i < end && PLAIN[bytes[i]] === 1) i++;'];
-  if (token.kind === KIND.number)
-    return token.plain
-      ? numberSource(n)
-      : ['i = numberEnd(bytes, i, end);', `if (i < 0) return ${UNFAMILIAR};`];
-  return [
-    'word = i < end ? scalarKind(bytes[i]) : 0;',
-    'i = wordEnd(bytes, i, end, word);',
-    `if (i < 0) return ${UNFAMILIAR};`,
-  ];
+function freeSource(token: Token, n: number, bytes: Uint8Array): string[] {
+  if (token.kind === KIND.string) return ['i = textEnd(view, i, end);'];
+  if (token.kind !== KIND.number) return wordSource();
+  if (token.plain) return numberSource(token, n, bytes, token.pointed);
+  return ['i = numberEnd(bytes, i, end);', `if (i < 0) return ${UNFAMILIAR};`];
 }
 
 function looksLikeUuid(token: Token): boolean {
@@ -189,20 +197,36 @@ function looksLikeUuid(token: Token): boolean {
 }
 
 /** The same for a value that goes into the row; a UUID is looked at when it is written. */
-function valueSource(token: Token, n: number, uuid: boolean): string[] {
+function valueSource(token: Token, n: number, { uuid, decimal }: WantedValue, bytes: Uint8Array): string[] {
   if (uuid && looksLikeUuid(token))
     return [`const from_${n} = i;`, `i += ${UUID_LENGTH};`, `const to_${n} = i;`];
-  if (token.plain) return [`const from_${n} = i;`, ...numberSource(n), `const to_${n} = i;`];
-  if (token.kind === KIND.string || token.kind === KIND.number)
-    return [`const from_${n} = i;`, ...freeSource(token, n), `const to_${n} = i;`];
-  return [...freeSource(token, n), `const kind_${n} = word;`];
+  const isText = token.kind === KIND.string || token.kind === KIND.number;
+  if (!isText) return [...wordSource(), `const kind_${n} = word;`];
+  const read = token.plain
+    ? numberSource(token, n, bytes, decimal || token.pointed)
+    : freeSource(token, n, bytes);
+  return [`const from_${n} = i;`, ...read, `const to_${n} = i;`];
 }
 
 /** A plain number; what is behind it is compared with the text that follows. */
-function numberSource(n: number): string[] {
+function numberSource({ from, to }: Token, n: number, bytes: Uint8Array, decimal: boolean): string[] {
+  return decimal ? decimalSource(n) : wholeSource(n, to - from, bytes[to]);
+}
+
+const [TRUE, FALS] = ['true', 'fals'].map((text) => Buffer.from(text).readInt32LE());
+const E = 0x65;
+
+/** true, false or null, whose kind goes to `word`. */
+function wordSource(): string[] {
   return [
-    `i = plainEnd(view, i, end, ${n}, digits, decimals);`,
-    `if (digits[${n}] < 0) return ${UNFAMILIAR};`,
+    'word = view.getInt32(i, true);',
+    `if (word === ${TRUE}) { word = ${KIND.true}; i += 4; }`,
+    `else if (word === ${FALS} && bytes[i + 4] === ${E}) { word = ${KIND.false}; i += 5; }`,
+    'else {',
+    'word = scalarKind(bytes[i]);',
+    'i = wordEnd(bytes, i, end, word);',
+    `if (i < 0) return ${UNFAMILIAR};`,
+    '}',
   ];
 }
 
@@ -217,13 +241,13 @@ function accessTo(tokens: readonly Token[], tokenOf: (field: number) => number |
     of(field, (n, token) => (isText(token) && !token.plain ? of_(`bytes, from_${n}, to_${n}`) : ''), '');
   return {
     there: (field) => of(field, (n, token) => (isText(token) ? `to_${n} > from_${n}` : 'false'), 'false'),
-    digits: (field) => of(field, (n, { plain }) => (plain ? `digits[${n}]` : '-1'), '-1'),
-    decimals: (field) => of(field, (n, { plain }) => (plain ? `decimals[${n}]` : '0'), '0'),
+    digits: (field) => of(field, (n, { plain }) => (plain ? `number_${n}` : '-1'), '-1'),
+    decimals: (field) => of(field, (n, { plain }) => (plain ? `places_${n}` : '0'), '0'),
     from: (field) => of(field, (n, token) => (isText(token) ? `from_${n}` : '0'), '0'),
     to: (field) => of(field, (n, token) => (isText(token) ? `to_${n}` : '0'), '0'),
     kind: (field) =>
       of(field, (n, token) => (isText(token) ? String(token.kind) : `kind_${n}`), `${KIND.absent}`),
-    id: (field) => of(field, (n, { plain }) => (plain ? `digits[${n}]` : '-1'), '-1'),
+    id: (field) => of(field, (n, { plain }) => (plain ? `number_${n}` : '-1'), '-1'),
     decimalCall: (field, word, digitsWord, position, positive) =>
       call(field, (text) => `rows.decimal(${word}, ${digitsWord}, ${position}, ${text}, ${positive})`),
     floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),

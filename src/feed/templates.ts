@@ -11,6 +11,7 @@
  * unknown symbol or an id out of line, is UNFAMILIAR before anything has happened, and the message is read in full. So
  * a template can never change what a message means. Shard threads.
  */
+import { READ_AHEAD_BYTES } from '../base/limits.js';
 import type { ParserContext } from './exchange.js';
 import type { JsonFields } from './fields.js';
 import { JsonSource, UNFAMILIAR } from './json_bytes.js';
@@ -70,7 +71,9 @@ export class RowTemplates {
   read(bytes: Uint8Array, start: number, end: number): number {
     const { templates, source } = this;
     source.look(bytes);
-    for (let t = 0; t < templates.length; t++) {
+    // not so only of the last message of a full chunk, and of what came in pieces
+    const readable = bytes.length - end >= READ_AHEAD_BYTES;
+    for (let t = 0; readable && t < templates.length; t++) {
       const result = templates[t](bytes, source.view, start, end);
       if (result === UNFAMILIAR) continue;
       if (t > 0) this.promote(t);

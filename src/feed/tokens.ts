@@ -19,6 +19,8 @@ export interface Token {
   readonly kind: number;
   /** digits, with a point and more of them or without, as plainEnd() reads them */
   readonly plain: boolean;
+  /** it has a point, if it is plain */
+  readonly pointed: boolean;
 }
 
 const digits = new Float64Array(1);
@@ -40,13 +42,10 @@ export function tokensOf(bytes: Uint8Array, start: number, end: number): Token[]
     const next = skipSpace(bytes, behind, end);
     const quote = bytes[i] === QUOTE ? 1 : 0;
     const [from, to] = [i + quote, behind - quote];
-    if (bytes[next] !== COLON || next >= end)
-      tokens.push({
-        from,
-        to,
-        kind,
-        plain: plainEnd(source.view, from, to, 0, digits, decimals) === to && digits[0] >= 0,
-      });
+    if (bytes[next] !== COLON || next >= end) {
+      const plain = plainEnd(source.view, from, to, 0, digits, decimals) === to && digits[0] >= 0;
+      tokens.push({ from, to, kind, plain, pointed: plain && decimals[0] > 0 });
+    }
     i = behind;
   }
   return tokens;

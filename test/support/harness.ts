@@ -2,6 +2,7 @@
  * A shard without a socket: an exchange's parser on a real ring, as the shard assembles it, for tests that feed it
  * messages and look at the records.
  */
+import { READ_AHEAD_BYTES } from '../../src/base/limits.js';
 import { slotsOf } from '../../src/counters/counters.js';
 import { SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { Books } from '../../src/feed/books.js';
@@ -132,7 +133,7 @@ export class Harness {
   /** Feeds one message, as the middle of a larger buffer as the frame reader has it; answers its RESULT. */
   feed(message: string | Uint8Array): number {
     const body = typeof message === 'string' ? Buffer.from(message) : message;
-    const bytes = new Uint8Array(body.length + 16).fill(0x7d);
+    const bytes = new Uint8Array(8 + body.length + READ_AHEAD_BYTES).fill(0x7d);
     bytes.set(body, 8);
     return this.intake.message(bytes, 8, 8 + body.length);
   }

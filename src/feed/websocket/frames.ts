@@ -22,6 +22,7 @@ import {
   FRAGMENTS_MAX,
   FRAME_ASSEMBLY_KEPT_BYTES,
   FRAME_CARRY_BYTES,
+  READ_AHEAD_BYTES,
   SOCKET_CHUNK_BYTES,
 } from '../../base/limits.js';
 import { isCloseCode, OPCODE } from './frame-encoder.js';
@@ -89,8 +90,9 @@ export class FrameReader {
     );
     this.handlers = handlers;
     this.frameBytesMax = frameBytesMax;
-    this.buffer = Buffer.allocUnsafeSlow(FRAME_CARRY_BYTES + SOCKET_CHUNK_BYTES);
-    this.chunk = Buffer.from(this.buffer.buffer, this.buffer.byteOffset + FRAME_CARRY_BYTES);
+    const bytes = FRAME_CARRY_BYTES + SOCKET_CHUNK_BYTES;
+    this.buffer = Buffer.allocUnsafeSlow(bytes + READ_AHEAD_BYTES);
+    this.chunk = this.buffer.subarray(FRAME_CARRY_BYTES, bytes);
   }
 
   /**
