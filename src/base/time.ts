@@ -106,25 +106,16 @@ export function parseUtcTime(bytes: Uint8Array, start: number, end: number): num
   return TIME_RESULT.ok;
 }
 
-/** Sets TIME from milliseconds or microseconds since 1970; false beyond u32 seconds. */
-export function setTimeFromEpoch(value: number): boolean {
-  return value < FIRST_MICROS ? setTimeFromMillis(value) : setTimeFromMicros(value);
-}
+/** [what setTimeFromEpoch() reads]: a double that is handed over as an argument may be put in a box. */
+export const EPOCH = new Float64Array(1);
 
-/** Sets TIME from milliseconds since 1970; false beyond u32 seconds. */
-export function setTimeFromMillis(ms: number): boolean {
-  const seconds = Math.floor(ms / 1000);
-  if (ms < 0 || seconds > 0xffffffff) return false;
+/** Sets TIME from the milliseconds or microseconds since 1970 in EPOCH; false beyond u32 seconds. */
+export function setTimeFromEpoch(): boolean {
+  const time = EPOCH[0];
+  const perSecond = time < FIRST_MICROS ? 1000 : 1_000_000;
+  const seconds = Math.floor(time / perSecond);
+  if (time < 0 || seconds > 0xffffffff) return false;
   TIME[0] = seconds;
-  TIME[1] = (ms - seconds * 1000) * 1_000_000;
-  return true;
-}
-
-/** Sets TIME from microseconds since 1970; false beyond u32 seconds. */
-export function setTimeFromMicros(micros: number): boolean {
-  const seconds = Math.floor(micros / 1_000_000);
-  if (micros < 0 || seconds > 0xffffffff) return false;
-  TIME[0] = seconds;
-  TIME[1] = (micros - seconds * 1_000_000) * 1000;
+  TIME[1] = (time - seconds * perSecond) * (1_000_000_000 / perSecond);
   return true;
 }

@@ -8,6 +8,7 @@
  *   …
  *   return write(o, slot);
  */
+import { flag } from '../schema/flags.js';
 import { RESULT } from './exchange.js';
 import { KIND } from './json_bytes.js';
 import type { JsonSlots } from './json_slots.js';
@@ -20,8 +21,10 @@ import {
   rowSource,
 } from './row_source.js';
 import type { Rows } from './rows.js';
-import type { Sequence } from './sequence.js';
+import { SEEN, type Sequence } from './sequence.js';
 import { epochTime, isoTime, u64At } from './values.js';
+
+const DUPLICATE_KEPT = flag('duplicate_kept');
 
 /** Writes the object whose first value is `o` as a row of the stream in `slot`: a RESULT. */
 export type WriteRow = (o: number, slot: number) => number;
@@ -44,7 +47,12 @@ function accessTo(slots: string, arrays: string, o: string): Access {
     idCall: (field, word) => `rows.idAt(${slots}, ${at(field)}, ${word})`,
     timeCall: (read, field, seconds, nanos) => `${read}(rows, ${slots}, ${at(field)}, ${seconds}, ${nanos})`,
     notUuid: (_, mask) => `flags |= ${mask};`,
-    id: (field) => `u64At(${slots}, ${at(field)})`,
+    acceptId: (field) => [
+      `value = u64At(${slots}, ${at(field)});`,
+      'low = sequence.acceptRange(slot, value, value);',
+      `if (low === ${SEEN.duplicate}) return ${RESULT.duplicate};`,
+      `if (low === ${SEEN.uncertain}) flags |= ${DUPLICATE_KEPT};`,
+    ],
     refuse: (result) => `return ${result};`,
   };
 }

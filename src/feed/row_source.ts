@@ -7,12 +7,11 @@
  */
 import { assert } from '../base/errors.js';
 import { nearestFloat32, POWERS_OF_TEN } from '../base/number.js';
-import { parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
+import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { HEADER_WORDS, scalesByte, scalesColumn, type Table } from '../schema/layout.js';
 import { RESULT } from './exchange.js';
 import { KIND } from './json_bytes.js';
-import { SEEN } from './sequence.js';
 
 /**
  * What a column is made of; the numbers are fields of the object. A column that may be missing may lack its value and
@@ -67,8 +66,8 @@ export interface Access {
   timeCall(read: 'epochTime' | 'isoTime', field: number, seconds: number, nanos: number): string;
   /** statement for a text that is no UUID; `mask` flags the column as missing */
   notUuid(field: number, mask: number): string;
-  /** the value of a whole number as a double */
-  id(field: number): string;
+  /** statements that tell the sequence of an id, and go on with its row when it has to be stored */
+  acceptId(field: number): string[];
   /** statement for a row that cannot be written, for this RESULT */
   refuse(result: number): string;
 }
@@ -81,14 +80,13 @@ export interface RowAccess {
 
 /** What the source refers to, beside `rows`, `sequence`, `table`, `u32` and `f32` of the plan. */
 export const ROW_TOOLS = {
-  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, setTimeFromEpoch },
+  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, EPOCH, setTimeFromEpoch },
   double: new Float64Array(1),
   doubleBits: new Uint32Array(0),
 };
 ROW_TOOLS.doubleBits = new Uint32Array(ROW_TOOLS.double.buffer);
 
 const NOT_POSITIVE = flag('failed_validation');
-const DUPLICATE_KEPT = flag('duplicate_kept');
 /** What makes the high word of a u64 a number. */
 const HIGH_WORD = 1 / 4294967296;
 /** The double nearest to a literal may be the middle of two floats: then its low bits are these. */
@@ -179,7 +177,7 @@ function timeSource({ table, time }: RowPlan, access: Access): string[] {
   const otherwise = call === '' ? bad : `if (!${call}) ${bad}`;
   const digits = access.digits(field);
   const read = isEpoch
-    ? `(digit = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch(digit)`
+    ? `(EPOCH[0] = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch()`
     : `parseIsoTime(bytes, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
   const set = `if (${read}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
   return time.orReceipt === true
@@ -285,10 +283,5 @@ function decimalSource(
 function acceptSource({ accept, columns }: RowPlan, access: Access): string[] {
   if (accept === 'all') return ['sequence.touch(slot);'];
   if (accept === 'unordered') return [`if (!rows.isNew(sequence, slot)) return ${RESULT.duplicate};`];
-  return [
-    `value = ${access.id(fieldOf(columns.trade_id))};`,
-    'low = sequence.acceptRange(slot, value, value);',
-    `if (low === ${SEEN.duplicate}) return ${RESULT.duplicate};`,
-    `if (low === ${SEEN.uncertain}) flags |= ${DUPLICATE_KEPT};`,
-  ];
+  return access.acceptId(fieldOf(columns.trade_id));
 }

@@ -183,6 +183,12 @@ export class Sequence {
     return this.lastId[slot] + 1;
   }
 
+  /** A message with the id that is expected. */
+  advance(slot: number): void {
+    this.lastId[slot]++;
+    this.stamp(slot);
+  }
+
   /** A message with an id that grows by one: answers SEEN. */
   accept(slot: number, id: number): number {
     return this.acceptRange(slot, id, id);

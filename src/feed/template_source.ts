@@ -108,7 +108,7 @@ export function compileTemplate(
   lines.push(`if (i !== end) return ${UNFAMILIAR};`);
   if (plan.accept === 'contiguous')
     lines.push(
-      `if (${access.row.id(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
+      `if (${access.row.digits(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
     );
   lines.push(...rowSource(plan, access), `return ${RESULT.rows};`);
   return evaluate(context, lines, plan, sequence);
@@ -247,7 +247,8 @@ function accessTo(tokens: readonly Token[], tokenOf: (field: number) => number |
     to: (field) => of(field, (n, token) => (isText(token) ? `to_${n}` : '0'), '0'),
     kind: (field) =>
       of(field, (n, token) => (isText(token) ? String(token.kind) : `kind_${n}`), `${KIND.absent}`),
-    id: (field) => of(field, (n, { plain }) => (plain ? `number_${n}` : '-1'), '-1'),
+    // that it is the next one has been seen
+    acceptId: () => ['sequence.advance(slot);'],
     decimalCall: (field, word, digitsWord, position, positive) =>
       call(field, (text) => `rows.decimal(${word}, ${digitsWord}, ${position}, ${text}, ${positive})`),
     floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),

@@ -2,7 +2,7 @@
  * HOT: from fields to columns, where every exchange does the same. Shard threads.
  */
 import { lastU64, parseU64, parseUint } from '../base/number.js';
-import { parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
+import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type AGG_TRADES, TRADES } from '../schema/tables.js';
 import type { JsonSlots } from './json_slots.js';
@@ -117,7 +117,8 @@ export function parseEpoch(fields: JsonSlots, at: number): boolean {
   const digits = fields.digits[at];
   const plain = digits >= 0 && fields.decimals[at] === 0;
   const value = plain ? digits : parseLongUint(fields.bytes, fields.from[at], fields.to[at]);
-  return value >= 0 && setTimeFromEpoch(value);
+  EPOCH[0] = value;
+  return value >= 0 && setTimeFromEpoch();
 }
 
 /** What is not plain: the 16 digits of microseconds, below 2^53 until the year 2255, or zeros in front. */
