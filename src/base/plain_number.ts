@@ -9,6 +9,9 @@ const POINT = 0x2e;
 /** By count of digits that stand in front of a byte that is none. */
 const POWERS = Int32Array.of(1, 10, 100, 1000);
 
+/** Four digits as text; what is exclusive-ored with them are their values. */
+export const ZEROS = 0x30303030;
+
 /** In the place of digits: the number is none, or it is not plain, and its text has to be read. */
 export const NOT_PLAIN = -1;
 
@@ -39,16 +42,15 @@ export function plainEnd(
         continue;
       }
     } else {
-      const word = view.getInt32(i, true) ^ 0x30303030;
-      // the high bit of each byte that is no digit
-      const odd = (((word & 0x7f7f7f7f) + 0x76767676) | word) & 0x80808080;
+      const word = view.getInt32(i, true) ^ ZEROS;
+      const odd = nonDigits(word);
       if (odd === 0) {
-        value = value * 10_000 + four(word);
+        value = value * 10_000 + fourDigits(word);
         i += 4;
         continue;
       }
       const count = (31 - Math.clz32(odd & -odd)) >> 3;
-      if (count > 0) value = value * POWERS[count] + four(word << (32 - 8 * count));
+      if (count > 0) value = value * POWERS[count] + fourDigits(word << (32 - 8 * count));
       i += count;
     }
     if (fraction > 0 || i >= end || view.getUint8(i) !== POINT) break;
@@ -65,8 +67,12 @@ export function plainEnd(
   return i;
 }
 
-/** The number that four bytes from 0 to 9 stand for, the first of them lowest in the word. */
-function four(word: number): number {
-  const pairs = (Math.imul(word, 10) + (word >>> 8)) & 0x00ff00ff;
-  return (pairs & 0xff) * 100 + (pairs >>> 16);
+/** Has bits in the high half of each byte that is not from 0 to 9; what is above the lowest such byte is not to be trusted. */
+export function nonDigits(word: number): number {
+  return ((word + 0x06060606) | word) & 0xf0f0f0f0;
+}
+
+/** The number that four bytes from 0 to 9 stand for, the first of them lowest in the word: first pairs, then both. */
+export function fourDigits(word: number): number {
+  return Math.imul((Math.imul(word, 2561) >>> 8) & 0x00ff00ff, 6553601) >>> 16;
 }

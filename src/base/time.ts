@@ -1,6 +1,7 @@
 /**
  * HOT: event times from bytes, one or two per message, in shard threads. The result stands in TIME.
  */
+import { fourDigits, nonDigits, ZEROS } from './plain_number.js';
 
 /** [seconds since 1970 UTC, nanoseconds within the second] of the last parsed time. */
 export const TIME = new Uint32Array(2);
@@ -10,9 +11,9 @@ const FIRST_MICROS = 1e14;
 
 const DAYS_BEFORE_1970 = 719_468;
 
-function two(bytes: Uint8Array, at: number): number {
-  const tens = bytes[at] - 0x30;
-  const ones = bytes[at + 1] - 0x30;
+function two(view: DataView, at: number): number {
+  const tens = view.getUint8(at) - 0x30;
+  const ones = view.getUint8(at + 1) - 0x30;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1;
 }
 
@@ -46,64 +47,83 @@ export const TIME_RESULT = {
  * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` with 0 to 9 digits of fraction into TIME. Returns a TIME_RESULT. A date that
  * does not exist is invalid, never rolled over; second 60 of a leap second is the first of the next minute.
  */
-export function parseIsoTime(bytes: Uint8Array, start: number, end: number): number {
-  return end > start && bytes[end - 1] === 0x5a ? parseUtcTime(bytes, start, end - 1) : TIME_RESULT.invalid;
+export function parseIsoTime(view: DataView, start: number, end: number): number {
+  return end > start && view.getUint8(end - 1) === 0x5a
+    ? parseUtcTime(view, start, end - 1)
+    : TIME_RESULT.invalid;
 }
 
-/** The date read last, `YYYY-MM-DD`, and its day: nearly always that of the next time, too. */
-const KNOWN_DATE = new Uint8Array(10);
-let knownDay = 0;
+/** The minute read last, `YYYY-MM-DDTHH:MM` as two doubles, and its seconds since 1970: nearly always the next one's, too. */
+const KNOWN_MINUTE = Float64Array.of(Number.NaN, Number.NaN);
+let knownSeconds = 0;
 /** By digits of a fraction: what its last one stands for. */
 const NANOS_OF_UNIT = Uint32Array.from({ length: 10 }, (_, digits) => 10 ** (9 - digits));
-/** No day is so early. */
-const NO_DAY = -1e9;
+/** No minute begins so early. */
+const NO_MINUTE = -1e12;
 
-/** Days since 1970-01-01 of the date that begins at `start`; NO_DAY when there is no such date. */
-function dayAt(bytes: Uint8Array, start: number): number {
-  for (let i = 0; i < 10; i++) if (bytes[start + i] !== KNOWN_DATE[i]) return readDay(bytes, start);
-  return knownDay;
+/** Seconds since 1970 of the minute that begins at `start`; NO_MINUTE when there is none. */
+function minuteAt(view: DataView, start: number): number {
+  // text is never a zero or a NaN
+  if (view.getFloat64(start) === KNOWN_MINUTE[0] && view.getFloat64(start + 8) === KNOWN_MINUTE[1])
+    return knownSeconds;
+  return readMinute(view, start);
 }
 
-function readDay(bytes: Uint8Array, start: number): number {
-  const high = two(bytes, start);
-  const low = two(bytes, start + 2);
-  const month = two(bytes, start + 5);
-  const day = two(bytes, start + 8);
-  if (high < 0 || low < 0 || month < 1 || month > 12) return NO_DAY;
-  if (!isDayOfMonth(high * 100 + low, month, day)) return NO_DAY;
-  if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return NO_DAY;
-  for (let i = 0; i < 10; i++) KNOWN_DATE[i] = bytes[start + i];
-  knownDay = daysOfDate(high * 100 + low, month, day);
-  return knownDay;
+function readMinute(view: DataView, start: number): number {
+  const high = two(view, start);
+  const low = two(view, start + 2);
+  const month = two(view, start + 5);
+  const day = two(view, start + 8);
+  const hour = two(view, start + 11);
+  const minute = two(view, start + 14);
+  if (high < 0 || low < 0 || month < 1 || month > 12) return NO_MINUTE;
+  if (!isDayOfMonth(high * 100 + low, month, day)) return NO_MINUTE;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return NO_MINUTE;
+  if (view.getUint8(start + 4) !== 0x2d || view.getUint8(start + 7) !== 0x2d) return NO_MINUTE;
+  if (view.getUint8(start + 10) !== 0x54 || view.getUint8(start + 13) !== 0x3a) return NO_MINUTE;
+  KNOWN_MINUTE[0] = view.getFloat64(start);
+  KNOWN_MINUTE[1] = view.getFloat64(start + 8);
+  knownSeconds = daysOfDate(high * 100 + low, month, day) * 86_400 + hour * 3600 + minute * 60;
+  return knownSeconds;
 }
 
 /** As parseIsoTime for a time that is known to be UTC and does not say so: there is no `Z`. */
-export function parseUtcTime(bytes: Uint8Array, start: number, end: number): number {
+export function parseUtcTime(view: DataView, start: number, end: number): number {
   if (end - start < 19) return TIME_RESULT.invalid;
-  const day = dayAt(bytes, start);
-  const hour = two(bytes, start + 11);
-  const minute = two(bytes, start + 14);
-  const second = two(bytes, start + 17);
-  if (day === NO_DAY || bytes[start + 10] !== 0x54) return TIME_RESULT.invalid;
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+  const minute = minuteAt(view, start);
+  const second = two(view, start + 17);
+  if (minute === NO_MINUTE || view.getUint8(start + 16) !== 0x3a || second < 0 || second > 60)
     return TIME_RESULT.invalid;
-  if (bytes[start + 13] !== 0x3a || bytes[start + 16] !== 0x3a) return TIME_RESULT.invalid;
   let nanos = 0;
   if (end - start > 19) {
     const digits = end - start - 20;
-    if (bytes[start + 19] !== 0x2e || digits < 1 || digits > 9) return TIME_RESULT.invalid;
-    for (let i = start + 20; i < end; i++) {
-      const digit = bytes[i] - 0x30;
-      if (digit < 0 || digit > 9) return TIME_RESULT.invalid;
-      nanos = nanos * 10 + digit;
-    }
+    if (view.getUint8(start + 19) !== 0x2e || digits < 1 || digits > 9) return TIME_RESULT.invalid;
+    nanos = fractionOf(view, start + 20, end);
+    if (nanos < 0) return TIME_RESULT.invalid;
     nanos *= NANOS_OF_UNIT[digits];
   }
-  const seconds = day * 86_400 + hour * 3600 + minute * 60 + second;
+  const seconds = minute + second;
   if (seconds < 0 || seconds > 0xffffffff) return TIME_RESULT.outOfRange;
   TIME[0] = seconds;
   TIME[1] = nanos;
   return TIME_RESULT.ok;
+}
+
+/** The whole number of up to 9 digits; negative when it is none. */
+function fractionOf(view: DataView, start: number, end: number): number {
+  let value = 0;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const word = view.getInt32(i, true) ^ ZEROS;
+    if (nonDigits(word) !== 0) return -1;
+    value = value * 10_000 + fourDigits(word);
+  }
+  for (; i < end; i++) {
+    const digit = view.getUint8(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** [what setTimeFromEpoch() reads]: a double that is handed over as an argument may be put in a box. */

@@ -224,12 +224,12 @@ class KrakenParser implements MessageParser {
   /** Kraken never says that a candle is finished: it is when the next one begins. */
   private candle(o: number, slot: number, snapshot: boolean): number {
     const { items } = this;
-    const { bytes, from, to } = items;
+    const { view, from, to } = items;
     const { rows } = this.context;
     if (!items.present(o + INTERVAL) || !items.present(o + BEGIN)) return RESULT.missingField;
     const candles = this.candles[u64At(items, o + INTERVAL)];
     if (candles === undefined) return RESULT.unwanted;
-    if (parseIsoTime(bytes, from[o + BEGIN], to[o + BEGIN]) !== TIME_RESULT.ok) return RESULT.badTime;
+    if (parseIsoTime(view, from[o + BEGIN], to[o + BEGIN]) !== TIME_RESULT.ok) return RESULT.badTime;
     const { table, seconds, sequence } = candles;
     const begin = TIME[0];
     if (slot >= candles.newest.length) candles.newest = grown(candles.newest, this.context.streams.size);

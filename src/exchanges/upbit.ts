@@ -226,7 +226,7 @@ class UpbitParser implements MessageParser {
     const slot = this.slot(o);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
-    const read = parseUtcTime(fields.bytes, fields.from[o + OPEN_TIME], fields.to[o + OPEN_TIME]);
+    const read = parseUtcTime(fields.view, fields.from[o + OPEN_TIME], fields.to[o + OPEN_TIME]);
     if (read !== TIME_RESULT.ok) return RESULT.badTime;
     klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], false);
     if (!klineNumbers(rows, fields, o, CANDLE_NUMBERS, table)) return RESULT.badNumber;

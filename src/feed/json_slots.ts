@@ -38,6 +38,11 @@ export class JsonSlots {
     return this.source.bytes;
   }
 
+  /** The same buffer. */
+  get view(): DataView {
+    return this.source.view;
+  }
+
   /** Makes it part `node` of the reader of this message. */
   attach(source: JsonSource, node: number): void {
     this.source = source;

@@ -76,7 +76,7 @@ export class Levels {
 
   /** Event time as ISO text; false when it cannot be read. */
   iso(fields: JsonFields, at: number): boolean {
-    const result = parseIsoTime(fields.bytes, fields.from[at], fields.to[at]);
+    const result = parseIsoTime(fields.view, fields.from[at], fields.to[at]);
     if (result === TIME_RESULT.ok) this.keepTime();
     return result !== TIME_RESULT.invalid;
   }

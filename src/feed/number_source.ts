@@ -5,6 +5,7 @@
  *
  * It reads up to READ_AHEAD_BYTES behind the number, whatever stands there.
  */
+import { ZEROS } from '../base/plain_number.js';
 import { UNFAMILIAR } from './json_bytes.js';
 
 /** Digits that are read in place, as whole numbers and on either side of a point. */
@@ -26,16 +27,15 @@ export const NUMBER_TOOLS = {
 
 /** Four bytes at `at` as digits from 0 to 9, the first of them lowest in the word. */
 function word(at: string): string {
-  return `view.getInt32(${at}, true) ^ 0x30303030`;
+  return `view.getInt32(${at}, true) ^ ${ZEROS}`;
 }
 
-/** Has a bit in the high half of each byte of the word that is no digit. */
+/** As nonDigits() and fourDigits(), whose calls would not all be compiled in place. */
 function oddOf(word: string): string {
   return `((${word} + 0x06060606) | ${word})`;
 }
 const HIGH_HALVES = '0xf0f0f0f0';
 
-/** The number that the four digits of a word stand for: first the pairs, then both. */
 function four(word: string): string {
   return `(Math.imul((Math.imul(${word}, 2561) >>> 8) & 0x00ff00ff, 6553601) >>> 16)`;
 }

@@ -78,7 +78,7 @@ export function compileRow(
     ...{ epochTime, isoTime, u64At, also, written },
   };
   const lines = [
-    'const { bytes, from, to, kind, digits, decimals } = slots;',
+    'const { bytes, view, from, to, kind, digits, decimals } = slots;',
     ...requiredSource(plan, SLOTS),
     `if (slot < 0) return ${RESULT.unwanted};`,
     ...(sequence === undefined

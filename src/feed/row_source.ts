@@ -178,7 +178,7 @@ function timeSource({ table, time }: RowPlan, access: Access): string[] {
   const digits = access.digits(field);
   const read = isEpoch
     ? `(EPOCH[0] = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch()`
-    : `parseIsoTime(bytes, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
+    : `parseIsoTime(view, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
   const set = `if (${read}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
   return time.orReceipt === true
     ? [`if (!(${access.there(field)})) rows.timeOfReceipt(${seconds}, ${nanos}); else ${set}`]

@@ -48,11 +48,12 @@ const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const HIGH_WORD = 1 / 4294967296;
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
-/** Value of each byte as a hexadecimal digit; -1 for all others. */
-const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
-  const digit = Number.parseInt(String.fromCharCode(byte), 16);
-  return Number.isNaN(digit) ? -1 : digit;
+/** By two characters, the first in the low byte: the byte that they stand for as hexadecimal digits; -1 for all others. */
+const HEX_PAIRS = Int16Array.from({ length: 65_536 }, (_, pair) => {
+  const text = String.fromCharCode(pair & 0xff, pair >> 8);
+  return /^[0-9a-f]{2}$/i.test(text) ? Number.parseInt(text, 16) : -1;
 });
+
 export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
@@ -368,7 +369,7 @@ function hexWord(u32: Uint32Array, at: number, bytes: Uint8Array, a: number, b: 
 
 /** The byte that two hexadecimal digits stand for; negative when one is none. */
 function hexPair(bytes: Uint8Array, at: number): number {
-  return (HEX[bytes[at]] << 4) | HEX[bytes[at + 1]];
+  return HEX_PAIRS[bytes[at] | (bytes[at + 1] << 8)];
 }
 
 function swapBytes(word: number): number {

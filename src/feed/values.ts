@@ -89,7 +89,7 @@ export function isoTime(
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  const result = parseIsoTime(fields.bytes, fields.from[at], fields.to[at]);
+  const result = parseIsoTime(fields.view, fields.from[at], fields.to[at]);
   if (result === TIME_RESULT.invalid) return false;
   if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
   else {
