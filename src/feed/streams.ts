@@ -1,6 +1,6 @@
 /**
  * The streams of one shard: which native symbols it carries and the index each has in ring and journal. Shard threads;
- * find() is HOT, once per message, everything else runs when the subscription changes.
+ * find() and findQuoted() are HOT, once per message, everything else runs when the subscription changes.
  */
 import { assert } from '../base/errors.js';
 import { SYMBOL_BYTES_MAX } from '../base/limits.js';

@@ -90,9 +90,8 @@ export class FrameReader {
     );
     this.handlers = handlers;
     this.frameBytesMax = frameBytesMax;
-    const bytes = FRAME_CARRY_BYTES + SOCKET_CHUNK_BYTES;
-    this.buffer = Buffer.allocUnsafeSlow(bytes + READ_AHEAD_BYTES);
-    this.chunk = this.buffer.subarray(FRAME_CARRY_BYTES, bytes);
+    this.buffer = Buffer.allocUnsafeSlow(FRAME_CARRY_BYTES + SOCKET_CHUNK_BYTES + READ_AHEAD_BYTES);
+    this.chunk = Buffer.from(this.buffer.buffer, FRAME_CARRY_BYTES, SOCKET_CHUNK_BYTES);
   }
 
   /**
