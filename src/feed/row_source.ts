@@ -193,7 +193,7 @@ function columnSource(table: Table, name: string, source: Source, access: Access
   if ('decimal' in source) return decimalSource(table, name, source, access);
   if ('id' in source) return idSource(word, mask, source, access);
   if ('uuid' in source) {
-    const read = `rows.uuid(${word}, bytes, ${from}, ${to})`;
+    const read = `rows.uuid(${word}, view, ${from}, ${to})`;
     if (mask === 0) return [`if (!(${access.there(field)}) || !${read}) ${access.refuse(RESULT.badId)}`];
     return [
       `if (!(${access.there(field)})) flags |= ${mask};`,

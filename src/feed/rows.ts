@@ -48,12 +48,6 @@ const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const HIGH_WORD = 1 / 4294967296;
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
-/** By two characters, the first in the low byte: the byte that they stand for as hexadecimal digits; -1 for all others. */
-const HEX_PAIRS = Int16Array.from({ length: 65_536 }, (_, pair) => {
-  const text = String.fromCharCode(pair & 0xff, pair >> 8);
-  return /^[0-9a-f]{2}$/i.test(text) ? Number.parseInt(text, 16) : -1;
-});
-
 export class Rows {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
@@ -232,17 +226,17 @@ export class Rows {
   }
 
   /** 16 bytes from the 36 characters of a UUID; false for anything else. */
-  uuid(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+  uuid(word: number, view: DataView, from: number, to: number): boolean {
     if (to - from !== 36) return false;
-    if (bytes[from + 8] !== DASH || bytes[from + 13] !== DASH) return false;
-    if (bytes[from + 18] !== DASH || bytes[from + 23] !== DASH) return false;
+    if (view.getUint8(from + 8) !== DASH || view.getUint8(from + 13) !== DASH) return false;
+    if (view.getUint8(from + 18) !== DASH || view.getUint8(from + 23) !== DASH) return false;
     const { u32 } = this;
     const at = this.record + word;
     return (
-      (hexWord(u32, at, bytes, from, from + 4) |
-        hexWord(u32, at + 1, bytes, from + 9, from + 14) |
-        hexWord(u32, at + 2, bytes, from + 19, from + 24) |
-        hexWord(u32, at + 3, bytes, from + 28, from + 32)) >=
+      (hexWord(u32, at, view, from, from + 4) |
+        hexWord(u32, at + 1, view, from + 9, from + 14) |
+        hexWord(u32, at + 2, view, from + 19, from + 24) |
+        hexWord(u32, at + 3, view, from + 28, from + 32)) >=
       0
     );
   }
@@ -357,19 +351,23 @@ export class Rows {
  * Four bytes from four hexadecimal digits at `a` and four at `b`; negative when one is none. The file holds bytes in text
  * order, the ring holds little-endian words.
  */
-function hexWord(u32: Uint32Array, at: number, bytes: Uint8Array, a: number, b: number): number {
-  const first = hexPair(bytes, a);
-  const second = hexPair(bytes, a + 2);
-  const third = hexPair(bytes, b);
-  const fourth = hexPair(bytes, b + 2);
-  u32[at] = first | (second << 8) | (third << 16) | (fourth << 24);
-  // of a byte that is no hexadecimal digit the sign stays
-  return first | second | third | fourth;
+function hexWord(u32: Uint32Array, at: number, view: DataView, a: number, b: number): number {
+  const first = twoBytes(view.getInt32(a, true));
+  const second = twoBytes(view.getInt32(b, true));
+  u32[at] = first | (second << 16);
+  return first | second;
 }
 
-/** The byte that two hexadecimal digits stand for; negative when one is none. */
-function hexPair(bytes: Uint8Array, at: number): number {
-  return HEX_PAIRS[bytes[at] | (bytes[at + 1] << 8)];
+/** The two bytes that four hexadecimal digits in a word stand for; negative when one is none. */
+function twoBytes(text: number): number {
+  // bit 6 tells letters from digits; what is neither comes out as some number from 0 to 24
+  const values = (text & 0x0f0f0f0f) + Math.imul((text >>> 6) & 0x01010101, 9);
+  const isLetter = ((values + 0x06060606) >>> 4) & 0x01010101;
+  // so it is written down again in small letters and has to be what it was
+  const again = values + 0x30303030 + Math.imul(isLetter, 0x61 - 0x30 - 10);
+  if ((text | (isLetter << 5)) !== again || (values & 0x10101010) !== 0) return -1;
+  const pairs = ((values << 4) | (values >>> 8)) & 0x00ff00ff;
+  return (pairs & 0xff) | (pairs >>> 8);
 }
 
 function swapBytes(word: number): number {

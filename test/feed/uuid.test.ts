@@ -20,7 +20,8 @@ function read(harness: Harness, text: string): string | undefined {
   const { rows } = harness;
   assert.ok(rows.open(TRADES, 0));
   const bytes = Buffer.from(`-${text}f`, 'latin1');
-  if (!rows.uuid(WORD, bytes, 1, bytes.length - 1)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!rows.uuid(WORD, view, 1, bytes.length - 1)) return undefined;
   const { buffer, byteOffset } = rows.u32;
   return Buffer.from(buffer, byteOffset + 4 * (rows.record + WORD), 16).toString('hex');
 }
