@@ -93,6 +93,10 @@ const HIGH_WORD = 1 / 4294967296;
 const MIDDLE_MASK = 0x1fffffff;
 const MIDDLE_BITS = 0x10000000;
 
+const UUID_WORDS = 4;
+/** Columns that Rows sets when it keeps a row. */
+const SET_AT_THE_END = ['recv_time', 'recv_nanos', 'scales', 'flags'];
+
 /** Whether the fields that every row needs are there. */
 export function requiredSource(plan: RowPlan, access: RowAccess): string[] {
   const { row } = access;
@@ -119,7 +123,7 @@ export function rowSource(plan: RowPlan, { row: access, message }: RowAccess, al
     `if (!rows.open(table, slot)) ${access.refuse(RESULT.ringFull)}`,
     'const record = rows.record;',
     `let flags = ${flags}, scales = 0, scales_high = 0, digit = 0, low = 0, value = 0, start = 0;`,
-    ...emptySource(table, absent),
+    ...emptySource(plan, absent),
     ...timeSource(plan, timeAccess(plan, { row: access, message })),
     ...Object.entries(columns).flatMap(([name, source]) => columnSource(table, name, source, access)),
     ...(alsoCall === '' ? [] : [`${alsoCall};`]),
@@ -158,14 +162,35 @@ export function fieldOf(source: Source): number {
   return 'text' in source ? source.text : source.word;
 }
 
-/** Zeros for every word behind the header and NaN for numbers that are never sent; what is set is set again. */
-function emptySource({ columns, words }: Table, absent: readonly string[]): string[] {
+/** Zeros for every word that a row may leave as it is, and NaN for numbers that are never sent. */
+function emptySource(plan: RowPlan, absent: readonly string[]): string[] {
+  const { columns, words } = plan.table;
+  const always = wordsAlwaysSet(plan);
+  const nans = columns.filter(({ name, type }) => type === 'f32' && absent.includes(name));
+  for (const { word } of nans) always.add(word);
+  const others = Array.from({ length: words - HEADER_WORDS }, (_, n) => HEADER_WORDS + n);
   return [
-    ...Array.from({ length: words - HEADER_WORDS }, (_, n) => `u32[record + ${HEADER_WORDS + n}] = 0;`),
-    ...columns
-      .filter(({ name, type }) => type === 'f32' && absent.includes(name))
-      .map(({ word }) => `f32[record + ${word}] = NaN;`),
+    ...others.filter((word) => !always.has(word)).map((word) => zeroSource(word, 1)),
+    ...nans.map(({ word }) => `f32[record + ${word}] = NaN;`),
   ];
+}
+
+function zeroSource(word: number, words: number): string {
+  return Array.from({ length: words }, (_, n) => `u32[record + ${word + n}] = 0;`).join(' ');
+}
+
+/** Words that hold a value of the row whenever there is one. */
+function wordsAlwaysSet({ table, columns }: RowPlan): Set<number> {
+  const names = [...table.time, ...SET_AT_THE_END];
+  for (const [name, source] of Object.entries(columns)) {
+    const isNeeded = maskOf(table, name) === 0 && isRequired(source);
+    // a decimal that is missing is NaN, its digits are zero
+    if (isNeeded || 'decimal' in source) names.push(name);
+    const literal = 'decimal' in source ? literalOf(table, name) : undefined;
+    if (isNeeded && literal !== undefined) names.push(`${literal}_digits`);
+  }
+  const set = table.columns.filter(({ name }) => names.includes(name));
+  return new Set(set.flatMap(({ word, words }) => Array.from({ length: words }, (_, n) => word + n)));
 }
 
 function timeSource({ table, time }: RowPlan, access: Access): string[] {
@@ -197,7 +222,7 @@ function columnSource(table: Table, name: string, source: Source, access: Access
     if (mask === 0) return [`if (!(${access.there(field)}) || !${read}) ${access.refuse(RESULT.badId)}`];
     return [
       `if (!(${access.there(field)})) flags |= ${mask};`,
-      `else if (!${read}) { ${access.notUuid(field, mask)} }`,
+      `else if (!${read}) { ${zeroSource(word, UUID_WORDS)} ${access.notUuid(field, mask)} }`,
     ];
   }
   if ('word' in source)
@@ -243,6 +268,11 @@ function idSource(
   ];
 }
 
+/** The literal whose digits are kept beside this column. */
+function literalOf(table: Table, name: string): string | undefined {
+  return table.literals.find((literal) => name === literal || name === `trade_${literal}`);
+}
+
 function decimalSource(
   table: Table,
   name: string,
@@ -252,8 +282,9 @@ function decimalSource(
   const word = table.at[name];
   const mask = maskOf(table, name);
   const decimals = access.decimals(field);
-  const position = table.literals.findIndex((literal) => name === literal || name === `trade_${literal}`);
-  const digitsWord = position < 0 ? -1 : table.at[`${table.literals[position]}_digits`];
+  const literal = literalOf(table, name);
+  const position = literal === undefined ? -1 : table.literals.indexOf(literal);
+  const digitsWord = literal === undefined ? -1 : table.at[`${literal}_digits`];
   const call =
     position < 0
       ? access.floatCall(field, word)

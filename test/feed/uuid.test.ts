@@ -57,3 +57,20 @@ test('refuses what differs from a UUID in any byte, or in its length', () => {
   }
   for (const text of ['', good.slice(1), `${good}0`]) assert.equal(read(harness, text), undefined);
 });
+
+test('an order id that is no UUID is missing and leaves nothing in its column', () => {
+  const harness = new Harness(exchange, ['BTC-USD']);
+  const good = '5f4bb11b-f065-4025-ad53-2091b10ad2cf';
+  const mask = TRADES.missing.maker_order_id;
+  for (const [n, maker] of [good, `${good.slice(0, -1)}x`, '12', `${good.slice(0, -1)}x`, good].entries()) {
+    harness.feed(
+      `{"type":"match","trade_id":${n + 1},"maker_order_id":"${maker}","taker_order_id":"${good}","side":"sell","size":"1","price":"2","product_id":"BTC-USD","sequence":1,"time":"2027-01-15T08:00:00.123456Z"}`,
+    );
+    const [{ values }] = harness.takeRows();
+    assert.equal(
+      Buffer.from(values.maker_order_id as Uint8Array).toString('hex'),
+      maker === good ? good.replaceAll('-', '') : '0'.repeat(32),
+    );
+    assert.equal((Number(values.flags) & mask) !== 0, maker !== good);
+  }
+});
