@@ -56,24 +56,24 @@ export class PooledFile {
     private readonly path: string,
   ) {}
 
-  /** Runs `use` with an open descriptor; one that failed is closed, because its state is not known. */
-  with<R>(use: (fd: number) => R): R {
-    const fd = this.fd >= 0 ? this.fd : this.pool.open(this.path);
+  /** Writes bytes[from, to) at `position`; a descriptor that failed is closed, because its state is not known. */
+  write(bytes: Uint8Array, from: number, to: number, position: number): void {
+    const { pool } = this;
+    const fd = this.fd >= 0 ? this.fd : pool.open(this.path);
     let keep = this.fd >= 0;
     try {
-      const result = use(fd);
-      if (!keep && this.pool.take()) {
+      pool.io.write(fd, bytes, from, to, position);
+      if (!keep && pool.take()) {
         keep = true;
         this.fd = fd;
       }
-      return result;
     } catch (error) {
-      if (keep) this.pool.give();
+      if (keep) pool.give();
       keep = false;
       this.fd = -1;
       throw error;
     } finally {
-      if (!keep) this.pool.io.close(fd);
+      if (!keep) pool.io.close(fd);
     }
   }
 
