@@ -110,7 +110,13 @@ export class Staging {
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
     this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
-    this.tableDayOptions = { rowsMax: options.rowsPerTableDay, exact, quarantine, files, waiting: this.waiting };
+    this.tableDayOptions = {
+      rowsMax: options.rowsPerTableDay,
+      exact,
+      quarantine,
+      files,
+      waiting: this.waiting,
+    };
   }
 
   addRing(drain: Uint32Array): void {

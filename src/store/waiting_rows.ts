@@ -16,6 +16,7 @@ const SLAB_SHIFT = 18;
 const SLAB_WORDS = 1 << SLAB_SHIFT;
 const SLAB_MASK = SLAB_WORDS - 1;
 const CHUNK_BYTES = CHUNK_WORDS * 4;
+const NO_WORDS = new Uint32Array(0);
 
 const ROWS = 0;
 const NEXT = 1;
@@ -50,6 +51,11 @@ export class WaitingRows {
   /** Memory in which rows wait. */
   get bytes(): number {
     return this.chunksUsed * CHUNK_BYTES;
+  }
+
+  /** With what is kept for the next rows. */
+  get heldBytes(): number {
+    return this.words.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
   }
 
   /** A new list of rows, most of which come from `ring`. Its number is never given to another one. */
@@ -98,7 +104,7 @@ export class WaitingRows {
 
   /** What comes behind the chunk in which `place` lies. */
   private link(place: number, chunk: number): void {
-    const first = (place & SLAB_MASK) & ~(CHUNK_WORDS - 1);
+    const first = place & SLAB_MASK & ~(CHUNK_WORDS - 1);
     this.words[place >>> SLAB_SHIFT][first] = chunk;
   }
 
@@ -188,5 +194,3 @@ export class WaitingRows {
     }
   }
 }
-
-const NO_WORDS = new Uint32Array(0);
