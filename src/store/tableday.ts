@@ -235,8 +235,14 @@ export class TableDay {
   flush(): number {
     this.open();
     // texts first: whoever reads a flagged row finds its text
-    this.flushTexts();
-    const rows = this.staged;
+    const textBytes = this.writeTexts();
+    const bytes = this.writeColumns(this.staged);
+    this.textBytes += textBytes;
+    this.waitingTextBytes = this.texts.length = 0;
+    return bytes;
+  }
+
+  private writeColumns(rows: number): number {
     if (rows === 0) return 0;
     const values = this.transposed(rows);
     let bytes = 0;
@@ -273,13 +279,11 @@ export class TableDay {
     );
   }
 
-  private flushTexts(): void {
-    if (this.texts.length === 0) return;
+  private writeTexts(): number {
+    if (this.texts.length === 0) return 0;
     const bytes = Buffer.from(this.texts.join(''));
     this.textFile.write(bytes, 0, bytes.length, this.textBytes);
-    this.textBytes += bytes.length;
-    this.waitingTextBytes = 0;
-    this.texts.length = 0;
+    return bytes.length;
   }
 
   /** Whether a file does not hold what was written: looks at one column, another one with each `step`. */
