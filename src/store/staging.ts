@@ -31,7 +31,7 @@ const FLUSH_SLICE_MS = 4;
 const LATE_FLUSH_SLICE_MS = 20;
 /** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
 const DUE_PART = 0.8;
-/** A table-day without new rows gives its descriptors and memory back. */
+/** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
 const IDLE_MS = 60_000;
 const TABLE_SLOTS = 256;
 /** Of a stream and table: the newest day and the list of its rows. */
