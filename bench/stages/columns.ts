@@ -8,6 +8,7 @@ import { TRADES } from '../../src/schema/tables.js';
 import { FilePool } from '../../src/store/files.js';
 import { DiskIo } from '../../src/store/io.js';
 import { TableDay } from '../../src/store/tableday.js';
+import { WaitingRows } from '../../src/store/waiting_rows.js';
 import { descriptorBudget } from '../../src/supervisor/resources.js';
 import { alternate } from '../alternate.js';
 import { putRow } from '../rows.js';
@@ -70,7 +71,7 @@ class OneTableDay {
     const files = new FilePool(new DiskIo(), descriptorBudget(), () => {});
     this.tableDay = new TableDay(
       { table, exchange: 'bench', directory: 'ONE', day: 1, ring: 0, folder },
-      { rowsMax: BATCH_ROWS, exact: true, quarantine: undefined, files },
+      { rowsMax: BATCH_ROWS, exact: true, quarantine: undefined, files, waiting: new WaitingRows() },
     );
   }
 

@@ -13,6 +13,8 @@ export class FilesGone extends Error {
   }
 }
 
+const LAST_BYTE = new Uint8Array(1);
+
 export class FilePool {
   private held = 0;
 
@@ -30,6 +32,16 @@ export class FilePool {
   open(path: string): number {
     this.opened();
     return openWithFolder(this.io, path);
+  }
+
+  /** Opens a file that was written before: FilesGone, or what the disk says, when it does not hold `bytes` any more. */
+  openAgain(path: string, bytes: number): number {
+    this.opened();
+    const fd = this.io.openExisting(path);
+    // costs less than to ask for the size, and the write needs the block that it is in
+    if (this.io.read(fd, LAST_BYTE, 0, bytes - 1) === 1) return fd;
+    this.io.close(fd);
+    throw new FilesGone(path);
   }
 
   truncate(path: string, bytes: number): void {
@@ -56,30 +68,33 @@ export class PooledFile {
     private readonly path: string,
   ) {}
 
-  /** Runs `use` with an open descriptor; one that failed is closed, because its state is not known. */
-  with<R>(use: (fd: number) => R): R {
-    const fd = this.fd >= 0 ? this.fd : this.pool.open(this.path);
+  /**
+   * Writes bytes[from, to) at `position`, up to which the file was written before: behind the end of a file that
+   * somebody removed they would leave zeros that look like rows. A descriptor that failed is closed, because its state
+   * is not known.
+   */
+  write(bytes: Uint8Array, from: number, to: number, position: number): void {
+    const { pool } = this;
+    const fd = this.fd >= 0 ? this.fd : this.open(position);
     let keep = this.fd >= 0;
     try {
-      const result = use(fd);
-      if (!keep && this.pool.take()) {
+      pool.io.write(fd, bytes, from, to, position);
+      if (!keep && pool.take()) {
         keep = true;
         this.fd = fd;
       }
-      return result;
     } catch (error) {
-      if (keep) this.pool.give();
+      if (keep) pool.give();
       keep = false;
       this.fd = -1;
       throw error;
     } finally {
-      if (!keep) this.pool.io.close(fd);
+      if (!keep) pool.io.close(fd);
     }
   }
 
-  /** Before a write behind `bytes`: a file that is not held open must still have them, or FilesGone is thrown. */
-  expect(bytes: number): void {
-    if (this.fd < 0 && bytes > 0 && this.pool.io.sizeOf(this.path) < bytes) throw new FilesGone(this.path);
+  private open(bytes: number): number {
+    return bytes > 0 ? this.pool.openAgain(this.path, bytes) : this.pool.open(this.path);
   }
 
   close(): void {

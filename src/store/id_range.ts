@@ -33,9 +33,9 @@ export class IdRange {
     if (id > this.max) this.max = id;
   }
 
-  /** Takes in `rows` records of `size` words each. */
-  addRecords(records: Uint32Array, rows: number, size: number): void {
-    for (let row = 0, at = this.word; row < rows; row++, at += size)
+  /** Takes in `rows` records of `size` words each from records[from] on. */
+  addRecords(records: Uint32Array, from: number, rows: number, size: number): void {
+    for (let row = 0, at = from + this.word; row < rows; row++, at += size)
       this.add(records[at] + records[at + 1] * TWO_32);
   }
 

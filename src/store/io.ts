@@ -16,6 +16,8 @@ import { type FileSync, SYNC_CALL } from './file_sync.js';
 export interface StoreIo {
   /** Opens for positioned reading and writing, creating the file but never its folder. */
   open(path: string): number;
+  /** The same of a file that exists. */
+  openExisting(path: string): number;
   /** Opens a file that exists, changing nothing. */
   openToRead(path: string): number;
   close(fd: number): void;
@@ -53,6 +55,9 @@ export interface StoreIo {
   syncFsEnded(): boolean;
 }
 
+/** Never in append mode: Linux would ignore the positions. */
+const WRITE_FLAGS = fs.constants.O_RDWR | fs.constants.O_NOFOLLOW;
+
 export class DiskIo implements StoreIo {
   private folderFd = -1;
 
@@ -63,9 +68,11 @@ export class DiskIo implements StoreIo {
   ) {}
 
   open(path: string): number {
-    // never in append mode: Linux would ignore the positions
-    const flags = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW;
-    return fs.openSync(path, flags, 0o640);
+    return fs.openSync(path, WRITE_FLAGS | fs.constants.O_CREAT, 0o640);
+  }
+
+  openExisting(path: string): number {
+    return fs.openSync(path, WRITE_FLAGS);
   }
 
   openToRead(path: string): number {

@@ -31,6 +31,7 @@ import { explain } from './recovery_report.js';
 import { RejectedLog } from './rejected.js';
 import { NO_STATES } from './states.js';
 import { TableDay } from './tableday.js';
+import { WaitingRows } from './waiting_rows.js';
 
 /** Rows that wait in one table-day before they are written. */
 const ROWS_MAX = 8192;
@@ -71,7 +72,7 @@ export class Recovery {
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
   private readonly quarantine: Quarantine;
-  private stagedBytes = 0;
+  private readonly waiting = new WaitingRows();
   private rows = 0;
 
   constructor(
@@ -149,6 +150,7 @@ export class Recovery {
         exact: true,
         quarantine: undefined,
         files: this.files,
+        waiting: this.waiting,
       },
     );
     tableDay.begin(base);
@@ -169,9 +171,9 @@ export class Recovery {
       this.targets.set(place, tableDay);
     }
     // opening a file costs more than what is written to it: each is opened once if memory allows
-    if (this.stagedBytes > STAGED_BYTES_MAX) this.flush();
+    if (this.waiting.bytes > STAGED_BYTES_MAX) this.flush();
     if (tableDay.full) tableDay.flush();
-    this.stagedBytes += tableDay.stage(words, index);
+    tableDay.stage(words, index);
     this.rows++;
   };
 
@@ -181,7 +183,6 @@ export class Recovery {
       tableDay.rest();
     }
     this.rejected.flush();
-    this.stagedBytes = 0;
   }
 
   private cut(): number {

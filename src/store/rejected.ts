@@ -54,9 +54,8 @@ export class RejectedLog {
   flush(): void {
     for (const log of this.logs.values()) {
       if (log.lines.length === 0) continue;
-      log.file.expect(log.bytes);
       const bytes = Buffer.from(log.lines.join(''));
-      log.file.with((fd) => this.files.io.write(fd, bytes, 0, bytes.length, log.bytes));
+      log.file.write(bytes, 0, bytes.length, log.bytes);
       log.bytes += bytes.length;
       log.waitingBytes = log.lines.length = 0;
     }

@@ -183,7 +183,7 @@ export class Renewal {
     for (const entry of this.listed) {
       if (entry.staged) continue;
       const { ring } = entry.stream;
-      if (!staging.row(entry.record, 0, GAPS, ring)) throw new FilesGone(entry.stream.directory);
+      if (!staging.row(entry.record, 0, ring)) throw new FilesGone(entry.stream.directory);
       entry.staged = true;
       counters[WRITER.rows_drained]++;
       (drains[ring] as Uint32Array)[DRAIN.rows_drained]++;

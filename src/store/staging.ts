@@ -1,6 +1,6 @@
 /**
  * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
- * when a table-day is full, or when too much memory waits. Writer thread only; row() is HOT, once per row.
+ * when a table-day is full, or when too much memory waits. Writer thread only; take() is HOT, once per row.
  */
 import { assert } from '../base/errors.js';
 import { DRAIN, WRITER } from '../counters/declarations.js';
@@ -14,7 +14,7 @@ import {
   type Table,
 } from '../schema/layout.js';
 import { TABLES } from '../schema/tables.js';
-import { TEXT_KIND } from '../schema/text.js';
+import { TEXT_KIND, TEXT_TABLE_ID } from '../schema/text.js';
 import type { DiskHealth } from './disk_health.js';
 import type { FilePool } from './files.js';
 import { tableDirectory } from './paths.js';
@@ -22,6 +22,7 @@ import type { Quarantine } from './quarantine.js';
 import { RejectedLog } from './rejected.js';
 import type { RejectedState, States } from './states.js';
 import { TableDay, type TableDayOptions } from './tableday.js';
+import { WaitingRows } from './waiting_rows.js';
 import type { WriterStream } from './writer_messages.js';
 
 /** Flushing goes on for so long before the rings are looked at again. */
@@ -30,9 +31,12 @@ const FLUSH_SLICE_MS = 4;
 const LATE_FLUSH_SLICE_MS = 20;
 /** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
 const DUE_PART = 0.8;
-/** A table-day without new rows gives its descriptors and memory back. */
+/** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
 const IDLE_MS = 60_000;
 const TABLE_SLOTS = 256;
+/** Of a stream and table: the newest day and the list of its rows. */
+const SLOT_WORDS = 2;
+const NO_DAY = -1;
 
 /** Tables by their id. */
 export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
@@ -82,18 +86,21 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  /** memory held for waiting rows; what was written leaves room for the next until restIdle() or relieve() */
-  bytes = 0;
+  private readonly waiting = new WaitingRows();
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
-  /** newest table-day of each stream and table, by stream × TABLES.length + position of the table */
-  private readonly current: (TableDay | undefined)[] = [];
+  /** newest table-day of each stream and table, at stream × TABLES.length + position of the table */
+  private slots = new Int32Array(0);
+  /** by list */
+  private readonly listed: (TableDay | undefined)[] = [];
   private readonly tableDays = new Map<string, TableDay>();
   /** table-days in the order in which their oldest waiting row came; entries of rows that were written early are stale */
   private readonly dirty: { readonly tableDay: TableDay; readonly sinceMs: number }[] = [];
   private readonly dueMs: number;
+  private readonly rowsMax: number;
   private readonly tableDayOptions: TableDayOptions;
   private newestDay = 0;
+  private restedMs = 0;
 
   constructor(
     private readonly options: StagingOptions,
@@ -101,8 +108,15 @@ export class Staging {
   ) {
     const { dataPath, files, quarantine, exact } = options;
     this.dueMs = options.flushIntervalMs * DUE_PART;
+    this.rowsMax = options.rowsPerTableDay;
     this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
-    this.tableDayOptions = { rowsMax: options.rowsPerTableDay, exact, quarantine, files };
+    this.tableDayOptions = {
+      rowsMax: options.rowsPerTableDay,
+      exact,
+      quarantine,
+      files,
+      waiting: this.waiting,
+    };
   }
 
   addRing(drain: Uint32Array): void {
@@ -111,16 +125,49 @@ export class Staging {
 
   addStream(stream: WriterStream): void {
     this.streams[stream.stream] = stream;
+    const end = (stream.stream + 1) * TABLES.length * SLOT_WORDS;
+    if (end <= this.slots.length) return;
+    const slots = new Int32Array(2 * end).fill(NO_DAY);
+    slots.set(this.slots);
+    this.slots = slots;
+  }
+
+  /** Stages whole records of words[from, to) of a ring until one has no room; answers the end of what it has staged. */
+  take(words: Uint32Array, from: number, to: number, ring: number): number {
+    let rows = 0;
+    let at = from;
+    while (at < to) {
+      const id = recordTableId(words[at]);
+      const size = recordWords(words[at]);
+      if (id === PADDING_TABLE_ID || at + size > to) break;
+      if (id === TEXT_TABLE_ID) {
+        if (!this.text(words, at)) break;
+      } else if (this.row(words, at, ring)) rows++;
+      else break;
+      at += size;
+    }
+    this.options.counters[WRITER.rows_drained] += rows;
+    this.drains[ring][DRAIN.rows_drained] += rows;
+    return at;
   }
 
   /** False when there is no room and the disk refuses: the row waits in the ring. */
-  row(words: Uint32Array, index: number, table: Table, ring: number): boolean {
-    const tableDay = this.tableDay(words[index + STREAM_WORD], table, words[index + DAY_WORD], ring);
-    if (tableDay === undefined || (tableDay.full && !this.flushReady(tableDay))) return false;
-    if (tableDay.staged === 0) this.markDirty(tableDay);
-    this.bytes += tableDay.stage(words, index);
-    if (ring !== tableDay.key.ring) tableDay.cameFrom(ring);
+  row(words: Uint32Array, index: number, ring: number): boolean {
+    const slot = words[index + STREAM_WORD] * TABLES.length + POSITIONS[recordTableId(words[index])];
+    const day = words[index + DAY_WORD];
+    const { slots, waiting } = this;
+    let list = slots[slot * SLOT_WORDS + 1];
+    if (slots[slot * SLOT_WORDS] !== day) list = this.otherDay(words, index, slot, day, ring);
+    if (list < 0) return false;
+    if (waiting.rows(list) >= this.rowsMax && !this.flushReady(this.of(list))) return false;
+    if (waiting.rows(list) === 0) this.markDirty(this.of(list));
+    waiting.stage(list, words, index, recordWords(words[index]));
+    if (ring !== waiting.ring(list)) this.of(list).cameFrom(ring);
     return true;
+  }
+
+  private of(list: number): TableDay {
+    return this.listed[list] as TableDay;
   }
 
   private markDirty(tableDay: TableDay): void {
@@ -128,26 +175,19 @@ export class Staging {
     this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
   }
 
-  private tableDay(stream: number, table: Table, day: number, ring: number): TableDay | undefined {
-    const slot = stream * TABLES.length + POSITIONS[table.id];
-    const current = this.current[slot];
-    if (current !== undefined && current.key.day === day) return current;
-    return this.otherDay(slot, stream, table, day, ring);
-  }
-
-  /** The first row of a day, or a late one of an earlier day; undefined when the disk refuses to be looked at. */
-  private otherDay(
-    slot: number,
-    stream: number,
-    table: Table,
-    day: number,
-    ring: number,
-  ): TableDay | undefined {
+  /** The first row of a day, or a late one of an earlier day; -1 when the disk refuses to be looked at. */
+  private otherDay(words: Uint32Array, index: number, slot: number, day: number, ring: number): number {
     const name = `${slot} ${day}`;
-    const tableDay = this.tableDays.get(name) ?? this.openTableDay(name, stream, table, day, ring);
-    if (tableDay === undefined) return undefined;
-    if (this.current[slot] === undefined || this.current[slot].key.day < day) this.current[slot] = tableDay;
-    return tableDay;
+    const table = TABLE_BY_ID[recordTableId(words[index])] as Table;
+    const tableDay =
+      this.tableDays.get(name) ?? this.openTableDay(name, words[index + STREAM_WORD], table, day, ring);
+    if (tableDay === undefined) return -1;
+    const { slots } = this;
+    if (slots[slot * SLOT_WORDS] < day) {
+      slots[slot * SLOT_WORDS] = day;
+      slots[slot * SLOT_WORDS + 1] = tableDay.list;
+    }
+    return tableDay.list;
   }
 
   private openTableDay(
@@ -168,6 +208,7 @@ export class Staging {
       return undefined;
     }
     this.tableDays.set(name, tableDay);
+    this.listed[tableDay.list] = tableDay;
     this.events.opened(tableDay);
     if (day > this.newestDay) {
       if (this.newestDay > 0) this.events.dayBegan();
@@ -316,35 +357,34 @@ export class Staging {
     }
   }
 
+  /** Memory in which rows wait. */
+  get bytes(): number {
+    return this.waiting.bytes;
+  }
+
   get overfull(): boolean {
     return this.bytes >= this.options.stagedBytesMax;
   }
 
-  /** Too much memory is held: gives back what nothing waits in, then writes the oldest early. False when that cannot be now. */
+  /** Too much memory is held: writes the oldest early. False when that cannot be now. */
   relieve(): boolean {
-    // after a burst most of it may be empty: nothing has to be written early for that
-    for (const tableDay of this.tableDays.values()) if (!tableDay.waiting) this.rest(tableDay);
-    while (this.dirty.length > 0 && this.bytes >= this.options.stagedBytesMax / 2) {
-      const { tableDay } = this.dirty[0];
+    while (this.dirty.length > 0 && this.bytes >= this.options.stagedBytesMax / 2)
       if (!this.flushOldest()) return false;
-      this.rest(tableDay);
-    }
     return true;
   }
 
-  private rest(tableDay: TableDay): void {
-    const before = tableDay.bytes;
-    tableDay.rest();
-    this.bytes += tableDay.bytes - before;
-  }
-
   restIdle(now: number): void {
+    if (now - this.restedMs < IDLE_MS) return;
+    this.restedMs = now;
+    this.waiting.rest();
     for (const [name, tableDay] of this.tableDays) {
       if (tableDay.waiting || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
-      this.rest(tableDay);
-      const slot = Number(name.split(' ')[0]);
-      if (this.current[slot] !== tableDay) this.tableDays.delete(name);
+      tableDay.rest();
       tableDay.lastUsedMs = 0;
+      const slot = Number(name.split(' ')[0]);
+      if (this.slots[slot * SLOT_WORDS + 1] === tableDay.list) continue;
+      this.tableDays.delete(name);
+      this.listed[tableDay.list] = undefined;
     }
   }
 

@@ -1,24 +1,18 @@
 /**
- * The rows of one symbol, table and day on their way to their column files. Rows wait as records, side by side as they
- * came, and are transposed into columns when they are written: one or two cache lines per row however many symbols
- * there are. Used by the writer, and by recovery for what the journal holds; stage() is HOT, once per row.
+ * The rows of one symbol, table and day on their way to their column files. Rows wait as records (waiting_rows.ts) and
+ * are transposed into columns when they are written. Used by the writer, and by recovery for what the journal holds.
  *
  * Everything is written at the place that its row number says, so writing the same rows again changes nothing.
  */
-import { COLUMN_TYPES, type Column, isWrittenFor } from '../schema/columns.js';
+import { type Column, isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
 import type { FilePool, PooledFile } from './files.js';
 import { ID_COLUMN, IdRange } from './id_range.js';
 import { columnFile, literalsFile } from './paths.js';
 import type { Quarantine } from './quarantine.js';
 import type { TableDayState } from './states.js';
-
-const FIRST_ROWS = 32;
-
-const COLUMN_WORDS_MAX = Math.max(...Object.values(COLUMN_TYPES).map((type) => type.words));
-/** One column of one batch, shared by all table-days: they are flushed one after the other. */
-let columnWords = new Uint32Array(0);
-let columnBytes = new Uint8Array(columnWords.buffer);
+import { beginBatch, columnStart, transpose } from './transpose.js';
+import type { WaitingRows } from './waiting_rows.js';
 
 export interface TableDayKey {
   readonly table: Table;
@@ -39,6 +33,7 @@ export interface TableDayOptions {
   /** a journal vouches for the files: what does not fit together was not left by a crash */
   readonly quarantine: Quarantine | undefined;
   readonly files: FilePool;
+  readonly waiting: WaitingRows;
 }
 
 interface UsedColumn {
@@ -50,8 +45,8 @@ interface UsedColumn {
 export class TableDay {
   /** rows in the column files */
   written = 0;
-  /** rows waiting */
-  staged = 0;
+  /** its rows that wait */
+  readonly list: number;
   /** monotonic ms when the oldest waiting row was staged */
   sinceMs = 0;
   lastUsedMs = 0;
@@ -61,10 +56,10 @@ export class TableDay {
   readonly ids: IdRange | undefined;
   /** waiting rows of other rings than the first, by ring */
   private readonly others = new Map<number, number>();
-  private records = new Uint32Array(0);
-  private capacity = 0;
   private opened = false;
   private columns: readonly UsedColumn[] = [];
+  /** the same without their files */
+  private values: readonly Column[] = [];
   private readonly texts: string[] = [];
   /** bytes in the side-car, and of texts that wait */
   private textBytes = 0;
@@ -77,8 +72,14 @@ export class TableDay {
     private readonly options: TableDayOptions,
   ) {
     this.ids = IdRange.of(key.table);
+    this.list = options.waiting.addList(key.ring);
     this.textPath = `${key.folder}/${literalsFile(key.day)}`;
     this.textFile = options.files.file(this.textPath);
+  }
+
+  /** rows waiting */
+  get staged(): number {
+    return this.options.waiting.rows(this.list);
   }
 
   get full(): boolean {
@@ -90,20 +91,9 @@ export class TableDay {
     return this.staged > 0 || this.texts.length > 0;
   }
 
-  /** Memory it holds for waiting rows. */
-  get bytes(): number {
-    return this.records.byteLength;
-  }
-
-  /** Copies a record; the caller has seen that it is not full. Answers how much its memory grew. */
-  stage(words: Uint32Array, index: number): number {
-    const grown = this.staged === this.capacity ? this.grow() : 0;
-    const size = this.key.table.words;
-    const { records } = this;
-    let to = this.staged * size;
-    for (let from = index; from < index + size; from++) records[to++] = words[from];
-    this.staged++;
-    return grown;
+  /** Copies a record; the caller has seen that it is not full. */
+  stage(words: Uint32Array, index: number): void {
+    this.options.waiting.stage(this.list, words, index, this.key.table.words);
   }
 
   /** The row staged last came from this ring, which is not the first. */
@@ -118,15 +108,6 @@ export class TableDay {
     return new Map([[this.key.ring, first], ...this.others]);
   }
 
-  private grow(): number {
-    const before = this.bytes;
-    this.capacity = Math.min(this.options.rowsMax, Math.max(FIRST_ROWS, this.capacity * 2));
-    const grown = new Uint32Array(this.capacity * this.key.table.words);
-    grown.set(this.records);
-    this.records = grown;
-    return this.bytes - before;
-  }
-
   /** Text of a number of the newest row. */
   stageLiteral(column: number, text: string): void {
     this.open();
@@ -138,7 +119,7 @@ export class TableDay {
 
   /** A word of the newest staged row. */
   newest(word: number): number {
-    return this.records[(this.staged - 1) * this.key.table.words + word];
+    return this.options.waiting.newest(this.list, this.key.table.words, word);
   }
 
   /**
@@ -200,6 +181,7 @@ export class TableDay {
         const path = this.pathOf(column);
         return { column, path, file: this.options.files.file(path) };
       });
+    this.values = this.columns.map(({ column }) => column);
     this.opened = true;
   }
 
@@ -252,55 +234,56 @@ export class TableDay {
    */
   flush(): number {
     this.open();
-    const { io } = this.options.files;
-    this.expectWhole();
-    let bytes = 0;
     // texts first: whoever reads a flagged row finds its text
-    this.flushTexts();
+    const textBytes = this.writeTexts();
+    const bytes = this.writeColumns(this.staged);
+    this.textBytes += textBytes;
+    this.waitingTextBytes = this.texts.length = 0;
+    return bytes;
+  }
+
+  private writeColumns(rows: number): number {
+    if (rows === 0) return 0;
+    const values = this.transposed(rows);
+    let bytes = 0;
     for (const { column, file } of this.columns) {
-      const values = this.transpose(column);
-      file.with((fd) => io.write(fd, values, 0, this.staged * column.bytes, this.written * column.bytes));
-      bytes += this.staged * column.bytes;
+      const from = columnStart(column, rows);
+      const size = rows * column.bytes;
+      file.write(values, from, from + size, this.written * column.bytes);
+      bytes += size;
     }
-    this.ids?.addRecords(this.records, this.staged, this.key.table.words);
-    this.written += this.staged;
-    this.staged = 0;
+    if (this.ids !== undefined) this.addIds(this.ids);
+    this.written += rows;
+    this.options.waiting.clear(this.list);
     this.others.clear();
     return bytes;
   }
 
-  /** The values of one column of all waiting rows, in memory that the next call uses again. */
-  private transpose(column: Column): Uint8Array {
-    const { records, staged } = this;
-    const { word, words } = column;
-    const size = this.key.table.words;
-    const end = word + staged * size;
-    if (columnWords.length < staged * words) {
-      columnWords = new Uint32Array(this.options.rowsMax * COLUMN_WORDS_MAX);
-      columnBytes = new Uint8Array(columnWords.buffer);
-    }
-    const values = columnWords;
-    let to = 0;
-    if (words === 1) for (let from = word; from < end; from += size) values[to++] = records[from];
-    else
-      for (let from = word; from < end; from += size)
-        for (let part = from; part < from + words; part++) values[to++] = records[part];
-    return columnBytes;
+  /** The columns of all waiting rows, in memory that the next call uses again. */
+  private transposed(rows: number): Uint8Array {
+    const { list, values } = this;
+    const { words } = this.key.table;
+    const batch = beginBatch(rows, words);
+    let done = 0;
+    this.options.waiting.visit(list, words, (records, from, count) => {
+      transpose(records, from, count, words, values, done, rows);
+      done += count;
+    });
+    return batch;
   }
 
-  private flushTexts(): void {
-    if (this.texts.length === 0) return;
+  private addIds(ids: IdRange): void {
+    const { words } = this.key.table;
+    this.options.waiting.visit(this.list, words, (records, from, rows) =>
+      ids.addRecords(records, from, rows, words),
+    );
+  }
+
+  private writeTexts(): number {
+    if (this.texts.length === 0) return 0;
     const bytes = Buffer.from(this.texts.join(''));
-    this.textFile.with((fd) => this.options.files.io.write(fd, bytes, 0, bytes.length, this.textBytes));
-    this.textBytes += bytes.length;
-    this.waitingTextBytes = 0;
-    this.texts.length = 0;
-  }
-
-  /** Behind the end of a file that somebody removed, a write would leave zeros that look like rows. */
-  private expectWhole(): void {
-    for (const { column, file } of this.columns) file.expect(this.written * column.bytes);
-    this.textFile.expect(this.textBytes);
+    this.textFile.write(bytes, 0, bytes.length, this.textBytes);
+    return bytes.length;
   }
 
   /** Whether a file does not hold what was written: looks at one column, another one with each `step`. */
@@ -319,7 +302,8 @@ export class TableDay {
   firstWaiting(): readonly [number, number] | undefined {
     const { recv_time, recv_nanos } = this.key.table.at;
     if (this.staged === 0 || recv_time === undefined) return undefined;
-    return [this.records[recv_time], this.records[recv_nanos]];
+    const { waiting } = this.options;
+    return [waiting.oldest(this.list, recv_time), waiting.oldest(this.list, recv_nanos)];
   }
 
   /** Its files are gone: what waits goes to new ones, from row 0 on. What is left of the old ones is set aside. */
@@ -335,12 +319,9 @@ export class TableDay {
     this.ids?.clear();
   }
 
-  /** Gives descriptors and memory back; rows that wait are kept. */
+  /** Gives descriptors back; rows that wait are kept. */
   rest(): void {
     for (const { file } of this.columns) file.close();
     this.textFile.close();
-    if (this.staged > 0) return;
-    this.records = new Uint32Array(0);
-    this.capacity = 0;
   }
 }

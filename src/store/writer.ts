@@ -12,8 +12,7 @@ import { DRAIN, STOPPED, WRITER } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { DOORBELL } from '../ring/layout.js';
-import { PADDING_TABLE_ID, recordTableId, recordWords, type Table } from '../schema/layout.js';
-import { TEXT_TABLE_ID } from '../schema/text.js';
+import { PADDING_TABLE_ID, recordTableId } from '../schema/layout.js';
 import { Checkpointer } from './checkpointer.js';
 import { makeToday, Tomorrow } from './day_files.js';
 import { DiskHealth, DiskUnreliable, type Log } from './disk_health.js';
@@ -246,30 +245,14 @@ export class Writer {
     const end = ring.start + available;
     const stop = Math.min(end, ring.start + TURN_WORDS);
     const words = ring.u32;
-    let index = ring.start;
-    let recordsEnd = index;
-    let rows = 0;
-    while (index < stop) {
-      const header = words[index];
-      const id = recordTableId(header);
-      if (id === PADDING_TABLE_ID) {
-        index = end;
-        break;
-      }
-      if (id === TEXT_TABLE_ID) {
-        if (!this.staging.text(words, index)) break;
-      } else if (this.staging.row(words, index, TABLE_BY_ID[id] as Table, ringIndex)) rows++;
-      else break;
-      index += recordWords(header);
-      recordsEnd = index;
-    }
-    this.counters[WRITER.rows_drained] += rows;
-    this.drains[ringIndex][DRAIN.rows_drained] += rows;
+    const recordsEnd = this.staging.take(words, ring.start, stop, ringIndex);
+    const padded = recordsEnd < end && recordTableId(words[recordsEnd]) === PADDING_TABLE_ID;
+    const taken = (padded ? end : recordsEnd) - ring.start;
     this.receivedMs[ringIndex] = receivedMs(words, ring.start);
-    this.taken[ringIndex] = index - ring.start;
+    this.taken[ringIndex] = taken;
     this.uncommitted = true;
     if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
-    return index - ring.start;
+    return taken;
   }
 
   private appendRecords(words: Uint32Array, from: number, to: number): void {

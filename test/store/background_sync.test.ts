@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LAST_CHECKPOINT_MS_MAX } from '../../src/base/limits.js';
-import { slotsOf } from '../../src/counters/counters.js';
-import { STOPPED, WRITER_COUNTERS } from '../../src/counters/declarations.js';
+import { STOPPED } from '../../src/counters/declarations.js';
 import { BackgroundSync, createSyncWord, runSync } from '../../src/store/background_sync.js';
 import { readCheckpoint } from '../../src/store/checkpoint.js';
 import { journalFolder } from '../../src/store/journal_start.js';
@@ -15,9 +14,8 @@ import { until } from '../support/processes.js';
 import { Random } from '../support/random.js';
 import { SimulatedDisk } from '../support/simulated_disk.js';
 import { Oracle } from '../support/store_oracle.js';
-import { DATA, FIRST_DAY, STREAMS, World } from '../support/store_world.js';
-
-const COUNTER = slotsOf(WRITER_COUNTERS);
+import { storeScene } from '../support/store_scene.js';
+import { DATA } from '../support/store_world.js';
 
 /** A disk on which a background sync ends when the test says so. */
 class SlowDisk extends SimulatedDisk {
@@ -39,29 +37,12 @@ class SlowDisk extends SimulatedDisk {
 }
 
 function scene() {
-  const disk = new SlowDisk(new Random(3));
-  disk.makeFolder(DATA);
-  const clock = { ms: 1000 };
-  const world = new World(
-    disk,
-    clock,
-    STREAMS.map(() => 0),
-    { checkpointMs: 1000, flushIntervalMs: 200 },
-  );
-  const counter = (name: keyof typeof COUNTER) => new Uint32Array(world.counters)[COUNTER[name]]!;
-  const turns = (n: number) => {
-    for (let turn = 0; turn < n; turn++) {
-      for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
-      world.publish();
-      clock.ms += 200;
-      world.writer.turn();
-    }
-  };
+  const made = storeScene(new SlowDisk(new Random(3)), 200, { checkpointMs: 1000, flushIntervalMs: 200 });
   const covered = () => {
-    const checkpoint = readCheckpoint(disk, journalFolder(DATA));
+    const checkpoint = readCheckpoint(made.disk, journalFolder(DATA));
     return checkpoint === undefined || checkpoint === 'damaged' ? -1 : checkpoint.sequence;
   };
-  return { disk, clock, world, counter, turns, covered };
+  return { ...made, covered };
 }
 
 test('rings are drained and files written while a checkpoint waits for its sync', () => {

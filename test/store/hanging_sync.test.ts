@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { JOURNAL_HELD_BYTES_MAX } from '../../src/base/limits.js';
-import { slotsOf } from '../../src/counters/counters.js';
-import { WRITER_COUNTERS } from '../../src/counters/declarations.js';
 import { Durability } from '../../src/store/durability.js';
 import { createFileSyncWords, FileSync } from '../../src/store/file_sync.js';
 import { DiskIo } from '../../src/store/io.js';
@@ -18,9 +16,8 @@ import { until } from '../support/processes.js';
 import { Random } from '../support/random.js';
 import { SimulatedDisk } from '../support/simulated_disk.js';
 import { Oracle } from '../support/store_oracle.js';
-import { DATA, FIRST_DAY, STREAMS, World } from '../support/store_world.js';
-
-const COUNTER = slotsOf(WRITER_COUNTERS);
+import { storeScene } from '../support/store_scene.js';
+import { DATA, FIRST_DAY } from '../support/store_world.js';
 
 class HangingDisk extends SimulatedDisk {
   override prompt = true;
@@ -34,28 +31,12 @@ class HangingDisk extends SimulatedDisk {
 }
 
 function scene() {
-  const disk = new HangingDisk(new Random(3));
-  disk.makeFolder(DATA);
-  const clock = { ms: 1000 };
-  const world = new World(
-    disk,
-    clock,
-    STREAMS.map(() => 0),
-    { flushIntervalMs: 300, segmentBytes: 1 },
-  );
-  const counter = (name: keyof typeof COUNTER) => new Uint32Array(world.counters)[COUNTER[name]]!;
-  const turns = (n: number) => {
-    for (let turn = 0; turn < n; turn++) {
-      for (const { stream } of STREAMS) assert.ok(world.row(stream, FIRST_DAY), 'the ring has room');
-      world.publish();
-      clock.ms += 150;
-      world.writer.turn();
-    }
-  };
+  const made = storeScene(new HangingDisk(new Random(3)), 150, { flushIntervalMs: 300, segmentBytes: 1 });
+  const { world } = made;
   const released = () => [0, 1].map((ring) => world.released(ring));
   const durable = () => [0, 1].map((ring) => world.durableRows(ring));
   const sent = () => world.items.map((items) => items.length);
-  return { disk, clock, world, counter, turns, released, durable, sent };
+  return { ...made, released, durable, sent };
 }
 
 test('a sync that hangs keeps nobody from draining the rings', () => {

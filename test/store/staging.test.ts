@@ -1,4 +1,4 @@
-/** Memory of rows that wait: what is empty is given back before anything is written ahead of its time. */
+/** Memory of rows that wait: what is written leaves room at once, and nothing is written ahead of its time for it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCounters } from '../../src/counters/counters.js';
@@ -49,7 +49,7 @@ function scene() {
     words[0] = TRADES.headerWord;
     words[STREAM_WORD] = stream;
     words[DAY_WORD] = FIRST_DAY;
-    for (let n = 0; n < count; n++) assert.ok(staging.row(words, 0, TRADES, ring));
+    for (let n = 0; n < count; n++) assert.ok(staging.row(words, 0, ring));
   };
   const written = () => drains.map((drain) => drain[DRAIN.rows_written]);
   return { staging, clock, rows, written, flushes: () => counters[WRITER.flushes]! };
@@ -62,7 +62,7 @@ test('memory that a burst left empty makes nobody write early', () => {
   clock.ms += 900;
   staging.flushDue();
   assert.equal(flushes(), 1);
-  assert.ok(staging.overfull, 'the memory is kept for the next rows');
+  assert.ok(!staging.overfull, 'the memory is there for the rows of others');
   rows(2, 1);
   assert.ok(staging.relieve());
   assert.equal(flushes(), 1, 'the one row waits for its time');

@@ -67,6 +67,11 @@ export class FaultyIo implements StoreIo {
     return this.disk.open(path);
   }
 
+  openExisting(path: string): number {
+    this.check('open');
+    return this.disk.openExisting(path);
+  }
+
   openToRead(path: string): number {
     this.check('open');
     return this.disk.openToRead(path);

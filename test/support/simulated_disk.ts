@@ -209,10 +209,14 @@ export class SimulatedDisk implements StoreIo {
     return this.descriptor(node);
   }
 
-  openToRead(path: string): number {
+  openExisting(path: string): number {
     const node = this.resolve(path);
     if (!(node instanceof FileNode)) throw errno('ENOENT', path);
     return this.descriptor(node);
+  }
+
+  openToRead(path: string): number {
+    return this.openExisting(path);
   }
 
   private descriptor(node: FileNode): number {
