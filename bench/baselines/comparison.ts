@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Channel } from '../../src/simulator/channels.js';
 import { PROTOCOLS } from '../../src/simulator/simulator.js';
-import { clockUs } from '../server/feeder.js';
+import { clockUs } from '../clock.js';
 import type { ServerEvent, ServerOrder } from '../server/main.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
 import { TEMPLATES } from '../server/templates.js';
@@ -66,8 +66,8 @@ class ServerProcess {
   ) {}
 
   static async start(options: ServerOptions, signal: AbortSignal): Promise<ServerProcess> {
-    const { exchange, symbols, tls, micros } = options;
-    const init = JSON.stringify({ exchange, symbols, tls, micros } satisfies ServerOptions);
+    const { exchange, symbols, tls } = options;
+    const init = JSON.stringify({ exchange, symbols, tls } satisfies ServerOptions);
     const program = new Program<ServerEvent>('server', [process.execPath, SERVER, init], signal);
     const endpoint = await program.line((event) => (event.kind === 'listening' ? event.endpoint : undefined));
     return new ServerProcess(program, endpoint);
@@ -132,25 +132,27 @@ export function runLogger(options: RunOptions): Promise<Run> {
     const { exchange, channel, symbolsPerConnection, warmup, messages, rate, signal } = options;
     const folder = mkdtempSync(join(options.folder, 'logger-'));
     const { endpoint } = server;
+    const stamps = rate === undefined ? undefined : join(folder, 'stamps');
     const logger = new RunningLogger({
-      ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection },
+      ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection, stamps },
     });
     try {
       await Promise.race([server.subscribed(options.symbols), logger.program.failed()]);
       await server.send({ send: warmup });
       await logger.has(warmup);
       const cpu_us = logger.program.cpu();
-      const journal = rate === undefined ? undefined : new JournalWatch(logger.data);
+      const journal = stamps === undefined ? undefined : new JournalWatch(logger.data);
       const from_us = clockUs();
       const sent = await server.send({ send: messages, rate });
       await logger.has(warmup + messages);
       const wall_us = clockUs() - from_us;
       const { messages_dropped } = await logger.health();
       options.dropped(messages_dropped);
-      const delays = journal?.delays(warmup);
-      if (delays !== undefined && delays.length + messages_dropped !== messages)
-        throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
+      journal?.end();
       const usage = await logger.program.ended(() => logger.program.child.kill('SIGTERM'), cpu_us);
+      const delays = stamps === undefined ? undefined : journal?.delays(stamps, warmup);
+      if (delays !== undefined && delays.length + messages_dropped !== messages)
+        throw new Error(`the journal holds ${delays?.length} of ${messages} trades`);
       const stored = logger.stored('TRADES');
       // sizes of what was dropped are not known
       const size = messages_dropped > 0 ? sent.size : stored.size;

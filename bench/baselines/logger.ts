@@ -6,8 +6,10 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerEndpoint } from '../server/server.js';
+import { STAMPS_ENV } from './stamped_logger.js';
 import { Program } from './program.js';
 
+const STAMPED = new URL('./stamped_logger.js', import.meta.url).href;
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const LOOK_MS = 50;
 const SIZE_DECIMALS = 8;
@@ -20,6 +22,8 @@ export interface LoggerSetup {
   readonly endpoint: ServerEndpoint;
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** file for the times of its writes to the journal (journal_watch.ts) */
+  readonly stamps?: string;
 }
 
 interface LogLine {
@@ -70,12 +74,18 @@ export class RunningLogger {
   readonly data: string;
 
   constructor(setup: LoggerSetup) {
-    const { folder } = setup;
+    const { folder, signal, stamps } = setup;
     mkdirSync(folder, { recursive: true });
     this.data = join(folder, 'data');
     const config = join(folder, 'logger.toml');
     writeFileSync(config, configOf(setup));
-    this.program = new Program('logger', [process.execPath, CLI, 'run', '--config', config], setup.signal);
+    const command = [CLI, 'run', '--config', config];
+    this.program =
+      stamps === undefined
+        ? new Program('logger', [process.execPath, ...command], signal)
+        : new Program('logger', [process.execPath, '--import', STAMPED, ...command], signal, {
+            [STAMPS_ENV]: stamps,
+          });
   }
 
   async health(): Promise<Health> {

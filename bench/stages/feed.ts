@@ -43,7 +43,7 @@ function casesOf(smoke: boolean): Case[] {
 function optionsOf(context: StageContext, { exchange, channel, tls }: Case, cases: number): RunOptions {
   const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange, channel, tls, micros: false, folder, signal, dropped },
+    ...{ exchange, channel, tls, folder, signal, dropped },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : amountOf(context, cases, RATE)),
   };

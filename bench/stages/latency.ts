@@ -19,6 +19,8 @@ import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
 import type { Figure, StageContext } from '../stage.js';
 
+/** Its times have microseconds. */
+const EXCHANGE = 'coinbase';
 const RATES = [1000, 10_000, 100_000];
 const SYMBOLS = 100;
 const SMOKE_RATES = [2000];
@@ -39,7 +41,7 @@ function optionsOf(context: StageContext, rate: number): RunOptions {
   // two programs at each rate
   const { messages } = amountOf(context, 2 * RATES.length, rate);
   return {
-    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: true, folder, signal, dropped, rate },
+    ...{ exchange: EXCHANGE, channel: 'trades', tls: false, folder, signal, dropped, rate },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : { messages, warmup: WARMUP }),
   };

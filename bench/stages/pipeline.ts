@@ -39,7 +39,7 @@ function optionsOf(
 ): RunOptions {
   const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal, dropped },
+    ...{ exchange, tls, channel: 'trades', folder, signal, dropped },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
     ...(smoke ? SMOKE : rate === undefined ? loggerAmountOf(context, cases) : amountOf(context, cases, rate)),
   };

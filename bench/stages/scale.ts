@@ -31,7 +31,7 @@ const SMOKE_SERIES: typeof SERIES = [
 function optionsOf(context: StageContext, { symbols, connections }: Size, cases: number): RunOptions {
   const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: false, folder, signal, dropped },
+    ...{ exchange: 'binance', channel: 'trades', tls: false, folder, signal, dropped },
     ...{ symbols, symbolsPerConnection: Math.ceil(symbols / connections) },
     ...(smoke ? SMOKE : loggerAmountOf(context, cases)),
   };

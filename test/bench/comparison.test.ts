@@ -10,7 +10,7 @@ after(() => abort.abort());
 
 const options: RunOptions = {
   ...{ exchange: 'binance', channel: 'trades', symbols: 2, symbolsPerConnection: 2 },
-  ...{ tls: false, micros: false, messages: 200, warmup: 100 },
+  ...{ tls: false, messages: 200, warmup: 100 },
   folder: temporaryFolder('comparison'),
   signal: abort.signal,
   dropped: () => {},
