@@ -13,6 +13,7 @@ import type { ServerEvent, ServerOrder } from '../server/main.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { StageContext } from '../stage.js';
+import { placementOf } from './cores.js';
 import { JournalWatch } from './journal_watch.js';
 import { RunningLogger } from './logger.js';
 import { Program, type Usage } from './program.js';
@@ -65,10 +66,11 @@ class ServerProcess {
     readonly endpoint: ServerEndpoint,
   ) {}
 
-  static async start(options: ServerOptions, signal: AbortSignal): Promise<ServerProcess> {
-    const { exchange, symbols, tls } = options;
+  static async start(options: RunOptions): Promise<ServerProcess> {
+    const { exchange, symbols, tls, signal } = options;
     const init = JSON.stringify({ exchange, symbols, tls } satisfies ServerOptions);
-    const program = new Program<ServerEvent>('server', [process.execPath, SERVER, init], signal);
+    const command = [...placementFor(options).server, process.execPath, SERVER, init];
+    const program = new Program<ServerEvent>('server', command, signal);
     const endpoint = await program.line((event) => (event.kind === 'listening' ? event.endpoint : undefined));
     return new ServerProcess(program, endpoint);
   }
@@ -90,6 +92,8 @@ class ServerProcess {
   }
 }
 
+const placementFor = ({ rate }: RunOptions) => placementOf(rate !== undefined);
+
 function check(name: string, taken: { messages: number; size: number }, sent: Sent): void {
   if (taken.messages !== sent.messages || taken.size !== sent.size) {
     throw new Error(
@@ -100,7 +104,7 @@ function check(name: string, taken: { messages: number; size: number }, sent: Se
 
 /** Runs `action` beside a server that ends with it. */
 async function withServer<T>(options: RunOptions, action: (server: ServerProcess) => Promise<T>): Promise<T> {
-  const server = await ServerProcess.start(options, options.signal);
+  const server = await ServerProcess.start(options);
   try {
     return await action(server);
   } finally {
@@ -135,6 +139,7 @@ export function runLogger(options: RunOptions): Promise<Run> {
     const stamps = rate === undefined ? undefined : join(folder, 'stamps');
     const logger = new RunningLogger({
       ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection, stamps },
+      placement: placementFor(options).program,
     });
     try {
       await Promise.race([server.subscribed(options.symbols), logger.program.failed()]);
@@ -239,7 +244,8 @@ export function runContender(name: string, command: readonly string[], options: 
     const { ca } = server.endpoint;
     const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
     const task = await taskOf(options, server.endpoint, folder);
-    const program = new Program<TaskEvent>(name, [...command, JSON.stringify(task)], options.signal, env);
+    const placed = [...placementFor(options).program, ...command, JSON.stringify(task)];
+    const program = new Program<TaskEvent>(name, placed, options.signal, env);
     try {
       await Promise.race([server.subscribed(options.symbols), program.failed()]);
       await server.send({ send: options.warmup });

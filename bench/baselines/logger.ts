@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerEndpoint } from '../server/server.js';
-import { STAMPS_ENV } from './stamped_logger.js';
 import { Program } from './program.js';
+import { STAMPS_ENV } from './stamped_logger.js';
 
 const STAMPED = new URL('./stamped_logger.js', import.meta.url).href;
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
@@ -22,6 +22,8 @@ export interface LoggerSetup {
   readonly endpoint: ServerEndpoint;
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** what stands in front of its command */
+  readonly placement: readonly string[];
   /** file for the times of its writes to the journal (journal_watch.ts) */
   readonly stamps?: string;
 }
@@ -74,18 +76,14 @@ export class RunningLogger {
   readonly data: string;
 
   constructor(setup: LoggerSetup) {
-    const { folder, signal, stamps } = setup;
+    const { folder, signal, stamps, placement } = setup;
     mkdirSync(folder, { recursive: true });
     this.data = join(folder, 'data');
     const config = join(folder, 'logger.toml');
     writeFileSync(config, configOf(setup));
-    const command = [CLI, 'run', '--config', config];
-    this.program =
-      stamps === undefined
-        ? new Program('logger', [process.execPath, ...command], signal)
-        : new Program('logger', [process.execPath, '--import', STAMPED, ...command], signal, {
-            [STAMPS_ENV]: stamps,
-          });
+    const preload = stamps === undefined ? [] : ['--import', STAMPED];
+    const command = [...placement, process.execPath, ...preload, CLI, 'run', '--config', config];
+    this.program = new Program('logger', command, signal, { [STAMPS_ENV]: stamps });
   }
 
   async health(): Promise<Health> {

@@ -2,8 +2,9 @@
  * Loaded in front of `logger run`, which is unchanged but for its writer thread: stamped_writer.ts stands in for it and
  * leaves the times of its writes to the journal in a file.
  */
-import threads, { type WorkerOptions } from 'node:worker_threads';
+
 import { syncBuiltinESMExports } from 'node:module';
+import threads, { type WorkerOptions } from 'node:worker_threads';
 
 /** Name of the file for the stamps, in the environment. */
 export const STAMPS_ENV = 'BENCH_JOURNAL_STAMPS';

@@ -1,10 +1,8 @@
 /**
  * Stage `latency`: how long a trade takes from the time it was due to be sent. The server sends on a schedule, whatever
  * becomes of it (open loop), and every message carries the microsecond it was due at, so a stall counts for all
- * messages that it holds up.
- *
- * To the ring: seen by a thread behind the ring that looks 20 times in a millisecond. To the journal: of the whole
- * logger, by the kernel's word of each write to the journal (baselines/journal_watch.ts). Both see it a moment later.
+ * messages that it holds up. The threads that publish to the ring and write the journal say when they did
+ * (baselines/stamped_shard.ts, baselines/stamped_writer.ts). Beside it what the machine alone would make late.
  */
 import { alternate } from '../alternate.js';
 import {
@@ -17,6 +15,7 @@ import {
 } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
+import { gapsOf } from '../gaps.js';
 import type { Figure, StageContext } from '../stage.js';
 
 /** Its times have microseconds. */
@@ -47,30 +46,42 @@ function optionsOf(context: StageContext, rate: number): RunOptions {
   };
 }
 
+const MACHINE = 'machine alone';
+const GAPS_MS = 1000;
+const SMOKE_GAPS_MS = 20;
+
+/** The quantiles of some runs, one figure each. */
 function* figuresOf(
   what: string,
-  rate: number,
+  group: string,
   values: readonly (Exact | undefined)[],
-  hasTarget: boolean,
+  more: (quantile: keyof Exact) => Partial<Figure> = () => ({}),
 ): Iterable<Figure> {
-  for (const quantile of Object.keys(QUANTILES) as (keyof Exact)[]) {
-    const target = hasTarget ? TARGETS[quantile] : undefined;
+  for (const quantile of Object.keys(QUANTILES) as (keyof Exact)[])
     yield {
-      name: `${what} ${rate.toLocaleString('en-US')}/s ${QUANTILES[quantile]}`,
-      ...{ unit: 'µs', better: 'less', group: `${what}, ${rate.toLocaleString('en-US')} messages/s` },
+      name: `${what} ${QUANTILES[quantile]}`,
+      ...{ unit: 'µs', better: 'less', group },
       values: values.map((exact) => exact?.[quantile] ?? Number.NaN),
-      ...(target === undefined ? {} : { target: { value: target } }),
+      ...more(quantile),
     };
-  }
+}
+
+/** Of the delay to the ring: what the machine alone would take, and the target at the highest rate. */
+function besides(quantile: keyof Exact, rate: number): Partial<Figure> {
+  const target = rate === Math.max(...RATES) ? TARGETS[quantile] : undefined;
+  return {
+    limit: { of: `${MACHINE} ${QUANTILES[quantile]}`, ratio: 1 },
+    ...(target === undefined ? {} : { target: { value: target } }),
+  };
 }
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const rates = context.smoke ? SMOKE_RATES : RATES;
-  const highest = Math.max(...RATES);
+  const gaps: Exact[] = [];
+  const later: Figure[] = [];
   for (const rate of rates) {
     const options = optionsOf(context, rate);
-    const feeds: Run[] = [];
-    const loggers: Run[] = [];
+    const [feeds, loggers]: [Run[], Run[]] = [[], []];
     const into = (runs: Run[], run: () => Promise<Run>) => async () => {
       context.progress(`${rate} messages/s`);
       const taken = await run();
@@ -79,27 +90,32 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
     };
     tellInput(context, options);
     await alternate(context, {
+      machine: async () => gaps.push(await gapsOf(context.smoke ? SMOKE_GAPS_MS : GAPS_MS)),
       feed: into(feeds, () => runContender('feed', FEED, options)),
       logger: into(loggers, () => runLogger(options)),
     });
-    const atTop = rate === highest;
-    yield* figuresOf(
-      'wire to ring',
-      rate,
-      feeds.map(({ delays }) => delays.ring),
-      atTop,
-    );
-    yield* figuresOf(
-      'wire to journal',
-      rate,
-      loggers.map(({ delays }) => delays.journal),
-      false,
-    );
-    yield* figuresOf(
-      'lateness of the server',
-      rate,
-      loggers.map(({ delays }) => delays.server),
-      false,
+    const what = (name: string) => `${name} ${rate.toLocaleString('en-US')}/s`;
+    const group = (name: string) => `${name}, ${rate.toLocaleString('en-US')} messages/s`;
+    const [toRing, toJournal, late] = ['wire to ring', 'wire to journal', 'lateness of the server'];
+    later.push(
+      ...figuresOf(
+        what(toRing),
+        group(toRing),
+        feeds.map(({ delays }) => delays.ring),
+        (quantile) => besides(quantile, rate),
+      ),
+      ...figuresOf(
+        what(toJournal),
+        group(toJournal),
+        loggers.map(({ delays }) => delays.journal),
+      ),
+      ...figuresOf(
+        what(late),
+        group(late),
+        feeds.map(({ delays }) => delays.server),
+      ),
     );
   }
+  yield* figuresOf(MACHINE, 'two threads that only look at the clock', gaps);
+  yield* later;
 }
