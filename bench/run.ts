@@ -100,7 +100,7 @@ function listen(
   { smoke, effort, runs, signal }: BenchOptions,
   onMessage: (message: StageMessage) => void,
 ): Promise<string> {
-  const init: StageInit = { stage: stage.name, smoke, seconds: stage.seconds * effort, runs, folder };
+  const init: StageInit = { stage: stage.name, smoke, seconds: stage.seconds * effort, effort, runs, folder };
   const child = fork(fileURLToPath(new URL('./stage_process.js', import.meta.url)), [JSON.stringify(init)], {
     // the growth of a heap is what is left behind a collection
     execArgv: ['--expose-gc'],

@@ -4,17 +4,11 @@
  * messages that it holds up. The threads that publish to the ring and write the journal say when they did
  * (baselines/stamped_shard.ts, baselines/stamped_writer.ts). Beside it what the machine alone would make late.
  */
-import { alternate } from '../alternate.js';
-import {
-  amountOf,
-  type Run,
-  type RunOptions,
-  runContender,
-  runLogger,
-  tellInput,
-} from '../baselines/comparison.js';
+import { amountOf, tellInput } from '../baselines/amounts.js';
+import { launchContender, launchLogger, type Run, type RunOptions } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
+import { takeTurns } from '../baselines/turns.js';
 import { gapsOf } from '../gaps.js';
 import type { Figure, StageContext } from '../stage.js';
 
@@ -24,8 +18,11 @@ const RATES = [1000, 10_000, 100_000];
 const SYMBOLS = 100;
 const SMOKE_RATES = [2000];
 const SMOKE = { messages: 600, warmup: 500 };
-/** Enough for the compiler, sent as fast as they are taken. */
-const WARMUP = 300_000;
+/** Enough for compilers, sent as fast as they are taken but for its last part. */
+const WARMUP = 500_000;
+const MEASURED_S = 2;
+/** Of the lower rates, which have no target. */
+const LOWER_RUNS = 1;
 /** At the highest rate. */
 const TARGETS: Partial<Record<keyof Exact, number>> = { p99: 250, p999: 1000 };
 const QUANTILES: Readonly<Record<keyof Exact, string>> = {
@@ -37,8 +34,7 @@ const QUANTILES: Readonly<Record<keyof Exact, string>> = {
 
 function optionsOf(context: StageContext, rate: number): RunOptions {
   const { smoke, folder, signal, dropped } = context;
-  // two programs at each rate
-  const { messages } = amountOf(context, 2 * RATES.length, rate);
+  const { messages } = amountOf(context, rate, MEASURED_S);
   return {
     ...{ exchange: EXCHANGE, channel: 'trades', tls: false, folder, signal, dropped, rate },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
@@ -47,7 +43,7 @@ function optionsOf(context: StageContext, rate: number): RunOptions {
 }
 
 const MACHINE = 'machine alone';
-const GAPS_MS = 1000;
+const GAPS_MS = 700;
 const SMOKE_GAPS_MS = 20;
 
 /** The quantiles of some runs, one figure each. */
@@ -78,44 +74,38 @@ function besides(quantile: keyof Exact, rate: number): Partial<Figure> {
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const rates = context.smoke ? SMOKE_RATES : RATES;
   const gaps: Exact[] = [];
-  const later: Figure[] = [];
+  const delays: Figure[] = [];
   for (const rate of rates) {
     const options = optionsOf(context, rate);
-    const [feeds, loggers]: [Run[], Run[]] = [[], []];
-    const into = (runs: Run[], run: () => Promise<Run>) => async () => {
-      context.progress(`${rate} messages/s`);
-      const taken = await run();
-      runs.push(taken);
-      return taken.cpu_us;
-    };
+    const runs = rate === Math.max(...rates) ? context.runs : Math.min(context.runs, LOWER_RUNS);
     tellInput(context, options);
-    await alternate(context, {
-      machine: async () => gaps.push(await gapsOf(context.smoke ? SMOKE_GAPS_MS : GAPS_MS)),
-      feed: into(feeds, () => runContender('feed', FEED, options)),
-      logger: into(loggers, () => runLogger(options)),
-    });
-    const what = (name: string) => `${name} ${rate.toLocaleString('en-US')}/s`;
-    const group = (name: string) => `${name}, ${rate.toLocaleString('en-US')} messages/s`;
-    const [toRing, toJournal, late] = ['wire to ring', 'wire to journal', 'lateness of the server'];
-    later.push(
-      ...figuresOf(
-        what(toRing),
-        group(toRing),
-        feeds.map(({ delays }) => delays.ring),
-        (quantile) => besides(quantile, rate),
-      ),
-      ...figuresOf(
-        what(toJournal),
-        group(toJournal),
-        loggers.map(({ delays }) => delays.journal),
-      ),
-      ...figuresOf(
-        what(late),
-        group(late),
-        feeds.map(({ delays }) => delays.server),
-      ),
+    context.progress(MACHINE);
+    for (let run = 0; run < runs; run++) gaps.push(await gapsOf(context.smoke ? SMOKE_GAPS_MS : GAPS_MS));
+    const { feed, logger } = await takeTurns(
+      { ...context, runs, progress: (name) => context.progress(`${rate} messages/s, ${name}`) },
+      {
+        feed: { launch: () => launchContender('feed', FEED, options) },
+        logger: { launch: () => launchLogger(options) },
+      },
+      { alone: true },
     );
+    delays.push(...delaysOf(rate, feed, logger));
   }
   yield* figuresOf(MACHINE, 'two threads that only look at the clock', gaps);
-  yield* later;
+  yield* delays;
+}
+
+function* delaysOf(rate: number, feed: readonly Run[], logger: readonly Run[]): Iterable<Figure> {
+  const rateText = rate.toLocaleString('en-US');
+  const of = (
+    what: string,
+    values: (Exact | undefined)[],
+    more?: (quantile: keyof Exact) => Partial<Figure>,
+  ) => figuresOf(`${what} ${rateText}/s`, `${what}, ${rateText} messages/s`, values, more);
+  const toRing = feed.map(({ delays }) => delays.ring);
+  yield* of('wire to ring', toRing, (quantile) => besides(quantile, rate));
+  const toJournal = logger.map(({ delays }) => delays.journal);
+  yield* of('wire to journal', toJournal);
+  const late = feed.map(({ delays }) => delays.server);
+  yield* of('lateness of the server', late);
 }

@@ -42,7 +42,7 @@ interface BenchCommandOptions {
   readonly out?: string;
 }
 
-const RUNS = 5;
+const RUNS = 2;
 const SMOKE_RUNS = 2;
 
 function help(): string {

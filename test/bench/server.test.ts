@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { symbolsOf } from '../../bench/baselines/comparison.js';
+import { symbolsOf } from '../../bench/baselines/amounts.js';
 import { clockUs } from '../../bench/clock.js';
 import { FIRST_ID } from '../../bench/server/block.js';
 import { BenchServer, type Sent } from '../../bench/server/server.js';
