@@ -272,22 +272,23 @@ function share(whole: number, i: number, n: number): number {
 const TICK_US = 100;
 
 /**
- * Sends on time, whatever becomes of it: looks at the clock at every turn of the event loop, which never sleeps, and sends
- * what is due in each tick, all with the time of that tick. Threads that sleep wake late; this one has a core.
+ * Sends on time, whatever becomes of it: looks at the clock all the time and sends what is due in each tick, all with the
+ * time of that tick; between ticks sockets have their turn. Threads that sleep wake late; this one has a core.
  */
 function keepSchedule(feeders: readonly Feeder[], messages: number, rate: number): Promise<void> {
   const start_us = clockUs() + 1000;
   let [tick, sent] = [0, 0];
   return new Promise((resolve) => {
     const next = () => {
-      for (; sent < messages && start_us + tick * TICK_US <= clockUs(); tick++) {
-        const due = Math.min(messages, Math.floor(((tick + 1) * rate * TICK_US) / 1e6)) - sent;
-        for (let i = 0; i < feeders.length; i++) {
-          const count = share(due, i, feeders.length);
-          if (count > 0) feeders[(tick + i) % feeders.length].send(count, start_us + tick * TICK_US);
-        }
-        sent += due;
+      const time_us = start_us + tick * TICK_US;
+      while (clockUs() < time_us);
+      tick++;
+      const due = Math.min(messages, Math.floor((tick * rate * TICK_US) / 1e6)) - sent;
+      for (let i = 0; i < feeders.length; i++) {
+        const count = share(due, i, feeders.length);
+        if (count > 0) feeders[(tick + i) % feeders.length].send(count, time_us);
       }
+      sent += due;
       if (sent === messages) resolve();
       else setImmediate(next);
     };
