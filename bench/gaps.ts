@@ -33,6 +33,7 @@ export function waitsOf(gaps: readonly number[], ms: number): Exact {
   // of a gap the moments in front of its last `wait` milliseconds wait for longer
   const longerThan = (wait: number) => gaps.reduce((sum, gap) => sum + Math.max(0, gap - wait), 0) / ms;
   const quantile = (part: number) => {
+    if (longerThan(0) <= 1 - part) return 0;
     let [low, high] = [0, longest];
     for (let step = 0; step < STEPS; step++) {
       const middle = (low + high) / 2;

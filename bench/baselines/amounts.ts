@@ -12,7 +12,7 @@ const WARMUP_S = 1;
 /** Messages per second that the logger takes, roughly. */
 const LOGGER_RATE = 800_000;
 /** Each connection is a thread, whose compiler knows nothing of what the others have learnt. */
-const WARMUP_S_PER_CONNECTION = 0.5;
+const WARMUP_S_PER_CONNECTION = 0.3;
 
 type Amount = Pick<RunOptions, 'messages' | 'warmup'>;
 

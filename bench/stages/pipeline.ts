@@ -135,7 +135,14 @@ function* ratiosOf(exchange: string, { logger, ...others }: Runs): Iterable<Figu
   }
 }
 
+const RULES = [
+  'every program gets a second of messages in front of those that are measured, the logger 0.3 s more for each connection',
+  'CPU is that of the whole process from there to its end, with all that it still writes',
+  'the logger writes to its columns every second, five times as often as by default, and begins with all rows of the warm-up in files; its checkpoint, one a minute by default, falls into every run',
+];
+
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
+  for (const rule of RULES) context.note(rule);
   const contenders = await available(context);
   for (const exchange of EXCHANGES) {
     tellInput(context, optionsOf(context, exchange, false));

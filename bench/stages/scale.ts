@@ -10,7 +10,7 @@ import type { Bound, Figure, StageContext } from '../stage.js';
 const SMOKE = { messages: 3000, warmup: 500 };
 /** What more symbols or connections may cost, times the fewest. */
 const GROWTH = 1.25;
-const MEASURED_S = 1.5;
+const MEASURED_S = 1.25;
 /** Of the sizes between the smallest and the largest. */
 const BETWEEN_RUNS = 1;
 
