@@ -1,6 +1,7 @@
 /**
  * Stage `scale`: CPU of the whole logger per trade with few and many symbols, and with one and many connections. The
- * first of each is the baseline of the others, in turn with them.
+ * first of each is the baseline of the others, in turn with them. What is measured begins with all files made and all
+ * rows of the warm-up in them, which is longer for more connections (baselines/amounts.ts).
  */
 import { loggerAmountOf, tellInput } from '../baselines/amounts.js';
 import { launchLogger, type RunOptions } from '../baselines/comparison.js';
