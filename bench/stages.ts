@@ -29,25 +29,25 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'feed',
     summary: 'messages from the wire to the ring, every exchange, trades over TLS, too',
-    seconds: 33,
+    seconds: 34,
     load: () => import('./stages/feed.js'),
   },
   {
     name: 'pipeline',
     summary: 'trades from the wire to the disk, the whole logger in turn with other programs',
-    seconds: 65,
+    seconds: 76,
     load: () => import('./stages/pipeline.js'),
   },
   {
     name: 'latency',
     summary: 'from the time a message is due to the ring and to the journal, open loop',
-    seconds: 32,
+    seconds: 38,
     load: () => import('./stages/latency.js'),
   },
   {
     name: 'scale',
     summary: 'what more symbols and more connections cost',
-    seconds: 65,
+    seconds: 80,
     load: () => import('./stages/scale.js'),
   },
   {
