@@ -10,8 +10,8 @@ export interface Bar {
 
 const PLOT_WIDTH = 420;
 const VALUE_WIDTH = 90;
-/** Of the average character; what a font needs exactly nobody knows here. */
-const CHARACTER_WIDTH = 6.4;
+/** Of the average character of a wide font; what is cut off cannot be read, room to spare can. */
+const CHARACTER_WIDTH = 7.2;
 const LABEL_GAP = 8;
 const TOP = 34;
 const BAR_STEP = 24;

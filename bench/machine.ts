@@ -23,6 +23,18 @@ function fileSystemOf(folder: string): string {
   return found;
 }
 
+/** Clock ticks of all processors since the machine was started, and those that a hypervisor kept for others. */
+export function cpuTicks(): { readonly all: number; readonly stolen: number } {
+  try {
+    const [line] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+    // user nice system idle iowait irq softirq steal; guests are part of user
+    const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number);
+    return { all: ticks.reduce((a, b) => a + b, 0), stolen: ticks[7] ?? 0 };
+  } catch {
+    return { all: 0, stolen: 0 };
+  }
+}
+
 export function machineOf(folder: string): Machine {
   const processors = cpus();
   return {

@@ -24,7 +24,7 @@ export interface BenchOptions {
   readonly folder: string;
   readonly signal: AbortSignal;
   /** what is measured now */
-  readonly doing: (text: string) => void;
+  readonly doing: (stage: Stage, text: string) => void;
   readonly done: (stage: Stage) => void;
 }
 
@@ -40,7 +40,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   try {
     for (const stage of stages) {
       signal.throwIfAborted();
-      options.doing(stage.name);
+      options.doing(stage, stage.name);
       reports.push(await runStage(stage, root, options));
       options.done(stage);
     }
@@ -75,7 +75,7 @@ async function runStage(stage: Stage, root: string, options: BenchOptions): Prom
   const notes: string[] = [];
   let ended: Extract<StageMessage, { kind: 'ended' }> | undefined;
   const end = await listen(stage, folder, options, (message) => {
-    if (message.kind === 'progress') options.doing(`${stage.name}: ${message.text}`);
+    if (message.kind === 'progress') options.doing(stage, `${stage.name}: ${message.text}`);
     else if (message.kind === 'note') notes.push(message.text);
     else if (message.kind === 'figure') figures.push(message.figure);
     else ended = message;
@@ -100,7 +100,7 @@ function listen(
   { smoke, effort, runs, signal }: BenchOptions,
   onMessage: (message: StageMessage) => void,
 ): Promise<string> {
-  const init: StageInit = { stage: stage.name, smoke, seconds: stage.seconds * effort, runs, folder };
+  const init: StageInit = { stage: stage.name, smoke, seconds: stage.seconds * effort, effort, runs, folder };
   const child = fork(fileURLToPath(new URL('./stage_process.js', import.meta.url)), [JSON.stringify(init)], {
     // the growth of a heap is what is left behind a collection
     execArgv: ['--expose-gc'],

@@ -27,6 +27,8 @@ export interface StageContext {
   readonly smoke: boolean;
   /** about so long the whole stage should take; inputs are chosen for it */
   readonly seconds: number;
+  /** times the ordinary amounts */
+  readonly effort: number;
   /** values that each figure should have; what has a baseline takes turns with it: A B A B */
   readonly runs: number;
   /** an empty folder on the disk that is measured; removed behind the stage */

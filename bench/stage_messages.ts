@@ -6,6 +6,7 @@ export interface StageInit {
   readonly stage: string;
   readonly smoke: boolean;
   readonly seconds: number;
+  readonly effort: number;
   readonly runs: number;
   readonly folder: string;
 }

@@ -6,7 +6,7 @@ import type { StageInit, StageMessage } from './stage_messages.js';
 import { STAGES } from './stages.js';
 
 const init = JSON.parse(process.argv[2]) as StageInit;
-const { smoke, seconds, runs, folder } = init;
+const { smoke, seconds, effort, runs, folder } = init;
 const input = createHash('sha256');
 const abort = new AbortController();
 let dropped = 0;
@@ -22,6 +22,7 @@ process.on('SIGINT', end).on('SIGTERM', end).on('disconnect', end);
 const context: StageContext = {
   smoke,
   seconds,
+  effort,
   runs,
   folder,
   signal: abort.signal,

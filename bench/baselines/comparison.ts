@@ -4,22 +4,18 @@
  */
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Channel } from '../../src/simulator/channels.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
-import { clockUs } from '../server/feeder.js';
-import type { ServerEvent, ServerOrder } from '../server/main.js';
+import { clockUs } from '../clock.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
-import { TEMPLATES } from '../server/templates.js';
-import type { StageContext } from '../stage.js';
+import { symbolsOf } from './amounts.js';
+import { placementOf } from './cores.js';
 import { JournalWatch } from './journal_watch.js';
 import { RunningLogger } from './logger.js';
 import { Program, type Usage } from './program.js';
 import { type Exact, quantilesOf } from './quantiles.js';
+import { ServerProcess } from './server_process.js';
 import type { Task, TaskEvent } from './task.js';
-
-const SERVER = fileURLToPath(new URL('../server/main.js', import.meta.url));
 
 export interface RunOptions extends ServerOptions {
   readonly channel: Channel;
@@ -58,53 +54,13 @@ export interface Delays {
   readonly journal?: Exact;
 }
 
-/** The server's process. */
-class ServerProcess {
-  private constructor(
-    private readonly program: Program<ServerEvent>,
-    readonly endpoint: ServerEndpoint,
-  ) {}
-
-  static async start(options: ServerOptions, signal: AbortSignal): Promise<ServerProcess> {
-    const { exchange, symbols, tls, micros } = options;
-    const init = JSON.stringify({ exchange, symbols, tls, micros } satisfies ServerOptions);
-    const program = new Program<ServerEvent>('server', [process.execPath, SERVER, init], signal);
-    const endpoint = await program.line((event) => (event.kind === 'listening' ? event.endpoint : undefined));
-    return new ServerProcess(program, endpoint);
-  }
-
-  async subscribed(streams: number): Promise<void> {
-    await this.program.line((event) =>
-      event.kind === 'subscribed' && event.streams === streams ? true : undefined,
-    );
-  }
-
-  async send(order: ServerOrder): Promise<Sent> {
-    const from = this.program.lines.length;
-    this.program.order(order);
-    return this.program.line((event) => (event.kind === 'sent' ? event.sent : undefined), from);
-  }
-
-  end(): Promise<void> {
-    return this.program.destroy();
-  }
-}
+const placementFor = ({ rate }: RunOptions) => placementOf(rate !== undefined);
 
 function check(name: string, taken: { messages: number; size: number }, sent: Sent): void {
   if (taken.messages !== sent.messages || taken.size !== sent.size) {
     throw new Error(
       `${name} has ${taken.messages} trades with a size of ${taken.size}, but ${sent.messages} with ${sent.size} were sent`,
     );
-  }
-}
-
-/** Runs `action` beside a server that ends with it. */
-async function withServer<T>(options: RunOptions, action: (server: ServerProcess) => Promise<T>): Promise<T> {
-  const server = await ServerProcess.start(options, options.signal);
-  try {
-    return await action(server);
-  } finally {
-    await server.end();
   }
 }
 
@@ -126,94 +82,97 @@ function runOf(
   };
 }
 
+/** A program that is connected to its server and takes what comes. */
+export interface Launched {
+  /** Warms up, waits for `quiet`, and measures. Both are ended then, whatever has happened. */
+  measure(quiet: Promise<unknown>): Promise<Run>;
+  end(): Promise<void>;
+}
+
+interface Connected {
+  readonly program: Program<unknown>;
+  measure(quiet: Promise<unknown>): Promise<Run>;
+}
+
+/** Starts a server and a program, and waits until it has subscribed. */
+async function launch(
+  options: RunOptions,
+  connect: (server: ServerProcess) => Promise<Connected>,
+): Promise<Launched> {
+  const server = await ServerProcess.start(options, placementFor(options).server, options.signal);
+  let connected: Connected | undefined;
+  const end = async () => {
+    await connected?.program.destroy();
+    await server.end();
+  };
+  try {
+    connected = await connect(server);
+    await Promise.race([server.subscribed(options.symbols), connected.program.failed()]);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const { measure } = connected;
+  return { measure: (quiet) => measure(quiet).finally(end), end };
+}
+
+/** Seconds of the warm-up at the rate that is measured: smaller chunks come then than as fast as they are taken. */
+const PACED_S = 0.5;
+
+async function warmUp(server: ServerProcess, { warmup, rate }: RunOptions): Promise<void> {
+  const paced = rate === undefined ? 0 : Math.min(Math.floor(warmup / 2), Math.ceil(rate * PACED_S));
+  await server.send({ send: warmup - paced });
+  if (paced > 0) await server.send({ send: paced, rate });
+}
+
 /** The logger takes trades and stores them, everything on. */
-export function runLogger(options: RunOptions): Promise<Run> {
-  return withServer(options, async (server) => {
-    const { exchange, channel, symbolsPerConnection, warmup, messages, rate, signal } = options;
+export function launchLogger(options: RunOptions): Promise<Launched> {
+  return launch(options, async (server) => {
+    const { exchange, channel, symbolsPerConnection, rate, signal } = options;
     const folder = mkdtempSync(join(options.folder, 'logger-'));
-    const { endpoint } = server;
     const logger = new RunningLogger({
-      ...{ exchange, channel, endpoint, folder, signal, symbolsPerConnection },
+      ...{ exchange, channel, folder, signal, symbolsPerConnection, endpoint: server.endpoint },
+      placement: placementFor(options).program,
+      stamps: rate === undefined ? undefined : join(folder, 'stamps'),
     });
-    try {
-      await Promise.race([server.subscribed(options.symbols), logger.program.failed()]);
-      await server.send({ send: warmup });
-      await logger.has(warmup);
-      const cpu_us = logger.program.cpu();
-      const journal = rate === undefined ? undefined : new JournalWatch(logger.data);
-      const from_us = clockUs();
-      const sent = await server.send({ send: messages, rate });
-      await logger.has(warmup + messages);
-      const wall_us = clockUs() - from_us;
-      const { messages_dropped } = await logger.health();
-      options.dropped(messages_dropped);
-      const delays = journal?.delays(warmup);
-      if (delays !== undefined && delays.length + messages_dropped !== messages)
-        throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
-      const usage = await logger.program.ended(() => logger.program.child.kill('SIGTERM'), cpu_us);
-      const stored = logger.stored('TRADES');
-      // sizes of what was dropped are not known
-      const size = messages_dropped > 0 ? sent.size : stored.size;
-      check('the logger', { messages: stored.rows + messages_dropped, size }, sent);
-      return runOf(
-        options,
-        usage,
-        wall_us,
-        sent,
-        { journal: delays && quantilesOf(delays) },
-        stored.bytes / stored.rows,
-      );
-    } finally {
-      await logger.program.destroy();
-    }
+    return {
+      program: logger.program,
+      measure: (quiet) => measureLogger(options, server, logger, quiet),
+    };
   });
 }
 
-/** What a run takes besides sending: processes start, and what they have is read back. */
-const OVERHEAD_S = 2.5;
-const RUN_S_MIN = 1;
-/** The logger's end, with all that it writes then, is part of its run: a short one would be mostly that. */
-const LOGGER_RUN_S_MIN = 4;
-/** Messages per second that the logger takes, roughly. */
-const LOGGER_RATE = 400_000;
-/** Messages before those that are measured, as part of these: compilers and caches are warm then. */
-const WARMUP = 0.5;
-
-/** Messages for one of `cases` that share the time of a stage, of a program that takes about `rate` per second. */
-export function amountOf(
-  { seconds, runs }: Pick<StageContext, 'seconds' | 'runs'>,
-  cases: number,
-  rate: number,
-  least_s = RUN_S_MIN,
-): Pick<RunOptions, 'messages' | 'warmup'> {
-  const messages = Math.ceil(rate * Math.max(least_s, seconds / runs / cases - OVERHEAD_S));
-  return { messages, warmup: Math.ceil(messages * WARMUP) };
-}
-
-/** The same for the logger. */
-export function loggerAmountOf(
-  context: Pick<StageContext, 'seconds' | 'runs'>,
-  cases: number,
-): Pick<RunOptions, 'messages' | 'warmup'> {
-  return amountOf(context, cases, LOGGER_RATE, LOGGER_RUN_S_MIN);
-}
-
-/** The messages of a run as they stand before their digits are put in place, for the hash of the report's input. */
-export function tellInput(
-  { input }: Pick<StageContext, 'input'>,
-  { exchange, channel, symbols }: RunOptions,
-): void {
-  const template = TEMPLATES[exchange][channel];
-  for (const listing of PROTOCOLS[exchange].listings(symbols))
-    input(Buffer.from(template?.text(listing, false) ?? ''));
-}
-
-/** Symbols that the server of an exchange lists. */
-export function symbolsOf(exchange: string, count: number): string[] {
-  return PROTOCOLS[exchange]
-    .listings(count)
-    .filter(({ closed }) => closed !== true)
-    .map(({ name }) => name);
+async function measureLogger(
+  options: RunOptions,
+  server: ServerProcess,
+  logger: RunningLogger,
+  quiet: Promise<unknown>,
+): Promise<Run> {
+  const { warmup, messages, rate } = options;
+  const { program, stamps } = logger;
+  await warmUp(server, options);
+  // what waits now would be written within the part that is measured
+  await logger.has(warmup, 'in files');
+  await quiet;
+  const cpu_us = program.cpu();
+  const journal = stamps === undefined ? undefined : new JournalWatch(logger.data);
+  const from_us = clockUs();
+  const sent = await server.send({ send: messages, rate });
+  await logger.has(warmup + messages, 'taken');
+  const wall_us = clockUs() - from_us;
+  const { messages_dropped } = await logger.health();
+  options.dropped(messages_dropped);
+  journal?.end();
+  const usage = await program.ended(() => program.child.kill('SIGTERM'), cpu_us);
+  const delays = stamps === undefined ? undefined : journal?.delays(stamps, warmup);
+  if (delays !== undefined && delays.length + messages_dropped !== messages)
+    throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
+  const stored = logger.stored('TRADES');
+  // sizes of what was dropped are not known
+  const size = messages_dropped > 0 ? sent.size : stored.size;
+  check('the logger', { messages: stored.rows + messages_dropped, size }, sent);
+  const told = { journal: delays && quantilesOf(delays) };
+  return runOf(options, usage, wall_us, sent, told, stored.bytes / stored.rows);
 }
 
 async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, folder: string): Promise<Task> {
@@ -231,25 +190,35 @@ async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, fol
 }
 
 /** A contender takes trades and does with them what it does. */
-export function runContender(name: string, command: readonly string[], options: RunOptions): Promise<Run> {
-  return withServer(options, async (server) => {
+export function launchContender(
+  name: string,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<Launched> {
+  return launch(options, async (server) => {
     const folder = mkdtempSync(join(options.folder, `${name}-`));
     const { ca } = server.endpoint;
     const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
     const task = await taskOf(options, server.endpoint, folder);
-    const program = new Program<TaskEvent>(name, [...command, JSON.stringify(task)], options.signal, env);
-    try {
-      await Promise.race([server.subscribed(options.symbols), program.failed()]);
-      await server.send({ send: options.warmup });
-      await program.line(({ kind }) => (kind === 'warm' ? true : undefined));
-      const used = program.ended(() => {}, program.cpu());
-      const sent = await server.send({ send: options.messages, rate: options.rate });
-      const usage = await used;
-      const result = await program.line((event) => (event.kind === 'result' ? event : undefined));
-      check(name, result, options.channel === 'trades' ? sent : { ...sent, size: result.size });
-      return runOf(options, usage, result.wall_us, sent, { ring: result.delay_us });
-    } finally {
-      await program.destroy();
-    }
+    const placed = [...placementFor(options).program, ...command, JSON.stringify(task)];
+    const program = new Program<TaskEvent>(name, placed, options.signal, env);
+    return { program, measure: (quiet) => measureContender(options, server, program, quiet) };
   });
+}
+
+async function measureContender(
+  options: RunOptions,
+  server: ServerProcess,
+  program: Program<TaskEvent>,
+  quiet: Promise<unknown>,
+): Promise<Run> {
+  await warmUp(server, options);
+  await program.line(({ kind }) => (kind === 'warm' ? true : undefined));
+  await quiet;
+  const used = program.ended(() => {}, program.cpu());
+  const sent = await server.send({ send: options.messages, rate: options.rate });
+  const usage = await used;
+  const result = await program.line((event) => (event.kind === 'result' ? event : undefined));
+  check(program.name, result, options.channel === 'trades' ? sent : { ...sent, size: result.size });
+  return runOf(options, usage, result.wall_us, sent, { ring: result.delay_us });
 }

@@ -52,16 +52,16 @@ function inNode(name: string, packages: readonly string[], summary: string, rate
 export const FEED: readonly string[] = [process.execPath, file('feed.js')];
 
 export const CONTENDERS: readonly Contender[] = [
-  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 80_000),
-  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 50_000),
-  inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 170_000),
-  inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 35_000),
+  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 120_000),
+  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 80_000),
+  inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 200_000),
+  inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 45_000),
   {
     name: 'rust',
     summary: 'tokio-tungstenite, serde_json, buffered column writes',
     exchanges: both,
     smoke: false,
-    rate: 500_000,
+    rate: 800_000,
     command: rustCommand,
   },
   {
@@ -69,7 +69,7 @@ export const CONTENDERS: readonly Contender[] = [
     summary: 'websockets, parsing and trade handler of cryptofeed, stores nothing',
     exchanges: ['binance'],
     smoke: false,
-    rate: 35_000,
+    rate: 60_000,
     command: cryptofeedCommand,
   },
 ];

@@ -1,7 +1,8 @@
 /**
  * The logger from the socket to the ring alone: its shard threads, and in place of the writer a main thread that takes
- * every row, looks at its time and gives the room back. A process like the baselines, see task.ts; besides, it tells how
- * long rows took from the time they carry to this thread, which sees them a moment after they stand in the ring.
+ * every row and gives the room back. A process like the baselines, see task.ts; besides, it tells how long rows took from
+ * the time they carry to their publication in the ring. While that is measured, this thread sleeps: the ring holds all
+ * rows, and the shards write down when they publish (stamped_shard.ts).
  */
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -18,15 +19,31 @@ import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/l
 import { TRADES } from '../../src/schema/tables.js';
 import { task, tell } from './client.js';
 import { quantilesOf } from './quantiles.js';
+import type { StampedShardInit } from './stamped_shard.js';
+import { createStamps, StampReader } from './stamps.js';
 
 const SHARD = new URL('../../workers/shard.js', import.meta.url);
+const STAMPED_SHARD = new URL('./stamped_shard.js', import.meta.url);
 const SLEEP_MS = 10;
-/** A producer wakes its consumer only when its ring fills: who wants to see each row at once has to look all the time. */
-const LOOK_MS = 0.05;
+/** How often a thread that only waits for the end looks whether it has come. */
+const LOOK_MS = 50;
+/** Publications without a row of the task: acknowledgements, ticks. */
+const OTHER_STAMPS = 10_000;
 const SIZE_DECIMALS = 8;
 const TRADE = TRADES.at;
 
-function startShard(exchange: Exchange, shard: number, natives: readonly string[], from: number) {
+/** All rows of a task and half as many: a ring that fills wakes nobody then. */
+const TIMED_RING_WORDS = 2 ** Math.ceil(Math.log2(Math.max(RING_WORDS, task.messages * TRADES.words * 1.5)));
+
+/** A ring with what is known of its rows. */
+interface Source {
+  readonly ring: RingConsumer;
+  readonly stamps: StampReader | undefined;
+  /** words that were taken */
+  position: number;
+}
+
+function startShard(exchange: Exchange, shard: number, natives: readonly string[], from: number): Source {
   const init: ShardInit = {
     shard,
     exchange: exchange.id,
@@ -46,18 +63,22 @@ function startShard(exchange: Exchange, shard: number, natives: readonly string[
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },
     },
-    ring: createRing(RING_WORDS),
+    ring: createRing(task.timed ? TIMED_RING_WORDS : RING_WORDS),
     doorbell,
     counters: new SharedArrayBuffer(Object.keys(SHARD_COUNTERS).length * 4),
     latency: createHistogram(),
     pacing,
     restEndpoint: task.rest,
   };
-  const worker = new Worker(SHARD, { workerData: init });
+  const stamps = task.timed ? createStamps(task.warmup + task.messages + OTHER_STAMPS) : undefined;
+  // pages of memory that are touched for the first time would be part of the delays
+  if (stamps !== undefined) for (const memory of [init.ring, stamps]) new Uint8Array(memory).fill(0);
+  const workerData: ShardInit | StampedShardInit = stamps === undefined ? init : { ...init, stamps };
+  const worker = new Worker(stamps === undefined ? SHARD : STAMPED_SHARD, { workerData });
   worker.on('message', (report: ShardReport) => {
     if (report.kind === 'log' && report.level === 'warn') process.stderr.write(`${report.text}\n`);
   });
-  return new RingConsumer(init.ring);
+  return { ring: new RingConsumer(init.ring), stamps: stamps && new StampReader(stamps), position: 0 };
 }
 
 /** What the rows that were taken add up to. */
@@ -68,28 +89,30 @@ class Taken {
   private readonly delays = new Float32Array(task.messages);
 
   /** Takes what stands in a ring; answers the words. */
-  take(ring: RingConsumer): number {
+  take(source: Source): number {
+    const { ring } = source;
     const words = ring.take();
-    const nowUs = (performance.timeOrigin + performance.now()) * 1000;
     for (let at = ring.start; at < ring.start + words; at += recordWords(ring.u32[at])) {
       const table = recordTableId(ring.u32[at]);
       if (table === PADDING_TABLE_ID) break;
-      if (table === TRADES.id) this.trade(ring.u32, at, nowUs);
+      if (table === TRADES.id) this.trade(source, at);
       this.messages++;
       if (this.messages !== task.warmup) continue;
       this.warmMs = performance.now();
       tell({ kind: 'warm' });
     }
     ring.release(words);
+    source.position += words;
     return words;
   }
 
-  private trade(u32: Uint32Array, at: number, nowUs: number): void {
+  private trade({ ring: { u32, start }, stamps, position }: Source, at: number): void {
     const units = u32[at + TRADE.size_digits] + u32[at + TRADE.size_digits + 1] * 2 ** 32;
     this.size += units * 10 ** (SIZE_DECIMALS - ((u32[at + TRADE.scales] >>> 8) & 255));
-    if (this.messages < task.warmup) return;
+    if (stamps === undefined || this.messages < task.warmup) return;
     const sentUs = u32[at + TRADE.trade_time] * 1e6 + u32[at + TRADE.trade_nanos] / 1e3;
-    this.delays[this.messages - task.warmup] = nowUs - sentUs;
+    const inRing = stamps.timeOf(position + at - start + TRADES.words);
+    this.delays[this.messages - task.warmup] = inRing - sentUs;
   }
 
   result(endedMs: number): void {
@@ -98,7 +121,7 @@ class Taken {
       messages: this.messages,
       size: this.size,
       wall_us: (endedMs - this.warmMs) * 1000,
-      delay_us: quantilesOf(this.delays),
+      delay_us: task.timed ? quantilesOf(this.delays) : undefined,
     });
   }
 }
@@ -107,26 +130,40 @@ const doorbell = createDoorbell();
 const bell = new Int32Array(doorbell);
 const pacing = { connects: createPacing(), asks: createPacing() };
 const exchange = await loadExchange(task.exchange);
-const rings: RingConsumer[] = [];
+const sources: Source[] = [];
 for (let from = 0; from < task.symbols.length; from += task.symbolsPerConnection)
-  rings.push(
-    startShard(exchange, rings.length, task.symbols.slice(from, from + task.symbolsPerConnection), from),
+  sources.push(
+    startShard(exchange, sources.length, task.symbols.slice(from, from + task.symbolsPerConnection), from),
   );
 
 const taken = new Taken();
 const end = task.warmup + task.messages;
-/** Sleeps as the writer does, or looks all the time where delays are measured, and lets the shards' log lines through now and then. */
-function turn(): void {
+
+/** Takes rows as they come; sleeps as the writer does. */
+function takeAll(): void {
   const until = performance.now() + SLEEP_MS;
   while (taken.messages < end && performance.now() < until) {
     const seen = Atomics.load(bell, DOORBELL.rings);
     let words = 0;
-    for (const ring of rings) words += taken.take(ring);
+    for (const source of sources) words += taken.take(source);
     if (words > 0) continue;
     Atomics.store(bell, DOORBELL.sleeping, 1);
-    Atomics.wait(bell, DOORBELL.rings, seen, task.timed ? LOOK_MS : SLEEP_MS);
+    Atomics.wait(bell, DOORBELL.rings, seen, SLEEP_MS);
     Atomics.store(bell, DOORBELL.sleeping, 0);
   }
+}
+
+/** Leaves the rows where they are; whether all of them are there. */
+function waitForAll(): boolean {
+  Atomics.wait(bell, DOORBELL.rings, Atomics.load(bell, DOORBELL.rings), LOOK_MS);
+  return sources.reduce((sum, { ring }) => sum + ring.backlog(), 0) >= task.messages * TRADES.words;
+}
+
+let waiting = task.timed;
+/** The event loop turns now and then for the log lines of the shards. */
+function turn(): void {
+  if (waiting && taken.messages >= task.warmup) waiting = !waitForAll();
+  else takeAll();
   if (taken.messages < end) setImmediate(turn);
   else {
     taken.result(performance.now());

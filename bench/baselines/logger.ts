@@ -7,9 +7,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerEndpoint } from '../server/server.js';
 import { Program } from './program.js';
+import { STAMPS_ENV } from './stamped_logger.js';
 
+const STAMPED = new URL('./stamped_logger.js', import.meta.url).href;
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const LOOK_MS = 50;
+/** The shortest, five times as many writes as by default: who waits until all rows are in files waits for that long. */
+const FLUSH_INTERVAL_SECS = 1;
 const SIZE_DECIMALS = 8;
 
 /** What the stages vary. */
@@ -20,6 +24,10 @@ export interface LoggerSetup {
   readonly endpoint: ServerEndpoint;
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** what stands in front of its command */
+  readonly placement: readonly string[];
+  /** file for the times of its writes to the journal (journal_watch.ts) */
+  readonly stamps?: string;
 }
 
 interface LogLine {
@@ -48,6 +56,7 @@ function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }:
   return [
     '[logger]',
     `data_path = ${JSON.stringify(join(folder, 'data'))}`,
+    `flush_interval_secs = ${FLUSH_INTERVAL_SECS}`,
     '[http]',
     'port = 0',
     '[websocket]',
@@ -68,14 +77,18 @@ function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }:
 export class RunningLogger {
   readonly program: Program<LogLine>;
   readonly data: string;
+  readonly stamps: string | undefined;
 
   constructor(setup: LoggerSetup) {
-    const { folder } = setup;
+    const { folder, signal, stamps, placement } = setup;
     mkdirSync(folder, { recursive: true });
     this.data = join(folder, 'data');
+    this.stamps = stamps;
     const config = join(folder, 'logger.toml');
     writeFileSync(config, configOf(setup));
-    this.program = new Program('logger', [process.execPath, CLI, 'run', '--config', config], setup.signal);
+    const preload = stamps === undefined ? [] : ['--import', STAMPED];
+    const command = [...placement, process.execPath, ...preload, CLI, 'run', '--config', config];
+    this.program = new Program('logger', command, signal, { [STAMPS_ENV]: stamps });
   }
 
   async health(): Promise<Health> {
@@ -83,11 +96,12 @@ export class RunningLogger {
     return (await (await fetch(url)).json()) as Health;
   }
 
-  /** Waits until the writer has so many rows; what was dropped never comes, so it counts, too. */
-  async has(rows: number): Promise<void> {
+  /** Waits until the writer has so many rows, or has them `in files`; what was dropped never comes, so it counts, too. */
+  async has(rows: number, where: 'taken' | 'in files'): Promise<void> {
     for (;;) {
       const { writer, messages_dropped } = await this.health();
-      if (writer.rows_written + writer.rows_waiting + messages_dropped >= rows) return;
+      const { rows_written, rows_waiting } = writer;
+      if (rows_written + (where === 'taken' ? rows_waiting : 0) + messages_dropped >= rows) return;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }

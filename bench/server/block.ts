@@ -29,7 +29,6 @@ const DIGITS2 = Uint16Array.from({ length: 100 }, (_, n) =>
 /** Units of a time, how many of its last digits are written each time, and the text of all of it. */
 const TIMES = {
   ms: { per_us: 1e-3, low: 4, bytes: 13, text: (n: number) => String(n) },
-  us: { per_us: 1, low: 8, bytes: 16, text: (n: number) => String(n) },
   iso: {
     per_us: 1,
     low: 6,
@@ -181,8 +180,7 @@ export class Block {
       const at = timeAt[i];
       if (changed) this.bytes.set(highText, at);
       view.setUint32(at + last, DIGITS4[low % 10_000]);
-      if (form.low === 8) view.setUint32(at + last - 4, DIGITS4[(low / 10_000) | 0]);
-      else if (form.low === 6) view.setUint16(at + last - 2, DIGITS2[(low / 10_000) | 0]);
+      if (form.low === 6) view.setUint16(at + last - 2, DIGITS2[(low / 10_000) | 0]);
     }
   }
 

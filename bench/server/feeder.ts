@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import type { HistogramWriter } from '../../src/counters/histogram.js';
+import { clockUs } from '../clock.js';
 import { Block, type Stream, type Totals } from './block.js';
 import type { TimeForm } from './templates.js';
 
@@ -14,17 +15,12 @@ const BLOCKS = 4;
 /** Time of what is sent as fast as possible: that of its sending. */
 export const NOW = -1;
 
-/** Microseconds since 1970. */
-export function clockUs(): number {
-  return (performance.timeOrigin + performance.now()) * 1000;
-}
-
 export class Feeder {
   private readonly socket: Socket;
   private readonly blocks: readonly Block[];
   private current = 0;
   /** pairs of scheduled time and messages that have not been written yet, from `head` on */
-  private due: number[] = [];
+  private readonly due: number[] = [];
   private head = 0;
   private scheduled = false;
   /** messages that were handed to the socket and not taken by the kernel */
@@ -76,7 +72,7 @@ export class Feeder {
       if (count < wanted) this.due[this.head + 1] = wanted - count;
       else this.head += 2;
     }
-    this.due = [];
+    this.due.length = 0;
     this.head = 0;
   }
 

@@ -14,11 +14,12 @@ import { SymbolMarket } from '../../src/simulator/market.js';
 import type { Link, RestAnswer, RestRequest, Session, VenueView } from '../../src/simulator/protocol.js';
 import { PROTOCOLS } from '../../src/simulator/simulator.js';
 import { makeCertificate } from '../../src/simulator/tls.js';
+import { clockUs } from '../clock.js';
 import { FIRST_ID, type Stream, Totals } from './block.js';
-import { clockUs, Feeder, NOW } from './feeder.js';
+import { Feeder, NOW } from './feeder.js';
 import { TEMPLATES, type TimeForm } from './templates.js';
 
-const TICK_MS = 100;
+const MARKET_TICK_MS = 100;
 /** Trades that a subscription begins with: they are nobody's, so no client may count them. */
 const HISTORY = /^\{"type":"last_match"/;
 
@@ -26,8 +27,6 @@ export interface ServerOptions {
   readonly exchange: string;
   readonly symbols: number;
   readonly tls: boolean;
-  /** times in microseconds, where the exchange offers them */
-  readonly micros: boolean;
 }
 
 export interface ServerEndpoint {
@@ -136,7 +135,7 @@ export class BenchServer implements VenueView {
         this.streams.set(`${listing.name} ${channel}`, { listing, template, index: this.streams.size });
     this.totals = new Totals(this.streams.size);
     const [{ time }] = Object.values(templates);
-    this.time = options.micros && time === 'ms' ? 'us' : time;
+    this.time = time;
     this.rest = protocol.rest(this);
     const handler = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response);
     if (options.tls) {
@@ -145,7 +144,7 @@ export class BenchServer implements VenueView {
       this.http = createTlsServer({ cert: readFileSync(cert_path), key: readFileSync(key_path) }, handler);
     } else this.http = createServer(handler);
     this.acceptSockets();
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.timer = setInterval(() => this.tick(), MARKET_TICK_MS);
   }
 
   async listen(): Promise<ServerEndpoint> {
@@ -269,28 +268,27 @@ function share(whole: number, i: number, n: number): number {
   return Math.floor((whole * (i + 1)) / n) - Math.floor((whole * i) / n);
 }
 
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
+/** Between sends: with fewer messages in each, both ends would do little but call the kernel. */
+const TICK_US = 100;
 
 /**
- * Sends on time, whatever becomes of it: once a millisecond what is due by then, all with the time of that tick. The
- * thread sleeps between ticks, more exactly than a timer does, and the event loop gets a turn at each.
+ * Sends on time, whatever becomes of it: looks at the clock all the time and sends what is due in each tick, all with the
+ * time of that tick; between ticks sockets have their turn. Threads that sleep wake late; this one has a core.
  */
 function keepSchedule(feeders: readonly Feeder[], messages: number, rate: number): Promise<void> {
   const start_us = clockUs() + 1000;
-  let [tick, sent, turn] = [0, 0, 0];
+  let [tick, sent] = [0, 0];
   return new Promise((resolve) => {
     const next = () => {
-      const at_us = start_us + tick * 1000;
-      const wait_us = at_us - clockUs();
-      if (wait_us > 0) Atomics.wait(sleeper, 0, 0, wait_us / 1000);
-      const due = Math.min(messages, Math.floor(((tick + 1) * rate) / 1000)) - sent;
+      const time_us = start_us + tick * TICK_US;
+      while (clockUs() < time_us);
+      tick++;
+      const due = Math.min(messages, Math.floor((tick * rate * TICK_US) / 1e6)) - sent;
       for (let i = 0; i < feeders.length; i++) {
         const count = share(due, i, feeders.length);
-        if (count > 0) feeders[(turn + i) % feeders.length].send(count, at_us);
+        if (count > 0) feeders[(tick + i) % feeders.length].send(count, time_us);
       }
       sent += due;
-      turn++;
-      tick++;
       if (sent === messages) resolve();
       else setImmediate(next);
     };

@@ -7,8 +7,8 @@ import type { Listing } from '../../src/simulator/catalogue.js';
 import type { Channel } from '../../src/simulator/channels.js';
 import { decimalText } from '../../src/simulator/protocol.js';
 
-/** How an exchange writes a time: milliseconds or microseconds since 1970, or ISO 8601 with microseconds. */
-export type TimeForm = 'ms' | 'us' | 'iso';
+/** How an exchange writes a time: milliseconds since 1970, or ISO 8601 with microseconds. */
+export type TimeForm = 'ms' | 'iso';
 
 export interface Template {
   readonly time: TimeForm;

@@ -3,16 +3,20 @@
  * and does nothing with them; for every exchange and channel that the server has messages for, those with a budget over TLS, too.
  */
 import type { Channel } from '../../src/simulator/channels.js';
-import { alternate } from '../alternate.js';
-import { amountOf, type Run, type RunOptions, runContender, tellInput } from '../baselines/comparison.js';
+import { amountOf, tellInput } from '../baselines/amounts.js';
+import { launchContender, type RunOptions } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
+import { takeTurns } from '../baselines/turns.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const SYMBOLS = 100;
 const SMOKE = { symbols: 4, messages: 2000, warmup: 500 };
 /** Messages per second that a connection takes, roughly. */
-const RATE = 500_000;
+const RATE = 800_000;
+const MEASURED_S = 0.6;
+/** Of those without a budget. */
+const OTHER_RUNS = 1;
 /** Microseconds for a trade of these exchanges. */
 const BUDGETS = { exchanges: ['binance', 'coinbase'], plain: 0.6, tls: 0.8 };
 
@@ -40,12 +44,12 @@ function casesOf(smoke: boolean): Case[] {
   return smoke ? budgeted : [...budgeted, ...others.filter(({ name }) => !names.has(name))];
 }
 
-function optionsOf(context: StageContext, { exchange, channel, tls }: Case, cases: number): RunOptions {
+function optionsOf(context: StageContext, { exchange, channel, tls }: Case): RunOptions {
   const { smoke, folder, signal, dropped } = context;
   return {
-    ...{ exchange, channel, tls, micros: false, folder, signal, dropped },
+    ...{ exchange, channel, tls, folder, signal, dropped },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
-    ...(smoke ? SMOKE : amountOf(context, cases, RATE)),
+    ...(smoke ? SMOKE : amountOf(context, RATE, MEASURED_S)),
   };
 }
 
@@ -56,24 +60,14 @@ function budgetOf({ exchange, channel, tls }: Case): number | undefined {
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const all = casesOf(context.smoke);
-  const runs = new Map<string, Run[]>(all.map(({ name }) => [name, []]));
-  for (const one of all) tellInput(context, optionsOf(context, one, all.length));
-  await alternate(
-    context,
-    Object.fromEntries(
-      all.map((one) => [
-        one.name,
-        async () => {
-          context.progress(one.name);
-          const run = await runContender('feed', FEED, optionsOf(context, one, all.length));
-          runs.get(one.name)?.push(run);
-          return run.cpu_us;
-        },
-      ]),
-    ),
-  );
+  for (const one of all) tellInput(context, optionsOf(context, one));
+  const turns = all.map((one) => {
+    const launch = () => launchContender('feed', FEED, optionsOf(context, one));
+    return [one.name, { launch, runs: budgetOf(one) === undefined ? OTHER_RUNS : undefined }] as const;
+  });
+  const runs = await takeTurns(context, Object.fromEntries(turns));
   for (const one of all) {
-    const taken = runs.get(one.name) ?? [];
+    const taken = runs[one.name];
     const budget = budgetOf(one);
     yield {
       name: one.name,

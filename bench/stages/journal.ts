@@ -143,29 +143,28 @@ async function* blockFigures(context: StageContext): AsyncIterable<Figure> {
   }
 }
 
-const ROWS_PER_SECOND_OF_STAGE = 10_000;
-const SYMBOLS_PER_SECOND_OF_STAGE = 4;
-/** What a start is to cope with: 60 seconds of journal, 16,000 files. */
-const ROWS_MAX = 1_200_000;
-const SYMBOLS_MAX = 570;
+/** Some 200 MB: of a smaller journal what a start takes anyhow would be much of the time. */
+const RECOVERED_ROWS = 1_900_000;
+const RECOVERED_SYMBOLS = 100;
+const RECOVERED_ROWS_PER_SECOND = 100_000;
 /** Each takes seconds. */
-const RECOVERY_RUNS_MAX = 3;
+const RECOVERIES_PER_RUN = 0.5;
 const SMOKE_SIZE = { symbols: 3, rows: 500, rowsPerSecond: 20_000 };
 
 async function* recoveryFigures(context: StageContext): AsyncIterable<Figure> {
-  const { smoke, seconds, folder } = context;
+  const { smoke, effort, folder } = context;
   const size = smoke
     ? SMOKE_SIZE
     : {
-        symbols: Math.ceil(Math.min(SYMBOLS_MAX, seconds * SYMBOLS_PER_SECOND_OF_STAGE)),
-        rows: Math.ceil(Math.min(ROWS_MAX, seconds * ROWS_PER_SECOND_OF_STAGE)),
-        rowsPerSecond: 20_000,
+        symbols: RECOVERED_SYMBOLS,
+        rows: Math.ceil(RECOVERED_ROWS * effort),
+        rowsPerSecond: RECOVERED_ROWS_PER_SECOND,
       };
   context.progress('recovery');
   const source = writeJournal(join(folder, 'crashed'), size);
   context.input(Buffer.from(JSON.stringify(size)));
   let copies = 0;
-  const runs = Math.min(context.runs, RECOVERY_RUNS_MAX);
+  const runs = Math.ceil(context.runs * RECOVERIES_PER_RUN);
   const values = await alternate(
     { ...context, runs },
     {

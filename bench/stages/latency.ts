@@ -1,30 +1,29 @@
 /**
  * Stage `latency`: how long a trade takes from the time it was due to be sent. The server sends on a schedule, whatever
  * becomes of it (open loop), and every message carries the microsecond it was due at, so a stall counts for all
- * messages that it holds up.
- *
- * To the ring: seen by a thread behind the ring that looks 20 times in a millisecond. To the journal: of the whole
- * logger, by the kernel's word of each write to the journal (baselines/journal_watch.ts). Both see it a moment later.
+ * messages that it holds up. The threads that publish to the ring and write the journal say when they did
+ * (baselines/stamped_shard.ts, baselines/stamped_writer.ts). Beside it what the machine alone would make late.
  */
-import { alternate } from '../alternate.js';
-import {
-  amountOf,
-  type Run,
-  type RunOptions,
-  runContender,
-  runLogger,
-  tellInput,
-} from '../baselines/comparison.js';
+import { amountOf, tellInput } from '../baselines/amounts.js';
+import { launchContender, launchLogger, type Run, type RunOptions } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
+import { takeTurns } from '../baselines/turns.js';
+import { gapsOf } from '../gaps.js';
+import { cpuTicks } from '../machine.js';
 import type { Figure, StageContext } from '../stage.js';
 
-const RATES = [1000, 10_000, 100_000];
+/** Its times have microseconds. */
+const EXCHANGE = 'coinbase';
+const RATES = [10_000, 100_000];
 const SYMBOLS = 100;
 const SMOKE_RATES = [2000];
 const SMOKE = { messages: 600, warmup: 500 };
-/** Enough for the compiler, sent as fast as they are taken. */
-const WARMUP = 300_000;
+/** Enough for compilers, sent as fast as they are taken but for its last part. */
+const WARMUP = 500_000;
+const MEASURED_S = 1.5;
+/** Of the lower rates, which have no target. */
+const LOWER_RUNS = 1;
 /** At the highest rate. */
 const TARGETS: Partial<Record<keyof Exact, number>> = { p99: 250, p999: 1000 };
 const QUANTILES: Readonly<Record<keyof Exact, string>> = {
@@ -36,68 +35,83 @@ const QUANTILES: Readonly<Record<keyof Exact, string>> = {
 
 function optionsOf(context: StageContext, rate: number): RunOptions {
   const { smoke, folder, signal, dropped } = context;
-  // two programs at each rate
-  const { messages } = amountOf(context, 2 * RATES.length, rate);
+  const { messages } = amountOf(context, rate, MEASURED_S);
   return {
-    ...{ exchange: 'binance', channel: 'trades', tls: false, micros: true, folder, signal, dropped, rate },
+    ...{ exchange: EXCHANGE, channel: 'trades', tls: false, folder, signal, dropped, rate },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : { messages, warmup: WARMUP }),
   };
 }
 
+const MACHINE = 'machine alone';
+const GAPS_MS = 700;
+const SMOKE_GAPS_MS = 20;
+
+/** The quantiles of some runs, one figure each. */
 function* figuresOf(
   what: string,
-  rate: number,
+  group: string,
   values: readonly (Exact | undefined)[],
-  hasTarget: boolean,
+  more: (quantile: keyof Exact) => Partial<Figure> = () => ({}),
 ): Iterable<Figure> {
-  for (const quantile of Object.keys(QUANTILES) as (keyof Exact)[]) {
-    const target = hasTarget ? TARGETS[quantile] : undefined;
+  for (const quantile of Object.keys(QUANTILES) as (keyof Exact)[])
     yield {
-      name: `${what} ${rate.toLocaleString('en-US')}/s ${QUANTILES[quantile]}`,
-      ...{ unit: 'µs', better: 'less', group: `${what}, ${rate.toLocaleString('en-US')} messages/s` },
+      name: `${what} ${QUANTILES[quantile]}`,
+      ...{ unit: 'µs', better: 'less', group },
       values: values.map((exact) => exact?.[quantile] ?? Number.NaN),
-      ...(target === undefined ? {} : { target: { value: target } }),
+      ...more(quantile),
     };
-  }
+}
+
+/** Of the delay to the ring: what the machine alone would take, and the target at the highest rate. */
+function besides(quantile: keyof Exact, rate: number): Partial<Figure> {
+  const target = rate === Math.max(...RATES) ? TARGETS[quantile] : undefined;
+  return {
+    limit: { of: `${MACHINE} ${QUANTILES[quantile]}`, ratio: 1 },
+    ...(target === undefined ? {} : { target: { value: target } }),
+  };
 }
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const rates = context.smoke ? SMOKE_RATES : RATES;
-  const highest = Math.max(...RATES);
+  const gaps: Exact[] = [];
+  const delays: Figure[] = [];
+  const before = cpuTicks();
   for (const rate of rates) {
     const options = optionsOf(context, rate);
-    const feeds: Run[] = [];
-    const loggers: Run[] = [];
-    const into = (runs: Run[], run: () => Promise<Run>) => async () => {
-      context.progress(`${rate} messages/s`);
-      const taken = await run();
-      runs.push(taken);
-      return taken.cpu_us;
-    };
+    const runs = rate === Math.max(...rates) ? context.runs : Math.min(context.runs, LOWER_RUNS);
     tellInput(context, options);
-    await alternate(context, {
-      feed: into(feeds, () => runContender('feed', FEED, options)),
-      logger: into(loggers, () => runLogger(options)),
-    });
-    const atTop = rate === highest;
-    yield* figuresOf(
-      'wire to ring',
-      rate,
-      feeds.map(({ delays }) => delays.ring),
-      atTop,
+    context.progress(MACHINE);
+    for (let run = 0; run < runs; run++) gaps.push(await gapsOf(context.smoke ? SMOKE_GAPS_MS : GAPS_MS));
+    const { feed, logger } = await takeTurns(
+      { ...context, runs, progress: (name) => context.progress(`${rate} messages/s, ${name}`) },
+      {
+        feed: { launch: () => launchContender('feed', FEED, options) },
+        logger: { launch: () => launchLogger(options) },
+      },
+      { alone: true },
     );
-    yield* figuresOf(
-      'wire to journal',
-      rate,
-      loggers.map(({ delays }) => delays.journal),
-      false,
-    );
-    yield* figuresOf(
-      'lateness of the server',
-      rate,
-      loggers.map(({ delays }) => delays.server),
-      false,
-    );
+    delays.push(...delaysOf(rate, feed, logger));
   }
+  const now = cpuTicks();
+  const stolen = (now.stolen - before.stolen) / (now.all - before.all);
+  if (stolen > 0)
+    context.note(`meanwhile the hypervisor gave ${(stolen * 100).toFixed(1)} % of the CPU time to others`);
+  yield* figuresOf(MACHINE, 'two threads that only look at the clock', gaps);
+  yield* delays;
+}
+
+function* delaysOf(rate: number, feed: readonly Run[], logger: readonly Run[]): Iterable<Figure> {
+  const rateText = rate.toLocaleString('en-US');
+  const of = (
+    what: string,
+    values: (Exact | undefined)[],
+    more?: (quantile: keyof Exact) => Partial<Figure>,
+  ) => figuresOf(`${what} ${rateText}/s`, `${what}, ${rateText} messages/s`, values, more);
+  const toRing = feed.map(({ delays }) => delays.ring);
+  yield* of('wire to ring', toRing, (quantile) => besides(quantile, rate));
+  const toJournal = logger.map(({ delays }) => delays.journal);
+  yield* of('wire to journal', toJournal);
+  const late = feed.map(({ delays }) => delays.server);
+  yield* of('lateness of the server', late);
 }

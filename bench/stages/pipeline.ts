@@ -4,20 +4,15 @@
  * of sizes; CPU is that of the whole process as the kernel counts it.
  */
 import { availableParallelism } from 'node:os';
-import { alternate } from '../alternate.js';
-import {
-  amountOf,
-  loggerAmountOf,
-  type Run,
-  type RunOptions,
-  runContender,
-  runLogger,
-  tellInput,
-} from '../baselines/comparison.js';
+import { amountOf, loggerAmountOf, tellInput } from '../baselines/amounts.js';
+import { launchContender, launchLogger, type Run, type RunOptions } from '../baselines/comparison.js';
 import { CONTENDERS, type Contender } from '../baselines/contenders.js';
+import { takeTurns } from '../baselines/turns.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const EXCHANGES = ['binance', 'coinbase'];
+/** What TLS costs is the same everywhere. */
+const TLS_EXCHANGE = 'binance';
 const SYMBOLS = 200;
 const SYMBOLS_PER_CONNECTION = 100;
 const SMOKE = { symbols: 4, messages: 3000, warmup: 500 };
@@ -28,20 +23,23 @@ const RATIOS: Readonly<Record<string, number>> = { ws_json: 1 / 4, tardis: 1 / 4
 /** Messages per second, where server and logger have cores of their own and where they share two. */
 const RATE = { own: 1_000_000, shared: 700_000 };
 
+/** Seconds that are measured; the end of a logger, with all that it writes then, is part of its run. */
+const LOGGER_S = 2;
+const RIVAL_S = 0.7;
+/** Of programs without a target. */
+const OTHER_RUNS = 1;
+
 type Runs = Readonly<Record<string, readonly Run[]>>;
 
-function optionsOf(
-  context: StageContext,
-  exchange: string,
-  tls: boolean,
-  cases: number,
-  rate?: number,
-): RunOptions {
+function optionsOf(context: StageContext, exchange: string, tls: boolean, rate?: number): RunOptions {
   const { smoke, folder, signal, dropped } = context;
+  const connections = SYMBOLS / SYMBOLS_PER_CONNECTION;
+  const amount =
+    rate === undefined ? loggerAmountOf(context, connections, LOGGER_S) : amountOf(context, rate, RIVAL_S);
   return {
-    ...{ exchange, tls, micros: false, channel: 'trades', folder, signal, dropped },
+    ...{ exchange, tls, channel: 'trades', folder, signal, dropped },
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
-    ...(smoke ? SMOKE : rate === undefined ? loggerAmountOf(context, cases) : amountOf(context, cases, rate)),
+    ...(smoke ? SMOKE : amount),
   };
 }
 
@@ -59,32 +57,23 @@ async function available(context: StageContext): Promise<[Contender, readonly st
 }
 
 /** Runs of all programs on an exchange in turn. */
-async function runAll(
+function runAll(
   context: StageContext,
   exchange: string,
   contenders: readonly [Contender, readonly string[]][],
 ): Promise<Runs> {
-  const runs: Record<string, Run[]> = {};
   const rivals = contenders.filter(([{ exchanges }]) => exchanges.includes(exchange));
-  // the logger's runs plain and over TLS, and those of the others, on every exchange
-  const cases = EXCHANGES.length * (rivals.length + 2);
-  const measured = (name: string, run: () => Promise<Run>) => async () => {
-    context.progress(`${exchange}, ${name}`);
-    const taken = await run();
-    runs[name] = [...(runs[name] ?? []), taken];
-    return taken.cpu_us;
-  };
-  await alternate(context, {
-    logger: measured('logger', () => runLogger(optionsOf(context, exchange, false, cases))),
-    'logger tls': measured('logger tls', () => runLogger(optionsOf(context, exchange, true, cases))),
+  const logger = (tls: boolean) => () => launchLogger(optionsOf(context, exchange, tls));
+  return takeTurns(context, {
+    logger: { launch: logger(false) },
+    ...(exchange === TLS_EXCHANGE ? { 'logger tls': { launch: logger(true), runs: OTHER_RUNS } } : {}),
     ...Object.fromEntries(
-      rivals.map(([{ name, rate }, command]) => [
-        name,
-        measured(name, () => runContender(name, command, optionsOf(context, exchange, false, cases, rate))),
-      ]),
+      rivals.map(([{ name, rate }, command]) => {
+        const launch = () => launchContender(name, command, optionsOf(context, exchange, false, rate));
+        return [name, { launch, runs: name in RATIOS ? undefined : OTHER_RUNS }];
+      }),
     ),
   });
-  return runs;
 }
 
 const SUMMARIES: Readonly<Record<string, string>> = {
@@ -146,10 +135,17 @@ function* ratiosOf(exchange: string, { logger, ...others }: Runs): Iterable<Figu
   }
 }
 
+const RULES = [
+  'every program gets a second of messages in front of those that are measured, the logger 0.3 s more for each connection',
+  'CPU is that of the whole process from there to its end, with all that it still writes',
+  'the logger writes to its columns every second, five times as often as by default, and begins with all rows of the warm-up in files; its checkpoint, one a minute by default, falls into every run',
+];
+
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
+  for (const rule of RULES) context.note(rule);
   const contenders = await available(context);
   for (const exchange of EXCHANGES) {
-    tellInput(context, optionsOf(context, exchange, false, 1));
+    tellInput(context, optionsOf(context, exchange, false));
     yield* figuresOf(exchange, await runAll(context, exchange, contenders));
   }
 }

@@ -13,7 +13,7 @@ import { BYTES_PER_WORD, putRow } from '../rows.js';
 import type { Figure, StageContext } from '../stage.js';
 
 const PUBLISH_ROWS = 16;
-const ROWS_PER_SECOND_OF_STAGE = 200_000;
+const ROWS_PER_SECOND_OF_STAGE = 800_000;
 const SMOKE_ROWS = 5000;
 const STUCK_MS = 30_000;
 

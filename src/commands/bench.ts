@@ -42,7 +42,7 @@ interface BenchCommandOptions {
   readonly out?: string;
 }
 
-const RUNS = 5;
+const RUNS = 2;
 const SMOKE_RUNS = 2;
 
 function help(): string {
@@ -156,6 +156,46 @@ function readReport(path: string): Report {
   return parseReport(text, path);
 }
 
+const TICK_MS = 1000;
+
+/** Moves the bar second by second, within what each stage is expected to take. */
+class StageClock {
+  private stage: (typeof STAGES)[number] | undefined;
+  /** seconds of this stage that stand in the bar */
+  private shown = 0;
+  private readonly timer = setInterval(() => this.tick(), TICK_MS);
+
+  constructor(
+    private readonly progress: Progress,
+    private readonly effort: number,
+  ) {}
+
+  doing(stage: (typeof STAGES)[number], text: string): void {
+    this.stage = stage;
+    this.progress.doing(text);
+  }
+
+  done(stage: (typeof STAGES)[number]): void {
+    this.progress.add(this.expected(stage) - this.shown);
+    this.stage = undefined;
+    this.shown = 0;
+  }
+
+  end(): void {
+    clearInterval(this.timer);
+  }
+
+  private expected(stage: (typeof STAGES)[number]): number {
+    return Math.round(stage.seconds * this.effort);
+  }
+
+  private tick(): void {
+    if (this.stage === undefined || this.shown >= this.expected(this.stage)) return;
+    this.shown++;
+    this.progress.add(1);
+  }
+}
+
 async function measure(
   stages: typeof STAGES,
   options: BenchCommandOptions,
@@ -168,6 +208,7 @@ async function measure(
   for (const signal of signals) process.once(signal, end);
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds * effort, 0);
   const progress = new Progress(terminal, Math.round(seconds), 'seconds');
+  const clock = new StageClock(progress, effort);
   try {
     return await runBench({
       stages,
@@ -176,10 +217,11 @@ async function measure(
       runs,
       folder,
       signal: abort.signal,
-      doing: (text) => progress.doing(text),
-      done: (stage) => progress.add(Math.round(stage.seconds * effort)),
+      doing: (stage, text) => clock.doing(stage, text),
+      done: (stage) => clock.done(stage),
     });
   } finally {
+    clock.end();
     progress.end();
     for (const signal of signals) process.off(signal, end);
   }

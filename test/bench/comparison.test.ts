@@ -1,8 +1,9 @@
 /** A comparison must notice a program that has not taken what was sent, and must not wait for one that has ended. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { type RunOptions, runContender } from '../../bench/baselines/comparison.js';
+import { launchContender, type Run, type RunOptions } from '../../bench/baselines/comparison.js';
 import { quantilesOf } from '../../bench/baselines/quantiles.js';
+import { runAlone } from '../../bench/baselines/turns.js';
 import { temporaryFolder } from '../support/processes.js';
 
 const abort = new AbortController();
@@ -10,11 +11,15 @@ after(() => abort.abort());
 
 const options: RunOptions = {
   ...{ exchange: 'binance', channel: 'trades', symbols: 2, symbolsPerConnection: 2 },
-  ...{ tls: false, micros: false, messages: 200, warmup: 100 },
+  ...{ tls: false, messages: 19_900, warmup: 100 },
   folder: temporaryFolder('comparison'),
   signal: abort.signal,
   dropped: () => {},
 };
+
+function runContender(name: string, command: readonly string[]): Promise<Run> {
+  return runAlone(launchContender(name, command, options));
+}
 
 /** A program that counts and sums right, but for `mistake`, JavaScript that is run before it tells. */
 function program(mistake: string): string[] {
@@ -41,26 +46,20 @@ function program(mistake: string): string[] {
 }
 
 test('a program that has taken everything is measured', async () => {
-  const run = await runContender('honest', program(''), options);
+  const run = await runContender('honest', program(''));
   assert.ok(run.cpu_us > 0 && run.rss_bytes > 0);
 });
 
 test('a trade too few, a trade too many and a size too small are errors', async () => {
-  await assert.rejects(
-    runContender('short', program('messages--'), options),
-    /299 trades .* 300 .* were sent/,
-  );
-  await assert.rejects(
-    runContender('long', program('messages++'), options),
-    /301 trades .* 300 .* were sent/,
-  );
-  await assert.rejects(runContender('light', program('size--'), options), /were sent/);
+  await assert.rejects(runContender('short', program('messages--')), /19999 trades .* 20000 .* were sent/);
+  await assert.rejects(runContender('long', program('messages++')), /20001 trades .* 20000 .* were sent/);
+  await assert.rejects(runContender('light', program('size--')), /were sent/);
 });
 
 test('a program that ends before is an error with what it said', async () => {
   const broken = [process.execPath, '-e', `console.error('no luck'); process.exit(3)`];
   // nobody subscribes then: the end of the program has to end the waiting
-  await assert.rejects(runContender('broken', broken, options), /broken ended with 3: no luck/);
+  await assert.rejects(runContender('broken', broken), /broken ended with 3: no luck/);
 });
 
 test('quantiles are values that were seen', () => {

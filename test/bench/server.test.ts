@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { symbolsOf } from '../../bench/baselines/comparison.js';
+import { symbolsOf } from '../../bench/baselines/amounts.js';
+import { clockUs } from '../../bench/clock.js';
 import { FIRST_ID } from '../../bench/server/block.js';
 import { BenchServer, type Sent } from '../../bench/server/server.js';
 import { TEMPLATES } from '../../bench/server/templates.js';
@@ -33,7 +34,6 @@ interface Received {
   readonly toUs: number;
 }
 
-const nowUs = () => (performance.timeOrigin + performance.now()) * 1000;
 /** What a message may differ by from the clock of this process: times are cut to milliseconds. */
 const CUT_US = 1000;
 
@@ -42,9 +42,9 @@ async function receive(
   exchangeId: string,
   channel: Channel,
   messages: number,
-  { rate, tls = false, micros = false }: { rate?: number; tls?: boolean; micros?: boolean } = {},
+  { rate, tls = false }: { rate?: number; tls?: boolean } = {},
 ): Promise<Received> {
-  const server = new BenchServer({ exchange: exchangeId, symbols: SYMBOLS, tls, micros });
+  const server = new BenchServer({ exchange: exchangeId, symbols: SYMBOLS, tls });
   const { ws, ca } = await server.listen();
   const exchange = await loadExchange(exchangeId);
   const url = exchange.websocketUrl(ws, exchange.channels[channel].route);
@@ -70,12 +70,12 @@ async function receive(
       if (texts.length === messages) resolve();
     });
   });
-  const fromUs = nowUs();
+  const fromUs = clockUs();
   const sent = await server.send(messages, rate);
   await complete;
   socket.terminate();
   server.close();
-  return { texts, sent, fromUs, toUs: nowUs() };
+  return { texts, sent, fromUs, toUs: clockUs() };
 }
 
 interface Trade {
@@ -89,7 +89,7 @@ interface Trade {
 const TRADES_OF: Readonly<Record<string, (text: string) => Trade>> = {
   binance: (text) => {
     const { s, t, q, T } = JSON.parse(text).data;
-    return { symbol: s, id: t, size: Number(q), timeUs: T > 1e14 ? T : T * 1000 };
+    return { symbol: s, id: t, size: Number(q), timeUs: T * 1000 };
   },
   coinbase: (text) => {
     const { product_id, trade_id, size, time } = JSON.parse(text);
@@ -160,12 +160,10 @@ test('over TLS the frames are the same', async () => {
 test('on a schedule every message carries the microsecond it was due at', async () => {
   const rate = 3000;
   const messages = 900;
-  const { texts, sent } = await receive('binance', 'trades', messages, { rate, micros: true });
-  const times = texts.map((text) => TRADES_OF['binance'](text).timeUs);
-  // three are due in each millisecond, whenever they were sent
-  for (const [i, timeUs] of times.entries()) {
-    const tick = Math.floor(i / (rate / 1000));
-    assert.ok(Math.abs(timeUs - times[0] - tick * 1000) <= 1, `message ${i}`);
-  }
+  const { texts, sent } = await receive('coinbase', 'trades', messages, { rate });
+  const times = texts.map((text) => TRADES_OF['coinbase'](text).timeUs);
+  // evenly, whenever they were sent, but for the tenths of a millisecond in which they are due
+  for (const [i, timeUs] of times.entries())
+    assert.ok(Math.abs(timeUs - times[0] - (i * 1e6) / rate) <= 101, `message ${i}`);
   assert.equal(sent.late.count, messages);
 });

@@ -92,7 +92,7 @@ export interface SimulatorProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `logger simulate` with an account in `account`. */
+/** Starts `logger simulate` with an account in `account`; throws what it has printed when it ends before it listens. */
 export async function startSimulatorProcess(
   account: string,
   flags: readonly string[],
@@ -103,10 +103,21 @@ export async function startSimulatorProcess(
     spawn(
       process.execPath,
       [CLI, 'simulate', '--quiet', '--account', account, '--exchanges', exchanges, ...flags],
-      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
     ),
   );
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  let printed = '';
+  child.stderr.on('data', (chunk) => {
+    printed += chunk;
+    process.stderr.write(chunk);
+  });
+  const ended = once(child, 'close').then(([code, signal]) => {
+    throw new Error(`the simulator ended with ${code ?? signal}: ${printed}`);
+  });
+  // it ends later, too, when nobody waits for a line
+  ended.catch(() => {});
+  const lines = once(createInterface(child.stdout), 'line');
+  const [line] = (await Promise.race([lines, ended])) as [string];
   const { exchanges: endpoints, control, ca } = JSON.parse(line);
   const post = (path: string, body: unknown) =>
     fetch(`${control}${path}`, { method: 'POST', body: JSON.stringify(body) });

@@ -1,0 +1,63 @@
+/** Programs that take turns, each run with a process of its own. Runs in the process of a stage. */
+import type { StageContext } from '../stage.js';
+import type { Launched, Run } from './comparison.js';
+
+export interface Turn {
+  /** Starts the program and its server. */
+  readonly launch: () => Promise<Launched>;
+  /** runs, where they are not as many as those of the others */
+  readonly runs?: number;
+}
+
+/** With `alone` set a program is started when the one before has ended, otherwise while that one warms up. */
+export interface TurnOptions {
+  readonly alone: boolean;
+}
+
+/** Runs of each program in turn: A B C A B C. */
+export async function takeTurns(
+  context: Pick<StageContext, 'runs' | 'signal' | 'progress'>,
+  programs: Readonly<Record<string, Turn>>,
+  { alone }: TurnOptions = { alone: false },
+): Promise<Record<string, Run[]>> {
+  const turns = orderOf(programs, context.runs);
+  const runs: Record<string, Run[]> = Object.fromEntries(Object.keys(programs).map((name) => [name, []]));
+  let next = turns.length === 0 ? undefined : begin(programs[turns[0]]);
+  for (const [i, name] of turns.entries()) {
+    context.signal.throwIfAborted();
+    context.progress(name);
+    const following = turns.at(i + 1);
+    let started: Promise<Launched> | undefined;
+    try {
+      const current = (await next) as Launched;
+      if (following !== undefined && !alone) started = begin(programs[following]);
+      runs[name].push(await current.measure(started ?? Promise.resolve()));
+    } catch (error) {
+      // what was started already ends with the run that has failed
+      await started?.then((launched) => launched.end()).catch(() => {});
+      throw error;
+    }
+    next = following === undefined ? undefined : (started ?? begin(programs[following]));
+  }
+  return runs;
+}
+
+/** One run of one program. */
+export async function runAlone(launched: Promise<Launched>): Promise<Run> {
+  return (await launched).measure(Promise.resolve());
+}
+
+function begin({ launch }: Turn): Promise<Launched> {
+  const launched = launch();
+  // told by whoever waits for it
+  launched.catch(() => {});
+  return launched;
+}
+
+/** Names in the order of their turns. */
+function orderOf(programs: Readonly<Record<string, Turn>>, runs: number): string[] {
+  const most = Math.max(runs, ...Object.values(programs).map((program) => program.runs ?? runs));
+  return Array.from({ length: most }, (_, run) =>
+    Object.entries(programs).flatMap(([name, program]) => (run < (program.runs ?? runs) ? [name] : [])),
+  ).flat();
+}
