@@ -259,13 +259,14 @@ import sys, struct
 from fractions import Fraction
 def nearest(f):
     if f == 0: return 0.0
+    if f >= 2**128 - 2**103: return float('inf')
     guess = struct.unpack('<I', struct.pack('<f', float(f)))[0]
     asfloat = lambda bits: struct.unpack('<f', struct.pack('<I', bits))[0]
     best = min((abs(Fraction(asfloat(b)) - f), b & 1, b) for b in (guess - 1, guess, guess + 1))
     return asfloat(best[2])
 for line in sys.stdin:
     text = line.strip()
-    print(Fraction(text), repr(nearest(Fraction(text))))
+    print(Fraction(text), repr(nearest(Fraction(text))).replace('inf', 'Infinity'))
 `;
   const { stdout, status, stderr } = spawnSync('python3', ['-c', program], {
     input: `${literals.join('\n')}\n`,
