@@ -120,9 +120,9 @@ function longLiteral(): string {
   return plain.includes('.') || more === '' ? plain + more : `${plain}.${more}`;
 }
 
-/** The whole middle of two floats, with zeros behind the point: as an exchange that pads all numbers sends it. */
+/** A middle of two floats that often ends with zeros, and has zeros behind the point: exchanges pad numbers so. */
 function paddedMiddle(): string {
-  const middle = BigInt(0x1000005 + 10 * random(0x199999)) << BigInt(random(32));
+  const middle = BigInt(0x1000009 + 10 * random(0x199998)) << BigInt(random(32));
   const zeros = random(17);
   return zeros === 0 ? String(middle) : `${middle}.${'0'.repeat(zeros)}`;
 }
