@@ -129,8 +129,9 @@ export function nearestFloat32(
   const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  const beside = (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS;
-  return beside ? exactFloat32(latin1(bytes, start, end)) : Math.fround(value);
+  return (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS
+    ? exactFloat32(latin1(bytes, start, end))
+    : Math.fround(value);
 }
 
 /** Leaves the number of `count` digits that bytes[start, end) holds: the first and the next nine, and one behind them. */

@@ -9,7 +9,7 @@
  */
 import { DIGITS, parseU64, parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
-import { okxChecksum } from '../book/checksum.js';
+import { bookRule } from '../book/rules.js';
 import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
 import { CheckedBooks } from '../feed/checked_books.js';
 import {
@@ -167,7 +167,7 @@ class OkxParser implements MessageParser {
   readonly plainTexts = new Set(['pong']);
   readonly templates: RowTemplates;
   private readonly levels: Levels;
-  private readonly checked = new CheckedBooks(okxChecksum);
+  private readonly checked = new CheckedBooks(bookRule('okx'));
   /** checksum of the event at hand as u32 */
   private sum = 0;
 

@@ -87,7 +87,8 @@ export function learnShape(
   for (const [v, { field, kind, from, to }] of values.entries()) {
     lines.push(...literalSource(bytes, at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
-    if (field >= 0 && isPlainNumber(bytes, from, to)) lines.push(...numberSource(field, kind));
+    if (field >= 0 && (kind === KIND.number || isPlainNumber(bytes, from, to)))
+      lines.push(...numberSource(field, kind));
     else lines.push(...valueSource(v, field, kind));
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
