@@ -229,10 +229,8 @@ class BybitParser implements MessageParser {
     if (!rows.begin(MD, slot)) return RESULT.ringFull;
     if (!fields.present(TS)) rows.timeOfReceipt(M.time, M.nanos);
     else if (!epochTime(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
-    numbers.write(rows, slot);
-    rows.flag(MD.missing.side);
     sequence.touch(slot);
-    rows.commit(MD);
+    numbers.finish(rows, slot);
     return RESULT.rows;
   }
 

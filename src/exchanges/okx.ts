@@ -7,7 +7,7 @@
  * (`prevSeqId`), old recordings have only a checksum, which is 0 since 2026. Every argument of a request is acknowledged
  * or refused on its own. Candles and `trades-all` have an address of their own.
  */
-import { DIGITS, parseU64, parseUint } from '../base/number.js';
+import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { bookRule } from '../book/rules.js';
 import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
@@ -275,7 +275,7 @@ class OkxParser implements MessageParser {
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!rows.idAt(data, o + ID, at.trade_id)) return RESULT.badId;
     const last = u64At(data, o + ID);
-    if (aggregates !== undefined && !this.range(o + ID, count)) return RESULT.badId;
+    if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     // on subscribing to sums the newest one is sent, however long ago it was
     if (this.history.isOld(slot)) rows.flag(REPLAYED);
@@ -288,13 +288,11 @@ class OkxParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** Ids of the first and the last of `count` trades, the last of which is the value at `at`; false without such. */
-  private range(at: number, count: number): boolean {
+  /** Ids of the first and the last of `count` trades, the last of which is the row's; false without such. */
+  private range(count: number): boolean {
     const { rows } = this.context;
-    const { bytes, from, to } = this.data;
-    if (!parseU64(bytes, from[at], to[at])) return false;
-    const last = DIGITS[0];
-    const high = DIGITS[1];
+    const last = rows.u32[rows.record + A.trade_id];
+    const high = rows.u32[rows.record + A.trade_id + 1];
     const first = last - (count - 1);
     const borrow = first < 0 ? Math.ceil(-first / TWO_TO_32) : 0;
     if (borrow > high) return false;
