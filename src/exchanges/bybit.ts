@@ -226,7 +226,7 @@ class BybitParser implements MessageParser {
     if (!numbers.take(slot, data, LAST_PRICE, snapshot)) return RESULT.badNumber;
     if (!numbers.hasPrice(slot))
       return data.kind[LAST_PRICE] === KIND.absent && !snapshot ? RESULT.unsynced : RESULT.missingField;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!rows.open(MD, slot)) return RESULT.ringFull;
     if (!fields.present(TS)) rows.timeOfReceipt(M.time, M.nanos);
     else if (!epochTime(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
     sequence.touch(slot);

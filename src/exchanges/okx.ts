@@ -26,7 +26,7 @@ import {
 import { JsonFields, KIND } from '../feed/fields.js';
 import { History } from '../feed/history.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { CandleChannels, type Candles, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
 import type { WriteRow } from '../feed/row_plan.js';
@@ -112,9 +112,6 @@ const BOOKS = text('books');
 /** every change, for those who pay fees: only in recordings */
 const BOOKS_TICK = text('books-l2-tbt');
 const BEST_QUOTES = text('bbo-tbt');
-const CANDLE_CHANNELS = INTERVALS.map((interval) => text(CANDLES[interval]));
-const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
-const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 const SNAPSHOT = text('snapshot');
 const UPDATE = text('update');
 const BUY = text('buy');
@@ -132,6 +129,12 @@ const TRADE: RowPlan = {
   },
   time: { epoch: TIMESTAMP },
   accept: 'contiguous',
+};
+/** A sum of one trade. */
+const SUM_OF_ONE: RowPlan = {
+  ...TRADE,
+  table: AGG_TRADES,
+  columns: { ...TRADE.columns, first_trade_id: { id: ID }, last_trade_id: { id: ID } },
 };
 const TICKER: RowPlan = {
   table: MD,
@@ -174,9 +177,10 @@ class OkxParser implements MessageParser {
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
   private readonly trade: WriteRow;
+  private readonly sumOfOne: WriteRow;
   private readonly ticker: WriteRow;
   private readonly quotes: WriteRow;
-  private readonly candleSequences: readonly (Sequence | undefined)[];
+  private readonly candleChannels: CandleChannels;
   private readonly history: History;
 
   constructor(private readonly context: ParserContext) {
@@ -190,12 +194,14 @@ class OkxParser implements MessageParser {
       [this.data, [SEQ, COUNT]],
     ]);
     const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place: SymbolPlace) =>
+    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
       this.templates.row(plan, this.data, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
+    // counts and history are looked at before, so these have no templates
+    this.sumOfOne = row(SUM_OF_ONE, 'agg_trades');
     this.ticker = row(TICKER, 'ticker', symbol);
     this.quotes = row(QUOTES, 'bbo', { slots: this.arg, field: ARG_SYMBOL });
-    this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
+    this.candleChannels = new CandleChannels(sequences, (interval) => CANDLES[interval]);
   }
 
   emit(): number {
@@ -221,12 +227,11 @@ class OkxParser implements MessageParser {
   private tuples(): number {
     const { arg, candles } = this;
     if (candles.count === 0) return RESULT.control;
-    let interval = 0;
-    while (interval < CANDLE_CHANNELS.length && !arg.equals(CHANNEL, CANDLE_CHANNELS[interval])) interval++;
-    if (interval === CANDLE_CHANNELS.length) return RESULT.unwanted;
-    let result = this.candle(0, interval);
+    const channel = this.candleChannels.find(arg, CHANNEL);
+    if (channel === undefined) return RESULT.unwanted;
+    let result = this.candle(0, channel);
     for (let row = 1; row < candles.count; row++)
-      result = worse(result, this.candle(row * CANDLE_WIDTH, interval));
+      result = worse(result, this.candle(row * CANDLE_WIDTH, channel));
     return result;
   }
 
@@ -262,10 +267,12 @@ class OkxParser implements MessageParser {
   private aggregate(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
     const count = data.present(o + COUNT) ? u64At(data, o + COUNT) : 1;
     const aggregates = this.aggregateSequence;
+    if (count === 1 && aggregates !== undefined && slot >= 0 && this.history.isOver(slot))
+      return this.sumOfOne(o, slot);
+    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const sequence = aggregates ?? this.tradeSequence;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (count < 1) return RESULT.badId;
@@ -315,21 +322,19 @@ class OkxParser implements MessageParser {
     return kind[o + ASKS] === KIND.nested && kind[o + BIDS] === KIND.nested;
   }
 
-  private candle(at: number, interval: number): number {
+  private candle(at: number, { table, seconds, sequence }: Candles): number {
     const { candles } = this;
     const { rows } = this.context;
     const { bytes, from, to } = candles;
-    const sequence = this.candleSequences[interval];
-    const table = CANDLE_TABLES[interval];
     if (!arePresent(candles, at, CANDLE_REQUIRED)) return RESULT.missingField;
     const slot = this.find(this.arg, ARG_SYMBOL);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (slot < 0) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!parseEpoch(candles, at)) return RESULT.badTime;
     const confirm = at + CANDLE_CLOSED;
     const closed =
       candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
-    klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], closed);
+    klineTime(rows, table, TIME[0], seconds, closed);
     if (!klineNumbers(rows, candles, at, CANDLE_NUMBERS, table)) return RESULT.badNumber;
     sequence.touch(slot);
     rows.commit(table);

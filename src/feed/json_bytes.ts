@@ -43,7 +43,9 @@ export class JsonSource {
   view = new DataView(this.bytes.buffer);
   /** a byte beyond ASCII was seen, so the whole message has to be valid UTF-8 */
   nonAscii = false;
-  /** rows that each node of the reader has read in this message */
+  /** nodes of the reader */
+  nodes = 0;
+  /** rows that each of them has read in this message */
   readonly counts = new Int32Array(NODES_MAX);
   private scratch = new Uint8Array(4096);
   private scratchUsed = 0;

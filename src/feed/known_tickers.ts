@@ -116,7 +116,10 @@ export class KnownTickers {
     return true;
   }
 
-  /** Completes a row of MD and keeps it; the volume is that of 24 hours, the size of the last trade is not sent. */
+  /**
+   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size of
+   * the last trade are not sent.
+   */
   finish(rows: Rows, slot: number): void {
     const { bytes, lengths, literals, digits, values } = this;
     const { u32, f32, record } = rows;
@@ -126,12 +129,12 @@ export class KnownTickers {
       const at = slot * NUMBERS + n;
       const from = at * BYTES_MAX;
       const d = at * 3;
+      const exact = literals[at] === LITERAL.exact;
       f32[record + VALUES[n]] = values[at];
-      if (literals[at] === LITERAL.exact) {
-        u32[record + DIGITS_WORDS[n]] = digits[d];
-        u32[record + DIGITS_WORDS[n] + 1] = digits[d + 1];
-        scales |= digits[d + 2] << (8 * n);
-      } else if (literals[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
+      u32[record + DIGITS_WORDS[n]] = exact ? digits[d] : 0;
+      u32[record + DIGITS_WORDS[n] + 1] = exact ? digits[d + 1] : 0;
+      if (exact) scales |= digits[d + 2] << (8 * n);
+      else if (literals[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
       else rows.decimal(VALUES[n], DIGITS_WORDS[n], n, bytes, from, from + lengths[at], n === PRICE);
     }
     if (values[slot * NUMBERS + PRICE] <= 0) flags |= NOT_POSITIVE;
@@ -139,6 +142,7 @@ export class KnownTickers {
     if (literals[volume] === NONE) rows.missing(M.volume_24h, MD.missing.volume_24h);
     else f32[record + M.volume_24h] = values[volume];
     f32[record + M.last_size] = Number.NaN;
+    u32[record + M.side] = 0;
     rows.finish(MD, flags, scales, 0);
   }
 }
