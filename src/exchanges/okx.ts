@@ -44,17 +44,7 @@ import {
   u64At,
 } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
-import {
-  AGG_TRADES,
-  BBO,
-  BOOK,
-  KLINE_INTERVALS,
-  KLINES,
-  type KlineInterval,
-  MD,
-  SIDE,
-  TRADES,
-} from '../schema/tables.js';
+import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
 const CANDLES: Readonly<Record<KlineInterval, string>> = {
