@@ -23,8 +23,11 @@ export const LITERAL = {
 
 /** Powers of ten that a double holds exactly. */
 export const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+const DECIMALS_MAX = POWERS_OF_TEN.length - 1;
 /** digits that a 32-bit integer holds */
 const INT_DIGITS = 9;
+/** digits of two such integers: their sum is off by one rounding at most */
+const LEADING_DIGITS = 2 * INT_DIGITS;
 /** digits that a double holds, whatever they are */
 const UINT_DIGITS = 15;
 /** digits of a literal that is kept as digits */
@@ -35,12 +38,16 @@ const MIDDLE_DECIMALS = 12;
 const LOW_BITS = 0x1fffffff;
 const MIDDLE = 0x10000000;
 const MIDDLE_REACH = 16;
-/** digits of which a double is made where there are more than it holds */
-const LEADING_DIGITS = 17;
 const ZERO = 0x30;
 const POINT = 0x2e;
-/** bytes of an exponent with its letter and sign that is read without a text */
-const EXPONENT_BYTES = 4;
+const LETTER_E = 0x65;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+/** digits of an exponent that is read without a text, and the answer when there is none */
+const EXPONENT_DIGITS = 2;
+const NO_EXPONENT = 100;
+const TWO_TO_16 = 65_536;
+const TWO_TO_32 = 4_294_967_296;
 const NOTHING = [0, 0];
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
@@ -49,7 +56,7 @@ const scratchBits = new Uint32Array(scratch.buffer);
 function storeInteger(value: number): void {
   const low = value >>> 0;
   DIGITS[0] = low;
-  DIGITS[1] = (value - low) / 4294967296;
+  DIGITS[1] = (value - low) / TWO_TO_32;
 }
 
 /**
@@ -57,38 +64,43 @@ function storeInteger(value: number): void {
  * result when the returned LITERAL is not `invalid`.
  */
 export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
-  // two integers of up to 9 digits each: machine integers are several times faster than doubles here
+  let i = start;
+  let point = -1;
+  if (end - start > 1 && bytes[start] === ZERO) {
+    // zeros in front are no digits of the number
+    if (bytes[start + 1] === POINT) {
+      point = start + 1;
+      i = start + 2;
+      while (i < end && bytes[i] === ZERO) i++;
+    } else if (bytes[start + 1] >= ZERO && bytes[start + 1] <= ZERO + 9)
+      return storeUnusual(bytes, start, end);
+  }
+  // integers of up to 9 digits each: machine integers are several times faster than doubles here
   let first = 0;
   let second = 0;
+  let third = 0;
   let count = 0;
-  let point = -1;
-  let i = start;
   for (; i < end; i++) {
-    const digit = bytes[i] - 0x30;
+    const digit = bytes[i] - ZERO;
     if (digit >= 0 && digit <= 9) {
       if (count < INT_DIGITS) first = (Math.imul(first, 10) + digit) | 0;
-      else second = (Math.imul(second, 10) + digit) | 0;
+      else if (count < LEADING_DIGITS) second = (Math.imul(second, 10) + digit) | 0;
+      else if (count < EXACT_DIGITS) third = digit;
       count++;
-    } else if (digit === -2 && point < 0) point = i;
+    } else if (digit === POINT - ZERO && point < 0) point = i;
     else break;
   }
-  const decimals = point < 0 ? 0 : end - point - 1;
-  const integerDigits = count - decimals;
-  const padded = bytes[start] === 0x30 && integerDigits > 1;
-  if (
-    i !== end ||
-    integerDigits < 1 ||
-    point === end - 1 ||
-    padded ||
-    count > 2 * INT_DIGITS ||
-    decimals > 22
-  ) {
-    return storeUnusual(bytes, start, end);
-  }
+  const decimals = point < 0 ? 0 : i - point - 1;
+  if (i === start || point === start || point === i - 1) return storeUnusual(bytes, start, end);
   const digits = count <= INT_DIGITS ? first : first * POWERS_OF_TEN[count - INT_DIGITS] + second;
   // beyond 2^53 the sum above was rounded
-  if (digits > Number.MAX_SAFE_INTEGER) return storeUnusual(bytes, start, end);
-  return store(digits, decimals, bytes, start, end, LITERAL.exact);
+  const isShort = count <= LEADING_DIGITS && digits <= Number.MAX_SAFE_INTEGER;
+  if (i < end)
+    return isShort ? storeExponent(digits, decimals, bytes, i, start, end) : storeUnusual(bytes, start, end);
+  if (decimals > DECIMALS_MAX) return storeUnusual(bytes, start, end);
+  return isShort
+    ? store(digits, decimals, bytes, start, end, LITERAL.exact)
+    : storeLong(first, second, third, count, decimals, bytes, start, end);
 }
 
 /** Leaves `digits / 10^decimals`, the value of bytes[start, end); both below the bounds at which doubles get inexact. */
@@ -106,7 +118,7 @@ function store(
   return literal;
 }
 
-/** The f32 nearest to `digits / 10^decimals`, the value of bytes[start, end); 15 digits and 22 decimals at most. */
+/** The f32 nearest to `digits / 10^decimals`, the value of bytes[start, end); below 2^53 and 22 decimals at most. */
 export function nearestFloat32(
   digits: number,
   decimals: number,
@@ -117,99 +129,85 @@ export function nearestFloat32(
   const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
   // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
-  const beside = (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS;
-  return beside ? exactFloat32(latin1(bytes, start, end)) : Math.fround(value);
+  return (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS
+    ? exactFloat32(latin1(bytes, start, end))
+    : Math.fround(value);
 }
 
-/** Plain digits that a double does not hold, often zeros behind the point; invalid for all others. */
-function storeLong(bytes: Uint8Array, start: number, end: number): number {
-  let point = end;
-  for (let i = start; i < end; i++) {
-    if (bytes[i] === POINT && point === end) point = i;
-    else if (bytes[i] < ZERO || bytes[i] > ZERO + 9) return LITERAL.invalid;
-  }
-  if (point === start || point === end - 1 || (bytes[start] === ZERO && point > start + 1))
-    return LITERAL.invalid;
-  const decimals = point === end ? 0 : end - point - 1;
-  let first = start;
-  while (first < end && (bytes[first] === ZERO || first === point)) first++;
-  let zeros = 0;
-  while (zeros < decimals && bytes[end - 1 - zeros] === ZERO) zeros++;
-  const count = end - first - (first < point && point < end ? 1 : 0);
-  if (!storeLongValue(bytes, first, start, end, count, decimals, zeros)) return LITERAL.invalid;
+/** Leaves the number of `count` digits that bytes[start, end) holds: the first and the next nine, and one behind them. */
+function storeLong(
+  first: number,
+  second: number,
+  third: number,
+  count: number,
+  decimals: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
   const fits = count <= EXACT_DIGITS;
-  const split = fits ? Math.max(0, count - INT_DIGITS) : 0;
-  if (fits) storeWords(leadingDigits(bytes, first, 0, split), leadingDigits(bytes, first, split, count));
-  else DIGITS.fill(0);
+  const others = count - INT_DIGITS;
+  if (fits && (second | third) === 0 && others <= decimals)
+    VALUE[0] = nearestFloat32(first, decimals - others, bytes, start, end);
+  else {
+    const leading = Math.min(count, LEADING_DIGITS);
+    const digits = first * POWERS_OF_TEN[leading - INT_DIGITS] + second;
+    const power = decimals - (count - leading);
+    if (power < -DECIMALS_MAX) return storeUnusual(bytes, start, end);
+    scratch[0] = power < 0 ? digits * POWERS_OF_TEN[-power] : digits / POWERS_OF_TEN[power];
+    // what was rounded on the way can only decide beside the middle of two floats
+    const isBeside = Math.abs((scratchBits[0] & LOW_BITS) - MIDDLE) <= MIDDLE_REACH;
+    VALUE[0] = isBeside ? floatBesideMiddle(bytes, start, end, decimals) : Math.fround(scratch[0]);
+  }
+  if (fits) storeWords(first, POWERS_OF_TEN[others], count > LEADING_DIGITS ? second * 10 + third : second);
+  else DIGITS[0] = DIGITS[1] = 0;
   DIGITS[2] = fits ? decimals : 0;
   return fits ? LITERAL.exact : LITERAL.oversized;
 }
 
-/** The value of the `count` digits from `first` on, the last `zeros` of which are zeros; false when it takes a text. */
-function storeLongValue(
+/** The f32 of a literal without an exponent. Most that are the middle of two floats are so with zeros behind them. */
+function floatBesideMiddle(bytes: Uint8Array, start: number, end: number, decimals: number): number {
+  let behind = end;
+  while (behind > end - decimals && bytes[behind - 1] === ZERO) behind--;
+  if (behind === end) return exactFloat32(latin1(bytes, start, end));
+  if (bytes[behind - 1] === POINT) behind--;
+  parseDecimal(bytes, start, behind);
+  return VALUE[0];
+}
+
+/** Plain digits with a short exponent at bytes[i], as some exchanges write every large price. */
+function storeExponent(
+  digits: number,
+  decimals: number,
   bytes: Uint8Array,
-  first: number,
+  i: number,
   start: number,
   end: number,
-  count: number,
-  decimals: number,
-  zeros: number,
-): boolean {
-  const significant = count - zeros;
-  if (significant <= UINT_DIGITS) {
-    const left = decimals - zeros;
-    if (significant < 1 || left >= POWERS_OF_TEN.length) return false;
-    VALUE[0] = nearestFloat32(leadingDigits(bytes, first, 0, significant), left, bytes, start, end);
-    return true;
+): number {
+  const exponent = exponentAt(bytes, i, end);
+  let places = decimals - exponent;
+  if (exponent === NO_EXPONENT || places < -UINT_DIGITS || places > DECIMALS_MAX)
+    return storeUnusual(bytes, start, end);
+  if (places < 0) {
+    digits *= POWERS_OF_TEN[-places];
+    places = 0;
   }
-  const leading = Math.min(significant, LEADING_DIGITS);
-  const power = decimals - (count - leading);
-  if (Math.abs(power) >= POWERS_OF_TEN.length) return false;
-  const value = leadingDigits(bytes, first, 0, leading);
-  scratch[0] = power < 0 ? value * POWERS_OF_TEN[-power] : value / POWERS_OF_TEN[power];
-  if (Math.abs((scratchBits[0] & LOW_BITS) - MIDDLE) <= MIDDLE_REACH) return false;
-  VALUE[0] = Math.fround(scratch[0]);
-  return true;
+  if (digits > Number.MAX_SAFE_INTEGER) return storeUnusual(bytes, start, end);
+  return store(digits, places, bytes, start, end, LITERAL.normalized);
 }
 
-/** Digits number `from` to `to` of those that begin at `first`, a point among them not counted. */
-function leadingDigits(bytes: Uint8Array, first: number, from: number, to: number): number {
-  let value = 0;
-  let digit = 0;
-  for (let i = first; digit < to; i++) {
-    if (bytes[i] === POINT) continue;
-    if (digit >= from) value = value * 10 + bytes[i] - ZERO;
-    digit++;
-  }
-  return value;
+/** The exponent whose letter is bytes[i]; NO_EXPONENT when it is none or a long one. */
+function exponentAt(bytes: Uint8Array, i: number, end: number): number {
+  if ((bytes[i] | 0x20) !== LETTER_E) return NO_EXPONENT;
+  const sign = bytes[i + 1];
+  const from = sign === MINUS || sign === PLUS ? i + 2 : i + 1;
+  const value = end - from > EXPONENT_DIGITS ? -1 : parseUint(bytes, from, end);
+  if (value < 0) return NO_EXPONENT;
+  return sign === MINUS ? -value : value;
 }
 
-/** A short exponent behind plain digits, as some exchanges write every large price; invalid for all others. */
-function storeExponent(bytes: Uint8Array, start: number, end: number): number {
-  let e = end - 1;
-  while (e > start && e > end - EXPONENT_BYTES && (bytes[e] | 0x20) !== 0x65) e--;
-  if ((bytes[e] | 0x20) !== 0x65) return LITERAL.invalid;
-  const sign = bytes[e + 1] === 0x2d ? -1 : 1;
-  const signed = sign === -1 || bytes[e + 1] === 0x2b ? 1 : 0;
-  const exponent = parseUint(bytes, e + 1 + signed, end);
-  if (exponent < 0 || parseDecimal(bytes, start, e) !== LITERAL.exact) return LITERAL.invalid;
-  let digits = lastU64();
-  let decimals = DIGITS[2] - sign * exponent;
-  if (decimals < 0) {
-    if (decimals < -UINT_DIGITS) return LITERAL.invalid;
-    digits *= POWERS_OF_TEN[-decimals];
-    decimals = 0;
-  }
-  if (digits > Number.MAX_SAFE_INTEGER || decimals >= POWERS_OF_TEN.length) return LITERAL.invalid;
-  return store(digits, decimals, bytes, start, end, LITERAL.normalized);
-}
-
-/** Everything that is rare; cold but for short exponents and plain digits. */
+/** Everything that is rare. Cold. */
 function storeUnusual(bytes: Uint8Array, start: number, end: number): number {
-  const short = storeExponent(bytes, start, end);
-  if (short !== LITERAL.invalid) return short;
-  const long = storeLong(bytes, start, end);
-  if (long !== LITERAL.invalid) return long;
   const literal = parseUnusual(latin1(bytes, start, end));
   if (literal === undefined) return LITERAL.invalid;
   VALUE[0] = literal.value;
@@ -233,23 +231,25 @@ function parseLongU64(bytes: Uint8Array, start: number, end: number): boolean {
   const split = end - INT_DIGITS;
   const rest = parseUint(bytes, start, split);
   const last = parseUint(bytes, split, end);
-  return rest >= 0 && last >= 0 && storeWords(rest, last);
+  return rest >= 0 && last >= 0 && storeWords(rest, 1e9, last);
 }
 
-/** rest × 10^9 + last into DIGITS, each of them exact; false when that is above 2^64 - 1. */
-function storeWords(rest: number, last: number): boolean {
-  const upper = Math.floor(rest / 65536) * 1e9;
-  const below = (upper % 65536) * 65536 + (rest % 65536) * 1e9 + last;
-  const high = Math.floor(upper / 65536) + Math.floor(below / 4294967296);
-  if (high > 0xffffffff) return false;
-  DIGITS[0] = below % 4294967296;
-  DIGITS[1] = high;
+/** rest × power + last into DIGITS, each of them exact; false when that is above 2^64 - 1. */
+function storeWords(rest: number, power: number, last: number): boolean {
+  const top = Math.floor(rest / TWO_TO_16);
+  const upper = top * power;
+  const over = Math.floor(upper / TWO_TO_16);
+  const below = (upper - over * TWO_TO_16) * TWO_TO_16 + (rest - top * TWO_TO_16) * power + last;
+  const carry = Math.floor(below / TWO_TO_32);
+  if (over + carry >= TWO_TO_32) return false;
+  DIGITS[0] = below - carry * TWO_TO_32;
+  DIGITS[1] = over + carry;
   return true;
 }
 
 /** The last parsed u64 as a double; exact below 2^53. */
 export function lastU64(): number {
-  return DIGITS[1] * 4294967296 + DIGITS[0];
+  return DIGITS[1] * TWO_TO_32 + DIGITS[0];
 }
 
 /** Reads a whole number of up to 15 digits, e.g. milliseconds; -1 for anything else. */

@@ -73,9 +73,11 @@ export class BookSide {
 
   /** Rank of the first level that is not better than `key`. */
   private rankOf(key: number): number {
-    const { keys, order } = this;
+    const { count, keys, order } = this;
+    // a snapshot begins with the best
+    if (count === 0 || keys[order[count - 1]] < key) return count;
     let low = 0;
-    let high = this.count;
+    let high = count - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (keys[order[middle]] < key) low = middle + 1;
@@ -92,7 +94,7 @@ export class BookSide {
     if (this.count === this.order.length) this.grow();
     const { order } = this;
     const cell = order[this.count];
-    order.copyWithin(rank + 1, rank, this.count);
+    if (rank < this.count) order.copyWithin(rank + 1, rank, this.count);
     order[rank] = cell;
     this.keys[cell] = key;
     this.count++;
@@ -145,7 +147,7 @@ export class LevelBook {
 
   /**
    * Sets the size at a price, both as digits; size 0 removes the level. False when one is no number, or so long that no
-   * exchange could mean it. Who has read plain digits before gives their values.
+   * exchange could mean it. Who has read plain numbers before gives the value of the price and the digits of the size.
    */
   set(
     side: number,

@@ -226,13 +226,11 @@ class BybitParser implements MessageParser {
     if (!numbers.take(slot, data, LAST_PRICE, snapshot)) return RESULT.badNumber;
     if (!numbers.hasPrice(slot))
       return data.kind[LAST_PRICE] === KIND.absent && !snapshot ? RESULT.unsynced : RESULT.missingField;
-    if (!rows.begin(MD, slot)) return RESULT.ringFull;
+    if (!rows.open(MD, slot)) return RESULT.ringFull;
     if (!fields.present(TS)) rows.timeOfReceipt(M.time, M.nanos);
     else if (!epochTime(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
-    numbers.write(rows, slot);
-    rows.flag(MD.missing.side);
     sequence.touch(slot);
-    rows.commit(MD);
+    numbers.finish(rows, slot);
     return RESULT.rows;
   }
 

@@ -105,6 +105,8 @@ const MARKET_TRADES = text('market_trades');
 const L2_DATA = text('l2_data');
 const CANDLES_CHANNEL = text('candles');
 const HEARTBEATS = text('heartbeats');
+/** its channels, the most frequent first */
+const ADVANCED = [MARKET_TRADES, TICKER_TYPE, L2_DATA, CANDLES_CHANNEL, HEARTBEATS];
 const DOLLARS = text('-USD');
 const LETTER_C = 0x43;
 const BID_SIDE = text('bid');
@@ -227,13 +229,13 @@ export class CoinbaseParser implements MessageParser {
 
   emit(): number {
     const { fields } = this;
+    if (fields.kind[EVENTS] === KIND.nested) return this.advanced();
     if (fields.equals(TYPE, MATCH)) return this.write(fields, 0, this.exchange.trade);
     if (fields.equals(TYPE, L2_UPDATE)) return this.bookChange();
     if (fields.equals(TYPE, TICKER_TYPE)) return this.write(fields, 0, this.exchange.ticker);
     if (fields.equals(TYPE, HEARTBEAT_TYPE)) return this.heartbeat();
     if (fields.equals(TYPE, LAST_MATCH)) return this.write(fields, 0, this.exchange.replayedTrade);
-    if (fields.equals(TYPE, SNAPSHOT)) return this.bookSnapshot();
-    return fields.kind[EVENTS] === KIND.nested ? this.advanced() : RESULT.unfamiliar;
+    return fields.equals(TYPE, SNAPSHOT) ? this.bookSnapshot() : RESULT.unfamiliar;
   }
 
   /** A new connection counts its frames anew. */
@@ -343,22 +345,21 @@ export class CoinbaseParser implements MessageParser {
   /** Advanced Trade: one envelope for all channels. */
   private advanced(): number {
     const { fields, events } = this;
-    const heartbeat = fields.equals(CHANNEL, HEARTBEATS);
-    const trades = fields.equals(CHANNEL, MARKET_TRADES);
-    const tickers = fields.equals(CHANNEL, TICKER_TYPE);
-    const books = fields.equals(CHANNEL, L2_DATA);
-    const candles = fields.equals(CHANNEL, CANDLES_CHANNEL);
-    if (!heartbeat && !trades && !tickers && !books && !candles) return RESULT.unfamiliar;
+    let channel = 0;
+    while (channel < ADVANCED.length && !fields.equals(CHANNEL, ADVANCED[channel])) channel++;
+    if (channel === ADVANCED.length) return RESULT.unfamiliar;
     const inOrder = !fields.present(SEQUENCE_NUM) || this.countFrame(u64At(fields, SEQUENCE_NUM));
-    if (heartbeat) return RESULT.control;
     let result: number = RESULT.control;
+    if (ADVANCED[channel] === HEARTBEATS) return result;
     for (let row = 0; row < events.count; row++) {
       const e = row * this.events.width;
       const snapshot = events.equals(e + EVENT_TYPE, SNAPSHOT);
       let one: number;
-      if (books) one = this.bookEvent(e, snapshot, inOrder);
-      else if (candles) one = this.candleEvent(e, snapshot ? REPLAYED : 0);
-      else one = trades ? this.trades(e, snapshot) : this.batch(e + TICKERS_KEY, this.advancedTrade.ticker);
+      if (ADVANCED[channel] === MARKET_TRADES) one = this.trades(e, snapshot);
+      else if (ADVANCED[channel] === TICKER_TYPE)
+        one = this.batch(e + TICKERS_KEY, this.advancedTrade.ticker);
+      else if (ADVANCED[channel] === L2_DATA) one = this.bookEvent(e, snapshot, inOrder);
+      else one = this.candleEvent(e, snapshot ? REPLAYED : 0);
       result = result === RESULT.control ? one : worse(result, one);
     }
     return result;

@@ -7,29 +7,64 @@
  * to the subscribed depth after every event as Kraken does. A second subscription of `ticker` with another trigger is
  * refused on the same connection, so best quotes have connections of their own.
  */
+
+import { LoggerError } from '../base/errors.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
-import { krakenChecksum } from '../book/checksum.js';
-import { LevelBook } from '../book/level_book.js';
-import { type Exchange, type MessageParser, type ParserContext, RESULT, worse } from '../feed/exchange.js';
+import { bookRule } from '../book/rules.js';
+import { CheckedBooks } from '../feed/checked_books.js';
+import {
+  type ControlRequest,
+  type Exchange,
+  type FetchJson,
+  type MessageParser,
+  type ParserContext,
+  RESULT,
+  type Subscription,
+  type SymbolInfo,
+  worse,
+} from '../feed/exchange.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/fields.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { type KlineTable, klineNumbers, klineTime } from '../feed/klines.js';
+import { type Candles, klineChannel, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonList } from '../feed/lists.js';
 import type { WriteRow } from '../feed/row_plan.js';
 import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
 import type { SymbolPlace } from '../feed/template_source.js';
 import { RowTemplates } from '../feed/templates.js';
 import { u64At } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
-import { BBO, BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
-import { CANDLE_CHANNELS, ID, listSymbols, RULE, request, WIRE } from './kraken_requests.js';
+import {
+  BBO,
+  BOOK,
+  KLINE_INTERVALS,
+  KLINES,
+  type KlineInterval,
+  MD,
+  SIDE,
+  TRADES,
+} from '../schema/tables.js';
 
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;
-const DAY_MINUTES = 1440;
 const ALREADY = 'Already subscribed';
+const ID = 'kraken';
+const RULE = bookRule(ID);
+const SYMBOLS_PER_REQUEST = 100;
+const LONGEST_MINUTES = Math.max(...Object.values(KLINE_INTERVALS)) / 60;
+/** There are no candles of 3 minutes. */
+const INTERVALS = (Object.keys(KLINE_INTERVALS) as KlineInterval[]).filter((name) => name !== '3m');
+
+/** Parameters of each channel of ours; those of an acknowledgement are the same. */
+const WIRE: Readonly<Record<string, Readonly<Record<string, string | number>>>> = {
+  trades: { channel: 'trade' },
+  ticker: { channel: 'ticker', event_trigger: 'trades' },
+  bbo: { channel: 'ticker', event_trigger: 'bbo' },
+  book: { channel: 'book', depth: RULE.depth },
+  ...Object.fromEntries(
+    INTERVALS.map((name) => [klineChannel(name), { channel: 'ohlc', interval: KLINE_INTERVALS[name] / 60 }]),
+  ),
+};
 
 const KEYS = ['channel', 'type', 'data'] as const;
 const [CHANNEL, TYPE, DATA] = KEYS.keys();
@@ -81,8 +116,8 @@ const [
   BEGIN,
   INTERVAL,
 ] = ITEM_KEYS.keys();
+/** in the order of Levels and CheckedBooks */
 const LEVEL_KEYS = ['price', 'qty'] as const;
-const [LEVEL_PRICE, LEVEL_QTY] = LEVEL_KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
 const TRADE_CHANNEL = text('trade');
@@ -139,12 +174,8 @@ const QUOTES: RowPlan = {
 /** Of a ticker that is no candle; each of its two readers leaves out what the other one takes. */
 const FREE_OF_TICKERS = [LAST, VOLUME, BID_QTY, ASK_QTY, HIGH, LOW, TRADES_COUNT];
 
-/** One length of candles. */
-interface Candles {
-  readonly table: KlineTable;
-  readonly seconds: number;
-  readonly sequence: Sequence;
-  /** by slot: when the newest candle began */
+/** Candles of one length, with the begin of the newest of each slot. */
+interface FollowedCandles extends Candles {
   newest: Float64Array;
 }
 
@@ -162,12 +193,9 @@ class KrakenParser implements MessageParser {
   /** a ticker, as which of both tables is subscribed */
   private readonly ticker: WriteRow;
   /** by minutes */
-  private readonly candles: (Candles | undefined)[] = new Array(DAY_MINUTES + 1).fill(undefined);
+  private readonly candles: (FollowedCandles | undefined)[] = new Array(LONGEST_MINUTES + 1).fill(undefined);
   private readonly writer: Levels;
-  /** by slot: the books themselves, for their checksums */
-  private readonly books: LevelBook[] = [];
-  /** by slot: levels per side, as the exchange confirmed them */
-  private depths = new Uint32Array(0);
+  private readonly checked = new CheckedBooks(RULE);
 
   constructor(private readonly context: ParserContext) {
     const { sequences, rows } = context;
@@ -180,16 +208,11 @@ class KrakenParser implements MessageParser {
     this.replayedTrade = row(REPLAYED_TRADE, 'trades');
     this.ticker = sequences.has('ticker') ? row(TICKER, 'ticker', symbol) : row(QUOTES, 'bbo', symbol);
     this.writer = new Levels(rows);
-    for (const [channel, { interval }] of Object.entries(CANDLE_CHANNELS)) {
-      const sequence = sequences.get(channel);
-      if (sequence === undefined) continue;
+    for (const interval of INTERVALS) {
+      const sequence = sequences.get(klineChannel(interval));
       const seconds = KLINE_INTERVALS[interval];
-      this.candles[seconds / 60] = {
-        table: KLINES[interval],
-        seconds,
-        sequence,
-        newest: new Float64Array(0),
-      };
+      const candles = { table: KLINES[interval], seconds, newest: new Float64Array(0) };
+      if (sequence !== undefined) this.candles[seconds / 60] = { ...candles, sequence };
     }
   }
 
@@ -232,7 +255,7 @@ class KrakenParser implements MessageParser {
     if (parseIsoTime(view, from[o + BEGIN], to[o + BEGIN]) !== TIME_RESULT.ok) return RESULT.badTime;
     const { table, seconds, sequence } = candles;
     const begin = TIME[0];
-    if (slot >= candles.newest.length) candles.newest = grown(candles.newest, this.context.streams.size);
+    if (slot >= candles.newest.length) this.growNewest(candles);
     if (snapshot && this.isHistory(candles, slot, begin)) return RESULT.control;
     for (let field = OPEN; field <= CLOSE; field++) if (!items.present(o + field)) return RESULT.missingField;
     if (!items.present(o + VOLUME)) return RESULT.missingField;
@@ -247,9 +270,16 @@ class KrakenParser implements MessageParser {
   }
 
   /** Of the history on subscribing only what may have been missed is of use. */
-  private isHistory({ newest, seconds }: Candles, slot: number, begin: number): boolean {
+  private isHistory({ newest, seconds }: FollowedCandles, slot: number, begin: number): boolean {
     const age = this.context.rows.received[0] - begin - seconds;
     return begin < newest[slot] || age > HISTORY_SECONDS;
+  }
+
+  /** Cold. */
+  private growNewest(candles: FollowedCandles): void {
+    const { newest } = candles;
+    candles.newest = new Float64Array(this.context.streams.size);
+    candles.newest.set(newest);
   }
 
   private book(o: number, slot: number, snapshot: boolean): number {
@@ -260,15 +290,18 @@ class KrakenParser implements MessageParser {
       books.broken(slot, 'unknown');
       return RESULT.unsynced;
     }
-    const applied = this.apply(o, slot, snapshot);
-    if (applied !== RESULT.rows) return this.unreadable(slot, applied);
+    if (snapshot) this.checked.begin(slot, true);
+    let result = this.apply(slot, BOOK_SIDE.bid, o + BIDS);
+    if (result === RESULT.rows) result = this.apply(slot, BOOK_SIDE.ask, o + ASKS);
+    if (result !== RESULT.rows) return this.unreadable(slot, result);
     const at = o + CHECKSUM;
     const checked = items.present(at);
     const sent = u64At(items, at);
     if (checked && sent < 0) return this.unreadable(slot, RESULT.badNumber);
-    const fits = !checked || krakenChecksum(this.books[slot]) === sent;
+    const fits = !checked || this.checked.agrees(slot, sent);
     // what does not fit is kept, but nothing can be built on it
-    this.writer.begin(slot, this.count(o), snapshot, fits ? 0 : UNSYNCED);
+    const count = this.levelsAt(o + BIDS) + this.levelsAt(o + ASKS);
+    this.writer.begin(slot, count, snapshot, fits ? 0 : UNSYNCED);
     if (checked) this.writer.sentChecksum(sent);
     if (items.present(o + TIMESTAMP) && !this.writer.iso(items, o + TIMESTAMP))
       return this.unreadable(slot, RESULT.badTime);
@@ -276,7 +309,11 @@ class KrakenParser implements MessageParser {
     else if (fits) books.follow(slot, 0);
     // what is missing came before this event: the gap begins with the last one that did fit
     if (!fits) books.broken(slot, 'checksum');
-    return this.write(o, slot, snapshot);
+    if (count === 0) return snapshot ? this.writer.emptySnapshot() : RESULT.control;
+    result = this.write(BOOK_SIDE.bid, o + BIDS);
+    if (result === RESULT.rows) result = this.write(BOOK_SIDE.ask, o + ASKS);
+    if (result === RESULT.ringFull) books.broken(slot, 'ring_full');
+    return result > RESULT.ringFull ? this.unreadable(slot, result) : result;
   }
 
   private unreadable(slot: number, result: number): number {
@@ -284,69 +321,22 @@ class KrakenParser implements MessageParser {
     return result;
   }
 
-  /** Levels of the event on both sides. */
-  private count(o: number): number {
+  /** Levels of the side at `at`, which may be missing. */
+  private levelsAt(at: number): number {
     const { kind, from, to } = this.items;
-    const bids = kind[o + BIDS] === KIND.nested ? to[o + BIDS] - from[o + BIDS] : 0;
-    return bids + (kind[o + ASKS] === KIND.nested ? to[o + ASKS] - from[o + ASKS] : 0);
+    return kind[at] === KIND.nested ? to[at] - from[at] : 0;
   }
 
-  /** Brings the book here up to date: RESULT.rows, or why the event cannot be read. */
-  private apply(o: number, slot: number, snapshot: boolean): number {
-    if (slot >= this.books.length) this.growBooks();
-    const book = this.books[slot];
-    if (snapshot) book.clear();
-    let result = this.applySide(book, BOOK_SIDE.bid, o + BIDS);
-    if (result === RESULT.rows) result = this.applySide(book, BOOK_SIDE.ask, o + ASKS);
-    book.trim(this.depths[slot]);
-    return result;
-  }
-
-  private applySide(book: LevelBook, side: number, at: number): number {
-    const { items, levels } = this;
+  private apply(slot: number, side: typeof BOOK_SIDE.bid | typeof BOOK_SIDE.ask, at: number): number {
+    const { checked, items, levels } = this;
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
-    const { bytes, from, to } = levels;
-    for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * levels.width + LEVEL_PRICE;
-      const size = row * levels.width + LEVEL_QTY;
-      if (!levels.present(price) || !levels.present(size)) return RESULT.missingField;
-      const known = levels.plainValue(price);
-      if (
-        !book.set(side, bytes, from[price], to[price], from[size], to[size], known, levels.plainValue(size))
-      )
-        return RESULT.badNumber;
-    }
-    return RESULT.rows;
+    return checked.apply(slot, side, levels, items.from[at], items.to[at]);
   }
 
-  private write(o: number, slot: number, snapshot: boolean): number {
-    if (this.count(o) === 0) return snapshot ? this.writer.emptySnapshot() : RESULT.control;
-    let result = this.writeSide(BOOK_SIDE.bid, o + BIDS);
-    if (result === RESULT.rows) result = this.writeSide(BOOK_SIDE.ask, o + ASKS);
-    if (result !== RESULT.rows)
-      this.context.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
-    return result;
-  }
-
-  private writeSide(side: number, at: number): number {
+  private write(side: number, at: number): number {
     const { items, levels, writer } = this;
     if (items.kind[at] !== KIND.nested) return RESULT.rows;
-    for (let row = items.from[at]; row < items.to[at]; row++) {
-      const price = row * levels.width + LEVEL_PRICE;
-      const size = row * levels.width + LEVEL_QTY;
-      const result = writer.level(side, levels, price, size);
-      if (result !== RESULT.rows) return result;
-    }
-    return RESULT.rows;
-  }
-
-  /** Cold: a book for every stream. */
-  private growBooks(): void {
-    const { size } = this.context.streams;
-    const before = this.depths.length;
-    this.depths = grown(this.depths, size);
-    this.depths.fill(RULE.depth, before);
-    while (this.books.length < size) this.books.push(new LevelBook());
+    return writer.side(side, levels, items.from[at], items.to[at]);
   }
 
   /** Every symbol of a request is acknowledged or refused by itself. */
@@ -372,9 +362,7 @@ class KrakenParser implements MessageParser {
 
   private confirmDepth(native: string, depth: number | undefined): void {
     const slot = this.context.streams.slotOf(native);
-    if (slot < 0 || depth === undefined || depth < 1) return;
-    if (slot >= this.books.length) this.growBooks();
-    this.depths[slot] = depth;
+    if (slot >= 0 && depth !== undefined && depth >= 1) this.checked.confirmed(slot, depth);
   }
 
   /** The channel of an acknowledgement; older ones do not name the trigger of a ticker. */
@@ -399,15 +387,55 @@ class KrakenParser implements MessageParser {
   }
 }
 
-function grown<A extends Float64Array | Uint32Array>(old: A, size: number): A {
-  const made = (old instanceof Float64Array ? new Float64Array(size) : new Uint32Array(size)) as A;
-  made.set(old);
-  return made;
-}
-
 function integerOf(value: JsonValue | undefined): number | undefined {
   const number = value instanceof JsonNumber ? Number(value.text) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
+}
+
+/** One message per channel and so many symbols; the snapshot of trades bridges a short disconnect. */
+function request(
+  method: 'subscribe' | 'unsubscribe',
+  subscriptions: readonly Subscription[],
+  firstId: number,
+): ControlRequest[] {
+  const byChannel = new Map<string, Subscription[]>();
+  for (const s of subscriptions) byChannel.set(s.channel, [...(byChannel.get(s.channel) ?? []), s]);
+  const requests: ControlRequest[] = [];
+  for (const [channel, all] of byChannel) {
+    for (let i = 0; i < all.length; i += SYMBOLS_PER_REQUEST) {
+      const covers = all.slice(i, i + SYMBOLS_PER_REQUEST);
+      const id = firstId + requests.length;
+      const symbol = covers.map((s) => s.native);
+      const snapshot = method === 'subscribe' ? { snapshot: true } : {};
+      const params = { ...WIRE[channel], symbol, ...snapshot };
+      requests.push({ id, text: JSON.stringify({ method, params, req_id: id }), covers });
+    }
+  }
+  return requests;
+}
+
+/** The older interfaces, REST among them, call these two by other names. */
+const NAMES: Readonly<Record<string, string>> = { XBT: 'BTC', XDG: 'DOGE' };
+
+function symbolOf({ wsname }: JsonObject): SymbolInfo | undefined {
+  if (typeof wsname !== 'string' || !/^[^/]+\/[^/]+$/.test(wsname)) return undefined;
+  const [base, quote] = wsname.split('/').map((name) => NAMES[name] ?? name);
+  return { native: `${base}/${quote}`, base, quote };
+}
+
+/** Errors come with HTTP status 200. */
+async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
+  const answer = await fetchJson('/0/public/AssetPairs');
+  const pairs = isObject(answer) ? answer.result : undefined;
+  if (!isObject(answer) || !isObject(pairs)) {
+    const errors = isObject(answer) && Array.isArray(answer.error) ? answer.error.join(', ') : 'no pairs';
+    throw new LoggerError('REST_FAILED', `GET /0/public/AssetPairs of Kraken: ${errors}`);
+  }
+  return Object.values(pairs)
+    .filter(isObject)
+    .filter((pair) => (stringOf(pair, 'status') ?? 'online') === 'online')
+    .map(symbolOf)
+    .filter((symbol) => symbol !== undefined);
 }
 
 const kraken: Exchange = {
@@ -438,7 +466,7 @@ const kraken: Exchange = {
     trades: { table: TRADES, ids: 'contiguous' },
     bbo: { table: BBO, ids: 'none', route: 'bbo' },
     book: { table: BOOK, ids: 'book' },
-    ...CANDLE_CHANNELS,
+    ...klineChannels(INTERVALS),
   },
   limits: { requestsPerSecond: 5, connectsPerMinute: 14 },
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: '{"method":"ping"}' },

@@ -7,9 +7,9 @@
  * (`prevSeqId`), old recordings have only a checksum, which is 0 since 2026. Every argument of a request is acknowledged
  * or refused on its own. Candles and `trades-all` have an address of their own.
  */
-import { DIGITS, parseU64, parseUint } from '../base/number.js';
+import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
-import { okxChecksum } from '../book/checksum.js';
+import { bookRule } from '../book/rules.js';
 import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
 import { CheckedBooks } from '../feed/checked_books.js';
 import {
@@ -26,7 +26,7 @@ import {
 import { JsonFields, KIND } from '../feed/fields.js';
 import { History } from '../feed/history.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
+import { CandleChannels, type Candles, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/levels.js';
 import { JsonEither, JsonTuples } from '../feed/lists.js';
 import type { WriteRow } from '../feed/row_plan.js';
@@ -44,17 +44,7 @@ import {
   u64At,
 } from '../feed/values.js';
 import { flag } from '../schema/flags.js';
-import {
-  AGG_TRADES,
-  BBO,
-  BOOK,
-  KLINE_INTERVALS,
-  KLINES,
-  type KlineInterval,
-  MD,
-  SIDE,
-  TRADES,
-} from '../schema/tables.js';
+import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
 const CANDLES: Readonly<Record<KlineInterval, string>> = {
@@ -112,9 +102,6 @@ const BOOKS = text('books');
 /** every change, for those who pay fees: only in recordings */
 const BOOKS_TICK = text('books-l2-tbt');
 const BEST_QUOTES = text('bbo-tbt');
-const CANDLE_CHANNELS = INTERVALS.map((interval) => text(CANDLES[interval]));
-const CANDLE_TABLES = INTERVALS.map((interval) => KLINES[interval]);
-const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 const SNAPSHOT = text('snapshot');
 const UPDATE = text('update');
 const BUY = text('buy');
@@ -132,6 +119,12 @@ const TRADE: RowPlan = {
   },
   time: { epoch: TIMESTAMP },
   accept: 'contiguous',
+};
+/** A sum of one trade. */
+const SUM_OF_ONE: RowPlan = {
+  ...TRADE,
+  table: AGG_TRADES,
+  columns: { ...TRADE.columns, first_trade_id: { id: ID }, last_trade_id: { id: ID } },
 };
 const TICKER: RowPlan = {
   table: MD,
@@ -167,16 +160,17 @@ class OkxParser implements MessageParser {
   readonly plainTexts = new Set(['pong']);
   readonly templates: RowTemplates;
   private readonly levels: Levels;
-  private readonly checked = new CheckedBooks(okxChecksum);
+  private readonly checked = new CheckedBooks(bookRule('okx'));
   /** checksum of the event at hand as u32 */
   private sum = 0;
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
   private readonly trade: WriteRow;
+  private readonly sumOfOne: WriteRow;
   private readonly ticker: WriteRow;
   private readonly quotes: WriteRow;
-  private readonly candleSequences: readonly (Sequence | undefined)[];
+  private readonly candleChannels: CandleChannels;
   private readonly history: History;
 
   constructor(private readonly context: ParserContext) {
@@ -190,12 +184,14 @@ class OkxParser implements MessageParser {
       [this.data, [SEQ, COUNT]],
     ]);
     const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place: SymbolPlace) =>
+    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
       this.templates.row(plan, this.data, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
+    // counts and history are looked at before, so these have no templates
+    this.sumOfOne = row(SUM_OF_ONE, 'agg_trades');
     this.ticker = row(TICKER, 'ticker', symbol);
     this.quotes = row(QUOTES, 'bbo', { slots: this.arg, field: ARG_SYMBOL });
-    this.candleSequences = INTERVALS.map((interval) => sequences.get(`klines_${interval}`));
+    this.candleChannels = new CandleChannels(sequences, (interval) => CANDLES[interval]);
   }
 
   emit(): number {
@@ -221,12 +217,11 @@ class OkxParser implements MessageParser {
   private tuples(): number {
     const { arg, candles } = this;
     if (candles.count === 0) return RESULT.control;
-    let interval = 0;
-    while (interval < CANDLE_CHANNELS.length && !arg.equals(CHANNEL, CANDLE_CHANNELS[interval])) interval++;
-    if (interval === CANDLE_CHANNELS.length) return RESULT.unwanted;
-    let result = this.candle(0, interval);
+    const channel = this.candleChannels.find(arg, CHANNEL);
+    if (channel === undefined) return RESULT.unwanted;
+    let result = this.candle(0, channel);
     for (let row = 1; row < candles.count; row++)
-      result = worse(result, this.candle(row * CANDLE_WIDTH, interval));
+      result = worse(result, this.candle(row * CANDLE_WIDTH, channel));
     return result;
   }
 
@@ -262,10 +257,12 @@ class OkxParser implements MessageParser {
   private aggregate(o: number): number {
     const { data } = this;
     const { rows } = this.context;
-    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const slot = this.slot(o);
     const count = data.present(o + COUNT) ? u64At(data, o + COUNT) : 1;
     const aggregates = this.aggregateSequence;
+    if (count === 1 && aggregates !== undefined && slot >= 0 && this.history.isOver(slot))
+      return this.sumOfOne(o, slot);
+    if (!arePresent(data, o, TRADE_REQUIRED)) return RESULT.missingField;
     const sequence = aggregates ?? this.tradeSequence;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     if (count < 1) return RESULT.badId;
@@ -275,7 +272,7 @@ class OkxParser implements MessageParser {
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!rows.idAt(data, o + ID, at.trade_id)) return RESULT.badId;
     const last = u64At(data, o + ID);
-    if (aggregates !== undefined && !this.range(o + ID, count)) return RESULT.badId;
+    if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     // on subscribing to sums the newest one is sent, however long ago it was
     if (this.history.isOld(slot)) rows.flag(REPLAYED);
@@ -288,13 +285,11 @@ class OkxParser implements MessageParser {
     return RESULT.rows;
   }
 
-  /** Ids of the first and the last of `count` trades, the last of which is the value at `at`; false without such. */
-  private range(at: number, count: number): boolean {
+  /** Ids of the first and the last of `count` trades, the last of which is the row's; false without such. */
+  private range(count: number): boolean {
     const { rows } = this.context;
-    const { bytes, from, to } = this.data;
-    if (!parseU64(bytes, from[at], to[at])) return false;
-    const last = DIGITS[0];
-    const high = DIGITS[1];
+    const last = rows.u32[rows.record + A.trade_id];
+    const high = rows.u32[rows.record + A.trade_id + 1];
     const first = last - (count - 1);
     const borrow = first < 0 ? Math.ceil(-first / TWO_TO_32) : 0;
     if (borrow > high) return false;
@@ -317,21 +312,19 @@ class OkxParser implements MessageParser {
     return kind[o + ASKS] === KIND.nested && kind[o + BIDS] === KIND.nested;
   }
 
-  private candle(at: number, interval: number): number {
+  private candle(at: number, { table, seconds, sequence }: Candles): number {
     const { candles } = this;
     const { rows } = this.context;
     const { bytes, from, to } = candles;
-    const sequence = this.candleSequences[interval];
-    const table = CANDLE_TABLES[interval];
     if (!arePresent(candles, at, CANDLE_REQUIRED)) return RESULT.missingField;
     const slot = this.find(this.arg, ARG_SYMBOL);
-    if (slot < 0 || sequence === undefined) return RESULT.unwanted;
+    if (slot < 0) return RESULT.unwanted;
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!parseEpoch(candles, at)) return RESULT.badTime;
     const confirm = at + CANDLE_CLOSED;
     const closed =
       candles.present(confirm) && to[confirm] - from[confirm] === 1 && bytes[from[confirm]] === 0x31;
-    klineTime(rows, table, TIME[0], CANDLE_SECONDS[interval], closed);
+    klineTime(rows, table, TIME[0], seconds, closed);
     if (!klineNumbers(rows, candles, at, CANDLE_NUMBERS, table)) return RESULT.badNumber;
     sequence.touch(slot);
     rows.commit(table);

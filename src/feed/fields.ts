@@ -97,6 +97,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       this.hash[slot] = field;
     }
     assert(this.nodes.length <= NODES_MAX, 'a reader has few nodes');
+    this.source.nodes = this.nodes.length;
     for (const [n, node] of this.nodes.entries()) node.attach(this.source, n);
   }
 
@@ -133,14 +134,14 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   private mark(): void {
     const { before } = this;
-    const { counts } = this.source;
-    for (let n = 0; n < NODES_MAX; n++) before[n] = counts[n];
+    const { counts, nodes } = this.source;
+    for (let n = 0; n < nodes; n++) before[n] = counts[n];
   }
 
   private takeBack(): void {
     const { before } = this;
-    const { counts } = this.source;
-    for (let n = 0; n < NODES_MAX; n++) counts[n] = before[n];
+    const { counts, nodes } = this.source;
+    for (let n = 0; n < nodes; n++) counts[n] = before[n];
   }
 
   /** The shapes that are met most often come first. */

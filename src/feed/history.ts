@@ -26,6 +26,11 @@ export class History {
     return TIME[0] + TIME[1] / 1e9 < since;
   }
 
+  /** Whether no trade of the slot can be history any more. */
+  isOver(slot: number): boolean {
+    return slot < this.since.length && this.since[slot] === FIRST_SEEN;
+  }
+
   /** Cold: the subscription is in force from now on. */
   acknowledged(slot: number): void {
     if (slot >= this.since.length) this.grow();

@@ -18,6 +18,10 @@ export const CLOSE_OBJECT = 0x7d;
 export const OPEN_ARRAY = 0x5b;
 export const CLOSE_ARRAY = 0x5d;
 const BACKSLASH = 0x5c;
+const ZERO = 0x30;
+const POINT = 0x2e;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
 
 /** 1 for every byte that a string may hold without a second look: ASCII but for quote, backslash and controls. */
 export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -46,7 +50,9 @@ export class JsonSource {
   view = new DataView(this.bytes.buffer);
   /** a byte beyond ASCII was seen, so the whole message has to be valid UTF-8 */
   nonAscii = false;
-  /** rows that each node of the reader has read in this message */
+  /** nodes of the reader */
+  nodes = 0;
+  /** rows that each of them has read in this message */
   readonly counts = new Int32Array(NODES_MAX);
   private scratch = new Uint8Array(4096);
   private scratchUsed = 0;
@@ -122,31 +128,45 @@ export function textEnd(view: DataView, i: number, end: number): number {
   return i;
 }
 
-/** Index behind the JSON number that begins at `i`, or UNFAMILIAR when it is none. */
+/** Index behind the JSON number that begins at `start`, or UNFAMILIAR when it is none. */
 export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
-  let i = bytes[start] === 0x2d ? start + 1 : start;
+  let i = bytes[start] === MINUS ? start + 1 : start;
   const integer = i;
-  while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-  if (i === integer || (bytes[integer] === 0x30 && i > integer + 1)) return UNFAMILIAR;
-  if (i < end && bytes[i] === 0x2e) {
+  while (i < end && isDigit(bytes[i])) i++;
+  if (i === integer || (bytes[integer] === ZERO && i > integer + 1)) return UNFAMILIAR;
+  if (i < end && bytes[i] === POINT) {
     const fraction = ++i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+    while (i < end && isDigit(bytes[i])) i++;
     if (i === fraction) return UNFAMILIAR;
   }
-  if (i < end && (bytes[i] === 0x65 || bytes[i] === 0x45)) {
-    i++;
-    if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
-    const exponent = i;
-    while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
-    if (i === exponent) return UNFAMILIAR;
-  }
-  return i;
+  return exponentEnd(bytes, i, end);
+}
+
+/** As numberEnd() when bytes[start, i) are digits with at most one point, and no digit stands at `i`. */
+export function numberEndBehind(bytes: Uint8Array, start: number, i: number, end: number): number {
+  if (i === start || bytes[start] === POINT || bytes[i - 1] === POINT) return numberEnd(bytes, start, end);
+  const padded = bytes[start] === ZERO && i > start + 1 && bytes[start + 1] !== POINT;
+  return padded ? UNFAMILIAR : exponentEnd(bytes, i, end);
+}
+
+/** Index behind the exponent that may begin at `i`, or UNFAMILIAR when it has no digits. */
+function exponentEnd(bytes: Uint8Array, i: number, end: number): number {
+  if (i >= end || (bytes[i] !== 0x65 && bytes[i] !== 0x45)) return i;
+  i++;
+  if (i < end && (bytes[i] === PLUS || bytes[i] === MINUS)) i++;
+  const exponent = i;
+  while (i < end && isDigit(bytes[i])) i++;
+  return i === exponent ? UNFAMILIAR : i;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
 }
 
 /** Kind of the scalar that begins at `i` by its first byte; absent when none does. */
 export function scalarKind(byte: number): number {
   if (byte === QUOTE) return KIND.string;
-  if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) return KIND.number;
+  if (byte === MINUS || isDigit(byte)) return KIND.number;
   if (byte === 0x74) return KIND.true;
   if (byte === 0x66) return KIND.false;
   return byte === 0x6e ? KIND.null : KIND.absent;

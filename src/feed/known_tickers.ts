@@ -2,7 +2,8 @@
  * HOT: tickers whose messages carry only what has changed, once per message, in shard threads. Keeps the newest numbers
  * of each slot, so that every row of MD is complete and exact: as digits and value, and, where a row needs it, as text.
  */
-import { DIGITS, LITERAL, parseDecimal, VALUE } from '../base/number.js';
+import { DIGITS, LITERAL, nearestFloat32, parseDecimal, VALUE } from '../base/number.js';
+import { flag } from '../schema/flags.js';
 import { MD } from '../schema/tables.js';
 import { type JsonFields, KIND } from './fields.js';
 import type { Rows } from './rows.js';
@@ -13,10 +14,13 @@ const NUMBERS = MD.literals.length;
 const VALUES = [M.price, M.best_bid, M.best_ask, M.volume];
 const DIGITS_WORDS = [M.price_digits, M.best_bid_digits, M.best_ask_digits, M.volume_digits];
 const MISSING = [0, MD.missing.best_bid, MD.missing.best_ask, MD.missing.volume];
+const PRICE = 0;
 const VOLUME = 3;
 /** A text longer than this is no number of a market. */
 const BYTES_MAX = 64;
 
+const NOT_POSITIVE = flag('failed_validation');
+const TWO_TO_32 = 4_294_967_296;
 /** no number is known; everything else is what parseDecimal() said of it */
 const NONE = LITERAL.invalid;
 
@@ -76,13 +80,28 @@ export class KnownTickers {
       const at = slot * NUMBERS + n;
       // what is sent as "" is not known any more, and neither is what cannot be read
       this.literals[at] = NONE;
-      if (data.present(field) && !this.read(at, data.bytes, data.from[field], data.to[field])) good = false;
+      if (data.present(field) && !this.read(at, data, field)) good = false;
     }
     this.known[slot] = 1;
     return good;
   }
 
-  private read(at: number, bytes: Uint8Array, from: number, to: number): boolean {
+  private read(at: number, data: JsonFields, field: number): boolean {
+    const { bytes, digits, decimals } = data;
+    const from = data.from[field];
+    const to = data.to[field];
+    if (digits[field] < 0) return this.parse(at, bytes, from, to);
+    const low = digits[field] >>> 0;
+    this.literals[at] = LITERAL.exact;
+    this.values[at] = nearestFloat32(digits[field], decimals[field], bytes, from, to);
+    this.digits[at * 3] = low;
+    this.digits[at * 3 + 1] = (digits[field] - low) / TWO_TO_32;
+    this.digits[at * 3 + 2] = decimals[field];
+    return true;
+  }
+
+  /** A number that was not read with its message. */
+  private parse(at: number, bytes: Uint8Array, from: number, to: number): boolean {
     const literal = to - from > BYTES_MAX ? NONE : parseDecimal(bytes, from, to);
     this.literals[at] = literal;
     if (literal === NONE) return false;
@@ -97,31 +116,33 @@ export class KnownTickers {
     return true;
   }
 
-  /** The numbers of a row of MD; the volume is that of 24 hours, the size of the last trade is not sent. */
-  write(rows: Rows, slot: number): void {
+  /**
+   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size of
+   * the last trade are not sent.
+   */
+  finish(rows: Rows, slot: number): void {
     const { bytes, lengths, literals, digits, values } = this;
+    const { u32, f32, record } = rows;
+    let flags = MD.missing.side | MD.missing.last_size;
+    let scales = 0;
     for (let n = 0; n < NUMBERS; n++) {
       const at = slot * NUMBERS + n;
       const from = at * BYTES_MAX;
       const d = at * 3;
-      const first = n === 0;
-      if (literals[at] === LITERAL.exact)
-        rows.digits(
-          VALUES[n],
-          DIGITS_WORDS[n],
-          n,
-          values[at],
-          digits[d],
-          digits[d + 1],
-          digits[d + 2],
-          first,
-        );
+      const exact = literals[at] === LITERAL.exact;
+      f32[record + VALUES[n]] = values[at];
+      u32[record + DIGITS_WORDS[n]] = exact ? digits[d] : 0;
+      u32[record + DIGITS_WORDS[n] + 1] = exact ? digits[d + 1] : 0;
+      if (exact) scales |= digits[d + 2] << (8 * n);
       else if (literals[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
-      else rows.decimal(VALUES[n], DIGITS_WORDS[n], n, bytes, from, from + lengths[at], first);
+      else rows.decimal(VALUES[n], DIGITS_WORDS[n], n, bytes, from, from + lengths[at], n === PRICE);
     }
+    if (values[slot * NUMBERS + PRICE] <= 0) flags |= NOT_POSITIVE;
     const volume = slot * NUMBERS + VOLUME;
     if (literals[volume] === NONE) rows.missing(M.volume_24h, MD.missing.volume_24h);
-    else rows.value(M.volume_24h, values[volume]);
-    rows.missing(M.last_size, MD.missing.last_size);
+    else f32[record + M.volume_24h] = values[volume];
+    f32[record + M.last_size] = Number.NaN;
+    u32[record + M.side] = 0;
+    rows.finish(MD, flags, scales, 0);
   }
 }

@@ -7,6 +7,7 @@
  *   levels.sequence(fields, at);
  *   for (…) { const result = levels.level(SIDE_BID, values, price, size); … }
  */
+import { nearestFloat32 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../schema/tables.js';
@@ -38,7 +39,10 @@ const B = BOOK.at;
 const SNAPSHOT = flag('snapshot');
 const SNAPSHOT_START = flag('snapshot_start');
 const EVENT_END = flag('event_end');
+const NOT_POSITIVE = flag('failed_validation');
 const TWO_TO_32 = 4294967296;
+/** What makes the high word of a u64 a number. */
+const HIGH_WORD = 1 / TWO_TO_32;
 
 export class Levels {
   private slot = 0;
@@ -108,16 +112,37 @@ export class Levels {
   /** The next level, whose price and size are these values: RESULT.rows, ringFull or badNumber. */
   level(side: number, values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
+    const { digits, decimals } = values;
     if (!rows.open(BOOK, this.slot)) return RESULT.ringFull;
     const { u32, record } = rows;
-    // all that decimalAt() and finish() do not set
+    // all that the numbers and finish() do not set
     u32[record + B.side] = side;
     u32[record + B.seq] = this.sequenceWords[0];
     u32[record + B.seq + 1] = this.sequenceWords[1];
     u32[record + B.checksum] = 0;
+    if (digits[price] < 0 || digits[size] < 0) return this.unusual(values, price, size);
+    this.plain(values, price, record + B.price, record + B.price_digits);
+    this.plain(values, size, record + B.size, record + B.size_digits);
+    this.finish(digits[price] === 0 ? NOT_POSITIVE : 0, decimals[price] | (decimals[size] << 8));
+    return RESULT.rows;
+  }
+
+  /** A number that was read with its message, without what Rows.decimalAt() has to find out. */
+  private plain(values: JsonSlots, at: number, word: number, digitsWord: number): void {
+    const { u32, f32 } = this.rows;
+    const digits = values.digits[at];
+    const low = digits >>> 0;
+    f32[word] = nearestFloat32(digits, values.decimals[at], values.bytes, values.from[at], values.to[at]);
+    u32[digitsWord] = low;
+    u32[digitsWord + 1] = (digits - low) * HIGH_WORD;
+  }
+
+  /** A level with a number that is not plain. */
+  private unusual(values: JsonSlots, price: number, size: number): number {
+    const { rows } = this;
     if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true)) return RESULT.badNumber;
     if (!rows.decimalAt(values, size, B.size, B.size_digits, 1, false)) return RESULT.badNumber;
-    this.finish();
+    this.finish(0, 0);
     return RESULT.rows;
   }
 
@@ -162,18 +187,19 @@ export class Levels {
     rows.missing(B.price, BOOK.missing.price);
     rows.missing(B.size, BOOK.missing.size);
     this.left = 1;
-    this.finish();
+    this.finish(0, 0);
     return RESULT.rows;
   }
 
-  private finish(): void {
+  /** `rowFlags`, `scales`: beside those that Rows has. */
+  private finish(rowFlags: number, scales: number): void {
     const { rows } = this;
     if (this.timed) {
       TIME[0] = this.time[0];
       TIME[1] = this.time[1];
       rows.time(B.time, B.nanos);
     } else rows.timeOfReceipt(B.time, B.nanos);
-    let flags = this.flags | this.firstFlags | this.missing;
+    let flags = rowFlags | this.flags | this.firstFlags | this.missing;
     this.firstFlags = 0;
     this.left--;
     if (this.left === 0) {
@@ -183,7 +209,7 @@ export class Levels {
         rows.set(B.checksum, this.checksum);
       }
     }
-    rows.finish(BOOK, flags, 0, 0);
+    rows.finish(BOOK, flags, scales, 0);
   }
 }
 

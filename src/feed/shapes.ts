@@ -17,6 +17,7 @@ import {
   KIND,
   NUMERIC,
   numberEnd,
+  numberEndBehind,
   PLAIN,
   QUOTE,
   scalarKind,
@@ -53,7 +54,17 @@ export type Shape = (
 ) => number;
 
 /** What the source of a shape may call. `guesses`: length of each value in the object before. */
-const TOOLS = { PLAIN, NUMERIC, isPlain, isInteger, numberEnd, plainEnd, scalarKind, wordEnd };
+const TOOLS = {
+  PLAIN,
+  NUMERIC,
+  isPlain,
+  isInteger,
+  numberEnd,
+  numberEndBehind,
+  plainEnd,
+  scalarKind,
+  wordEnd,
+};
 
 /** Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. */
 export function learnShape(
@@ -76,7 +87,8 @@ export function learnShape(
   for (const [v, { field, kind, from, to }] of values.entries()) {
     lines.push(...literalSource(bytes, at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
-    if (field >= 0 && isPlainNumber(bytes, from, to)) lines.push(...numberSource(field, kind));
+    if (field >= 0 && (kind === KIND.number || isPlainNumber(bytes, from, to)))
+      lines.push(...numberSource(field, kind));
     else lines.push(...valueSource(v, field, kind));
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
@@ -96,16 +108,18 @@ function kindsSource(values: readonly ValueSeen[], width: number): string[] {
 
 /** Source that moves `i` behind a number, which may be a string, and reads it on the way. */
 function numberSource(field: number, kind: number): string[] {
-  const number = `i = plainEnd(view, i, end, base + ${field}, digits, decimals);`;
-  const otherwise = (test: string, text: string) =>
-    `if (digits[base + ${field}] < 0 || i >= end || ${test}) { digits[base + ${field}] = ${NOT_PLAIN}; i = from[base + ${field}]; ${text} }`;
+  const otherwise = (test: string, rest: string) =>
+    `if (digits[base + ${field}] < 0 || i >= end || ${test}) { digits[base + ${field}] = ${NOT_PLAIN}; ${rest} }`;
   return [
-    number,
+    `i = plainEnd(view, i, end, base + ${field}, digits, decimals);`,
     kind === KIND.string
-      ? otherwise(`bytes[i] !== ${QUOTE}`, 'while (i < end && PLAIN[bytes[i]] === 1) i++;')
+      ? otherwise(
+          `bytes[i] !== ${QUOTE}`,
+          `i = from[base + ${field}]; while (i < end && PLAIN[bytes[i]] === 1) i++;`,
+        )
       : otherwise(
           'NUMERIC[bytes[i]] === 1',
-          `i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR};`,
+          `i = numberEndBehind(bytes, from[base + ${field}], i, end); if (i < 0) return ${UNFAMILIAR};`,
         ),
   ];
 }

@@ -92,8 +92,9 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
     time: spec.time,
     literals: spec.literals,
     columns,
-    at: at as Table<C>['at'],
-    missing: missing as Table<C>['missing'],
+    // copies, because V8 keeps what grew by so many computed names as a hash table, and these are read for every row
+    at: { ...at } as Table<C>['at'],
+    missing: { ...missing } as Table<C>['missing'],
     headerWord: headerWord(spec.id, word),
     words: word,
   };

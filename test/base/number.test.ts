@@ -113,11 +113,23 @@ test('rounds once what a double takes for the middle of two floats', () => {
   }
 });
 
+/** 1 to 40 digits, exactly on the middle of two floats or close to it at times, with zeros behind them at times. */
+function longLiteral(): string {
+  const plain = random(2) === 0 ? nearMidpoint() : plainLiteral();
+  const more = `${'0'.repeat(random(12))}${random(3) === 0 ? digitsOf(random(12)) : ''}${'0'.repeat(random(6))}`;
+  return plain.includes('.') || more === '' ? plain + more : `${plain}.${more}`;
+}
+
+/** A middle of two floats that often ends with zeros, and has zeros behind the point: exchanges pad numbers so. */
+function paddedMiddle(): string {
+  const middle = BigInt(0x1000009 + 10 * random(0x199998)) << BigInt(random(32));
+  const zeros = random(17);
+  return zeros === 0 ? String(middle) : `${middle}.${'0'.repeat(zeros)}`;
+}
+
 test('knows the value of digits of any number, zeros behind them or not', () => {
   for (let i = 0; i < 40_000; i++) {
-    const plain = random(2) === 0 ? nearMidpoint() : plainLiteral();
-    const more = `${'0'.repeat(random(12))}${random(3) === 0 ? digitsOf(random(12)) : ''}${'0'.repeat(random(6))}`;
-    const text = plain.includes('.') || more === '' ? plain + more : `${plain}.${more}`;
+    const text = random(8) === 0 ? paddedMiddle() : longLiteral();
     const kept = text.replace('.', '').replace(/^0+/, '').length <= 19;
     assert.deepEqual(
       parse(text),
@@ -129,6 +141,32 @@ test('knows the value of digits of any number, zeros behind them or not', () => 
       },
       text,
     );
+  }
+});
+
+/** A literal in exponent form. */
+function exponentLiteral(): string {
+  const mantissa = [plainLiteral, nearMidpoint, paddedMiddle][random(3)]();
+  return `${mantissa}${oneOf(random, ['e', 'E'])}${oneOf(random, ['', '+', '-'])}${random(4) === 0 ? '0' : ''}${random(24)}`;
+}
+
+test('keeps digits and value of exponent forms of any kind', () => {
+  for (let i = 0; i < 40_000; i++) {
+    const text = exponentLiteral();
+    const parsed = parse(text);
+    const [n, d] = fractionOf(text);
+    assert.equal(parsed.value, referenceFloat(text), text);
+    if (parsed.literal !== LITERAL.oversized) {
+      assert.equal(parsed.literal, LITERAL.normalized, text);
+      assert.equal(parsed.digits * d, n * 10n ** BigInt(parsed.decimals), text);
+    } else {
+      assert.deepEqual([parsed.digits, parsed.decimals], [0n, 0], text);
+      // digits of the plain number that it stands for
+      const [mantissa, exponent] = text.split(/e/i);
+      const all = mantissa.replace('.', '').replace(/^0+(?=.)/, '');
+      const decimals = (mantissa.split('.')[1]?.length ?? 0) - Number(exponent);
+      assert.ok(all.length + Math.max(0, -decimals) > 19, text);
+    }
   }
 });
 
@@ -214,19 +252,21 @@ test('refuses what is not a number', () => {
 });
 
 test('agrees with Python on digits and f32', { skip: pythonMissing() }, () => {
-  const literals = Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? plainLiteral() : nearMidpoint()));
+  const kinds = [plainLiteral, nearMidpoint, longLiteral, paddedMiddle, exponentLiteral];
+  const literals = Array.from({ length: 8000 }, (_, i) => kinds[i % kinds.length]());
   const program = `
 import sys, struct
 from fractions import Fraction
 def nearest(f):
     if f == 0: return 0.0
+    if f >= 2**128 - 2**103: return float('inf')
     guess = struct.unpack('<I', struct.pack('<f', float(f)))[0]
     asfloat = lambda bits: struct.unpack('<f', struct.pack('<I', bits))[0]
     best = min((abs(Fraction(asfloat(b)) - f), b & 1, b) for b in (guess - 1, guess, guess + 1))
     return asfloat(best[2])
 for line in sys.stdin:
     text = line.strip()
-    print(text.replace('.', '').lstrip('0') or '0', repr(nearest(Fraction(text))))
+    print(Fraction(text), repr(nearest(Fraction(text))).replace('inf', 'Infinity'))
 `;
   const { stdout, status, stderr } = spawnSync('python3', ['-c', program], {
     input: `${literals.join('\n')}\n`,
@@ -237,9 +277,12 @@ for line in sys.stdin:
     .trimEnd()
     .split('\n')
     .forEach((line, i) => {
-      const [digits, value] = line.split(' ');
-      const parsed = parse(literals[i]);
-      assert.deepEqual([String(parsed.digits), parsed.value], [digits, Number(value)], literals[i]);
+      const [fraction, value] = line.split(' ');
+      const [numerator, denominator = '1'] = fraction.split('/');
+      const { literal, digits, decimals, value: read } = parse(literals[i]);
+      assert.equal(read, Number(value), literals[i]);
+      if (literal !== LITERAL.oversized)
+        assert.equal(digits * BigInt(denominator), BigInt(numerator) * 10n ** BigInt(decimals), literals[i]);
     });
 });
 

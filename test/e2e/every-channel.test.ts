@@ -1,7 +1,7 @@
 /**
  * Every channel of an exchange from the simulator's socket to the column files, as processes, with a forced disconnect
- * and, where books come as changes, a lost one: every event is stored once or listed, and the order books on disk are
- * those of the simulator.
+ * and, where books come as changes, a lost one and, where their numbers begin anew, a restart of the exchange's books:
+ * every event is stored once or listed, and the order books on disk are those of the simulator.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ import {
 } from '../support/processes.js';
 
 const CHANNELS: Readonly<Record<string, readonly string[]>> = {
+  bybit: ['ticker', 'trades', 'bbo', 'book', 'klines'],
+  'bybit-linear': ['ticker', 'trades', 'bbo', 'book', 'klines'],
   okx: ['ticker', 'trades', 'bbo', 'agg_trades', 'book', 'klines'],
   upbit: ['ticker', 'trades', 'book', 'klines'],
   binance: ['ticker', 'trades', 'bbo', 'agg_trades', 'book', 'klines'],
@@ -23,6 +25,7 @@ const CHANNELS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Here every message has the whole book. */
 const WHOLE_BOOKS = ['upbit'];
+const RESTARTED_BOOKS = ['bybit', 'bybit-linear'];
 
 for (const [id, channels] of Object.entries(CHANNELS)) {
   test(`${id}: every event of all channels is stored once or listed, and the books on disk are right`, async () => {
@@ -57,6 +60,7 @@ for (const [id, channels] of Object.entries(CHANNELS)) {
         async () => (await health()).gaps > gaps,
       );
     }
+    if (RESTARTED_BOOKS.includes(id)) await simulator.fault({ kind: 'reset-book', exchange: id });
     await grown(5000);
     await simulator.finish();
     await logger.quiet();
