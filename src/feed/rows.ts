@@ -8,8 +8,7 @@
  *   rows.commit(TRADES);
  */
 
-import { TEXT_BYTES_MAX } from '../base/limits.js';
-import { DIGITS, LITERAL, latin1, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
+import { DIGITS, LITERAL, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
@@ -18,6 +17,7 @@ import { GAPS, TRADES } from '../schema/tables.js';
 import { TEXT_KIND } from '../schema/text.js';
 import type { JsonSlots } from './json_slots.js';
 import type { Sequence } from './sequence.js';
+import { Sidecar } from './sidecar.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
 
@@ -62,8 +62,9 @@ export class Rows {
   private scalesHigh = 0;
   private flags = 0;
   private day = 0;
-  /** numbers of the row being written that go to the side-car: word of the column and text */
-  private readonly sidecar: [number, string][] = [];
+  /** numbers of the row being written that go to the side-car, and the message they stand in */
+  private readonly sidecar = new Sidecar();
+  private sidecarBytes: Uint8Array = new Uint8Array(0);
 
   constructor(
     private readonly sink: RowSink,
@@ -96,7 +97,7 @@ export class Rows {
     this.scales = 0;
     this.scalesHigh = 0;
     this.flags = 0;
-    if (this.sidecar.length > 0) this.sidecar.length = 0;
+    this.sidecar.count = 0;
     return true;
   }
 
@@ -222,7 +223,8 @@ export class Rows {
       return;
     }
     this.flags |= FLAG_SIDECAR;
-    this.sidecar.push([valueWord, latin1(bytes, from, Math.min(to, from + TEXT_BYTES_MAX))]);
+    this.sidecarBytes = bytes;
+    this.sidecar.add(valueWord, from, to);
   }
 
   /** 16 bytes from the 36 characters of a UUID; false for anything else. */
@@ -311,29 +313,21 @@ export class Rows {
     this.u32[record + at.flags] = this.flags;
     this.sink.commit(table.words);
     this.counts.rows++;
-    if (this.sidecar.length > 0) this.commitSidecar(table);
+    if (this.sidecar.count > 0) this.commitSidecar(table);
     if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
   }
 
-  /** Cold: the texts of numbers that did not fit, behind the row they belong to. */
   private commitSidecar(table: Table): void {
-    const stream = this.u32[this.record + STREAM_WORD];
-    for (const [word, text] of this.sidecar) {
-      const column = table.columns.findIndex((c) => c.word === word);
-      this.counts.literals++;
-      this.text(TEXT_KIND.literal, stream, table.id, column, text);
-    }
+    const { sidecar, sink, record } = this;
+    this.counts.literals += sidecar.count;
+    sidecar.commit(sink, table, this.u32[record + STREAM_WORD], this.day, this.sidecarBytes);
   }
 
   /** Cold: the text of a refused message, filed by exchange; false when the ring has no room for it. */
   rejected(reason: number, text: string): boolean {
-    return this.text(TEXT_KIND.rejected, this.streams.specs[0].stream, 0, reason, text);
-  }
-
-  /** Cold: a text record; false when the ring has no room for it. */
-  private text(kind: number, stream: number, tableId: number, detail: number, text: string): boolean {
-    const day = kind === TEXT_KIND.literal ? this.day : (this.received[0] / SECONDS_PER_DAY) | 0;
-    return writeText(this.sink, { kind, stream, day, tableId, detail, text });
+    const day = (this.received[0] / SECONDS_PER_DAY) | 0;
+    const { stream } = this.streams.specs[0];
+    return writeText(this.sink, { kind: TEXT_KIND.rejected, stream, day, tableId: 0, detail: reason, text });
   }
 
   /** Cold: a row of GAPS; false when the ring has no room for it. */

@@ -1,5 +1,5 @@
 /**
- * Text records (schema/text.ts): numbers that do not fit and messages that were refused. Shard threads, rare.
+ * Text records (schema/text.ts): numbers that do not fit and messages that were refused. Shard threads.
  */
 import { TEXT_BYTES_MAX } from '../base/limits.js';
 import { DAY_WORD, headerWord, STREAM_WORD } from '../schema/layout.js';
@@ -28,21 +28,38 @@ const encoded = new Uint8Array(TEXT_BYTES_MAX);
 
 /** Writes a text record, cut to the characters that fit TEXT_BYTES_MAX; false when the ring has no room for it. */
 export function writeText(sink: RowSink, entry: TextEntry): boolean {
-  const { written: length } = encoder.encodeInto(entry.text, encoded);
-  const words = TEXT_AT.text + Math.ceil(length / 4);
+  const { written } = encoder.encodeInto(entry.text, encoded);
+  const { kind, stream, day, tableId, detail } = entry;
+  return writeTextBytes(sink, kind, stream, day, tableId, detail, encoded, 0, written);
+}
+
+/** The same of bytes[from, to), no more than TEXT_BYTES_MAX of UTF-8. */
+export function writeTextBytes(
+  sink: RowSink,
+  kind: number,
+  stream: number,
+  day: number,
+  tableId: number,
+  detail: number,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): boolean {
+  const words = TEXT_AT.text + ((to - from + 3) >> 2);
   const record = sink.claim(words);
   if (record < 0) return false;
   const { u32 } = sink;
-  u32.fill(0, record, record + words);
   u32[record] = headerWord(TEXT_TABLE_ID, words);
-  u32[record + STREAM_WORD] = entry.stream;
-  u32[record + DAY_WORD] = entry.day;
-  u32[record + TEXT_AT.kind] = entry.kind;
-  u32[record + TEXT_AT.table] = entry.tableId;
-  u32[record + TEXT_AT.detail] = entry.detail;
-  u32[record + TEXT_AT.bytes] = length;
+  u32[record + STREAM_WORD] = stream;
+  u32[record + DAY_WORD] = day;
+  u32[record + TEXT_AT.kind] = kind;
+  u32[record + TEXT_AT.table] = tableId;
+  u32[record + TEXT_AT.detail] = detail;
+  u32[record + TEXT_AT.bytes] = to - from;
+  for (let word = TEXT_AT.text; word < words; word++) u32[record + word] = 0;
   // the words are little-endian
-  for (let i = 0; i < length; i++) u32[record + TEXT_AT.text + (i >> 2)] |= encoded[i] << (8 * (i & 3));
+  for (let i = 0; i < to - from; i++)
+    u32[record + TEXT_AT.text + (i >> 2)] |= bytes[from + i] << (8 * (i & 3));
   sink.commit(words);
   return true;
 }
