@@ -36,6 +36,8 @@ export interface Run {
   readonly cpu_us: number;
   readonly messages_per_s: number;
   readonly rss_bytes: number;
+  /** CPU of the end of the process, where it is no part of cpu_us: it has nothing to do with the number of messages */
+  readonly ending_us?: number;
   /** CPU of the server for each message */
   readonly server_us: number;
   /** on disk, where the program is the logger */
@@ -160,10 +162,12 @@ async function measureLogger(
   const sent = await server.send({ send: messages, rate });
   await logger.has(warmup + messages, 'taken');
   const wall_us = clockUs() - from_us;
+  await logger.has(warmup + messages, 'in files');
+  const used_us = program.cpu() - cpu_us;
   const { messages_dropped } = await logger.health();
   options.dropped(messages_dropped);
   journal?.end();
-  const usage = await program.ended(() => program.child.kill('SIGTERM'), cpu_us);
+  const { rss_bytes, cpu_us: all_us } = await program.ended(() => program.child.kill('SIGTERM'), cpu_us);
   const delays = stamps === undefined ? undefined : journal?.delays(stamps, warmup);
   if (delays !== undefined && delays.length + messages_dropped !== messages)
     throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
@@ -172,7 +176,8 @@ async function measureLogger(
   const size = messages_dropped > 0 ? sent.size : stored.size;
   check('the logger', { messages: stored.rows + messages_dropped, size }, sent);
   const told = { journal: delays && quantilesOf(delays) };
-  return runOf(options, usage, wall_us, sent, told, stored.bytes / stored.rows);
+  const run = runOf(options, { cpu_us: used_us, rss_bytes }, wall_us, sent, told, stored.bytes / stored.rows);
+  return { ...run, ending_us: all_us - used_us };
 }
 
 async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, folder: string): Promise<Task> {

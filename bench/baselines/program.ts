@@ -1,6 +1,6 @@
 /**
- * Programs that take trades from the benchmark's server, as processes: start, count of CPU by the kernel, end. Every
- * program is measured alike: from the end of the warm-up to the end of the process, all of its threads and children.
+ * Programs that take trades from the benchmark's server, as processes: start, count of CPU by the kernel, end. All
+ * threads of a program and its children count, from the end of the warm-up on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
