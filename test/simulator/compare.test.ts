@@ -428,9 +428,11 @@ for (const { what, exchange, table, change, field } of DAMAGES) {
   });
 }
 
-/** Whether row `i` takes a level away that was there until then. */
+/** Whether row `i` takes a level away that was there until then, and no later row says anything of that price. */
 function removesLevel(levels: readonly Row[], i: number): boolean {
   const { side, price_digits, size_digits } = levels[i] as Row;
+  // it would make up for the damage before the book is looked at
+  if (levels.slice(i + 1).some((row) => row['price_digits'] === price_digits)) return false;
   const before = levels
     .slice(0, i)
     .findLast((row) => row['side'] === side && row['price_digits'] === price_digits);
