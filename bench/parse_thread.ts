@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
+import { READ_AHEAD_BYTES } from '../src/base/limits.js';
 import { loadExchange } from '../src/exchanges/index.js';
 import { RESULT } from '../src/feed/exchange.js';
 import { parseKeepingText } from '../src/feed/json.js';
@@ -72,11 +73,14 @@ async function scanner({ exchange, symbol, channels, before, answer, message }: 
   if (before !== undefined) harness.feed(before);
   if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
   harness.release();
-  const bytes = Uint8Array.from(Buffer.from(filled(message)));
+  const text = Buffer.from(filled(message));
+  // as in the socket's buffer, where others stand behind it
+  const bytes = new Uint8Array(text.length + READ_AHEAD_BYTES);
+  bytes.set(text);
   const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
   const feed = () => {
     for (const id of ids) countUp(bytes, id);
-    const result = harness.intake.message(bytes, 0, bytes.length);
+    const result = harness.intake.message(bytes, 0, text.length);
     if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
   };
   feed();

@@ -45,7 +45,7 @@ export class Intake {
     this.templates = useScanner ? parser.templates : undefined;
   }
 
-  /** Takes one message; answers its RESULT. */
+  /** Takes one message; answers its RESULT. With READ_AHEAD_BYTES in the buffer behind it templates may read it. */
   message(bytes: Uint8Array, start: number, end: number): number {
     this.counters[SHARD.messages]++;
     const { parser, templates } = this;
