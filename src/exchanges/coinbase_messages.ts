@@ -194,8 +194,8 @@ export class CoinbaseParser implements MessageParser {
   private readonly advancedTrade: Writers;
   private readonly books: Books | undefined;
   private readonly levels: Levels;
-  /** number of the newest frame of a connection to Advanced Trade, -1 before the first */
-  private frame = -1;
+  /** [number of the newest frame of a connection to Advanced Trade], -1 before the first */
+  private readonly frame = Float64Array.of(-1);
   /** begin of the newest candle of each slot, seconds */
   private newestCandle = new Float64Array(0);
   private readonly alias = new Uint8Array(SYMBOL_BYTES_MAX);
@@ -207,15 +207,18 @@ export class CoinbaseParser implements MessageParser {
   ) {
     this.tradeSequence = context.sequences.get('trades');
     this.candleSequence = context.sequences.get('klines_5m');
-    this.templates = new RowTemplates(context, this.fields, [[this.fields, [TRADE_ID]]]);
+    // the time of an envelope is that of its tickers alone
+    const free = [[this.fields, [TRADE_ID, TIMESTAMP]]] as const;
+    const counter = { field: SEQUENCE_NUM, newest: this.frame };
+    this.templates = new RowTemplates(context, this.fields, free, counter);
     this.exchange = this.writers(this.fields, TICKER, { slots: this.fields, field: PRODUCT });
-    // frames are counted beside their rows, so they are read in full
-    this.advancedTrade = this.writers(this.items, ADVANCED_TICKER, undefined);
+    const product = { slots: this.items, field: PRODUCT, inObject: true };
+    this.advancedTrade = this.writers(this.items, ADVANCED_TICKER, product);
     this.books = context.books;
     this.levels = new Levels(context.rows);
   }
 
-  private writers(slots: JsonFields, ticker: RowPlan, symbol: SymbolPlace | undefined): Writers {
+  private writers(slots: JsonFields, ticker: RowPlan, symbol: SymbolPlace): Writers {
     const { sequences } = this.context;
     const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
       this.templates.row(plan, slots, sequences.get(channel), place);
@@ -240,7 +243,7 @@ export class CoinbaseParser implements MessageParser {
 
   /** A new connection counts its frames anew. */
   reconnected(): void {
-    this.frame = -1;
+    this.frame[0] = -1;
   }
 
   private slot(fields: JsonFields, at: number): number {
@@ -370,9 +373,9 @@ export class CoinbaseParser implements MessageParser {
    * changed in a lost frame is not complete any more.
    */
   private countFrame(number: number): boolean {
-    const before = this.frame;
+    const before = this.frame[0];
     if (!(number > before)) return false;
-    this.frame = number;
+    this.frame[0] = number;
     if (before >= 0 && number > before + 1) this.context.lost(number - before - 1);
     return true;
   }

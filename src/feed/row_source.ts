@@ -109,8 +109,16 @@ function timeAccess({ time }: RowPlan, { row, message }: RowAccess): Access {
   return time.ofMessage === true ? message : row;
 }
 
-/** Writes the row of the stream in `slot` from `bytes`; `alsoCall`: a call that sets the columns of `plan.also`. */
-export function rowSource(plan: RowPlan, { row: access, message }: RowAccess, alsoCall = ''): string[] {
+/**
+ * Writes the row of the stream in `slot` from `bytes`. `alsoCall`: a call that sets the columns of `plan.also`; `complete`: a
+ * statement for when every value is there and the row cannot be refused any more.
+ */
+export function rowSource(
+  plan: RowPlan,
+  { row: access, message }: RowAccess,
+  alsoCall = '',
+  complete = '',
+): string[] {
   const { table, columns, also } = plan;
   const names = table.columns.map(({ name }) => name);
   for (const name of Object.keys(columns)) assert(names.includes(name), `${table.name} has ${name}`);
@@ -126,7 +134,7 @@ export function rowSource(plan: RowPlan, { row: access, message }: RowAccess, al
     ...emptySource(plan, absent),
     ...timeSource(plan, timeAccess(plan, { row: access, message })),
     ...Object.entries(columns).flatMap(([name, source]) => columnSource(table, name, source, access)),
-    ...(alsoCall === '' ? [] : [`${alsoCall};`]),
+    ...[alsoCall, complete].filter((statement) => statement !== '').map((statement) => `${statement};`),
     ...acceptSource(plan, access),
     'rows.finish(table, flags, scales, scales_high);',
   ];

@@ -35,6 +35,12 @@ export interface SymbolPlace {
   readonly inObject?: boolean;
 }
 
+/** A number of the message around the rows that has to grow by one from message to message; -1 before the first. */
+export interface Counter {
+  readonly field: number;
+  readonly newest: Float64Array;
+}
+
 /** A plan that templates may be made of. */
 export interface Candidate {
   readonly plan: RowPlan;
@@ -58,15 +64,17 @@ export function compileTemplate(
   o: number,
   root: JsonFields,
   free: FreeFields,
+  counting: Counter | undefined,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): Template | undefined {
   const { plan, slots, sequence, symbol } = candidate;
+  const counter = counting !== undefined && root.present(counting.field) ? counting : undefined;
   const tokens = tokensOf(bytes, start, end);
   if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
   const asked = askedPlaces(root, free);
-  const wanted = wantedPlaces(plan, slots, o, root);
+  const wanted = wantedPlaces(plan, slots, o, root, counter);
   const symbolPosition = (symbol.inObject === true ? o : 0) + symbol.field;
   if (!symbol.slots.present(symbolPosition)) return undefined;
   const symbolAt = symbol.slots.from[symbolPosition];
@@ -106,12 +114,19 @@ export function compileTemplate(
     ),
   };
   lines.push(`if (i !== end) return ${UNFAMILIAR};`);
+  if (counter !== undefined)
+    lines.push(`if (${access.message.digits(counter.field)} !== newest[0] + 1) return ${UNFAMILIAR};`);
   if (plan.accept === 'contiguous')
     lines.push(
       `if (${access.row.digits(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
     );
-  lines.push(...rowSource(plan, access), `return ${RESULT.rows};`);
-  return evaluate(context, lines, plan, sequence);
+  lines.push(...rowSource(plan, access, '', countSource(access.message, counter)), `return ${RESULT.rows};`);
+  return evaluate(context, lines, plan, sequence, counter);
+}
+
+/** Takes the number of the message as the newest one, once its row cannot be refused any more. */
+function countSource(message: Access, counter: Counter | undefined): string {
+  return counter === undefined ? '' : `newest[0] = ${message.digits(counter.field)}`;
 }
 
 function evaluate(
@@ -119,10 +134,11 @@ function evaluate(
   lines: readonly string[],
   plan: RowPlan,
   sequence: Sequence,
+  counter: Counter | undefined,
 ): Template {
   const tools = {
     ...{ ...ROW_TOOLS, ...NUMBER_TOOLS },
-    ...{ rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ newest: counter?.newest, rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
     ...{ plainEnd, numberEnd, scalarKind, textEnd, wordEnd },
     ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
   };
@@ -147,6 +163,7 @@ function wantedPlaces(
   slots: JsonSlots,
   o: number,
   root: JsonSlots,
+  counter: Counter | undefined,
 ): Map<number, WantedValue> {
   const places = new Map<number, WantedValue>();
   const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, source?: Source) => {
@@ -157,6 +174,7 @@ function wantedPlaces(
   for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, source);
   if (time.ofMessage === true) want(root, 0, timeField(time), true);
   else want(slots, o, timeField(time), false);
+  if (counter !== undefined) want(root, 0, counter.field, true);
   return places;
 }
 

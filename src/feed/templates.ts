@@ -21,6 +21,7 @@ import type { RowPlan } from './row_source.js';
 import type { Sequence } from './sequence.js';
 import {
   type Candidate,
+  type Counter,
   compileTemplate,
   type FreeFields,
   type SymbolPlace,
@@ -45,6 +46,7 @@ export class RowTemplates {
     private readonly context: ParserContext,
     private readonly root: JsonFields,
     private readonly free: FreeFields,
+    private readonly counter?: Counter,
   ) {}
 
   /** Cold: the function that writes rows of this plan; with `symbol` messages of one row may become templates. */
@@ -99,8 +101,8 @@ export class RowTemplates {
     if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
-    const { context, root, free, o } = this;
-    const template = compileTemplate(context, candidate, o, root, free, bytes, start, end);
+    const { context, root, free, counter, o } = this;
+    const template = compileTemplate(context, candidate, o, root, free, counter, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;
