@@ -48,6 +48,8 @@ const EXPONENT_DIGITS = 2;
 const NO_EXPONENT = 100;
 const TWO_TO_16 = 65_536;
 const TWO_TO_32 = 4_294_967_296;
+/** What makes the high word of a u64 of a double without its low word. */
+export const HIGH_WORD = 1 / TWO_TO_32;
 const NOTHING = [0, 0];
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);

@@ -7,7 +7,7 @@
 const DIGITS_MAX = 15;
 const POINT = 0x2e;
 /** By count of digits that stand in front of a byte that is none. */
-const POWERS = Int32Array.of(1, 10, 100, 1000);
+export const POWERS = Int32Array.of(1, 10, 100, 1000);
 
 /** Four digits as text; what is exclusive-ored with them are their values. */
 export const ZEROS = 0x30303030;

@@ -32,7 +32,7 @@ export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
 const LOW_BITS = 0x7f7f7f7f;
 const HIGH_BITS = 0x80808080;
 const ABOVE_CONTROLS = 0x60606060;
-const QUOTES = 0x22222222;
+export const QUOTES = 0x22222222;
 const BACKSLASHES = 0x5c5c5c5c;
 
 /** 1 for every byte that may stand in a number. */

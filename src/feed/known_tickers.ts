@@ -2,7 +2,7 @@
  * HOT: tickers whose messages carry only what has changed, once per message, in shard threads. Keeps the newest numbers
  * of each slot, so that every row of MD is complete and exact: as digits and value, and, where a row needs it, as text.
  */
-import { DIGITS, LITERAL, nearestFloat32, parseDecimal, VALUE } from '../base/number.js';
+import { DIGITS, HIGH_WORD, LITERAL, nearestFloat32, parseDecimal, VALUE } from '../base/number.js';
 import { flag } from '../schema/flags.js';
 import { MD } from '../schema/tables.js';
 import { type JsonFields, KIND } from './fields.js';
@@ -20,7 +20,6 @@ const VOLUME = 3;
 const BYTES_MAX = 64;
 
 const NOT_POSITIVE = flag('failed_validation');
-const TWO_TO_32 = 4_294_967_296;
 /** no number is known; everything else is what parseDecimal() said of it */
 const NONE = LITERAL.invalid;
 
@@ -95,7 +94,7 @@ export class KnownTickers {
     this.literals[at] = LITERAL.exact;
     this.values[at] = nearestFloat32(digits[field], decimals[field], bytes, from, to);
     this.digits[at * 3] = low;
-    this.digits[at * 3 + 1] = (digits[field] - low) / TWO_TO_32;
+    this.digits[at * 3 + 1] = (digits[field] - low) * HIGH_WORD;
     this.digits[at * 3 + 2] = decimals[field];
     return true;
   }

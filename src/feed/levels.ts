@@ -7,7 +7,7 @@
  *   levels.sequence(fields, at);
  *   for (…) { const result = levels.level(SIDE_BID, values, price, size); … }
  */
-import { nearestFloat32 } from '../base/number.js';
+import { HIGH_WORD, nearestFloat32 } from '../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../schema/tables.js';
@@ -41,8 +41,6 @@ const SNAPSHOT_START = flag('snapshot_start');
 const EVENT_END = flag('event_end');
 const NOT_POSITIVE = flag('failed_validation');
 const TWO_TO_32 = 4294967296;
-/** What makes the high word of a u64 a number. */
-const HIGH_WORD = 1 / TWO_TO_32;
 
 export class Levels {
   private slot = 0;

@@ -5,7 +5,7 @@
  *
  * It reads up to READ_AHEAD_BYTES behind the number, whatever stands there.
  */
-import { ZEROS } from '../base/plain_number.js';
+import { POWERS, ZEROS } from '../base/plain_number.js';
 import { UNFAMILIAR } from './json_bytes.js';
 
 /** Digits that are read in place, as whole numbers and on either side of a point. */
@@ -19,8 +19,7 @@ export const NUMBER_VARIABLES = 'let at = 0, count = 0, four = 0, odd = 0;';
 
 /** What the source refers to. */
 export const NUMBER_TOOLS = {
-  /** by count of digits in front of a byte that is none */
-  POWERS: Int32Array.of(1, 10, 100, 1000),
+  POWERS,
   /** the least whole number of so many digits that has no leading zero; of 0 digits there is none */
   LEAST: Int32Array.of(1, 0, 10, 100, 1000, 10_000, 100_000, 1_000_000),
 };
@@ -88,7 +87,7 @@ export function wholeSource(n: number, length: number, behind: number): string[]
   ]);
 }
 
-/** Digits of `digits` in front of the byte that `odd` says is none. */
+/** How many digits stand in front of the byte that `odd` says is none. */
 const COUNT = 'count = (31 - Math.clz32(odd & -odd)) >> 3;';
 
 /** Number `n`, which may have up to 7 digits before its point and 8 behind. */

@@ -6,7 +6,7 @@
  * The source is made of the texts below and of integers; nothing that an exchange sent ever stands in it as text.
  */
 import { assert } from '../base/errors.js';
-import { nearestFloat32, POWERS_OF_TEN } from '../base/number.js';
+import { HIGH_WORD, nearestFloat32, POWERS_OF_TEN } from '../base/number.js';
 import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { HEADER_WORDS, scalesByte, scalesColumn, type Table } from '../schema/layout.js';
@@ -87,8 +87,6 @@ export const ROW_TOOLS = {
 ROW_TOOLS.doubleBits = new Uint32Array(ROW_TOOLS.double.buffer);
 
 const NOT_POSITIVE = flag('failed_validation');
-/** What makes the high word of a u64 a number. */
-const HIGH_WORD = 1 / 4294967296;
 /** The double nearest to a literal may be the middle of two floats: then its low bits are these. */
 const MIDDLE_MASK = 0x1fffffff;
 const MIDDLE_BITS = 0x10000000;

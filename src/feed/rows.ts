@@ -8,7 +8,7 @@
  *   rows.commit(TRADES);
  */
 
-import { DIGITS, LITERAL, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
+import { DIGITS, HIGH_WORD, LITERAL, nearestFloat32, parseDecimal, parseU64, VALUE } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { flag } from '../schema/flags.js';
 import { type GapValues, setGap } from '../schema/gap.js';
@@ -44,8 +44,6 @@ const FLAG_SIDECAR = flag('literal_in_sidecar');
 const FLAG_SUSPECT_CLOCK = flag('suspect_clock');
 const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
-/** What makes the high word of a u64 a number. */
-const HIGH_WORD = 1 / 4294967296;
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
 export class Rows {

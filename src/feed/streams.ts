@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/errors.js';
 import { SYMBOL_BYTES_MAX } from '../base/limits.js';
-import { QUOTE } from './json_bytes.js';
+import { QUOTE, QUOTES } from './json_bytes.js';
 
 /** One (exchange, native symbol) with everything a thread needs to know about it. */
 export interface StreamSpec {
@@ -31,7 +31,6 @@ const SLOTS_PER_STREAM = 4;
 const NAME_WORDS = SYMBOL_BYTES_MAX / 4;
 /** By count of bytes: what keeps the first of them in a word. */
 const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff);
-const QUOTES = 0x22222222;
 
 export class StreamIndex {
   /** by slot: streams that were removed stay, so that a slot never changes its meaning */
@@ -49,7 +48,8 @@ export class StreamIndex {
   private mask = 0;
 
   constructor(specs: readonly StreamSpec[]) {
-    for (const spec of specs) this.add(spec);
+    for (const spec of specs) this.place(spec);
+    this.rebuild();
   }
 
   get size(): number {
@@ -58,11 +58,16 @@ export class StreamIndex {
 
   /** Adds a stream, or takes one back that was removed; returns its slot in this shard. */
   add(spec: StreamSpec): number {
+    const slot = this.place(spec);
+    this.rebuild();
+    return slot;
+  }
+
+  private place(spec: StreamSpec): number {
     const known = this.specs.findIndex((s) => s.stream === spec.stream);
     if (known < 0) this.specs.push(spec);
     const slot = known < 0 ? this.specs.length - 1 : known;
     this.wanted[slot] = true;
-    this.rebuild();
     return slot;
   }
 
