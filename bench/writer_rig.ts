@@ -78,6 +78,7 @@ export class WriterRig {
       })),
       doorbell,
       counters: this.counters,
+      stored: new Map(),
       latency: createHistogram(),
     };
     const nobody = undefined as unknown as MessagePort;

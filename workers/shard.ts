@@ -4,4 +4,5 @@ import { loadExchange } from '../src/exchanges/index.js';
 import { Shard, type ShardInit } from '../src/feed/shard.js';
 
 const init = workerData as ShardInit;
-new Shard(await loadExchange(init.exchange), init, parentPort as MessagePort).start();
+const shard = new Shard(init, parentPort as MessagePort, loadExchange);
+for (const session of init.sessions) await shard.open(session);

@@ -7,11 +7,13 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { RING_WORDS } from '../../src/base/limits.js';
-import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { createCounters } from '../../src/counters/counters.js';
+import { SESSION_COUNTERS, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { Exchange } from '../../src/feed/exchange.js';
+import type { SessionInit } from '../../src/feed/session.js';
 import type { ShardInit, ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing, DOORBELL } from '../../src/ring/layout.js';
@@ -43,13 +45,13 @@ interface Source {
   position: number;
 }
 
-function startShard(exchange: Exchange, shard: number, natives: readonly string[], from: number): Source {
-  const init: ShardInit = {
-    shard,
+function sessionInit(exchange: Exchange, natives: readonly string[], from: number): SessionInit {
+  return {
+    session: 0,
     exchange: exchange.id,
     streams: natives.map((native, i) => ({
       ...{ stream: from + i, exchange: exchange.id, native, symbol: native, directory: native },
-      ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived: {} },
+      ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived: {}, resumedAfter: 'downtime' },
     })),
     channels: [task.channel],
     elsewhere: [],
@@ -63,12 +65,21 @@ function startShard(exchange: Exchange, shard: number, natives: readonly string[
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },
     },
-    ring: createRing(task.timed ? TIMED_RING_WORDS : RING_WORDS),
-    doorbell,
-    counters: new SharedArrayBuffer(Object.keys(SHARD_COUNTERS).length * 4),
+    counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
     pacing,
     restEndpoint: task.rest,
+  };
+}
+
+/** A thread of its own for each connection. */
+function startShard(exchange: Exchange, shard: number, natives: readonly string[], from: number): Source {
+  const init: ShardInit = {
+    shard,
+    ring: createRing(task.timed ? TIMED_RING_WORDS : RING_WORDS),
+    doorbell,
+    counters: createCounters(SHARD_COUNTERS),
+    sessions: [sessionInit(exchange, natives, from)],
   };
   const stamps = task.timed ? createStamps(task.warmup + task.messages + OTHER_STAMPS) : undefined;
   // pages of memory that are touched for the first time would be part of the delays

@@ -8,7 +8,7 @@ import { effectiveToml, sampleToml } from '../config/document.js';
 import { readConfig } from '../config/load.js';
 import type { ExchangeConfig } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
-import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
+import { planSessions, type SessionPlan, wantedChannels } from '../feed/plan.js';
 import { configOption, examples } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 
@@ -21,9 +21,9 @@ interface CheckConfigOptions {
   readonly online?: boolean;
 }
 
-function planLine({ exchange, shard, symbols, route }: ShardPlan): string {
+function planLine({ exchange, session, symbols, route }: SessionPlan): string {
   const range = symbols.length === 1 ? symbols[0] : `${symbols[0]} … ${symbols.at(-1)}`;
-  return `# ${exchange.padEnd(18)}${String(shard).padStart(10)}${String(symbols.length).padStart(9)}  ${range}${route === undefined ? '' : ` (${route})`}`;
+  return `# ${exchange.padEnd(18)}${String(session).padStart(10)}${String(symbols.length).padStart(9)}  ${range}${route === undefined ? '' : ` (${route})`}`;
 }
 
 /** The part of the plan table for one exchange; throws TOO_MANY_SYMBOLS. */
@@ -38,7 +38,7 @@ async function planOf(exchange: Exchange, config: ExchangeConfig, list?: ListSym
         `${config.max_connections} connections of ${config.symbols_per_connection} symbols`,
     ];
   }
-  const plan = planShards(exchange, symbols, channels, {
+  const plan = planSessions(exchange, symbols, channels, {
     maxConnections: config.max_connections,
     symbolsPerConnection: config.symbols_per_connection,
   });

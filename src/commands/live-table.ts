@@ -42,10 +42,10 @@ function row(s: Snapshot, exchange: string, shards: readonly ShardStatus[]): str
     count(sum((shard) => shard.rowsPerSecond)),
     count(s.latency[exchange].p50),
     count(s.latency[exchange].p99),
-    `${(Math.max(...shards.map((shard) => shard.counters.ring_fill)) / 10).toFixed(1)} %`,
+    `${(Math.max(...shards.map((shard) => shard.ringFill)) / 10).toFixed(1)} %`,
     count(sum((shard) => shard.counters.dropped)),
     count(sum((shard) => shard.counters.gaps)),
-    bytes(sum((shard) => shard.drain.bytes_written) * 64),
+    bytes(s.stored[exchange].bytes_written * 64),
   ];
 }
 

@@ -69,6 +69,23 @@ export function integer(common: Common<number> & Range): Option<number> {
   );
 }
 
+/** An integer, or one of a few words. */
+export function integerOr<const W extends readonly string[]>(
+  common: Common<W[number] | number> & Range & { readonly words: W },
+): Option<W[number] | number> {
+  const { min, max, words } = common;
+  const listed = words.map((word) => JSON.stringify(word)).join(', ');
+  return option(
+    common,
+    `${listed} or an integer from ${min} to ${max}`,
+    unless((value) =>
+      typeof value === 'string'
+        ? words.includes(value)
+        : Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+    ),
+  );
+}
+
 export function number(common: Common<number> & Range): Option<number> {
   const { min, max } = common;
   return option(

@@ -9,6 +9,7 @@ import {
   boolean,
   choice,
   integer,
+  integerOr,
   number,
   type Option,
   optionalText,
@@ -92,6 +93,18 @@ export const SECTIONS = {
         min: 16_777_216,
         max: 1_099_511_627_776,
         doc: 'Size of the journal at which the slowest sink is cut off; without sinks a journal holds about a minute.',
+      }),
+    },
+  },
+  feed: {
+    doc: 'How connections are spread over threads.',
+    options: {
+      workers: integerOr({
+        words: ['auto', 'per-connection'],
+        default: 'auto' as 'auto' | 'per-connection' | number,
+        min: 1,
+        max: 1024,
+        doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise as many as cores are left beside the writer, at least one; "per-connection": always one each.',
       }),
     },
   },
@@ -186,7 +199,7 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         default: exchange.max_connections,
         min: 1,
         max: 1000,
-        doc: 'Most connections that are opened; each has a thread of its own.',
+        doc: 'Most connections that are opened.',
       }),
       symbols_per_connection: integer({
         default: exchange.symbols_per_connection,

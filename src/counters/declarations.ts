@@ -7,8 +7,8 @@ import { type CounterSpecs, slotsOf } from './counters.js';
 const counter = (doc: string) => ({ kind: 'counter', doc }) as const;
 const gauge = (doc: string) => ({ kind: 'gauge', doc }) as const;
 
-/** One block per shard, written by its thread. */
-export const SHARD_COUNTERS = {
+/** One block per session (a connection), written by the thread of its shard. */
+export const SESSION_COUNTERS = {
   state: gauge('connection state, see feed/connection/state.ts'),
   messages: counter('messages received'),
   bytes: counter('bytes received'),
@@ -42,6 +42,10 @@ export const SHARD_COUNTERS = {
   confirmed: gauge('subscriptions that the exchange confirmed'),
   silent: gauge('symbols that have sent nothing since they were subscribed'),
   last_message: gauge('receive time of the last message, seconds since 1970'),
+} as const satisfies CounterSpecs;
+
+/** One block per shard (a thread with its ring), written by it. */
+export const SHARD_COUNTERS = {
   ring_fill: gauge('fill of the ring in thousandths'),
   heartbeat: counter('turns of the thread'),
 } as const satisfies CounterSpecs;
@@ -92,13 +96,20 @@ export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
   rows_durable: counter('rows of this ring that a power cut does not cost any more'),
   rows_written: counter('rows of this ring that reached the column files'),
-  bytes_written: counter('bytes of this ring written to column files in 64-byte units'),
+} as const satisfies CounterSpecs;
+
+/** One block per exchange, written by the writer: what of it is in the column files. */
+export const STORED_COUNTERS = {
+  rows_written: counter('rows of this exchange that reached the column files'),
+  bytes_written: counter('bytes of this exchange written to column files in 64-byte units'),
   last_row: gauge('receive time of the newest row that reached the column files, seconds since 1970'),
 } as const satisfies CounterSpecs;
 
+export const SESSION = slotsOf(SESSION_COUNTERS);
 export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
 export const SEALER = slotsOf(SEALER_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);
+export const STORED = slotsOf(STORED_COUNTERS);
 /** Values of the writer's `stopped`. */
 export const STOPPED = { complete: 1, redo: 2 } as const;

@@ -3,7 +3,7 @@
  * Shard threads.
  */
 import { latin1 } from '../base/number.js';
-import { SHARD } from '../counters/declarations.js';
+import { SESSION } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
 import { UNFAMILIAR } from './json/fields.js';
@@ -47,7 +47,7 @@ export class Intake {
 
   /** Takes one message; answers its RESULT. With READ_AHEAD_BYTES in the buffer behind it templates may read it. */
   message(bytes: Uint8Array, start: number, end: number): number {
-    this.counters[SHARD.messages]++;
+    this.counters[SESSION.messages]++;
     const { parser, templates } = this;
     const read = templates === undefined ? UNFAMILIAR : templates.read(bytes, start, end);
     if (read !== UNFAMILIAR) return read;
@@ -61,12 +61,12 @@ export class Intake {
   private other(scanned: number, bytes: Uint8Array, start: number, end: number): number {
     const result = scanned === RESULT.unfamiliar ? this.slow(bytes, start, end) : scanned;
     const { counters } = this;
-    if (result === RESULT.control) counters[SHARD.control]++;
-    else if (result === RESULT.unwanted) counters[SHARD.unwanted]++;
-    else if (result === RESULT.unsynced) counters[SHARD.unsynced]++;
-    else if (result === RESULT.ringFull) counters[SHARD.dropped]++;
+    if (result === RESULT.control) counters[SESSION.control]++;
+    else if (result === RESULT.unwanted) counters[SESSION.unwanted]++;
+    else if (result === RESULT.unsynced) counters[SESSION.unsynced]++;
+    else if (result === RESULT.ringFull) counters[SESSION.dropped]++;
     else if (result === RESULT.unknownKind) {
-      counters[SHARD.unknown_kind]++;
+      counters[SESSION.unknown_kind]++;
       this.keep(result, bytes, start, end);
     } else if (result >= RESULT.badJson) this.refuse(result, bytes, start, end);
     return result;
@@ -84,7 +84,7 @@ export class Intake {
         if (!(error instanceof SyntaxError || this.isParserError(error))) throw error;
       }
     }
-    if (this.useScanner && result !== RESULT.control) this.counters[SHARD.slow_path]++;
+    if (this.useScanner && result !== RESULT.control) this.counters[SESSION.slow_path]++;
     return result;
   }
 
@@ -104,13 +104,13 @@ export class Intake {
   }
 
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {
-    this.counters[SHARD.rejected]++;
+    this.counters[SESSION.rejected]++;
     this.keep(result, bytes, start, end);
     this.events.refused(REFUSALS[result], latin1(bytes, start, Math.min(end, start + 200)));
     if (result === RESULT.badUtf8) this.events.invalidUtf8();
-    const seen = (this.counters[SHARD.messages] - this.windowStart) >>> 0;
+    const seen = (this.counters[SESSION.messages] - this.windowStart) >>> 0;
     if (seen > BREAKER_WINDOW) {
-      this.windowStart = this.counters[SHARD.messages] - 1;
+      this.windowStart = this.counters[SESSION.messages] - 1;
       this.windowBad = 0;
     }
     this.windowBad++;
@@ -122,7 +122,7 @@ export class Intake {
 
   /** A new connection starts with a clean record. */
   resetBreaker(): void {
-    this.windowStart = this.counters[SHARD.messages];
+    this.windowStart = this.counters[SESSION.messages];
     this.windowBad = 0;
   }
 

@@ -1,4 +1,7 @@
-/** Which symbols and channels go to which connection. Called by the supervisor at start and by check-config. */
+/**
+ * Which symbols and channels go to which connection, and which connection to which thread. Called by the supervisor at
+ * start and by check-config.
+ */
 import { assert, LoggerError } from '../base/errors.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Exchange } from './exchange.js';
@@ -54,11 +57,11 @@ export function wantedChannels(
   return { channels, candles };
 }
 
-/** One connection, one thread, one ring. */
-export interface ShardPlan {
+/** One connection. */
+export interface SessionPlan {
   readonly exchange: string;
-  /** number of the connection within the exchange, from 0 */
-  readonly shard: number;
+  /** number of the session within the exchange, from 0 */
+  readonly session: number;
   /** native symbols, in the order given */
   readonly symbols: readonly string[];
   readonly channels: readonly string[];
@@ -67,7 +70,7 @@ export interface ShardPlan {
 }
 
 /** What a connection may carry. */
-export interface ShardLimits {
+export interface SessionLimits {
   readonly maxConnections: number;
   readonly symbolsPerConnection: number;
 }
@@ -90,15 +93,15 @@ export function routesOf(
  * that the channels need. More symbols than the connections can carry is TOO_MANY_SYMBOLS, a symbol given twice
  * CONFIG_INVALID: nothing is cut silently.
  */
-export function planShards(
+export function planSessions(
   exchange: Pick<Exchange, 'id' | 'channels'>,
   symbols: readonly string[],
   channels: readonly string[],
-  { maxConnections, symbolsPerConnection }: ShardLimits,
-): ShardPlan[] {
+  { maxConnections, symbolsPerConnection }: SessionLimits,
+): SessionPlan[] {
   const { id } = exchange;
   const routes = routesOf(exchange, channels);
-  assert(maxConnections > 0 && symbolsPerConnection > 0, 'a shard plan has room');
+  assert(maxConnections > 0 && symbolsPerConnection > 0, 'a plan of sessions has room');
   const seen = new Set<string>();
   for (const symbol of symbols) {
     if (seen.has(symbol)) {
@@ -117,12 +120,51 @@ export function planShards(
     );
   }
   return [...routes].flatMap(([route, carried], r) =>
-    Array.from({ length: perRoute }, (_, shard) => ({
+    Array.from({ length: perRoute }, (_, n) => ({
       exchange: id,
-      shard: r * perRoute + shard,
-      symbols: symbols.slice(shard * symbolsPerConnection, (shard + 1) * symbolsPerConnection),
+      session: r * perRoute + n,
+      symbols: symbols.slice(n * symbolsPerConnection, (n + 1) * symbolsPerConnection),
       channels: carried,
       route,
     })),
   );
+}
+
+/** `[feed] workers`: a number of threads, or a rule for it. */
+export type Workers = 'auto' | 'per-connection' | number;
+
+/** What a stream of books costs beside one of any other channel. */
+const BOOK_WEIGHT = 4;
+
+/** How much a session has to do beside others: streams, with books counted for what they send. */
+export function weightOf(
+  { channels }: Pick<Exchange, 'channels'>,
+  plan: Pick<SessionPlan, 'symbols' | 'channels'>,
+): number {
+  const weights = plan.channels.map((name) => (channels[name].ids === 'book' ? BOOK_WEIGHT : 1));
+  return plan.symbols.length * weights.reduce((sum, weight) => sum + weight, 0);
+}
+
+/**
+ * How many threads host `sessions` connections. With `auto` each connection has its own while there are cores for them;
+ * otherwise they share those that are left beside the writer, at least one: a thread that hosts many wakes up once for
+ * all of them and runs code that is compiled already.
+ */
+export function shardCount(workers: Workers, sessions: number, cores: number): number {
+  if (workers === 'per-connection') return sessions;
+  const wanted = workers === 'auto' ? Math.max(1, cores - 1) : workers;
+  return Math.min(wanted, sessions);
+}
+
+/** The shard of each session, by weight: the heaviest first, each to the shard that has the least. */
+export function assignShards(weights: readonly number[], shards: number): number[] {
+  const loads = new Array<number>(shards).fill(0);
+  const assigned = new Array<number>(weights.length).fill(0);
+  const heaviestFirst = [...weights.keys()].sort((a, b) => weights[b] - weights[a]);
+  for (const session of heaviestFirst) {
+    const lightest = loads.indexOf(Math.min(...loads));
+    assigned[session] = lightest;
+    loads[lightest] += weights[session];
+  }
+  return assigned;
 }

@@ -34,6 +34,16 @@ export class RingConsumer {
     Atomics.store(this.control, HEAD_WORD, this.head);
   }
 
+  /** Position behind everything that was published by now. */
+  published(): number {
+    return Atomics.load(this.control, TAIL_WORD);
+  }
+
+  /** Whether everything in front of a position was released. */
+  hasReleased(position: number): boolean {
+    return ((this.head - position) | 0) >= 0;
+  }
+
   /** Words published and not released. */
   backlog(): number {
     return (Atomics.load(this.control, TAIL_WORD) - this.head) | 0;

@@ -253,6 +253,10 @@ export const GAP_CAUSES = {
     id: 5,
     doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
   },
+  unsubscribed: {
+    id: 8,
+    doc: 'the symbol was not captured at that time: the configuration left it out and then named it again',
+  },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
 } as const;
 

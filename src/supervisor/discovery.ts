@@ -8,7 +8,7 @@ import { encodeName } from '../base/names.js';
 import type { Config } from '../config/options.js';
 import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
-import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
+import { planSessions, type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
 import { resumeStream, type StreamResume } from '../store/read/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
@@ -33,13 +33,15 @@ export async function resolveSymbols(
   return listed.map(({ native }) => native);
 }
 
-export function planOf(exchange: Exchange, config: Config, symbols: readonly string[]): ShardPlan[] {
+export function planOf(exchange: Exchange, config: Config, symbols: readonly string[]): SessionPlan[] {
   const section = config.exchanges[exchange.id];
-  return planShards(exchange, symbols, wantedChannels(exchange, section).channels, {
+  return planSessions(exchange, symbols, wantedChannels(exchange, section).channels, {
     maxConnections: section.max_connections,
     symbolsPerConnection: section.symbols_per_connection,
   });
 }
+
+type Resumable = Pick<Exchange, 'id' | 'channels'>;
 
 /** Numbers the streams of one process. */
 export class StreamDirectory {
@@ -51,29 +53,46 @@ export class StreamDirectory {
     private readonly mapper: SymbolMapper,
   ) {}
 
-  /** The stream of a symbol; the same one for as long as the process lives. Throws UNSAFE_NAME. */
-  stream(exchange: Pick<Exchange, 'id' | 'channels'>, native: string): StreamSpec {
+  /** The stream of a symbol, as an earlier process left it. Throws UNSAFE_NAME. */
+  stream(exchange: Resumable, native: string): StreamSpec {
     const { id } = exchange;
-    const name = `${id} ${native}`;
-    const known = this.byName.get(name);
+    const known = this.byName.get(nameOf(id, native));
     if (known !== undefined) return known;
     assert(this.byName.size < STREAMS_MAX, 'streams are fewer than STREAMS_MAX');
     const directory = encodeName(native);
     this.refuseTwin(id, native, directory);
-    const spec = {
+    const spec: StreamSpec = {
       stream: this.byName.size,
       exchange: id,
       native,
       symbol: this.mapper.normalize(id, native) ?? native,
       directory,
+      resumedAfter: 'downtime',
       ...this.resume(exchange, directory),
     };
-    this.byName.set(name, spec);
+    this.byName.set(nameOf(id, native), spec);
     return spec;
   }
 
-  /** Where an earlier run, or an earlier thread, stopped. */
-  resume({ id, channels }: Pick<Exchange, 'id' | 'channels'>, directory: string): StreamResume {
+  /** Whether this process has captured the symbol before. */
+  knows({ id }: Resumable, native: string): boolean {
+    return this.byName.has(nameOf(id, native));
+  }
+
+  /** The stream of a symbol that is taken up at run time: one that was let go before continues behind its files. */
+  again(exchange: Resumable, native: string): StreamSpec {
+    const known = this.byName.get(nameOf(exchange.id, native));
+    return known === undefined
+      ? this.stream(exchange, native)
+      : this.resumed(exchange, known, 'unsubscribed');
+  }
+
+  /** A stream as its files are now; `cause`: what a hole before its next message comes from. */
+  resumed(exchange: Resumable, spec: StreamSpec, cause: StreamSpec['resumedAfter']): StreamSpec {
+    return { ...spec, ...this.resume(exchange, spec.directory), resumedAfter: cause };
+  }
+
+  private resume({ id, channels }: Resumable, directory: string): StreamResume {
     return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
   }
 
@@ -89,4 +108,8 @@ export class StreamDirectory {
     }
     this.folders.set(folder, native);
   }
+}
+
+function nameOf(exchange: string, native: string): string {
+  return `${exchange} ${native}`;
 }

@@ -3,9 +3,9 @@
  * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
  */
 import type {
-  DRAIN_COUNTERS,
   SEALER_COUNTERS,
-  SHARD_COUNTERS,
+  SESSION_COUNTERS,
+  STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
@@ -15,15 +15,21 @@ import type { QuietTimes } from './quiet.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
 
+/** A connection. */
 export interface ShardStatus {
+  /** its number within the exchange */
   readonly shard: number;
+  /** number of the thread that hosts it */
+  readonly worker: number;
   readonly exchange: string;
   readonly state: ConnectionState;
   readonly symbols: number;
   readonly messagesPerSecond: number;
   readonly rowsPerSecond: number;
-  readonly counters: Values<typeof SHARD_COUNTERS>;
-  readonly drain: Values<typeof DRAIN_COUNTERS>;
+  readonly counters: Values<typeof SESSION_COUNTERS>;
+  /** fill of the thread's ring in thousandths */
+  readonly ringFill: number;
+  /** times that the thread was started again */
   readonly restarts: number;
 }
 
@@ -32,6 +38,8 @@ export interface Snapshot extends QuietTimes {
   readonly startedMs: number;
   readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
+  /** by exchange */
+  readonly stored: Readonly<Record<string, Values<typeof STORED_COUNTERS>>>;
   readonly flushIntervalSecs: number;
   /** undefined before the first look */
   readonly disk: DiskState | undefined;
@@ -75,8 +83,7 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
     if (up === 0) (young ? degraded : unhealthy).push(`${exchange}: no connection is up`);
     else if (up < shards.length)
       degraded.push(`${exchange}: ${shards.length - up} of ${shards.length} connections are not up`);
-    const written = Math.max(...shards.map((shard) => shard.drain.last_row));
-    if (!young && up > 0 && s.nowMs / 1000 - written > GRACE_SECS + s.flushIntervalSecs)
+    if (!young && up > 0 && s.nowMs / 1000 - s.stored[exchange].last_row > GRACE_SECS + s.flushIntervalSecs)
       degraded.push(`${exchange}: no row has reached the disk lately`);
     const refused = shards.reduce((n, shard) => n + shard.counters.refused, 0);
     if (refused > 0) degraded.push(`${exchange}: ${refused} subscriptions were refused`);
@@ -188,14 +195,13 @@ export function healthOf(s: Snapshot) {
 function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[]) {
   const sum = (pick: (shard: ShardStatus) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
   const last = Math.max(...shards.map((shard) => shard.counters.last_message));
-  const lastRow = Math.max(...shards.map((shard) => shard.drain.last_row));
   return {
     connected: shards.some((shard) => shard.state === 'ACTIVE'),
     symbols: sum((shard) => shard.symbols),
     messages_per_second: Math.round(sum((shard) => shard.messagesPerSecond)),
     last_message: iso(last),
-    last_row_on_disk: iso(lastRow),
-    rows_written: sum((shard) => shard.drain.rows_written),
+    last_row_on_disk: iso(s.stored[id].last_row),
+    rows_written: s.stored[id].rows_written,
     messages_dropped: sum((shard) => shard.counters.dropped),
     messages_refused: sum((shard) => shard.counters.rejected),
     duplicates: sum((shard) => shard.counters.duplicates),
@@ -206,12 +212,13 @@ function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[])
     receive_to_ring_us: s.latency[id],
     connections: shards.map((shard) => ({
       shard: shard.shard,
+      worker: shard.worker,
       state: shard.state,
       symbols: shard.symbols,
       subscriptions: { confirmed: shard.counters.confirmed, refused: shard.counters.refused },
       messages: shard.counters.messages,
       reconnects: shard.counters.failures,
-      ring_fill: shard.counters.ring_fill / 1000,
+      ring_fill: shard.ringFill / 1000,
       restarts: shard.restarts,
     })),
   };

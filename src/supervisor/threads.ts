@@ -45,7 +45,7 @@ export type WriterThread = Thread<WriterCommand, WriterReport>;
 export type SealerThread = Thread<SealerCommand, SealerReport>;
 
 export function startShard(init: ShardInit): ShardThread {
-  return start('shard', `${init.exchange}-${init.shard}`, init);
+  return start('shard', `shard-${init.shard}`, init);
 }
 
 /** The writer with the thread that syncs its journal; where one of them ends, the other is of no use. */

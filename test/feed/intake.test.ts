@@ -1,7 +1,7 @@
 /** The door of a shard: counts what is refused, keeps its text within limits, and notices a feed gone mad. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import type { SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
@@ -72,7 +72,7 @@ describe('intake', () => {
       trade(3).replace('BTCUSDT', 'ETHUSDT'),
     ];
     for (const message of messages) harness.feed(message);
-    const names: (keyof typeof SHARD_COUNTERS)[] = [
+    const names: (keyof typeof SESSION_COUNTERS)[] = [
       'duplicates',
       'rejected',
       'control',

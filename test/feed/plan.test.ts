@@ -1,8 +1,8 @@
-/** The shard plan: every symbol exactly once, never a silent cut. */
+/** The session plan: every symbol exactly once, never a silent cut. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Channel } from '../../src/feed/exchange.js';
-import { channelOptions, planShards, wantedChannels } from '../../src/feed/plan.js';
+import { channelOptions, planSessions, wantedChannels } from '../../src/feed/plan.js';
 import { AGG_TRADES, BOOK, KLINES, MD, TRADES } from '../../src/schema/tables.js';
 
 const names = (n: number) => Array.from({ length: n }, (_, i) => `S${i}`);
@@ -24,13 +24,13 @@ function plan(
   symbolsPerConnection: number,
   channels = ['ticker', 'trades'],
 ) {
-  return planShards(EXCHANGE, symbols, channels, { maxConnections, symbolsPerConnection });
+  return planSessions(EXCHANGE, symbols, channels, { maxConnections, symbolsPerConnection });
 }
 
 test('channels of another address get connections of their own', () => {
   const planned = plan(names(3), 4, 2, ['ticker', 'agg_trades', 'trades']);
   assert.deepEqual(
-    planned.map(({ shard, symbols, channels, route }) => [shard, symbols.length, channels.join(), route]),
+    planned.map(({ session, symbols, channels, route }) => [session, symbols.length, channels.join(), route]),
     [
       [0, 2, 'ticker,trades', undefined],
       [1, 1, 'ticker,trades', undefined],
@@ -68,11 +68,11 @@ test('ten connections of fifty are filled in order', () => {
   assert.equal(planned.length, 10);
   assert.ok(planned.every(({ symbols }) => symbols.length === 50));
   assert.deepEqual(
-    planned.map(({ exchange, shard }) => `${exchange} ${shard}`),
+    planned.map(({ exchange, session }) => `${exchange} ${session}`),
     names(10).map((_, i) => `coinbase ${i}`),
   );
   assert.deepEqual(
-    planned.flatMap((shard) => shard.symbols),
+    planned.flatMap((session) => session.symbols),
     symbols,
   );
 });

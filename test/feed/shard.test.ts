@@ -7,12 +7,13 @@ import type { TestContext } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import type { WebSocket } from 'ws';
 import { CounterReader, createCounters } from '../../src/counters/counters.js';
-import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { SESSION_COUNTERS, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { StreamSpec } from '../../src/feed/rows/streams.js';
-import { Shard, type ShardInit, type ShardReport } from '../../src/feed/shard.js';
+import type { SessionInit } from '../../src/feed/session.js';
+import { Shard, type ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
@@ -21,8 +22,6 @@ import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/l
 import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { test, until } from './connection/websocket/helpers.js';
 import { wsServer } from './connection/websocket/servers.js';
-
-const coinbase = await loadExchange('coinbase');
 
 function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
   const lastReceived: StreamSpec['lastReceived'] = lastTradeId === '' ? {} : { TRADES: [1000, 0] };
@@ -36,11 +35,14 @@ function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
     recentTradeIds: [],
     unlistedIds: [],
     lastReceived,
+    resumedAfter: 'downtime',
   };
 }
 
 const match = (id: number, product = 'BTC-USD') =>
   `{"type":"match","trade_id":${id},"side":"buy","size":"0.5","price":"100.25","product_id":"${product}","time":"${new Date().toISOString()}"}`;
+
+const NAME = { exchange: 'coinbase', session: 0 };
 
 class Rig {
   readonly sockets: WebSocket[] = [];
@@ -55,18 +57,19 @@ class Rig {
   private readonly channel = new MessageChannel();
 
   private constructor(
-    readonly init: ShardInit,
+    readonly init: SessionInit,
+    readonly ring: SharedArrayBuffer,
     readonly url: string,
   ) {
-    this.consumer = new RingConsumer(init.ring);
-    this.reader = new CounterReader(SHARD_COUNTERS, init.counters);
+    this.consumer = new RingConsumer(ring);
+    this.reader = new CounterReader(SESSION_COUNTERS, init.counters);
   }
 
   static async start(
     t: TestContext,
     streams: readonly StreamSpec[],
     ringWords = 1 << 18,
-    changes: Partial<ShardInit> = {},
+    changes: Partial<SessionInit> = {},
   ): Promise<Rig> {
     const holder: { rig?: Rig } = {};
     const url = await wsServer(t, (socket) => {
@@ -89,7 +92,7 @@ class Rig {
     });
     const rig = new Rig(
       {
-        shard: 0,
+        session: 0,
         exchange: 'coinbase',
         streams,
         channels: ['trades', 'ticker'],
@@ -103,9 +106,7 @@ class Rig {
           longestRetryMs: 50,
           ackTimeoutMs: 10_000,
         },
-        ring: createRing(ringWords),
-        doorbell: createDoorbell(),
-        counters: createCounters(SHARD_COUNTERS),
+        counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
         pacing: { connects: createPacing(), asks: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
@@ -113,12 +114,21 @@ class Rig {
         candles: [],
         ...changes,
       },
+      createRing(ringWords),
       url,
     );
     holder.rig = rig;
     rig.channel.port2.on('message', (report: ShardReport) => rig.reports.push(report));
     t.after(() => rig.stop());
-    new Shard(coinbase, rig.init, rig.channel.port1).start();
+    const init = {
+      shard: 0,
+      ring: rig.ring,
+      doorbell: createDoorbell(),
+      counters: createCounters(SHARD_COUNTERS),
+      sessions: [rig.init],
+    };
+    const shard = new Shard(init, rig.channel.port1, loadExchange);
+    for (const session of init.sessions) await shard.open(session);
     await rig.connected(1);
     return rig;
   }
@@ -273,16 +283,21 @@ test('a ring that is emptied slowly, for longer than a pause may last, loses not
   assert.deepEqual([rig.counters().dropped, rig.gaps()], [0, []]);
 });
 
-test('takes symbols up, drops them, and takes them up again where they were', async (t) => {
+test('takes symbols up, drops them, and takes them up again behind what is stored', async (t) => {
   const rig = await Rig.start(t, [spec(0, 'BTC-USD', '10')]);
   rig.socket.send(match(11));
   await until(() => rig.ids().length === 1);
-  rig.send({ kind: 'change', added: [spec(1, 'ETH-USD', '5')], removed: [0] });
+  rig.send({ ...NAME, kind: 'change', added: [spec(1, 'ETH-USD', '5')], removed: [0] });
   await until(() => rig.requests === 3 && rig.counters().confirmed === 2);
   rig.socket.send(match(12));
   rig.socket.send(match(6, 'ETH-USD'));
   await until(() => rig.ids().length === 2);
-  rig.send({ kind: 'change', added: [spec(0, 'BTC-USD', '10')], removed: [] });
+  rig.send({
+    ...NAME,
+    kind: 'change',
+    added: [{ ...spec(0, 'BTC-USD', '11'), resumedAfter: 'unsubscribed' }],
+    removed: [],
+  });
   await until(() => rig.counters().confirmed === 4);
   rig.socket.send(match(11));
   rig.socket.send(match(13));
@@ -290,8 +305,40 @@ test('takes symbols up, drops them, and takes them up again where they were', as
   await rig.stop();
   assert.deepEqual(rig.ids(), [11, 6, 13]);
   assert.deepEqual([rig.counters().unwanted, rig.counters().duplicates], [1, 1]);
-  assert.deepEqual(rig.gaps(), ['unknown 12-12']);
+  assert.deepEqual(rig.gaps(), ['unsubscribed 12-12']);
 });
+
+test('the sessions of a shard share its ring, and the cut of one is not the other's', async (t) => {
+const rig = await Rig.start(t, [spec(0, 'BTC-USD')]);
+const other = {
+  ...rig.init,
+  session: 1,
+  streams: [spec(1, 'ETH-USD')],
+  counters: createCounters(SESSION_COUNTERS),
+};
+rig.send({ kind: 'open', session: other });
+await until(() => rig.sockets.length === 2 && rig.requests === 2);
+const [first, second] = rig.sockets;
+first.send(match(1));
+second.send(match(1, 'ETH-USD'));
+await until(() => rig.ids().length === 2);
+second.terminate();
+await until(() => rig.sockets.length === 3);
+first.send(match(2));
+rig.sockets[2].send(match(4, 'ETH-USD'));
+await until(() => rig.ids().length === 4);
+await rig.stop();
+assert.deepEqual(rig.gaps(), ['disconnect 2-3']);
+assert.deepEqual(
+  rig
+    .of('TRADES')
+    .map(({ stream, values }) => `${stream} ${values.trade_id}`)
+    .sort(),
+  ['0 1', '0 2', '1 1', '1 4'],
+);
+assert.equal(rig.counters().failures, 0);
+assert.equal(new CounterReader(SESSION_COUNTERS, other.counters).read().failures, 1);
+})
 
 test('a message with more rows than the ring has room for waits until the ring is empty', async (t) => {
   const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 15, { channels: ['trades', 'book'] });

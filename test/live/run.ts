@@ -12,7 +12,7 @@ import { createLog, startCapture } from '../../src/commands/capture.js';
 import { exchangeDefaults } from '../../src/commands/exchanges.js';
 import { runVerify } from '../../src/commands/verify.js';
 import { loadConfig } from '../../src/config/load.js';
-import type { SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import type { SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { channelOptions, KLINES_CHANNEL } from '../../src/feed/plan.js';
@@ -46,7 +46,7 @@ const MUST_BE_ZERO = [
   'breaker',
   'refused',
   'silent',
-] as const satisfies readonly (keyof typeof SHARD_COUNTERS)[];
+] as const satisfies readonly (keyof typeof SESSION_COUNTERS)[];
 const SHOWN = ['messages', 'control', 'rows', ...MUST_BE_ZERO] as const;
 
 function options() {

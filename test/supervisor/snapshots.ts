@@ -1,9 +1,9 @@
 /** Snapshots made by hand for the tests of health and HTTP. */
 import type { CounterSpecs } from '../../src/counters/counters.js';
 import {
-  DRAIN_COUNTERS,
   SEALER_COUNTERS,
-  SHARD_COUNTERS,
+  SESSION_COUNTERS,
+  STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../../src/counters/declarations.js';
 import type { ShardStatus, Snapshot } from '../../src/supervisor/status.js';
@@ -15,24 +15,29 @@ function zeros<C extends CounterSpecs>(specs: C, changes: Partial<Record<keyof C
   return { ...all, ...changes };
 }
 
-export interface ShardChanges extends Partial<Omit<ShardStatus, 'counters' | 'drain'>> {
-  readonly counters?: Partial<Record<keyof typeof SHARD_COUNTERS, number>>;
-  readonly drain?: Partial<Record<keyof typeof DRAIN_COUNTERS, number>>;
+export interface ShardChanges extends Partial<Omit<ShardStatus, 'counters'>> {
+  readonly counters?: Partial<Record<keyof typeof SESSION_COUNTERS, number>>;
 }
 
 export function shard(changes: ShardChanges = {}): ShardStatus {
   return {
     shard: 0,
+    worker: 0,
     exchange: 'venue',
     state: 'ACTIVE',
     symbols: 3,
     messagesPerSecond: 10.4,
     rowsPerSecond: 9,
+    ringFill: 0,
     restarts: 0,
     ...changes,
-    counters: zeros(SHARD_COUNTERS, { last_message: NOW_MS / 1000, ...changes.counters }),
-    drain: zeros(DRAIN_COUNTERS, { last_row: NOW_MS / 1000 - 1, ...changes.drain }),
+    counters: zeros(SESSION_COUNTERS, { last_message: NOW_MS / 1000, ...changes.counters }),
   };
+}
+
+/** What is stored of an exchange. */
+export function stored(changes: Partial<Record<keyof typeof STORED_COUNTERS, number>> = {}) {
+  return zeros(STORED_COUNTERS, { last_row: NOW_MS / 1000 - 1, ...changes });
 }
 
 export interface SnapshotChanges extends Partial<Omit<Snapshot, 'writer'>> {
@@ -46,6 +51,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     nowMs: NOW_MS,
     startedMs: NOW_MS - 600_000,
     shards: [shard()],
+    stored: { venue: stored(), other: stored() },
     writerQuietSecs: 0,
     unwrittenSecs: 0,
     dropQuietSecs: Number.POSITIVE_INFINITY,

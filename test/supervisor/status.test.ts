@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
-import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
+import { NOW_SECS, type SnapshotChanges, shard, snapshot, stored, YOUNG } from './snapshots.js';
 
 const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
 
@@ -57,13 +57,13 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   [
     'connected, but nothing reaches the disk',
-    { shards: [shard({ drain: { last_row: NOW_SECS - 36 } })] },
+    { stored: { venue: stored({ last_row: NOW_SECS - 36 }) } },
     'degraded',
     /no row has reached the disk/,
   ],
   [
     'the same just after the start',
-    { shards: [shard({ drain: { last_row: 0 } })], ...YOUNG },
+    { stored: { venue: stored({ last_row: 0 }) }, ...YOUNG },
     'healthy',
     /^$/,
   ],
@@ -109,9 +109,10 @@ describe('health', () => {
       snapshot({
         shards: [
           shard({ counters: { dropped: 1, gaps: 2, missing: 5, last_message: NOW_SECS - 9 } }),
-          shard({ shard: 1, counters: { dropped: 2, duplicates: 4 }, drain: { rows_written: 7 } }),
-          shard({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 }, drain: { last_row: 0 } }),
+          shard({ shard: 1, counters: { dropped: 2, duplicates: 4 } }),
+          shard({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 } }),
         ],
+        stored: { venue: stored({ rows_written: 7 }), other: stored({ last_row: 0 }) },
         writer: { bytes_written: 3, dropped_rows: 10 },
       }),
     );

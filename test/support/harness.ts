@@ -4,7 +4,7 @@
  */
 import { READ_AHEAD_BYTES } from '../../src/base/limits.js';
 import { slotsOf } from '../../src/counters/counters.js';
-import { SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { SESSION, SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { Books } from '../../src/feed/books/books.js';
 import { Sequence } from '../../src/feed/continuity/sequence.js';
 import type { ControlEvent, Exchange, MessageParser } from '../../src/feed/exchange.js';
@@ -29,7 +29,7 @@ export interface HarnessOptions {
   readonly withoutTemplates?: boolean;
 }
 
-const SLOTS = slotsOf(SHARD_COUNTERS);
+const SLOTS = slotsOf(SESSION_COUNTERS);
 
 export class Harness {
   readonly gaps: Gap[] = [];
@@ -51,7 +51,7 @@ export class Harness {
   readonly parser: MessageParser;
   private readonly consumer: RingConsumer;
   readonly intake: Intake;
-  private readonly counters = new Uint32Array(Object.keys(SHARD_COUNTERS).length);
+  private readonly counters = new Uint32Array(Object.keys(SESSION_COUNTERS).length);
 
   constructor(exchange: Exchange, natives: readonly string[], options: HarnessOptions = {}) {
     const ring = createRing(options.ringWords ?? 1 << 20);
@@ -68,6 +68,7 @@ export class Harness {
         recentTradeIds: [],
         unlistedIds: [],
         lastReceived: {},
+        resumedAfter: 'downtime' as const,
       })),
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;
@@ -76,7 +77,7 @@ export class Harness {
       gap: (gap: Gap) => this.gaps.push(gap),
       reordered: () => this.reordered++,
       duplicate: () => {
-        this.counters[SHARD.duplicates]++;
+        this.counters[SESSION.duplicates]++;
       },
       outlier: () => undefined,
     };
@@ -107,10 +108,10 @@ export class Harness {
       books: this.books,
       control: (event) => this.control.push(event),
       unsynced: (changes) => {
-        this.counters[SHARD.unsynced] += changes;
+        this.counters[SESSION.unsynced] += changes;
       },
       lost: (messages) => {
-        this.counters[SHARD.lost] += messages;
+        this.counters[SESSION.lost] += messages;
         this.books?.lost('unknown', true);
       },
       ask: (slot, path) => this.asked.push({ slot, path }),
@@ -160,7 +161,7 @@ export class Harness {
     return this.take().filter((record): record is DecodedRow => record.table !== 'TEXT');
   }
 
-  count(name: keyof typeof SHARD_COUNTERS): number {
+  count(name: keyof typeof SESSION_COUNTERS): number {
     return this.counters[SLOTS[name]];
   }
 

@@ -138,6 +138,7 @@ export class World {
         streams: options.streams ?? STREAMS,
         doorbell: this.doorbell,
         counters: this.counters,
+        stored: new Map(),
         latency: createHistogram(),
       },
       io,

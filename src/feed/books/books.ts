@@ -75,11 +75,25 @@ export class Books {
     while (this.causes.length < slots) this.causes.push('unknown');
   }
 
-  /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
-  seed(slot: number, received: readonly [seconds: number, nanos: number]): void {
+  /**
+   * Continues behind the newest row that was stored before the stream was taken up; `received`: its receive time,
+   * `cause`: why nothing was captured since.
+   */
+  seed(
+    slot: number,
+    received: readonly [seconds: number, nanos: number],
+    cause: GapCause = 'downtime',
+  ): void {
     this.lastSeconds[slot] = received[0];
     this.lastNanos[slot] = received[1];
-    this.causes[slot] = 'downtime';
+    this.causes[slot] = cause;
+  }
+
+  /** The stream is let go: forgets where its book was. */
+  leave(slot: number): void {
+    this.live[slot] = this.lastSeconds[slot] = this.lastNanos[slot] = this.suspects[slot] = 0;
+    this.sequence[slot] = -1;
+    this.waiting.delete(slot);
   }
 
   /** Whether the book is complete. */

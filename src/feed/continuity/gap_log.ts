@@ -3,7 +3,7 @@
  * for the end of the chunk, and for room when the ring is full. What has no place among those that wait goes, the oldest
  * first, and is counted. Shard threads.
  */
-import { SHARD } from '../../counters/declarations.js';
+import { SESSION } from '../../counters/declarations.js';
 import type { Gap } from '../rows/row_writer.js';
 
 /** Rows that wait for room in the ring. */
@@ -22,12 +22,12 @@ export class WaitingGaps {
 
   add(gap: Gap): void {
     const { counters, waiting } = this;
-    counters[SHARD.gaps]++;
-    counters[SHARD.missing] += gap.messages;
+    counters[SESSION.gaps]++;
+    counters[SESSION.missing] += gap.messages;
     waiting.push(gap);
     if (waiting.length <= WAITING_GAPS_MAX) return;
     waiting.shift();
-    if (counters[SHARD.gaps_unlisted]++ === 0) this.overflow();
+    if (counters[SESSION.gaps_unlisted]++ === 0) this.overflow();
   }
 
   flush(): void {

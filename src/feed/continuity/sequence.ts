@@ -13,6 +13,7 @@ import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
 import type { Channel } from '../exchange.js';
 import type { Gap } from '../rows/row_writer.js';
+import type { StreamSpec } from '../rows/streams.js';
 import { RecentIds } from './recent_ids.js';
 
 /** How long a hole may wait for late messages before it is reported. */
@@ -82,8 +83,12 @@ export interface SequenceEvents {
 }
 
 const NONE = 0;
-const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
-const DOWNTIME = CAUSES.indexOf('downtime');
+const CAUSES: readonly GapCause[] = [
+  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk'] as const),
+  // from here on: nothing has arrived yet since the stream was taken up
+  ...(['downtime', 'unsubscribed'] as const),
+];
+const FIRST_RESUMED = CAUSES.indexOf('downtime');
 const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
@@ -133,11 +138,28 @@ export class Sequence {
     this.recent?.resize(slots);
   }
 
-  /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
-  seed(slot: number, received: readonly [seconds: number, nanos: number]): void {
+  /**
+   * Continues behind the newest row that was stored before the stream was taken up; `received`: its receive time,
+   * `cause`: why nothing was captured since.
+   */
+  seed(
+    slot: number,
+    received: readonly [seconds: number, nanos: number],
+    cause: StreamSpec['resumedAfter'] = 'downtime',
+  ): void {
     this.lastSeconds[slot] = received[0];
     this.lastNanos[slot] = received[1];
-    this.pending[slot] = DOWNTIME;
+    this.pending[slot] = CAUSES.indexOf(cause);
+  }
+
+  /** The stream is let go: reports what is open and forgets where it was. */
+  leave(slot: number): void {
+    for (const hole of this.irregular.get(slot)?.holes ?? []) this.report(slot, hole);
+    this.irregular.delete(slot);
+    this.announced.delete(slot);
+    this.lastId[slot] = this.firstId[slot] = -1;
+    this.lastSeconds[slot] = this.lastNanos[slot] = 0;
+    this.pending[slot] = NONE;
   }
 
   /**
@@ -163,14 +185,14 @@ export class Sequence {
 
   /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
-    return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
+    return this.lastSeconds[slot] !== 0 && this.pending[slot] < FIRST_RESUMED;
   }
 
   /** Everything received after now may follow a hole of this cause. */
   interrupted(cause: GapCause): void {
     const index = CAUSES.indexOf(cause);
     for (let slot = 0; slot < this.pending.length; slot++)
-      if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
+      if (this.pending[slot] < FIRST_RESUMED) this.pending[slot] = index;
   }
 
   /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
@@ -217,7 +239,7 @@ export class Sequence {
     }
     // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
     const cause = this.pending[slot];
-    if ((cause === DISCONNECT || cause === DOWNTIME) && recent.isNewest(slot, words, record + idWord))
+    if ((cause === DISCONNECT || cause >= FIRST_RESUMED) && recent.isNewest(slot, words, record + idWord))
       this.pending[slot] = NONE;
     this.events.duplicate();
     return false;
@@ -250,7 +272,7 @@ export class Sequence {
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
-      if (this.pending[slot] === DOWNTIME) this.reportInterval(slot);
+      if (this.pending[slot] >= FIRST_RESUMED) this.reportInterval(slot);
     }
     this.lastId[slot] = to;
     this.stamp(slot);

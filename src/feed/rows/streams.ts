@@ -1,9 +1,10 @@
 /**
- * The streams of one shard: which native symbols it carries and the index each has in ring and journal. Shard threads;
+ * The streams of one session: which native symbols it carries and the index each has in ring and journal. Shard threads;
  * find() and findQuoted() are HOT, once per message, everything else runs when the subscription changes.
  */
 import { assert } from '../../base/errors.js';
 import { SYMBOL_BYTES_MAX } from '../../base/limits.js';
+import type { GapCause } from '../../schema/tables.js';
 import { QUOTE, QUOTES } from '../json/bytes.js';
 
 /** One (exchange, native symbol) with everything a thread needs to know about it. */
@@ -25,6 +26,8 @@ export interface StreamSpec {
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
   /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
+  /** why nothing was captured since then: cause of the gap that its next message may show */
+  readonly resumedAfter: Extract<GapCause, 'downtime' | 'unsubscribed'>;
 }
 
 const SLOTS_PER_STREAM = 4;
@@ -56,7 +59,7 @@ export class StreamIndex {
     return this.specs.length;
   }
 
-  /** Adds a stream, or takes one back that was removed; returns its slot in this shard. */
+  /** Adds a stream, or takes one back that was removed; returns its slot in this session. */
   add(spec: StreamSpec): number {
     const slot = this.place(spec);
     this.rebuild();
@@ -73,7 +76,7 @@ export class StreamIndex {
 
   remove(stream: number): void {
     const slot = this.specs.findIndex((s) => s.stream === stream);
-    assert(slot >= 0, `stream ${stream} belongs to this shard`);
+    assert(slot >= 0, `stream ${stream} belongs to this session`);
     this.wanted[slot] = false;
     this.rebuild();
   }

@@ -36,6 +36,8 @@ export interface WriterInit {
   readonly streams: readonly WriterStream[];
   readonly doorbell: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** blocks of STORED_COUNTERS by exchange */
+  readonly stored: ReadonlyMap<string, SharedArrayBuffer>;
   /** receive to journal (without one: to the writer), µs */
   readonly latency: SharedArrayBuffer;
 }
@@ -43,8 +45,8 @@ export interface WriterInit {
 /** Supervisor to writer. */
 export type WriterCommand =
   | { readonly kind: 'stop' }
-  /** write what waits of one ring without regard to its age */
-  | { readonly kind: 'flush'; readonly ring: number }
+  /** write what stands in a ring now without regard to its age; asks for `stored` with the same number */
+  | { readonly kind: 'store'; readonly ring: number; readonly request: number }
   /** asks for `covered` with the same number */
   | { readonly kind: 'cover'; readonly request: number }
   | {
@@ -62,6 +64,8 @@ export type WriterReport =
   | { readonly kind: 'sync' }
   /** an `add` has been carried out */
   | { readonly kind: 'added' }
+  /** a `store` has been carried out */
+  | { readonly kind: 'stored'; readonly request: number }
   /** a checkpoint covers everything that the files held when it was asked for: no redo changes it any more */
   | { readonly kind: 'covered'; readonly request: number }
   /** the writer has ended; so must the process, with this status, and recovery makes good what is missing */

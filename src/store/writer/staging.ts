@@ -3,7 +3,7 @@
  * when a table-day is full, or when too much memory waits. Writer thread only; take() is HOT, once per row.
  */
 import { assert } from '../../base/errors.js';
-import { DRAIN, WRITER } from '../../counters/declarations.js';
+import { DRAIN, STORED, WRITER } from '../../counters/declarations.js';
 import { type DecodedText, decodeRecord } from '../../schema/codec.js';
 import {
   DAY_WORD,
@@ -61,6 +61,8 @@ export interface StagingOptions {
   readonly files: FilePool;
   readonly quarantine: Quarantine | undefined;
   readonly counters: Uint32Array;
+  /** blocks of STORED_COUNTERS by exchange */
+  readonly stored: ReadonlyMap<string, SharedArrayBuffer>;
   readonly disk: DiskHealth;
   readonly nowMs: () => number;
 }
@@ -89,6 +91,7 @@ export class Staging {
   private readonly waiting = new WaitingRows();
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
+  private readonly stored: ReadonlyMap<string, Uint32Array>;
   /** newest table-day of each stream and table, at stream × TABLES.length + position of the table */
   private slots = new Int32Array(0);
   /** by list */
@@ -109,6 +112,7 @@ export class Staging {
     const { dataPath, files, quarantine, exact } = options;
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
+    this.stored = new Map([...options.stored].map(([id, memory]) => [id, new Uint32Array(memory)]));
     this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
     this.tableDayOptions = {
       rowsMax: options.rowsPerTableDay,
@@ -286,7 +290,7 @@ export class Staging {
       const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
       const bytes = tableDay.flush();
       tableDay.lastUsedMs = this.options.nowMs();
-      this.flushed(byRing, staged, bytes, newest);
+      this.flushed(tableDay, byRing, staged, bytes, newest);
       return true;
     } catch (error) {
       disk.failed('columns', error, tableDay.key.folder);
@@ -294,16 +298,24 @@ export class Staging {
     }
   }
 
-  private flushed(byRing: ReadonlyMap<number, number>, rows: number, bytes: number, newest: number): void {
+  private flushed(
+    { key }: TableDay,
+    byRing: ReadonlyMap<number, number>,
+    rows: number,
+    bytes: number,
+    newest: number,
+  ): void {
     const { counters, disk } = this.options;
+    const units = Math.ceil(bytes / 64);
     counters[WRITER.rows_written] += rows;
-    counters[WRITER.bytes_written] += Math.ceil(bytes / 64);
+    counters[WRITER.bytes_written] += units;
     counters[WRITER.flushes]++;
-    for (const [ring, part] of byRing) {
-      const drain = this.drains[ring];
-      drain[DRAIN.rows_written] += part;
-      drain[DRAIN.bytes_written] += Math.ceil((bytes * part) / Math.max(1, rows) / 64);
-      if (part > 0 && newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
+    for (const [ring, part] of byRing) this.drains[ring][DRAIN.rows_written] += part;
+    const stored = this.stored.get(key.exchange);
+    if (stored !== undefined) {
+      stored[STORED.rows_written] += rows;
+      stored[STORED.bytes_written] += units;
+      if (newest > stored[STORED.last_row]) stored[STORED.last_row] = newest;
     }
     disk.worked('columns');
   }

@@ -73,6 +73,8 @@ export class Writer {
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
   private readonly openedRejected: RejectedState[] = [];
   private rejectedBase = 0;
+  /** rings whose rows up to a position are to be in their files */
+  private stores: { readonly ring: number; readonly until: number; readonly request: number }[] = [];
   private housekeepingMs = 0;
   /** more is due to be flushed than one turn could do */
   private behind = false;
@@ -339,6 +341,7 @@ export class Writer {
     if (!this.disk.isFailing('files')) this.renewal.look();
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
+    this.storeDrained();
     staging.restIdle(now);
     this.makeTomorrow();
     this.checkpointer?.turn();
@@ -348,13 +351,24 @@ export class Writer {
     if (command.kind === 'stop') {
       this.stopping = true;
       this.stopMs = this.nowMs();
-    } else if (command.kind === 'flush') this.staging.flushNow(command.ring);
-    else if (command.kind === 'cover')
+    } else if (command.kind === 'store') {
+      const { ring, request } = command;
+      this.stores.push({ ring, request, until: (this.rings[ring] as RingConsumer).published() });
+    } else if (command.kind === 'cover')
       this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
     else {
       this.add(command.rings, command.streams);
       this.post({ kind: 'added' });
     }
+  }
+
+  /** What was asked to be stored and has been drained by now goes to its files. */
+  private storeDrained(): void {
+    this.stores = this.stores.filter(({ ring, until, request }) => {
+      if (!(this.rings[ring] as RingConsumer).hasReleased(until) || !this.staging.flushNow(ring)) return true;
+      this.post({ kind: 'stored', request });
+      return false;
+    });
   }
 
   /** The end of a stop: everything that waits goes to the files, whatever its age. */

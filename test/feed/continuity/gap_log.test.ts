@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CounterReader, createCounters } from '../../../src/counters/counters.js';
-import { SHARD_COUNTERS } from '../../../src/counters/declarations.js';
+import { SESSION_COUNTERS } from '../../../src/counters/declarations.js';
 import { WAITING_GAPS_MAX, WaitingGaps } from '../../../src/feed/continuity/gap_log.js';
 import type { Gap } from '../../../src/feed/rows/row_writer.js';
 
 test('holes are listed in their order as the ring has room, and what cannot wait is counted', () => {
-  const shared = createCounters(SHARD_COUNTERS);
-  const counters = () => new CounterReader(SHARD_COUNTERS, shared).read();
+  const shared = createCounters(SESSION_COUNTERS);
+  const counters = () => new CounterReader(SESSION_COUNTERS, shared).read();
   const listed: number[] = [];
   let room = 3;
   let overflows = 0;

@@ -7,7 +7,13 @@ import { StreamIndex, type StreamSpec } from '../../../src/feed/rows/streams.js'
 function spec(stream: number, native: string): StreamSpec {
   return {
     ...{ stream, exchange: 'x', native, symbol: native, directory: native },
-    ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived: {} },
+    ...{
+      lastTradeId: '',
+      recentTradeIds: [],
+      unlistedIds: [],
+      lastReceived: {},
+      resumedAfter: 'downtime' as const,
+    },
   };
 }
 

@@ -26,6 +26,7 @@ function scene() {
       flushIntervalMs: 1000,
       rowsPerTableDay: 1 << 16,
       stagedBytesMax: STAGED_BYTES_MAX,
+      stored: new Map(),
       exact: false,
       files: new FilePool(disk, 0, () => undefined),
       quarantine: undefined,

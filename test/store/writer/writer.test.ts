@@ -68,6 +68,7 @@ class Rig {
           recentTradeIds: [],
           unlistedIds: [],
           lastReceived: {},
+          resumedAfter: 'downtime' as const,
         }));
       this.producers.push(producer);
       this.rows.push(new Rows(producer, new StreamIndex(specs), this.received, DAY));
@@ -77,6 +78,7 @@ class Rig {
       flushIntervalMs: 5000,
       rowsPerTableDay: 4096,
       exact: true,
+      stored: new Map(),
       journal: undefined,
       descriptorsMax: 1000,
       rings,
@@ -420,6 +422,7 @@ describe('the writer thread', () => {
       recentTradeIds: [],
       unlistedIds: [],
       lastReceived: {},
+      resumedAfter: 'downtime' as const,
     };
     rig.rows[0] = new Rows(producer, new StreamIndex([spec]), rig.received, DAY);
     rig.trade(0, 5);

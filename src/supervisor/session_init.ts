@@ -1,30 +1,27 @@
 /**
- * What a shard thread and the writer are told about a connection. Main thread, when a shard is planned.
+ * What a shard thread and the writer are told about a connection. Main thread, when a session is planned.
  */
-import { RING_WORDS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
 import { createPacing } from '../feed/connection/pacing.js';
 import type { Exchange } from '../feed/exchange.js';
-import { type ShardPlan, wantedChannels } from '../feed/plan.js';
+import { type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { ShardInit } from '../feed/shard.js';
-import { createRing } from '../ring/layout.js';
+import type { SessionInit } from '../feed/session.js';
 import type { Table } from '../schema/layout.js';
 import { GAPS, KLINES } from '../schema/tables.js';
 
-/** What the shards of all exchanges share. */
-export class ShardResources {
-  private readonly pacing = new Map<string, ShardInit['pacing']>();
+/** What the sessions of all exchanges share. */
+export class SessionResources {
+  private readonly pacing = new Map<string, SessionInit['pacing']>();
 
   constructor(
     private readonly config: Config,
     private readonly ca: string | undefined,
-    private readonly doorbell: SharedArrayBuffer,
   ) {}
 
   /** The limits of an exchange hold for all its connections together. */
-  private pacingOf(exchange: string): ShardInit['pacing'] {
+  private pacingOf(exchange: string): SessionInit['pacing'] {
     let pacing = this.pacing.get(exchange);
     if (pacing === undefined) {
       pacing = { connects: createPacing(), asks: createPacing() };
@@ -35,15 +32,15 @@ export class ShardResources {
 
   init(
     exchange: Exchange,
-    plan: Pick<ShardPlan, 'shard' | 'channels' | 'route'>,
+    plan: Pick<SessionPlan, 'session' | 'channels' | 'route'>,
     streams: readonly StreamSpec[],
     counters: SharedArrayBuffer,
-  ): ShardInit {
+  ): SessionInit {
     const { logger, websocket } = this.config;
     const section = this.config.exchanges[exchange.id];
     const { channels, candles } = wantedChannels(exchange, section);
     return {
-      shard: plan.shard,
+      session: plan.session,
       exchange: exchange.id,
       streams,
       channels: plan.channels,
@@ -61,8 +58,6 @@ export class ShardResources {
         longestRetryMs: websocket.max_retry_delay_secs * 1000,
         ackTimeoutMs: websocket.ack_timeout_secs * 1000,
       },
-      ring: createRing(RING_WORDS),
-      doorbell: this.doorbell,
       counters,
       latency: createHistogram(),
       pacing: this.pacingOf(exchange.id),
@@ -71,13 +66,13 @@ export class ShardResources {
   }
 }
 
-/** Tables that the rows of a shard go to, without GAPS. */
-export function tablesOf(exchange: Exchange, init: Pick<ShardInit, 'channels' | 'candles'>): Table[] {
+/** Tables that the rows of a session go to, without GAPS. */
+export function tablesOf(exchange: Exchange, init: Pick<SessionInit, 'channels' | 'candles'>): Table[] {
   const tables = init.channels.map((channel) => exchange.channels[channel].table);
   return [...tables, ...init.candles.map((interval) => KLINES[interval])];
 }
 
-/** Column files that a symbol of the shard gets per day. */
-export function filesPerSymbol(exchange: Exchange, init: Pick<ShardInit, 'channels' | 'candles'>): number {
+/** Column files that a symbol of the session gets per day. */
+export function filesPerSymbol(exchange: Exchange, init: Pick<SessionInit, 'channels' | 'candles'>): number {
   return [...tablesOf(exchange, init), GAPS].reduce((files, { columns }) => files + columns.length, 0);
 }

@@ -1,0 +1,429 @@
+/**
+ * The shard threads and the sessions that they host: plans them, starts them, watches them, starts them again when they
+ * end, changes their symbols, and ends them. Main thread.
+ */
+import { availableParallelism } from 'node:os';
+import type { Logger } from 'pino';
+import { RING_WORDS, SHARD_HANG_SECS } from '../base/limits.js';
+import type { Config } from '../config/options.js';
+import { CounterReader, createCounters } from '../counters/counters.js';
+import { DRAIN_COUNTERS, SESSION_COUNTERS, SHARD_COUNTERS } from '../counters/declarations.js';
+import { quantiles } from '../counters/histogram.js';
+import { Backoff } from '../feed/connection/backoff.js';
+import { STATES } from '../feed/connection/state.js';
+import type { Exchange } from '../feed/exchange.js';
+import {
+  assignShards,
+  routesOf,
+  type SessionPlan,
+  shardCount,
+  wantedChannels,
+  weightOf,
+} from '../feed/plan.js';
+import type { StreamSpec } from '../feed/rows/streams.js';
+import type { SessionInit } from '../feed/session.js';
+import type { SessionName, ShardReport } from '../feed/shard.js';
+import { createRing, isDrained } from '../ring/layout.js';
+import type { WriterRing, WriterStream } from '../store/writer/writer.js';
+import type { StreamDirectory } from './discovery.js';
+import { Heartbeat } from './heartbeat.js';
+import { Rates } from './rates.js';
+import { filesPerSymbol, type SessionResources, tablesOf } from './session_init.js';
+import type { ShardStatus } from './status.js';
+import { type ShardThread, startShard } from './threads.js';
+import type { WriterLink } from './writer_link.js';
+
+/** A connection that does not close in this time is cut. */
+const SHARD_STOP_MS_MAX = 1500;
+const RESTART_FIRST_MS = 1000;
+const RESTART_LONGEST_MS = 30_000;
+/** A thread that worked for so long is restarted with the shortest delay again. */
+const RESTART_HEALTHY_MS = 60_000;
+/** A ring doubles with so many streams, and once more with four times as many. */
+const STREAMS_PER_RING = 500;
+
+/** A session with everything that outlives its thread. */
+interface SessionSlot {
+  readonly exchange: Exchange;
+  readonly init: SessionInit;
+  readonly shard: ShardSlot;
+  readonly weight: number;
+  streams: StreamSpec[];
+  readonly counters: CounterReader<typeof SESSION_COUNTERS>;
+  readonly rates: Rates;
+}
+
+/** A shard with everything that outlives its thread. */
+interface ShardSlot {
+  readonly shard: number;
+  readonly ring: SharedArrayBuffer;
+  readonly drain: SharedArrayBuffer;
+  readonly memory: SharedArrayBuffer;
+  readonly counters: CounterReader<typeof SHARD_COUNTERS>;
+  readonly drained: CounterReader<typeof DRAIN_COUNTERS>;
+  readonly sessions: SessionSlot[];
+  readonly backoff: Backoff;
+  readonly heartbeat: Heartbeat;
+  /** monotonic ms */
+  startedMs: number;
+  thread: ShardThread | undefined;
+  restarts: number;
+}
+
+/** The connections that an exchange needs. */
+export interface ExchangePlan {
+  readonly exchange: Exchange;
+  readonly sessions: readonly SessionPlan[];
+}
+
+export interface FleetOptions {
+  readonly config: Config;
+  readonly resources: SessionResources;
+  readonly directory: StreamDirectory;
+  readonly doorbell: SharedArrayBuffer;
+  readonly writer: WriterLink;
+  readonly log: Logger;
+}
+
+export class Fleet {
+  private readonly shards: ShardSlot[] = [];
+  private readonly changed = new Map<string, () => void>();
+  private stopping = false;
+
+  constructor(private readonly options: FleetOptions) {}
+
+  private get sessions(): SessionSlot[] {
+    return this.shards.flatMap((shard) => shard.sessions);
+  }
+
+  /** Makes room for all connections; no thread starts yet. */
+  plan(planned: readonly ExchangePlan[]): void {
+    const sessions = planned.flatMap(({ exchange, sessions }) =>
+      sessions.map((plan) => ({ exchange, plan, weight: weightOf(exchange, plan) })),
+    );
+    const shards = shardCount(this.options.config.feed.workers, sessions.length, availableParallelism());
+    const streams = new Array<number>(shards).fill(0);
+    const assigned = assignShards(
+      sessions.map(({ weight }) => weight),
+      shards,
+    );
+    for (const [i, shard] of assigned.entries()) streams[shard] += sessions[i].plan.symbols.length;
+    for (const count of streams) this.addShard(count);
+    for (const [i, { exchange, plan }] of sessions.entries()) {
+      const streams = plan.symbols.map((native) => this.options.directory.stream(exchange, native));
+      this.addSession(this.shards[assigned[i]], exchange, plan, streams);
+    }
+  }
+
+  private addShard(streams: number): ShardSlot {
+    const memory = createCounters(SHARD_COUNTERS);
+    const drain = createCounters(DRAIN_COUNTERS);
+    const slot: ShardSlot = {
+      shard: this.shards.length,
+      ring: createRing(ringWords(streams)),
+      drain,
+      memory,
+      counters: new CounterReader(SHARD_COUNTERS, memory),
+      drained: new CounterReader(DRAIN_COUNTERS, drain),
+      sessions: [],
+      backoff: new Backoff(RESTART_FIRST_MS, RESTART_LONGEST_MS),
+      heartbeat: new Heartbeat(true),
+      startedMs: 0,
+      thread: undefined,
+      restarts: 0,
+    };
+    this.shards.push(slot);
+    return slot;
+  }
+
+  private addSession(
+    shard: ShardSlot,
+    exchange: Exchange,
+    plan: SessionPlan,
+    streams: StreamSpec[],
+  ): SessionSlot {
+    const counters = createCounters(SESSION_COUNTERS);
+    const slot: SessionSlot = {
+      exchange,
+      init: this.options.resources.init(exchange, plan, streams, counters),
+      shard,
+      weight: weightOf(exchange, plan),
+      streams,
+      counters: new CounterReader(SESSION_COUNTERS, counters),
+      rates: new Rates(),
+    };
+    shard.sessions.push(slot);
+    return slot;
+  }
+
+  /** Rings in the order of the shards: their numbers are those of the rings. */
+  get rings(): WriterRing[] {
+    return this.shards.map(({ ring, drain }) => ({ ring, drain }));
+  }
+
+  get streams(): WriterStream[] {
+    return this.sessions.flatMap((slot) => writerStreams(slot, slot.streams));
+  }
+
+  start(): void {
+    for (const shard of this.shards) this.startShard(shard);
+  }
+
+  private startShard(slot: ShardSlot): void {
+    const { log, doorbell } = this.options;
+    const sessions = slot.sessions.map(({ init, streams }) => ({ ...init, streams }));
+    const thread = startShard({
+      shard: slot.shard,
+      ring: slot.ring,
+      doorbell,
+      counters: slot.memory,
+      sessions,
+    });
+    slot.thread = thread;
+    slot.startedMs = performance.now();
+    slot.heartbeat.reset(true);
+    thread.onReport((report) => this.take(report));
+    thread.onEnd((reason) => {
+      slot.thread = undefined;
+      // nobody answers any more what was asked
+      for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
+      if (this.stopping) return;
+      if (performance.now() - slot.startedMs > RESTART_HEALTHY_MS) slot.backoff.reset();
+      const delay = slot.backoff.next();
+      slot.restarts++;
+      log.error({ shard: slot.shard, reason, restart_in_ms: Math.round(delay) }, 'a shard thread has ended');
+      void this.restartShard(slot, delay);
+    });
+  }
+
+  private take(report: ShardReport): void {
+    if (report.kind === 'log')
+      this.options.log[report.level]({ connection: `${report.exchange}-${report.session}` }, report.text);
+    else if (report.kind === 'changed') this.changed.get(keyOf(report))?.();
+  }
+
+  /** What the dead thread had published is stored first: the new one continues behind it. */
+  private async restartShard(slot: ShardSlot, delayMs: number): Promise<void> {
+    const { writer, directory } = this.options;
+    await Promise.all([new Promise((resolve) => setTimeout(resolve, delayMs)), writer.store(slot.shard)]);
+    if (this.stopping) return;
+    for (const session of slot.sessions)
+      session.streams = session.streams.map((spec) => directory.resumed(session.exchange, spec, 'downtime'));
+    this.startShard(slot);
+  }
+
+  /** Once a second: rates, and threads that hang. */
+  watch(): void {
+    const now = performance.now();
+    for (const shard of this.shards) {
+      for (const { counters, rates } of shard.sessions) {
+        const { messages, rows } = counters.read();
+        rates.add(now, messages, rows);
+      }
+      const { thread } = shard;
+      if (thread === undefined || shard.heartbeat.sample(shard.counters.read().heartbeat) < SHARD_HANG_SECS)
+        continue;
+      this.options.log.error({ shard: shard.shard }, 'a shard thread hangs');
+      shard.heartbeat.reset(true);
+      thread.terminate();
+    }
+  }
+
+  filesPerDay(): number {
+    return this.sessions.reduce(
+      (files, { exchange, init, streams }) => files + streams.length * filesPerSymbol(exchange, init),
+      0,
+    );
+  }
+
+  /** Reads every counter once. */
+  status(): ShardStatus[] {
+    return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
+      const counters = reader.read();
+      return {
+        shard: init.session,
+        worker: shard.shard,
+        exchange: init.exchange,
+        state: STATES[shard.thread === undefined ? 0 : counters.state],
+        symbols: streams.length,
+        messagesPerSecond: rates.first,
+        rowsPerSecond: rates.second,
+        counters,
+        ringFill: shard.counters.read().ring_fill,
+        restarts: shard.restarts,
+      };
+    });
+  }
+
+  /** Receive to ring of all connections of an exchange. */
+  latency(exchange: string) {
+    return quantiles(
+      this.sessions.filter(({ init }) => init.exchange === exchange).map(({ init }) => init.latency),
+    );
+  }
+
+  /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */
+  async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    const { channels } = wantedChannels(exchange, this.options.config.exchanges[exchange.id]);
+    for (const [route, carried] of routesOf(exchange, channels))
+      await this.changeRoute(exchange, route, carried, symbols);
+  }
+
+  /**
+   * Every connection keeps its symbols; the new ones fill what has room, and then new connections. What goes is refused
+   * by its session before anything is taken up, and what comes back continues behind what is in the files by then.
+   */
+  private async changeRoute(
+    exchange: Exchange,
+    route: string | undefined,
+    channels: readonly string[],
+    symbols: readonly string[],
+  ): Promise<void> {
+    const wanted = new Set(symbols);
+    const slots = this.sessions.filter((s) => s.exchange === exchange && s.init.connection.route === route);
+    const captured = new Set(slots.flatMap((slot) => slot.streams.map((s) => s.native)));
+    await Promise.all(
+      slots.map((slot) =>
+        this.release(
+          slot,
+          slot.streams.filter((s) => !wanted.has(s.native)),
+        ),
+      ),
+    );
+    const fresh = symbols.filter((native) => !captured.has(native));
+    await this.storeReturning(exchange, fresh, slots);
+    const perConnection = this.options.config.exchanges[exchange.id].symbols_per_connection;
+    for (const slot of slots) await this.takeUp(slot, fresh.splice(0, perConnection - slot.streams.length));
+    while (fresh.length > 0) {
+      const session = this.sessions.filter((s) => s.exchange === exchange).length;
+      const plan = {
+        exchange: exchange.id,
+        session,
+        symbols: fresh.splice(0, perConnection),
+        channels,
+        route,
+      };
+      await this.open(exchange, plan);
+    }
+  }
+
+  /** Lets symbols of a session go; resolves when it stores nothing of them any more. */
+  private async release(slot: SessionSlot, gone: readonly StreamSpec[]): Promise<void> {
+    if (gone.length === 0) return;
+    slot.streams = slot.streams.filter((spec) => !gone.includes(spec));
+    await this.change(
+      slot,
+      [],
+      gone.map(({ stream }) => stream),
+    );
+    this.options.log.info({ connection: nameOf(slot), removed: gone.length }, 'symbols changed');
+  }
+
+  /** What symbols that come back had before has to be in the files, where the next session finds it. */
+  private async storeReturning(
+    exchange: Exchange,
+    natives: readonly string[],
+    slots: readonly SessionSlot[],
+  ): Promise<void> {
+    const { directory, writer } = this.options;
+    if (!natives.some((native) => directory.knows(exchange, native))) return;
+    await Promise.all([...new Set(slots.map(({ shard }) => shard.shard))].map((ring) => writer.store(ring)));
+  }
+
+  private async takeUp(slot: SessionSlot, natives: readonly string[]): Promise<void> {
+    if (natives.length === 0) return;
+    const { directory, writer, log } = this.options;
+    const added = natives.map((native) => directory.again(slot.exchange, native));
+    slot.streams.push(...added);
+    await writer.announce([], writerStreams(slot, added));
+    await this.change(slot, added, []);
+    log.info({ connection: nameOf(slot), added: added.length }, 'symbols changed');
+  }
+
+  /** Resolves when the session has made the change, or its thread has ended and starts again with it. */
+  private change(slot: SessionSlot, added: readonly StreamSpec[], removed: readonly number[]): Promise<void> {
+    const { thread } = slot.shard;
+    if (thread === undefined) return Promise.resolve();
+    const { exchange, session } = slot.init;
+    return new Promise((resolve) => {
+      const key = keyOf(slot.init);
+      this.changed.set(key, () => {
+        this.changed.delete(key);
+        resolve();
+      });
+      thread.send({ kind: 'change', exchange, session, added, removed });
+    });
+  }
+
+  /** A connection more, on a thread of its own or on the one that has the least to do. */
+  private async open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+    const { config, directory, writer } = this.options;
+    const count = shardCount(config.feed.workers, this.sessions.length + 1, availableParallelism());
+    const isNew = count > this.shards.length;
+    const shard = isNew ? this.addShard(plan.symbols.length) : this.lightest();
+    const streams = plan.symbols.map((native) => directory.again(exchange, native));
+    const slot = this.addSession(shard, exchange, plan, streams);
+    const rings = isNew ? [{ ring: shard.ring, drain: shard.drain }] : [];
+    await writer.announce(rings, writerStreams(slot, slot.streams));
+    if (isNew) this.startShard(shard);
+    else shard.thread?.send({ kind: 'open', session: slot.init });
+  }
+
+  private lightest(): ShardSlot {
+    const load = ({ sessions }: ShardSlot) => sessions.reduce((sum, { weight }) => sum + weight, 0);
+    return this.shards.reduce((least, shard) => (load(shard) < load(least) ? shard : least));
+  }
+
+  /** Whether every row that was published is in the durable journal, for the next start to redo. */
+  journaled(): boolean {
+    return this.shards.every(({ ring, drained }) => {
+      const { rows_drained, rows_durable } = drained.read();
+      return isDrained(ring) && rows_drained === rows_durable;
+    });
+  }
+
+  /** Closes every connection; resolves when the threads are gone. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(this.shards.map(({ thread }) => stopShard(thread)));
+  }
+}
+
+function stopShard(thread: ShardThread | undefined): Promise<void> {
+  if (thread === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => thread.terminate(), SHARD_STOP_MS_MAX);
+    thread.onEnd(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    thread.send({ kind: 'stop' });
+  });
+}
+
+function writerStreams(
+  { exchange, init, shard }: SessionSlot,
+  streams: readonly StreamSpec[],
+): WriterStream[] {
+  const tables = tablesOf(exchange, init).map(({ id }) => id);
+  return streams.map(({ stream, exchange: id, directory }) => ({
+    stream,
+    exchange: id,
+    directory,
+    ring: shard.shard,
+    tables,
+  }));
+}
+
+function ringWords(streams: number): number {
+  if (streams <= STREAMS_PER_RING) return RING_WORDS;
+  return streams <= 4 * STREAMS_PER_RING ? 2 * RING_WORDS : 4 * RING_WORDS;
+}
+
+function keyOf({ exchange, session }: SessionName): string {
+  return `${exchange} ${session}`;
+}
+
+function nameOf({ init }: SessionSlot): string {
+  return `${init.exchange}-${init.session}`;
+}
