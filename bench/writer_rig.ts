@@ -74,7 +74,6 @@ export class WriterRig {
         exchange: EXCHANGE,
         directory: directoryOf(stream),
         ring: stream % connections,
-        tables: RIG_TABLES.map(({ id }) => id),
       })),
       doorbell,
       counters: this.counters,

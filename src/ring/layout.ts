@@ -15,13 +15,22 @@ export const DATA_WORD = 64;
 
 /** What all producers of one writer share with it. */
 export const DOORBELL = {
-  /** 1 while the writer sleeps and wants to be woken */
+  /** how the writer sleeps: one of SLEEP */
   sleeping: 0,
   /** counts the rings; the writer waits on it */
   rings: 1,
   /** 1 while the writer cannot write because the disk refuses or does not answer; the supervisor sets it */
   disk_waits: 2,
   words: 3,
+} as const;
+
+/** How the writer sleeps, and so what wakes it. */
+export const SLEEP = {
+  awake: 0,
+  /** for a moment, so that more comes together: only a ring that fills wakes it */
+  nap: 1,
+  /** nothing came for a while: any row wakes it */
+  rest: 2,
 } as const;
 
 /** Shared memory of one ring with `words` words of data (a power of two). */

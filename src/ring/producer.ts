@@ -6,7 +6,7 @@
  * is not committed leaves no trace. Nothing is visible to the consumer before publish().
  */
 import { headerWord, PADDING_TABLE_ID } from '../schema/layout.js';
-import { DATA_WORD, DOORBELL, HEAD_WORD, TAIL_WORD } from './layout.js';
+import { DATA_WORD, DOORBELL, HEAD_WORD, SLEEP, TAIL_WORD } from './layout.js';
 
 const PADDING = headerWord(PADDING_TABLE_ID, 0);
 
@@ -64,18 +64,22 @@ export class RingProducer {
     this.tail = (this.tail + words) | 0;
   }
 
-  /** Shows everything committed to the consumer; wakes it only when it sleeps while the ring fills. */
+  /** Shows everything committed to the consumer; wakes it when it rests, or naps while the ring fills. */
   publish(): void {
     if (this.tail === this.published) return;
     this.published = this.tail;
     Atomics.store(this.control, TAIL_WORD, this.tail);
-    if (((this.tail - this.cachedHead) | 0) < this.wakeAt) return;
+    const sleep = Atomics.load(this.doorbell, DOORBELL.sleeping);
+    if (sleep === SLEEP.awake || (sleep === SLEEP.nap && !this.fills())) return;
+    Atomics.add(this.doorbell, DOORBELL.rings, 1);
+    Atomics.notify(this.doorbell, DOORBELL.rings);
+  }
+
+  /** Whether so much waits that it should not wait for more. */
+  private fills(): boolean {
+    if (((this.tail - this.cachedHead) | 0) < this.wakeAt) return false;
     this.cachedHead = Atomics.load(this.control, HEAD_WORD);
-    if (((this.tail - this.cachedHead) | 0) < this.wakeAt) return;
-    if (Atomics.load(this.doorbell, DOORBELL.sleeping) === 1) {
-      Atomics.add(this.doorbell, DOORBELL.rings, 1);
-      Atomics.notify(this.doorbell, DOORBELL.rings);
-    }
+    return ((this.tail - this.cachedHead) | 0) >= this.wakeAt;
   }
 
   /** Fill of the ring between 0 and 1. */

@@ -28,7 +28,7 @@ import type { WriterRing, WriterStream } from '../store/writer/writer.js';
 import type { StreamDirectory } from './discovery.js';
 import { Heartbeat } from './heartbeat.js';
 import { Rates } from './rates.js';
-import { filesPerSymbol, type SessionResources, tablesOf } from './session_init.js';
+import { filesPerSymbol, type SessionResources } from './session_init.js';
 import type { ShardStatus } from './status.js';
 import { type ShardThread, startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
@@ -401,17 +401,12 @@ function stopShard(thread: ShardThread | undefined): Promise<void> {
   });
 }
 
-function writerStreams(
-  { exchange, init, shard }: SessionSlot,
-  streams: readonly StreamSpec[],
-): WriterStream[] {
-  const tables = tablesOf(exchange, init).map(({ id }) => id);
-  return streams.map(({ stream, exchange: id, directory }) => ({
+function writerStreams({ shard }: SessionSlot, streams: readonly StreamSpec[]): WriterStream[] {
+  return streams.map(({ stream, exchange, directory }) => ({
     stream,
-    exchange: id,
+    exchange,
     directory,
     ring: shard.shard,
-    tables,
   }));
 }
 

@@ -56,11 +56,16 @@ export class Quiet {
     this.samples = this.heartbeat.sample(heartbeat);
   }
 
+  /** Seconds for which the writer's loop has not turned. */
+  get writerSecs(): number {
+    return (this.samples * SAMPLE_MS) / 1000;
+  }
+
   look(now: number, writer: Totals, dropped: number): QuietTimes {
     if (writer.rows_written !== this.written || writer.rows_drained === writer.rows_written)
       [this.written, this.writtenMs] = [writer.rows_written, now];
     return {
-      writerQuietSecs: (this.samples * SAMPLE_MS) / 1000,
+      writerQuietSecs: this.writerSecs,
       unwrittenSecs: (now - this.writtenMs) / 1000,
       dropQuietSecs: this.drops.secs(dropped, now),
       removalQuietSecs: this.removals.secs(writer.removals, now),

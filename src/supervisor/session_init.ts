@@ -67,7 +67,7 @@ export class SessionResources {
 }
 
 /** Tables that the rows of a session go to, without GAPS. */
-export function tablesOf(exchange: Exchange, init: Pick<SessionInit, 'channels' | 'candles'>): Table[] {
+function tablesOf(exchange: Exchange, init: Pick<SessionInit, 'channels' | 'candles'>): Table[] {
   const tables = init.channels.map((channel) => exchange.channels[channel].table);
   return [...tables, ...init.candles.map((interval) => KLINES[interval])];
 }

@@ -94,25 +94,27 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   return { unhealthy, degraded };
 }
 
+type WriterState = Pick<Snapshot, 'writer' | 'writerQuietSecs'>;
+
 /** For how long the disk has not answered: to the writer, or to the sync that runs beside it. */
-export function diskSilentSecs({ writer, writerQuietSecs }: Snapshot): number {
+export function diskSilentSecs({ writer, writerQuietSecs }: WriterState): number {
   return Math.max(writerQuietSecs, writer.journal_sync_running_ms / 1000);
 }
 
 /** What it does not answer to. */
-export function silenceText(s: Snapshot): string {
+export function silenceText(s: WriterState): string {
   return diskSilentSecs(s) > s.writerQuietSecs
     ? 'a sync of the journal has been running'
     : 'the writer has not turned';
 }
 
 /** Making a whole file system durable for a checkpoint may take a moment, no other call may. */
-function isStalled(s: Snapshot): boolean {
+function isStalled(s: WriterState): boolean {
   return diskSilentSecs(s) >= (s.writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
 }
 
 /** Whether rows that find no room in a ring are lost because of the disk. */
-export function writerWaits(s: Snapshot): boolean {
+export function writerWaits(s: WriterState): boolean {
   return s.writer.disk_failing === 1 || isStalled(s);
 }
 

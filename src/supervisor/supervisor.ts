@@ -48,6 +48,7 @@ export class Supervisor {
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
   private stopping = false;
+  private stopped = false;
   private latest: Snapshot;
   private readonly quiet = new Quiet();
   private samples = 0;
@@ -120,15 +121,17 @@ export class Supervisor {
   }
 
   private sample(): void {
-    this.quiet.sample(this.writer.read());
+    const writer = this.writer.read();
+    this.quiet.sample(writer);
+    const waits = writerWaits({ writer, writerQuietSecs: this.quiet.writerSecs });
+    Atomics.store(this.doorbellWords, DOORBELL.disk_waits, waits ? 1 : 0);
     if (++this.samples % WATCH_SAMPLES === 0 && !this.stopping) this.watch();
-    this.latest = this.look();
-    Atomics.store(this.doorbellWords, DOORBELL.disk_waits, writerWaits(this.latest) ? 1 : 0);
   }
 
   /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
     this.fleet.watch();
+    this.latest = this.look();
     if (diskSilentSecs(this.latest) >= WRITER_HANG_SECS) {
       this.log.fatal(`${silenceText(this.latest)} for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
@@ -160,6 +163,9 @@ export class Supervisor {
 
   /** The state of everything, a fraction of a second old. */
   snapshot(): Snapshot {
+    const isOld = Date.now() - this.latest.nowMs >= SAMPLE_MS;
+    // after the end it stays as it was then
+    if (isOld && !this.stopped) this.latest = this.look();
     return this.latest;
   }
 
@@ -197,6 +203,7 @@ export class Supervisor {
     const complete = await this.writer.stop(() => this.journaled());
     clearInterval(this.sampler);
     this.latest = this.look();
+    this.stopped = true;
     return complete;
   }
 

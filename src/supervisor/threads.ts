@@ -17,16 +17,24 @@ export interface Thread<Command, Report> {
   terminate(): void;
 }
 
-/** Heap of one thread: far above what a shard needs, so that only a leak ever meets it. */
+/** Heap of one thread: far above what it needs, so that only a leak ever meets it; a shard's grows with its sessions. */
 const HEAP_MB_MAX = 256;
+const HEAP_MB_PER_SESSION = 4;
+/** Space for new objects. Little is made once a thread is warm, and what is reserved for it is used sooner or later. */
+const YOUNG_HEAP_MB_MAX = 8;
 
-function start<Command, Report>(file: string, name: string, workerData: unknown): Thread<Command, Report> {
+function start<Command, Report>(
+  file: string,
+  name: string,
+  workerData: unknown,
+  heapMbMax = HEAP_MB_MAX,
+): Thread<Command, Report> {
   const worker = new Worker(new URL(`../../workers/${file}.js`, import.meta.url), {
     workerData,
     name,
     // threads inherit neither debugger nor preloaded modules of the main thread
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+    resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: YOUNG_HEAP_MB_MAX },
   });
   let failure = '';
   worker.on('error', (error) => {
@@ -45,7 +53,8 @@ export type WriterThread = Thread<WriterCommand, WriterReport>;
 export type SealerThread = Thread<SealerCommand, SealerReport>;
 
 export function startShard(init: ShardInit): ShardThread {
-  return start('shard', `shard-${init.shard}`, init);
+  const heapMbMax = HEAP_MB_MAX + HEAP_MB_PER_SESSION * init.sessions.length;
+  return start('shard', `shard-${init.shard}`, init, heapMbMax);
 }
 
 /** The writer with the thread that syncs its journal; where one of them ends, the other is of no use. */

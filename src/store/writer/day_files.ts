@@ -1,15 +1,14 @@
 /**
- * Column files made ahead of their first row. Thousands of new files cost seconds, in which the rings would only fill:
- * today's are made before a capture starts, tomorrow's during the last minutes before midnight UTC. Writer thread.
+ * Column files made ahead of their first row: a new day would make all of them at once, and thousands of new files cost
+ * seconds in which the rings would only fill. So tomorrow's are made during the last minutes before midnight UTC. Those
+ * of a capture that starts are made with their first rows, which come one after the other. Writer thread.
  */
 import { join } from 'node:path';
 import { isWrittenFor } from '../../schema/columns.js';
-import type { Table } from '../../schema/layout.js';
-import { GAPS, tableById } from '../../schema/tables.js';
+import { GAPS } from '../../schema/tables.js';
 import type { TableDayKey } from '../columns/table_day.js';
 import { openWithFolder, type StoreIo } from '../disk/io.js';
-import { columnFile, tableDirectory } from '../disk/paths.js';
-import type { WriterInit } from './messages.js';
+import { columnFile } from '../disk/paths.js';
 
 /** When tomorrow's begin, before midnight. */
 export const PREPARE_SECS = 600;
@@ -32,30 +31,6 @@ function filesToMake(io: StoreIo, key: DayFilesKey, day: number, exact: boolean)
 /** Makes the files of one table-day; throws what the disk says. */
 export function makeDayFiles(io: StoreIo, key: DayFilesKey, day: number, exact: boolean): void {
   for (const path of filesToMake(io, key, day, exact)) io.close(openWithFolder(io, path));
-}
-
-/**
- * Makes today's files of every stream. Stops at the first that the disk refuses: what fails here fails again, and is
- * reported, when there are rows.
- */
-export function makeToday(
-  io: StoreIo,
-  init: Pick<WriterInit, 'dataPath' | 'streams' | 'exact'>,
-  failed: (error: unknown, folder: string) => void,
-): void {
-  const day = Math.floor(Date.now() / (DAY_SECS * 1000));
-  for (const { exchange, directory, tables } of init.streams) {
-    for (const id of tables) {
-      const table = tableById(id) as Table;
-      const folder = tableDirectory(init.dataPath, exchange, directory, table.name);
-      try {
-        makeDayFiles(io, { table, exchange, folder }, day, init.exact);
-      } catch (error) {
-        failed(error, folder);
-        return;
-      }
-    }
-  }
 }
 
 export class Tomorrow {

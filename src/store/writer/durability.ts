@@ -79,6 +79,11 @@ export class Durability {
     this.options.counters[WRITER.journal_blocks]++;
   }
 
+  /** Whether a call runs or will be due. */
+  pending(): boolean {
+    return this.journal.underWay !== undefined || this.journal.uncoveredBytes > 0;
+  }
+
   /** Whether the rings have to wait: too much is not durable yet. */
   full(): boolean {
     const { crowded } = this.journal;

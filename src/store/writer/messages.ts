@@ -6,8 +6,6 @@ export interface WriterStream {
   readonly exchange: string;
   readonly directory: string;
   readonly ring: number;
-  /** ids of the tables that its channels fill */
-  readonly tables: readonly number[];
 }
 
 export interface WriterRing {
@@ -58,7 +56,7 @@ export type WriterCommand =
 /** Writer to supervisor. */
 export type WriterReport =
   | { readonly kind: 'stopped' }
-  /** the files of today are there, rows can come */
+  /** rows can come */
   | { readonly kind: 'ready' }
   /** the file system is to be synced in the background (background_sync.ts) */
   | { readonly kind: 'sync' }

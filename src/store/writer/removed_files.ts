@@ -1,6 +1,6 @@
 /**
  * What the writer does when somebody removes files under it: a table, a symbol, an exchange, the journal, or the whole
- * data directory. It looks for them several times a second, and nothing is written behind the end of a file that is
+ * data directory. It looks for them several times a second, at up to LOOKED_AT_MAX of them, and nothing is written behind the end of a file that is
  * not there. What is gone begins again: a table-day at row 0 with the rows that wait, so that its columns are whole;
  * the rows it had become a row of GAPS with cause `disk`; the journal goes on with a new segment, and a checkpoint
  * makes a recovery begin there. Meanwhile the rings keep what comes in. Writer thread only.
@@ -28,8 +28,10 @@ import type { Checkpointer } from './checkpointer.js';
 import type { WriterStream } from './messages.js';
 import type { Staging } from './staging.js';
 
-/** Calls of look() in which every table-day is looked at once. */
+/** Calls of look() in which every table-day is looked at once, while there are few. */
 const LOOKS_PER_PASS = 4;
+/** Table-days looked at in one call: what is done for nothing must not grow with the number of symbols. */
+const LOOKED_AT_MAX = 16;
 const DAY_SECS = 86_400;
 
 export interface RenewalOptions {
@@ -82,7 +84,8 @@ export class Renewal {
       const [rejected] = staging.rejected.gone();
       if (rejected !== undefined) return rejected;
     }
-    const part = this.pass.splice(0, Math.ceil(staging.openedCount / LOOKS_PER_PASS));
+    const share = Math.ceil(staging.openedCount / LOOKS_PER_PASS);
+    const part = this.pass.splice(0, Math.min(share, LOOKED_AT_MAX));
     return part.find((tableDay) => tableDay.isGone(this.passes))?.key.folder;
   }
 

@@ -11,7 +11,7 @@ import { STAGED_BYTES_MAX } from '../../base/limits.js';
 import { DRAIN, STOPPED, WRITER } from '../../counters/declarations.js';
 import { HistogramWriter } from '../../counters/histogram.js';
 import { RingConsumer } from '../../ring/consumer.js';
-import { DOORBELL } from '../../ring/layout.js';
+import { DOORBELL, SLEEP } from '../../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
 import type { TableDay } from '../columns/table_day.js';
 import { DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
@@ -23,7 +23,7 @@ import type { Journal } from '../journal/journal.js';
 import { journalFolder } from '../journal/start.js';
 import { encodeStates, type RejectedState, type TableDayState } from '../journal/states.js';
 import { Checkpointer } from './checkpointer.js';
-import { makeToday, Tomorrow } from './day_files.js';
+import { Tomorrow } from './day_files.js';
 import { Durability } from './durability.js';
 import type {
   WriterCommand,
@@ -38,8 +38,12 @@ import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
-/** Longest sleep: the bound on how long a row waits in a ring that nobody fills. */
-const SLEEP_MS = 5;
+/** How long a row waits in its ring for others to be written with it. */
+const NAP_MS = 10;
+/** Longest sleep without any row; what is due by the clock is late by no more than this. */
+const REST_MS = 100;
+/** The same while something is not durable yet. */
+const UNSYNCED_REST_MS = 25;
 /** Words taken from one ring before the next has its turn. */
 const TURN_WORDS = 64 * 1024;
 /** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
@@ -172,10 +176,12 @@ export class Writer {
   /** Runs until a stop command has been carried out: everything published is in the files then. */
   run(): void {
     try {
-      makeToday(this.io, this.init, (error, folder) => this.disk.failed('columns', error, folder));
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
-        if (this.turn() < QUIET_WORDS && !this.behind) this.sleep();
+        const words = this.turn();
+        if (this.behind || words >= QUIET_WORDS) continue;
+        if (words > 0) this.sleep(SLEEP.nap, NAP_MS);
+        else this.sleep(SLEEP.rest, this.durability?.pending() ? UNSYNCED_REST_MS : REST_MS);
       }
       this.finish();
     } catch (error) {
@@ -216,11 +222,14 @@ export class Writer {
     return this.counters[WRITER.disk_failing] === 1 && this.nowMs() - this.stopMs > STOP_MS_MAX;
   }
 
-  private sleep(): void {
-    const seen = Atomics.load(this.doorbell, DOORBELL.rings);
-    Atomics.store(this.doorbell, DOORBELL.sleeping, 1);
-    Atomics.wait(this.doorbell, DOORBELL.rings, seen, SLEEP_MS);
-    Atomics.store(this.doorbell, DOORBELL.sleeping, 0);
+  private sleep(how: number, milliseconds: number): void {
+    const { doorbell } = this;
+    const seen = Atomics.load(doorbell, DOORBELL.rings);
+    Atomics.store(doorbell, DOORBELL.sleeping, how);
+    // a producer that published before it could see that we rest rings no bell
+    if (how !== SLEEP.rest || this.backlog() === 0)
+      Atomics.wait(doorbell, DOORBELL.rings, seen, milliseconds);
+    Atomics.store(doorbell, DOORBELL.sleeping, SLEEP.awake);
   }
 
   /** One turn over all rings; answers the number of words taken. */

@@ -49,7 +49,6 @@ class Rig {
       exchange: 'venue',
       directory,
       ring: stream >> 1,
-      tables: [],
     }));
     const doorbell = createDoorbell();
     const rings = [0, 1].map(() => ({
@@ -406,7 +405,7 @@ describe('the writer thread', () => {
     rig.publish();
     await until(() => rig.ids('A').length === 20);
     const ring = createRing(1 << 12);
-    const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2, tables: [] };
+    const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2 };
     writer.send({
       kind: 'add',
       rings: [{ ring, drain: createCounters(DRAIN_COUNTERS) }],
