@@ -10,6 +10,7 @@
  * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its source is made of the texts
  * below and of integers; nothing that an exchange sent ever stands in it as text.
  */
+import { compile } from '../../base/compile.js';
 import { latin1 } from '../../base/number.js';
 import { NOT_PLAIN, plainEnd } from '../../base/plain_number.js';
 import {
@@ -94,9 +95,8 @@ export function learnShape(
     at = to;
   }
   lines.push(...literalSource(bytes, at, end), 'return i;');
-  const body = `return function shape(source, slots, i, end, row, reader) {\n${lines.join('\n')}\n};`;
   const guesses = Int32Array.from(values, ({ from, to }) => to - from);
-  return new Function('guesses', ...Object.keys(TOOLS), body)(guesses, ...Object.values(TOOLS)) as Shape;
+  return compile<Shape>('shape', 'source, slots, i, end, row, reader', lines, { guesses, ...TOOLS });
 }
 
 /** Source that notes down the kinds of all fields of the row. */

@@ -8,6 +8,7 @@
  *   …
  *   return write(o, slot);
  */
+import { compile } from '../../base/compile.js';
 import { flag } from '../../schema/flags.js';
 import { SEEN, type Sequence } from '../continuity/sequence.js';
 import { RESULT } from '../exchange.js';
@@ -89,6 +90,5 @@ export function compileRow(
           `return ${RESULT.rows};`,
         ]),
   ];
-  const body = `return function row(o, slot) {\n${lines.join('\n')}\n};`;
-  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as WriteRow;
+  return compile<WriteRow>(`row_${plan.table.name}`, 'o, slot', lines, tools);
 }

@@ -2,6 +2,7 @@
  * The source of templates (templates.ts). Cold: once per template. It is made of the texts below and of numbers; nothing
  * that an exchange sent ever stands in it as text.
  */
+import { compile } from '../../base/compile.js';
 import { plainEnd } from '../../base/plain_number.js';
 import type { Sequence } from '../continuity/sequence.js';
 import { type ParserContext, RESULT } from '../exchange.js';
@@ -142,8 +143,8 @@ function evaluate(
     ...{ plainEnd, numberEnd, scalarKind, textEnd, wordEnd },
     ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
   };
-  const body = `return function template(bytes, view, i, end) {\n${lines.join('\n')}\n};`;
-  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as Template;
+  const name = `template_${streams.specs[0].exchange}_${plan.table.name}`;
+  return compile<Template>(name, 'bytes, view, i, end', lines, tools);
 }
 
 /** A value that goes into the row. */
