@@ -3,7 +3,7 @@
  * a terminal, a plain copy every few seconds.
  */
 import type { WriteStream } from 'node:tty';
-import { byExchange, healthOf, type ShardStatus, type Snapshot } from '../supervisor/status.js';
+import { byExchange, healthOf, type ShardStatus, type Snapshot, symbolsOf } from '../supervisor/status.js';
 
 const REDRAW_MS = 1000;
 const PLAIN_MS = 5000;
@@ -37,7 +37,7 @@ function row(s: Snapshot, exchange: string, shards: readonly ShardStatus[]): str
   return [
     exchange,
     `${shards.filter((shard) => shard.state === 'ACTIVE').length}/${shards.length}`,
-    count(sum((shard) => shard.symbols)),
+    count(symbolsOf(shards, (shard) => shard.symbols)),
     count(sum((shard) => shard.messagesPerSecond)),
     count(sum((shard) => shard.rowsPerSecond)),
     count(s.latency[exchange].p50),

@@ -18,6 +18,8 @@ type Values<C> = { readonly [K in keyof C]: number };
 export interface ShardStatus {
   readonly shard: number;
   readonly exchange: string;
+  /** which of the exchange's addresses, when it has several; every symbol is subscribed at each */
+  readonly route: string | undefined;
   readonly state: ConnectionState;
   readonly symbols: number;
   readonly messagesPerSecond: number;
@@ -80,7 +82,7 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
       degraded.push(`${exchange}: no row has reached the disk lately`);
     const refused = shards.reduce((n, shard) => n + shard.counters.refused, 0);
     if (refused > 0) degraded.push(`${exchange}: ${refused} subscriptions were refused`);
-    const silent = shards.reduce((n, shard) => n + shard.counters.silent, 0);
+    const silent = symbolsOf(shards, (shard) => shard.counters.silent);
     if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
   }
   if (s.dropQuietSecs < LOSS_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
@@ -138,6 +140,16 @@ export function byExchange(s: Snapshot): Map<string, ShardStatus[]> {
   return map;
 }
 
+/**
+ * A count of symbols of one exchange. Each address carries all of them, so the counts of connections add up within an
+ * address; the largest of these sums stands for the exchange.
+ */
+export function symbolsOf(shards: readonly ShardStatus[], pick: (shard: ShardStatus) => number): number {
+  const sums = new Map<string | undefined, number>();
+  for (const shard of shards) sums.set(shard.route, (sums.get(shard.route) ?? 0) + pick(shard));
+  return Math.max(0, ...sums.values());
+}
+
 export function dropped(s: Snapshot): number {
   return s.shards.reduce((n, shard) => n + shard.counters.dropped, 0) + s.writer.dropped_rows;
 }
@@ -191,7 +203,7 @@ function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[])
   const lastRow = Math.max(...shards.map((shard) => shard.drain.last_row));
   return {
     connected: shards.some((shard) => shard.state === 'ACTIVE'),
-    symbols: sum((shard) => shard.symbols),
+    symbols: symbolsOf(shards, (shard) => shard.symbols),
     messages_per_second: Math.round(sum((shard) => shard.messagesPerSecond)),
     last_message: iso(last),
     last_row_on_disk: iso(lastRow),
@@ -202,7 +214,7 @@ function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[])
     gaps: sum((shard) => shard.counters.gaps),
     gaps_unlisted: sum((shard) => shard.counters.gaps_unlisted),
     trades_missing: sum((shard) => shard.counters.missing),
-    silent_symbols: sum((shard) => shard.counters.silent),
+    silent_symbols: symbolsOf(shards, (shard) => shard.counters.silent),
     receive_to_ring_us: s.latency[id],
     connections: shards.map((shard) => ({
       shard: shard.shard,

@@ -304,6 +304,7 @@ export class Supervisor {
       return {
         shard: slot.init.shard,
         exchange: slot.init.exchange,
+        route: slot.init.connection.route,
         state: STATES[slot.thread === undefined ? 0 : counters.state],
         symbols: slot.streams.length,
         messagesPerSecond: slot.rates.first,

@@ -24,6 +24,7 @@ export function shard(changes: ShardChanges = {}): ShardStatus {
   return {
     shard: 0,
     exchange: 'venue',
+    route: undefined,
     state: 'ACTIVE',
     symbols: 3,
     messagesPerSecond: 10.4,

@@ -1,6 +1,7 @@
 /** Health and readiness: every reason to worry, one at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { tableLines } from '../../src/commands/live-table.js';
 import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
 import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
 
@@ -137,6 +138,23 @@ describe('health', () => {
       [13, { up: 2, total: 3 }, 192],
     );
     assert.doesNotThrow(() => JSON.stringify(health));
+  });
+});
+
+describe('symbols', () => {
+  const at = (route: string, n: number, symbols: number, silent = 0) =>
+    shard({ route, shard: n, symbols, counters: { silent } });
+  const shards = [at('public', 0, 4, 1), at('public', 1, 1), at('market', 2, 4, 1), at('market', 3, 1, 1)];
+
+  it('are counted once, at however many addresses they are subscribed', () => {
+    const { venue } = healthOf(snapshot({ shards })).exchanges;
+    assert.deepEqual([venue!.symbols, venue!.silent_symbols], [5, 2]);
+    assert.match(tableLines(snapshot({ shards }))[1]!, /^venue +4\/4 +5 /);
+  });
+
+  it('of a change that has reached one address only are counted, too', () => {
+    const { venue } = healthOf(snapshot({ shards: [at('public', 0, 4), at('market', 1, 6)] })).exchanges;
+    assert.equal(venue!.symbols, 6);
   });
 });
 
