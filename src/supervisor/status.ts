@@ -70,7 +70,7 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
     unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
   const { disk } = s;
   if (disk?.level === 'unhealthy' || disk?.level === 'degraded')
-    (disk.level === 'unhealthy' ? unhealthy : degraded).push(roomText(disk));
+    (disk.level === 'unhealthy' ? unhealthy : degraded).push(disk.forecast ?? '');
   if (s.shards.length === 0) degraded.push('starting');
   for (const [exchange, shards] of byExchange(s)) {
     const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
@@ -111,15 +111,9 @@ export function writerWaits(s: Snapshot): boolean {
   return s.writer.disk_failing === 1 || isStalled(s);
 }
 
-function roomText({ runway_seconds }: DiskState): string {
-  return runway_seconds === 0
-    ? 'the disk is full'
-    : `the disk will be full in ${Math.ceil((runway_seconds ?? 0) / 60)} min`;
-}
-
 /** Capture is well, but something needs to be looked at. */
 function warningsOf({ disk, sealer }: Snapshot): string[] {
-  const room = disk?.level === 'warn' ? [roomText(disk)] : [];
+  const room = disk?.level === 'warn' ? [disk.forecast ?? ''] : [];
   const damaged =
     sealer.damaged > 0 ? [`${sealer.damaged} closed table-days are damaged, see logger verify`] : [];
   return [...room, ...damaged];

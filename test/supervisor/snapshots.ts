@@ -55,7 +55,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     latency: { venue: quantiles },
     writerLatency: quantiles,
     sealer: zeros(SEALER_COUNTERS),
-    disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, level: 'ok' },
+    disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, forecast: null, level: 'ok' },
     ...changes,
     writer: zeros(WRITER_COUNTERS, changes.writer),
   };

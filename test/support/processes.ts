@@ -189,6 +189,7 @@ export interface Health {
   readonly disk?: {
     readonly free_bytes: number;
     readonly runway_seconds: number | null;
+    readonly forecast: string | null;
     readonly level: string;
   };
   readonly writer: {
