@@ -3,7 +3,8 @@
  * a terminal, a plain copy every few seconds.
  */
 import type { WriteStream } from 'node:tty';
-import { byExchange, healthOf, type ShardStatus, type Snapshot, symbolsOf } from '../supervisor/status.js';
+import { byExchange, type ShardStatus, type Snapshot, symbolsOf } from '../supervisor/snapshot.js';
+import { healthOf } from '../supervisor/status.js';
 
 const REDRAW_MS = 1000;
 const PLAIN_MS = 5000;

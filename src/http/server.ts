@@ -10,7 +10,8 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js';
 import { LoggerError } from '../base/errors.js';
-import { healthOf, readinessOf, type Snapshot } from '../supervisor/status.js';
+import type { Snapshot } from '../supervisor/snapshot.js';
+import { healthOf, readinessOf } from '../supervisor/status.js';
 
 export interface HttpServer {
   readonly url: string;

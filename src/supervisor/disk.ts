@@ -113,7 +113,7 @@ export function durationText(seconds: number): string {
     ['hour', 3600],
     ['minute', 60],
   ] as const;
-  const [name, size] = units.find(([, size]) => seconds >= size * 1.5) ?? units[2];
+  const [name, size] = units.find(([, size]) => seconds === size || seconds >= size * 1.5) ?? units[2];
   const count = Math.max(1, Math.round(seconds / size));
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }

@@ -1,162 +1,27 @@
-/**
- * What /health, /ready and the live table show, from the shared counters. Main thread, a few times a second. Health is judged
- * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
- */
-import type {
-  DRAIN_COUNTERS,
-  SEALER_COUNTERS,
-  SHARD_COUNTERS,
-  WRITER_COUNTERS,
-} from '../counters/declarations.js';
-import type { Quantiles } from '../counters/histogram.js';
-import type { ConnectionState } from '../feed/state.js';
-import type { DiskState } from './disk.js';
-import type { QuietTimes } from './quiet.js';
-
-type Values<C> = { readonly [K in keyof C]: number };
-
-export interface ShardStatus {
-  readonly shard: number;
-  readonly exchange: string;
-  /** which of the exchange's addresses, when it has several; every symbol is subscribed at each */
-  readonly route: string | undefined;
-  readonly state: ConnectionState;
-  readonly symbols: number;
-  readonly messagesPerSecond: number;
-  readonly rowsPerSecond: number;
-  readonly counters: Values<typeof SHARD_COUNTERS>;
-  readonly drain: Values<typeof DRAIN_COUNTERS>;
-  readonly restarts: number;
-}
-
-export interface Snapshot extends QuietTimes {
-  readonly nowMs: number;
-  readonly startedMs: number;
-  readonly shards: readonly ShardStatus[];
-  readonly writer: Values<typeof WRITER_COUNTERS>;
-  readonly flushIntervalSecs: number;
-  /** undefined before the first look */
-  readonly disk: DiskState | undefined;
-  readonly sealer: Values<typeof SEALER_COUNTERS>;
-  /** receive to ring, by exchange, µs */
-  readonly latency: Readonly<Record<string, Quantiles>>;
-  /** receive to the journal's file (without a journal: to the writer), µs */
-  readonly writerLatency: Quantiles;
-}
+/** What /health and /ready answer, and what the watchdog asks. Main thread. */
+import { findings, HEALTH_SECS, isUnwritten } from './health_rules.js';
+import { byExchange, dropped, type ShardStatus, type Snapshot, symbolsOf } from './snapshot.js';
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
-
-/** A new process gets so long to connect before that counts against it. */
-const GRACE_SECS = 30;
-/** Silence of the writer that a watchdog does not forgive. */
-const WRITER_QUIET_SECS_MAX = 5;
-/** Silence of the writer that only a disk explains; it turns a hundred times in this time, whatever comes in. */
-const WRITER_STALLED_SECS = 0.6;
-/** What was lost shows in the status for so long. */
-const LOSS_MEMORY_SECS = 60;
-
-/** Reasons to worry, the worse ones first. */
-function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degraded: string[] } {
-  const unhealthy: string[] = [];
-  const degraded: string[] = [];
-  const young = (s.nowMs - s.startedMs) / 1000 < GRACE_SECS;
-  if (s.writer.disk_failing === 1) unhealthy.push('the disk refuses writes');
-  const silent = diskSilentSecs(s);
-  if (isStalled(s)) unhealthy.push(`the disk does not answer: ${silenceText(s)} for ${silent.toFixed(1)} s`);
-  else if (silent >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
-  if (s.removalQuietSecs < LOSS_MEMORY_SECS)
-    unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
-  if (s.unwrittenSecs > s.flushIntervalSecs * 2)
-    unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
-  const { disk } = s;
-  if (disk?.level === 'unhealthy' || disk?.level === 'degraded')
-    (disk.level === 'unhealthy' ? unhealthy : degraded).push(disk.forecast ?? '');
-  if (s.shards.length === 0) degraded.push('starting');
-  for (const [exchange, shards] of byExchange(s)) {
-    const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
-    if (up === 0) (young ? degraded : unhealthy).push(`${exchange}: no connection is up`);
-    else if (up < shards.length)
-      degraded.push(`${exchange}: ${shards.length - up} of ${shards.length} connections are not up`);
-    const written = Math.max(...shards.map((shard) => shard.drain.last_row));
-    if (!young && up > 0 && s.nowMs / 1000 - written > GRACE_SECS + s.flushIntervalSecs)
-      degraded.push(`${exchange}: no row has reached the disk lately`);
-    const refused = shards.reduce((n, shard) => n + shard.counters.refused, 0);
-    if (refused > 0) degraded.push(`${exchange}: ${refused} subscriptions were refused`);
-    const silent = symbolsOf(shards, (shard) => shard.counters.silent);
-    if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
-  }
-  if (s.dropQuietSecs < LOSS_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
-  return { unhealthy, degraded };
-}
-
-/** For how long the disk has not answered: to the writer, or to the sync that runs beside it. */
-export function diskSilentSecs({ writer, writerQuietSecs }: Snapshot): number {
-  return Math.max(writerQuietSecs, writer.journal_sync_running_ms / 1000);
-}
-
-/** What it does not answer to. */
-export function silenceText(s: Snapshot): string {
-  return diskSilentSecs(s) > s.writerQuietSecs
-    ? 'a sync of the journal has been running'
-    : 'the writer has not turned';
-}
-
-/** Making a whole file system durable for a checkpoint may take a moment, no other call may. */
-function isStalled(s: Snapshot): boolean {
-  return diskSilentSecs(s) >= (s.writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
-}
-
-/** Whether rows that find no room in a ring are lost because of the disk. */
-export function writerWaits(s: Snapshot): boolean {
-  return s.writer.disk_failing === 1 || isStalled(s);
-}
-
-/** Capture is well, but something needs to be looked at. */
-function warningsOf({ disk, sealer }: Snapshot): string[] {
-  const room = disk?.level === 'warn' ? [disk.forecast ?? ''] : [];
-  const damaged =
-    sealer.damaged > 0 ? [`${sealer.damaged} closed table-days are damaged, see logger verify`] : [];
-  return [...room, ...damaged];
-}
 
 /**
  * Whether the process does its work, as a watchdog asks: the writer turns, and what waits gets written. A disk that
  * refuses is no reason to end the process: the rings keep what a new process would have lost.
  */
 export function isAlive(s: Snapshot): boolean {
-  if (s.writerQuietSecs > WRITER_QUIET_SECS_MAX) return false;
-  return s.writer.disk_failing === 1 || s.unwrittenSecs <= s.flushIntervalSecs * 2;
-}
-
-export function byExchange(s: Snapshot): Map<string, ShardStatus[]> {
-  const map = new Map<string, ShardStatus[]>();
-  for (const shard of s.shards) map.set(shard.exchange, [...(map.get(shard.exchange) ?? []), shard]);
-  return map;
-}
-
-/**
- * A count of symbols of one exchange. Each address carries all of them, so the counts of connections add up within an
- * address; the largest of these sums stands for the exchange.
- */
-export function symbolsOf(shards: readonly ShardStatus[], pick: (shard: ShardStatus) => number): number {
-  const sums = new Map<string | undefined, number>();
-  for (const shard of shards) sums.set(shard.route, (sums.get(shard.route) ?? 0) + pick(shard));
-  return Math.max(0, ...sums.values());
-}
-
-export function dropped(s: Snapshot): number {
-  return s.shards.reduce((n, shard) => n + shard.counters.dropped, 0) + s.writer.dropped_rows;
+  if (s.writerQuietSecs > HEALTH_SECS.diskSilentAtCheckpoint) return false;
+  return s.writer.disk_failing === 1 || !isUnwritten(s);
 }
 
 /** Body of GET /health. */
 export function healthOf(s: Snapshot) {
-  const { unhealthy, degraded } = findings(s);
+  const { unhealthy, degraded, warning } = findings(s);
   const status: HealthStatus =
     unhealthy.length > 0 ? 'unhealthy' : degraded.length > 0 ? 'degraded' : 'healthy';
   return {
     status,
     reasons: [...unhealthy, ...degraded],
-    warnings: warningsOf(s),
+    warnings: warning,
     uptime_seconds: Math.floor((s.nowMs - s.startedMs) / 1000),
     connections: { up: s.shards.filter((shard) => shard.state === 'ACTIVE').length, total: s.shards.length },
     messages_dropped: dropped(s),

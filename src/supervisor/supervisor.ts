@@ -23,13 +23,15 @@ import type { WriterRing, WriterStream } from '../store/writer.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
+import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
 import { Heartbeat } from './heartbeat.js';
 import { Quiet, SAMPLE_MS } from './quiet.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
 import { Sealing } from './sealing.js';
 import { filesPerSymbol, ShardResources, tablesOf } from './shard_init.js';
-import { diskSilentSecs, readinessOf, type Snapshot, silenceText, writerWaits } from './status.js';
+import type { Snapshot } from './snapshot.js';
+import { readinessOf } from './status.js';
 import { type ShardThread, startShard, startWriter, type WriterThread } from './threads.js';
 
 /** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
@@ -83,6 +85,7 @@ export class Supervisor {
   private writer: WriterThread | undefined;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
+  private connectingMs: number;
   private readonly disk: DiskWatch;
   private readonly sealing: Sealing;
   private stopping = false;
@@ -104,6 +107,7 @@ export class Supervisor {
     const cover = (request: number) => this.writer?.send({ kind: 'cover', request });
     this.sealing = new Sealing({ config: this.config, log: this.log, cover });
     this.startedMs = Date.now();
+    this.connectingMs = this.startedMs;
     this.latest = this.look();
   }
 
@@ -128,6 +132,7 @@ export class Supervisor {
     }
     this.quiet.start(performance.now());
     await this.startWriter();
+    this.connectingMs = Date.now();
     for (const slot of this.slots) this.startShard(slot);
     this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.look();
@@ -321,6 +326,7 @@ export class Supervisor {
     return {
       nowMs: Date.now(),
       startedMs: this.startedMs,
+      connectingMs: this.connectingMs,
       shards,
       writer,
       ...this.quiet.look(now, writer, dropped),

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { startHttp } from '../../src/http/server.js';
-import type { Snapshot } from '../../src/supervisor/status.js';
-import { shard, snapshot } from '../supervisor/snapshots.js';
+import type { Snapshot } from '../../src/supervisor/snapshot.js';
+import { NOW_SECS, shard, snapshot } from '../supervisor/snapshots.js';
 
 async function serve(t: TestContext, state: () => Snapshot) {
   const server = await startHttp('127.0.0.1', 0, state);
@@ -35,7 +35,7 @@ test('answers /health and /ready with a status that says it all', async (t) => {
   assert.deepEqual([(await get('/ready')).status, (await get('/health?verbose=1')).status], [200, 200]);
   state = snapshot({ dropQuietSecs: 1 });
   assert.equal((await get('/health')).status, 200, 'degraded is still at work');
-  state = snapshot({ shards: [shard({ state: 'ERROR' })] });
+  state = snapshot({ shards: [shard({ state: 'ERROR', counters: { last_message: NOW_SECS - 10 } })] });
   assert.deepEqual([(await get('/health')).status, (await get('/ready')).status], [503, 503]);
   assert.deepEqual((await get('/ready')).body, { ready: false, waiting: ['venue-0 ERROR'] });
 });

@@ -17,7 +17,7 @@ import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { channelOptions, KLINES_CHANNEL } from '../../src/feed/plan.js';
 import { listTableDays } from '../../src/store/reader.js';
-import type { ShardStatus } from '../../src/supervisor/status.js';
+import type { ShardStatus } from '../../src/supervisor/snapshot.js';
 
 const SYMBOLS = 3;
 /** An exchange that is there answers sooner, also when it wants requests one by one. */

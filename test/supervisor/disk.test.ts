@@ -103,11 +103,13 @@ test('levels begin a day, an hour and five minutes ahead, and speak of at most 2
 });
 
 test('a forecast is said as people say it', () => {
-  const durations = [20, 90, 40 * 60, 89 * 60, 91 * 60, 35 * 3600, 37 * 3600, 3 * 86_400];
+  const durations = [20, 60, 90, 40 * 60, 3600, 89 * 60, 91 * 60, 35 * 3600, 37 * 3600, 3 * 86_400];
   assert.deepEqual(durations.map(durationText), [
+    '1 minute',
     '1 minute',
     '2 minutes',
     '40 minutes',
+    '1 hour',
     '89 minutes',
     '2 hours',
     '35 hours',

@@ -6,7 +6,7 @@ import {
   SHARD_COUNTERS,
   WRITER_COUNTERS,
 } from '../../src/counters/declarations.js';
-import type { ShardStatus, Snapshot } from '../../src/supervisor/status.js';
+import type { ShardStatus, Snapshot } from '../../src/supervisor/snapshot.js';
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -46,6 +46,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
   return {
     nowMs: NOW_MS,
     startedMs: NOW_MS - 600_000,
+    connectingMs: NOW_MS - 600_000,
     shards: [shard()],
     writerQuietSecs: 0,
     unwrittenSecs: 0,
@@ -61,6 +62,6 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
   };
 }
 
-/** The same, ten seconds after its start. */
-export const YOUNG = { startedMs: NOW_MS - 10_000 };
+/** The same, eight seconds after its connections were begun, which was long after its start. */
+export const YOUNG = { connectingMs: NOW_MS - 8000 };
 export const NOW_SECS = NOW_MS / 1000;

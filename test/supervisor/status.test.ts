@@ -5,7 +5,9 @@ import { tableLines } from '../../src/commands/live-table.js';
 import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
 import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
 
-const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
+const down = (n: number, unheardSecs = 0) =>
+  shard({ shard: n, state: 'RECONNECTING', counters: { last_message: NOW_SECS - unheardSecs } });
+const never = shard({ state: 'CONNECTING', counters: { last_message: 0 }, drain: { last_row: 0 } });
 
 const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unhealthy', RegExp][] = [
   ['all is well', {}, 'healthy', /^$/],
@@ -47,12 +49,29 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
   ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],
   ['no shard yet', { shards: [] }, 'degraded', /starting/],
-  ['nothing is connected', { shards: [down(0), down(1)] }, 'unhealthy', /venue: no connection is up/],
-  ['nothing is connected yet', { shards: [down(0)], ...YOUNG }, 'degraded', /no connection is up/],
+  [
+    'nothing is connected',
+    { shards: [down(0, 10), down(1, 99)] },
+    'unhealthy',
+    /^venue: no connection is up, nothing has been received for 10 s$/,
+  ],
+  [
+    'all have just been lost',
+    { shards: [down(0, 9), down(1, 99)] },
+    'degraded',
+    /^venue: no connection is up$/,
+  ],
+  ['nothing is connected yet', { shards: [never], ...YOUNG }, 'degraded', /no connection is up/],
+  [
+    'nothing connects',
+    { shards: [never], connectingMs: NOW_SECS * 1000 - 10_000 },
+    'unhealthy',
+    /nothing has been received for 10 s/,
+  ],
   ['one of two is down', { shards: [shard(), down(1)] }, 'degraded', /1 of 2 connections/],
   [
     'another exchange is down',
-    { shards: [shard(), shard({ exchange: 'other', state: 'ERROR' })] },
+    { shards: [shard(), { ...down(0, 11), exchange: 'other' }] },
     'unhealthy',
     /other: no connection is up/,
   ],
@@ -86,7 +105,7 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
     'healthy',
     /^$/,
   ],
-  ['messages were dropped', { dropQuietSecs: 59 }, 'degraded', /dropped in the last minute/],
+  ['messages were dropped', { dropQuietSecs: 59 }, 'degraded', /dropped in the last 60 s/],
   ['messages were dropped long ago', { dropQuietSecs: 60 }, 'healthy', /^$/],
 ];
 
@@ -102,7 +121,7 @@ describe('health', () => {
   it('names the worse reasons first, and all of them', () => {
     const { status, reasons } = healthOf(snapshot({ dropQuietSecs: 1, writer: { disk_failing: 1 } }));
     assert.equal(status, 'unhealthy');
-    assert.deepEqual(reasons, ['the disk refuses writes', 'messages were dropped in the last minute']);
+    assert.deepEqual(reasons, ['the disk refuses writes', 'messages were dropped in the last 60 s']);
   });
 
   it('adds up the connections of each exchange', () => {
