@@ -3,6 +3,7 @@
  * `demo`. Main thread.
  */
 import { existsSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
@@ -37,9 +38,23 @@ export function symbolFile(): string {
 /** Lines for people on a terminal, JSON lines for everything else; never from the hot path. */
 export function createLog(level: string, quiet = false): Logger {
   if (quiet) return pino({ level: 'silent' });
-  return process.stdout.isTTY
-    ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }))
-    : pino({ level, base: undefined });
+  return pino({ level, base: undefined }, process.stdout.isTTY ? prettyLog() : undefined);
+}
+
+/** One line each: date and time, level, the thread or exchange that it is about, the text, and the rest as key=value. */
+export function prettyLog(destination?: Writable) {
+  return pretty({
+    sync: true,
+    destination,
+    translateTime: 'SYS:standard',
+    hideObject: true,
+    messageFormat: (log, messageKey) => {
+      const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
+      const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
+      const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      return [about, text, ...values].filter((part) => part !== '').join(' ');
+    },
+  });
 }
 
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */
