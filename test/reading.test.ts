@@ -228,6 +228,53 @@ print(outside_gaps(at([9, 10, 11, 19, 20, 21]), lost, 2).tolist())`;
   ]);
 });
 
+test('a book is known from a snapshot to the next gap, over midnight as well', {
+  skip: lacks('numpy'),
+}, (t) => {
+  const root = dataDirectory(t);
+  const [start, snapshot, change, end, unsynced] = [1 << 10, 1 << 11, 0, 1 << 12, 1 << 13];
+  const MIDNIGHT = DAY_START + 86_400;
+  const level = (received: number, side: number, price: number, size: number, flags: number) => ({
+    recv_time: MIDNIGHT + received,
+    side,
+    price,
+    size,
+    price_digits: price,
+    size_digits: size,
+    flags,
+  });
+  writeTableDay(root, { table: 'BOOK' }, [
+    level(-90, 1, 7, 7, end),
+    level(-60, 1, 10, 1, start | snapshot),
+    level(-60, 2, 11, 2, snapshot | end),
+    level(-30, 2, 12, 5, change | end),
+    // of the day before, but received behind the first row of the next one
+    level(2, 2, 11, 0, end),
+  ]);
+  writeTableDay(root, { table: 'BOOK', stamp: '22.11.26' }, [
+    level(1, 1, 9, 3, end),
+    level(20, 1, 8, 4, end),
+    level(30, 1, 20, 6, start | snapshot | end),
+    level(40, 1, 21, 6, unsynced | end),
+    level(50, 1, 22, 6, end),
+  ]);
+  const gap = { time: MIDNIGHT + 25, table: 6, cause: 1, from_time: MIDNIGHT + 3, to_time: MIDNIGHT + 20 };
+  writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
+    gap,
+    { ...gap, table: 2, to_time: MIDNIGHT - 59 },
+  ]);
+  const source = `${functions}
+for received, bids, asks in book_events(${JSON.stringify(root)}, "coinbase", "BTC-USD", [date(2026, 11, 21), date(2026, 11, 22)]):
+    print(received // 10**9 - ${MIDNIGHT}, *[f"{price}:{size}" for price, size in sorted((bids | asks).items())])`;
+  assert.deepEqual(python(source).trim().split('\n'), [
+    '-60 10:1 11:2',
+    '-30 10:1 11:2 12:5',
+    '1 9:3 10:1 11:2 12:5',
+    '2 9:3 10:1 12:5',
+    '30 20:6',
+  ]);
+});
+
 /** Captures a few symbols of three exchanges from the simulator, with a trade and a connection lost. */
 async function capture(): Promise<string> {
   const folder = temporaryFolder('reading');
