@@ -122,11 +122,10 @@ export function durationText(seconds: number): string {
 export function forecastText(bytesSecs: number, filesSecs: number): string | null {
   if (bytesSecs <= 0) return 'the disk is full';
   if (filesSecs <= 0) return 'the file system has no room for another file';
+  if (Math.min(bytesSecs, filesSecs) >= FORECAST_SECS_MAX) return null;
   if (filesSecs < bytesSecs)
     return `no room for the files of another day in about ${durationText(filesSecs)}`;
-  return bytesSecs < FORECAST_SECS_MAX
-    ? `the disk will be full in about ${durationText(bytesSecs)} at the present rate`
-    : null;
+  return `the disk will be full in about ${durationText(bytesSecs)} at the present rate`;
 }
 
 export class DiskWatch {

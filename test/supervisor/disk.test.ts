@@ -122,4 +122,5 @@ test('a forecast is said as people say it', () => {
   assert.equal(forecastText(0, 0), 'the disk is full');
   assert.equal(forecastText(9, 0), 'the file system has no room for another file');
   assert.equal(forecastText(never, never), null);
+  assert.equal(forecastText(never, 400 * 86_400), null);
 });
