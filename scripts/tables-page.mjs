@@ -8,7 +8,7 @@ import {
   literalsFile,
   rejectedFile,
   tableDirectory,
-} from '../dist/src/store/paths.js';
+} from '../dist/src/store/disk/paths.js';
 
 const EXAMPLE_DAY = 20_778;
 
@@ -116,7 +116,7 @@ export function tablesPage() {
     '## Other files',
     '',
     `- \`${literalsFile(EXAMPLE_DAY)}\` in the folder of a table: numbers that fit no digits column, one JSON object a line with row, column and text.`,
-    `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: the number of rows, and bytes and CRC-32 of each of its files, which only grow behind these bytes (\`store/seals.ts\`).`,
+    `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: the number of rows, and bytes and CRC-32 of each of its files, which only grow behind these bytes (\`store/seal/file.ts\`).`,
     `- \`${rejectedFile(EXAMPLE_DAY)}\` in the folder of an exchange: messages that could not be read, one JSON object a line.`,
     '',
     READING,

@@ -15,12 +15,12 @@ import { loadExchanges } from '../src/exchanges/index.js';
 import { COLUMN_TYPES } from '../src/schema/columns.js';
 import { FLAGS } from '../src/schema/flags.js';
 import { BOOK, GAP_CAUSES, GAPS, type GapCause, KLINES, TABLES } from '../src/schema/tables.js';
-import { verifyBooks } from '../src/store/book_check.js';
-import { DiskIo } from '../src/store/io.js';
-import { literal } from '../src/store/literals.js';
-import { tableDirectory } from '../src/store/paths.js';
-import { listTableDays, readColumns, tableDayAt } from '../src/store/reader.js';
-import { Sealer } from '../src/store/sealer.js';
+import { DiskIo } from '../src/store/disk/io.js';
+import { tableDirectory } from '../src/store/disk/paths.js';
+import { literal } from '../src/store/read/decimals.js';
+import { listTableDays, readColumns, tableDayAt } from '../src/store/read/reader.js';
+import { Sealer } from '../src/store/seal/sealer.js';
+import { verifyBooks } from '../src/store/verify/books.js';
 import { DAY_START, dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
 import { startLoggerProcess, startSimulatorProcess, temporaryFolder, until } from './support/processes.js';
 
