@@ -47,7 +47,7 @@ interface UwsResponse {
   writeStatus(line: string): void;
   writeHeader(name: string, value: string): void;
   end(body: string, close: boolean): void;
-  endWithoutBody(bytes: number, close: boolean): void;
+  endWithoutBody(): void;
   close(): void;
   onAborted(handler: () => void): void;
   onData(handler: (chunk: ArrayBuffer, last: boolean) => void): void;
@@ -147,8 +147,10 @@ function write(response: UwsResponse, { method }: Request, reply: Reply, close =
   response.cork(() => {
     response.writeStatus(statusLine(status));
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    if (method === 'HEAD') response.endWithoutBody(Buffer.byteLength(body), close);
-    else response.end(body, close);
+    if (method !== 'HEAD') return response.end(body, close);
+    // a length that is handed to the end is waited for
+    response.writeHeader('content-length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
   });
 }
 
