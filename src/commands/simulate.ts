@@ -48,6 +48,9 @@ Fields: exchange, symbol, channel, count, probability, seconds, rate, code, conn
 Control port: POST /fault, GET /account (flushes the account, answers totals), POST /finish (no more events,
 connections stay), POST /stop.
 
+The ports are served by uWebSockets.js where its binary loads, by node:http and ws elsewhere or with
+LOGGER_SERVER=node.
+
 Examples:
   $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
   $ logger simulate --rate 0 --mix 1:0:0 --messages 1000000

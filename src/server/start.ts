@@ -2,6 +2,7 @@
  * Starts a server on uWebSockets.js, or on node:http and ws where its binary does not load: a Node that it has none
  * for, another C library than glibc, another processor. The environment variable LOGGER_SERVER decides instead.
  */
+import { access, constants } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { LoggerError, messageOf } from '../base/errors.js';
 import type { Server, ServerOptions } from './contract.js';
@@ -69,8 +70,17 @@ export function serverNotice(): string | undefined {
   return own.kind === 'node' ? own.notice : undefined;
 }
 
-/** Listens; throws ADDRESS_IN_USE. */
+async function checkReadable(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (error) {
+    throw new LoggerError('USAGE', `cannot read the certificate or its key: ${messageOf(error)}`);
+  }
+}
+
+/** Listens; throws ADDRESS_IN_USE, or USAGE for files of TLS that cannot be read. */
 export async function startServer(options: ServerOptions, chosen = ownChoice()): Promise<Server> {
+  for (const path of Object.values(options.tls ?? {})) await checkReadable(path);
   if (chosen.kind === 'node') return (await import('./node.js')).startNode(options);
   return (await import('./uws.js')).startUws(chosen.uws, options);
 }

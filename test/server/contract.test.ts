@@ -457,3 +457,12 @@ each('requests and sockets go over TLS', async (t, start) => {
   const plain = await raw(port, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n');
   assert.ok(!plain.includes('safe'));
 });
+
+each('a certificate that cannot be read is told by its name', async (_, start) => {
+  const tls = { cert_path: '/no/such/cert.pem', key_path: '/no/such/key.pem' };
+  await assert.rejects(
+    start({ tls }),
+    (error) =>
+      error instanceof LoggerError && error.code === 'USAGE' && error.message.includes(tls.cert_path),
+  );
+});
