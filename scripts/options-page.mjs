@@ -49,6 +49,8 @@ export function optionsPage(exchanges) {
     '- Any option can be set by an environment variable `LOGGER__SECTION__KEY`, which wins over the file. Its value is',
     '  a TOML value (`9191`, `true`, `["BTC-USD"]`); text needs no quotes. A dash in a section name becomes `_`. An',
     '  unknown variable that begins with `LOGGER__` is an error.',
+    '- `LOGGER_SERVER` is no option of the file: `uws` insists on uWebSockets.js for HTTP and the simulator, `node` takes',
+    '  `node:http` and `ws`. Without it the first is taken where its binary loads, and the log says so where it does not.',
     '- Relative paths start at the working directory of the process, not at the folder of the configuration file.',
     '- *change* says when a changed value takes effect: `reload` when the running logger is told to read its',
     '  configuration again, `restart` at its next start.',

@@ -12,6 +12,7 @@ import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type HttpServer, startHttp } from '../http/server.js';
+import { serverNotice } from '../server/start.js';
 import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
 import { isAlive } from '../supervisor/status.js';
@@ -73,6 +74,8 @@ export async function startCapture(
     fatal: (status) => process.exit(status),
   });
   const http = await startHttp(config.http.host, config.http.port, () => supervisor.snapshot());
+  const notice = serverNotice();
+  if (notice !== undefined) log.warn(notice);
   try {
     await supervisor.start();
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { serverNotice } from '../server/start.js';
 import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
 import {
@@ -46,6 +47,9 @@ Fields: exchange, symbol, channel, count, probability, seconds, rate, code, conn
 
 Control port: POST /fault, GET /account (flushes the account, answers totals), POST /finish (no more events,
 connections stay), POST /stop.
+
+The ports are served by uWebSockets.js where its binary loads, by node:http and ws elsewhere or with
+LOGGER_SERVER=node.
 
 Examples:
   $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
@@ -121,6 +125,8 @@ function reportProgress(simulator: Simulator): void {
 export async function runSimulator(options: SimulatorOptions, quiet: boolean): Promise<void> {
   const { simulator, endpoints } = await startSimulator(options);
   process.stdout.write(`${JSON.stringify(endpoints)}\n`);
+  const notice = serverNotice();
+  if (notice !== undefined) process.stderr.write(`${notice}\n`);
   if (!quiet) reportProgress(simulator);
   await new Promise<void>((resolve) => {
     simulator.on_stop = resolve;

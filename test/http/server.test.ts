@@ -46,13 +46,31 @@ test('answers 404 to everything else', async (t) => {
     ['GET', '/'],
     ['GET', '/health/x'],
     ['GET', '/../health%00'],
-    ['POST', '/health'],
-    ['DELETE', '/ready'],
+    ['POST', '/metrics'],
   ]) {
     const response = await fetch(url + path, { method });
     assert.equal(response.status, 404, `${method} ${path}`);
     await response.text();
   }
+});
+
+test('HEAD is answered as GET without a body, other methods with 405', async (t) => {
+  let state = snapshot();
+  const { url } = await serve(t, () => state);
+  const head = async (path: string, method = 'HEAD') => {
+    const response = await fetch(url + path, { method });
+    const { headers } = response;
+    return [response.status, headers.get('allow'), headers.get('content-length'), await response.text()];
+  };
+  const length = async (path: string) => (await fetch(url + path)).headers.get('content-length');
+  assert.deepEqual(await head('/ready'), [200, null, await length('/ready'), '']);
+  state = snapshot({ shards: [shard({ state: 'ERROR' })] });
+  assert.deepEqual(await head('/ready'), [503, null, await length('/ready'), '']);
+  const [status, , , body] = await head('/health');
+  assert.deepEqual([status, body], [503, '']);
+  for (const path of ['/health', '/ready'])
+    for (const method of ['POST', 'DELETE', 'PUT'])
+      assert.deepEqual((await head(path, method)).slice(0, 2), [405, 'GET, HEAD']);
 });
 
 test('says that the address is taken', async (t) => {
