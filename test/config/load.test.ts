@@ -214,7 +214,7 @@ test('all problems are reported together, each on one line, as wrong use', () =>
 });
 
 test('broken TOML names line, column and reason', () => {
-  assert.deepEqual(problems('a = 1\nb = \n'), ['FILE:2:5: invalid value']);
+  assert.deepEqual(problems('a = 1\nb = \n'), ['FILE:2:5: a value is missing behind b =']);
   assert.deepEqual(problems('[http]\nport = 1\n[http]\n'), [
     'FILE:3:2: trying to redefine an already defined table or value',
   ]);
