@@ -39,7 +39,18 @@ export function createLog(level: string, quiet = false): Logger {
   if (quiet) return pino({ level: 'silent' });
   return process.stdout.isTTY
     ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }))
-    : pino({ level, base: undefined });
+    : pino({ level, base: undefined }, logLines());
+}
+
+/** Log lines that cannot be written, on a full disk for example, end no capture. */
+function logLines(): pino.DestinationStream {
+  const lines = pino.destination({ dest: process.stdout.fd, sync: true });
+  let told = false;
+  lines.on('error', (error: unknown) => {
+    if (!told) process.stderr.write(`logger: log lines cannot be written: ${messageOf(error)}\n`);
+    told = true;
+  });
+  return lines;
 }
 
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */

@@ -12,6 +12,7 @@ import { benchCommand } from './bench.js';
 import { checkConfigCommand } from './check-config.js';
 import { examples } from './common.js';
 import { demoCommand } from './demo.js';
+import { endWhenOutputFails } from './output.js';
 import { readCommand } from './read.js';
 import { recoverCommand } from './recover.js';
 import { runCommand } from './run.js';
@@ -76,17 +77,9 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
   return program;
 }
 
-/** A reader that went away (`logger … | head`) is no failure. */
-function endQuietlyOnBrokenPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-}
-
 /** Runs a command line as the main program; sets process.exitCode and never throws. */
 export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
-  endQuietlyOnBrokenPipe();
+  endWhenOutputFails();
   try {
     await program.parseAsync(argv);
   } catch (error) {

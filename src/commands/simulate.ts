@@ -3,7 +3,7 @@
  * the capture code knows nothing of it.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { LoggerError, messageOf } from '../base/errors.js';
 import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
 import {
@@ -131,7 +131,7 @@ export async function runSimulator(options: SimulatorOptions, quiet: boolean): P
       });
     }
   });
-  process.exit(EXIT.ok);
+  process.exit();
 }
 
 /** The command, for the program's command line. */
