@@ -8,6 +8,9 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { LoggerError } from '../../src/base/errors.js';
 import { type ReadOptions, readCommand, runRead } from '../../src/commands/read.js';
+import { TABLES } from '../../src/schema/tables.js';
+import { tableDayAt } from '../../src/store/reader.js';
+import { planFields } from '../../src/store/rows.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
 
 async function read(root: string, options: Partial<ReadOptions> = {}, table = 'TRADES'): Promise<string> {
@@ -98,6 +101,28 @@ test('table: aligned, times in ISO with nanoseconds, flags by name', async (t) =
     { time: DAY_START, table: 2, cause: 1, from_id: 5, to_id: 6, to_time: DAY_START, messages: 2 },
   ]);
   assert.match(await read(root, { format: 'table' }, 'GAPS'), /Z {2}TRADES {2}disconnect +5 +6 /);
+});
+
+test('table: every time of every table is one for people, nanoseconds or not', async (t) => {
+  const root = dataDirectory(t);
+  const candle = { open_time: DAY_START + 60, close_time: DAY_START + 120, recv_time: DAY_START + 61 };
+  writeTableDay(root, { table: 'KLINES_1m' }, [candle]);
+  const columns = 'open_time,close_time,recv_time';
+  const human = await read(root, { format: 'table', columns }, 'KLINES_1m');
+  const [open, close] = ['2026-11-21T00:01:00Z', '2026-11-21T00:02:00Z'];
+  assert.equal(human.split('\n')[1], `${open}  ${close}  2026-11-21T00:01:01.000000000Z`);
+  assert.equal(
+    await read(root, { columns }, 'KLINES_1m'),
+    `${columns}\n${DAY_START + 60},${DAY_START + 120},${DAY_START + 61}\n`,
+  );
+  for (const table of TABLES) {
+    const [exchange, symbol] = ['coinbase', 'BTC-USD'];
+    const tableDay = tableDayAt({ exchange, symbol, directory: root, table, day: 0 });
+    const numbers = planFields(tableDay, { human: true }).filter(({ numeric }) => numeric);
+    const times = table.columns.filter(({ doc }) => /second.* since 1970|, seconds|^first second/.test(doc));
+    assert.ok(times.length > 1);
+    for (const { name } of times) assert.ok(!numbers.some((field) => field.name === name), name);
+  }
 });
 
 test('raw prints what is stored, exact refuses what is only a float', async (t) => {
