@@ -234,7 +234,7 @@ function jsonOf(report: Report): string {
 /** Lines as an aligned table. */
 function aligned(columns: readonly TextColumn[], lines: readonly (readonly string[])[]): string {
   const writer = rowWriter('table', columns);
-  return lines.map((line) => writer.rows(line)).join('') + writer.end();
+  return lines.map((line) => writer.rows(line)).join('') + writer.release();
 }
 
 function textOf(report: Report): string {

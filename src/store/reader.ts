@@ -151,6 +151,14 @@ export function tableDayAt(
   };
 }
 
+/** Whether every column has its file: the first rows of a day may not have got that far. */
+export function isWhole({ table, columns }: TableDay): boolean {
+  const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
+  return table.columns.every(
+    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
+  );
+}
+
 /**
  * Table-days under a data directory, sorted by exchange, symbol, table and day. What is not a column file of a known
  * table is passed over. Throws DATA_UNREADABLE when the directory does not exist.

@@ -206,6 +206,17 @@ test('limit, tail and days', async (t) => {
   assert.deepEqual(await ids(root, { day: '2026-11-22' }), []);
 });
 
+test('a night is read from the files of two days', async (t) => {
+  const root = dataDirectory(t);
+  const at = (id: number, seconds: number) => trade(id, '1', '1', { trade_time: DAY_START + seconds });
+  writeTableDay(root, { table: 'TRADES', stamp: '20.11.26' }, [at(1, -601), at(2, -600), at(3, -1)]);
+  writeTableDay(root, { table: 'TRADES' }, [at(4, 0), at(5, 599), at(6, 600)]);
+  const night = { from: '23:50', to: '00:10' };
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-20' }), [2, 3, 4, 5]);
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-20', tail: true, limit: 3 }), [3, 4, 5]);
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-21' }), []);
+});
+
 test('says what exists', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1)]);
