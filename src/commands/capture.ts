@@ -2,7 +2,6 @@
  * Starts and ends a capture: configuration, symbol names, supervisor, HTTP and signals put together. Used by `run` and
  * `demo`. Main thread.
  */
-import { existsSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
@@ -15,23 +14,17 @@ import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { loadSymbolMapper } from '../symbols/file.js';
+import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
 import { exchangeDefaults } from './exchanges.js';
 
 /** How often the state is looked at for the service manager, and the data directory for its identity. */
 const WATCH_MS = 250;
-const SYMBOL_FILE = 'symbol_mappings.yaml';
 
 export interface Capture {
   readonly supervisor: Supervisor;
   readonly http: HttpServer;
   /** Ends everything in order; false when something did not reach the disk. */
   stop(): Promise<boolean>;
-}
-
-/** The symbol file of the working directory, else the one that comes with the program. */
-export function symbolFile(): string {
-  return existsSync(SYMBOL_FILE) ? SYMBOL_FILE : new URL(`../../../${SYMBOL_FILE}`, import.meta.url).pathname;
 }
 
 /** Lines for people on a terminal, JSON lines for everything else; never from the hot path. */
@@ -60,7 +53,7 @@ export async function startCapture(
   log: Logger,
 ): Promise<Capture> {
   const lock = await DataLock.take(config.logger.data_path);
-  const mapper = loadSymbolMapper(symbolFile());
+  const mapper = loadSymbolMapper(symbolFile(config.logger.symbol_file));
   const supervisor = new Supervisor({
     config,
     exchanges,

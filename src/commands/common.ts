@@ -1,9 +1,11 @@
 /** What several commands share: options with one meaning everywhere, and the form of help examples. */
 import { InvalidArgumentError, Option } from 'commander';
 
-/** `--config`, the same for every command that reads the configuration. */
+export const CONFIG_FILE = 'logger.toml';
+
+/** `--config`, the same for every command that needs the configuration. */
 export function configOption(): Option {
-  return new Option('-c, --config <file>', 'configuration file').default('logger.toml');
+  return new Option('-c, --config <file>', 'configuration file').default(CONFIG_FILE);
 }
 
 /** The examples at the end of a command's --help. */

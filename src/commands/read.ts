@@ -7,24 +7,19 @@ import {
   BLOCK_ROWS,
   listDays,
   readColumns,
+  requireData,
   type TableDay,
   tableDayAt,
   tableDayName,
 } from '../store/reader.js';
 import { type FieldOptions, hasExact } from '../store/rows.js';
 import { examples } from './common.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { follow, stopSignal } from './follow.js';
 import { FORMATS, type Format } from './formats.js';
 import { Output } from './output.js';
 import { isWithin, RowPrinter } from './row_printer.js';
-import {
-  chooseExchange,
-  chooseSymbol,
-  chooseTable,
-  DEFAULT_DATA_PATH,
-  shortList,
-  type TablePlace,
-} from './select.js';
+import { chooseExchange, chooseSymbol, chooseTable, shortList, type TablePlace } from './select.js';
 import { chooseTimes, type Range, type TimeOptions } from './time_range.js';
 
 /** Rows that `--tail` prints without `--limit`. */
@@ -79,7 +74,7 @@ function rowCount(text: string): number {
 
 /** The command for `src/cli.ts` to register. */
 export function readCommand(): Command {
-  return new Command('read')
+  const command = new Command('read')
     .description('print rows of the column files')
     .argument('<exchange>', 'e.g. coinbase')
     .argument('<symbol>', 'native symbol, e.g. BTC-USD')
@@ -96,12 +91,12 @@ export function readCommand(): Command {
     )
     .option('--columns <names>', 'columns to print, separated by commas')
     .addOption(new Option('--format <format>', 'output format').choices(FORMATS).default('table'))
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--exact', 'fail rather than print a number that is only known as a 32-bit float')
-    .addOption(new Option('--raw', 'print values as stored').conflicts('exact'))
+    .addOption(new Option('--raw', 'print values as stored').conflicts('exact'));
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action((exchange: string, symbol: string, table: string, options: ReadOptions) =>
-      runRead(exchange, symbol, table, options, process.stdout),
+    .action(async (exchange: string, symbol: string, table: string, options: CommandOptions<ReadOptions>) =>
+      runRead(exchange, symbol, table, await withData(options), process.stdout),
     );
 }
 
@@ -113,6 +108,7 @@ export async function runRead(
   options: ReadOptions,
   stream: Writable,
 ): Promise<void> {
+  requireData(options.data);
   const known = chooseExchange(options.data, exchange);
   const place = chooseTable(options.data, known, chooseSymbol(options.data, known, symbol), table);
   const fieldOptions: FieldOptions = {

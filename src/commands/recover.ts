@@ -3,12 +3,13 @@ import type { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { EXIT } from '../base/errors.js';
 import { DiskIo } from '../store/io.js';
+import { requireData } from '../store/reader.js';
 import { planRecovery, recover } from '../store/recovery.js';
 import { refuses } from '../store/recovery_cases.js';
 import { explain } from '../store/recovery_report.js';
 import { DataLock } from '../supervisor/lock.js';
 import { examples } from './common.js';
-import { DEFAULT_DATA_PATH } from './select.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 
 export interface RecoverOptions {
   readonly data: string;
@@ -40,13 +41,15 @@ export function runRecover(options: RecoverOptions, output: Writable): number {
 
 /** The command for `src/cli.ts` to register. */
 export function recoverCommand(): Command {
-  return new Command('recover')
+  const command = new Command('recover')
     .description('bring the column files in order after a crash')
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--dry-run', 'only explain what would be done')
-    .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
+    .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/');
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action(async (options: RecoverOptions) => {
+    .action(async (given: CommandOptions<RecoverOptions>) => {
+      const options = await withData(given);
+      requireData(options.data);
       // looking is allowed while a logger runs, changing is not
       const lock = options.dryRun ? undefined : await DataLock.take(options.data);
       process.exitCode = runRecover(options, process.stdout);

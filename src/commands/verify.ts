@@ -7,7 +7,7 @@ import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
 import { joined, type ProblemList, Problems } from '../store/problems.js';
-import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
+import { listTableDays, requireData, type TableDay, type TableDayFilter } from '../store/reader.js';
 import {
   checkSequence,
   type DayIds,
@@ -18,10 +18,11 @@ import {
 } from '../store/sequences.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
 import { examples } from './common.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { Output } from './output.js';
 import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
-import { chooseExchange, chooseSymbol, DEFAULT_DATA_PATH } from './select.js';
+import { chooseExchange, chooseSymbol } from './select.js';
 import { parseDay } from './times.js';
 import { groupBy, jsonReport, textReport, type VerifyReport } from './verify_report.js';
 
@@ -56,9 +57,8 @@ function jobCount(text: string): number {
 
 /** The command for `src/cli.ts` to register. */
 export function verifyCommand(): Command {
-  return new Command('verify')
+  const command = new Command('verify')
     .description('check the column files for damage and unlisted loss')
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--exchange <name>', 'only this exchange')
     .option('--symbol <symbol>', 'only this native symbol')
     .option('--table <table>', 'only this table')
@@ -68,10 +68,11 @@ export function verifyCommand(): Command {
       '--jobs <threads>',
       'threads to read with (default: all cores when there is much to read)',
       jobCount,
-    )
+    );
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action(async (options: VerifyOptions) => {
-      const ok = await runVerify(options, process.stdout, process.stderr);
+    .action(async (options: CommandOptions<VerifyOptions>) => {
+      const ok = await runVerify(await withData(options), process.stdout, process.stderr);
       if (!ok) process.exitCode = EXIT.failed;
     });
 }
@@ -83,6 +84,7 @@ export async function runVerify(
   terminal: ConstructorParameters<typeof Progress>[0],
 ): Promise<boolean> {
   const started = Date.now();
+  requireData(options.data);
   const filter = chooseFilter(options);
   const tableDays = listTableDays(options.data, filter);
   if (tableDays.length === 0)

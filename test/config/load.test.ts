@@ -10,6 +10,7 @@ test('an empty file gives the defaults that are promised to users', () => {
   assert.deepEqual(config, {
     logger: {
       data_path: 'data',
+      symbol_file: '',
       buffer_size: 8192,
       flush_interval_secs: 5,
       parser: 'scan',
