@@ -15,6 +15,7 @@ export interface RecoverOptions {
   readonly data: string;
   readonly dryRun?: boolean;
   readonly acceptLoss?: boolean;
+  readonly verbose?: boolean;
 }
 
 const HELP = `
@@ -28,7 +29,7 @@ ${examples('logger recover --dry-run', 'logger recover --data /var/lib/logger --
 export function runRecover(options: RecoverOptions, output: Writable): number {
   const io = new DiskIo();
   const plan = planRecovery(io, options.data);
-  output.write(`${explain(plan)}\n`);
+  output.write(`${explain(plan, options.verbose)}\n`);
   if (options.dryRun) return plan.findings.some(refuses) ? EXIT.refused : EXIT.ok;
   const { rows, tableDays, cutBytes, quarantine, clean, milliseconds } = recover(io, options.data, options);
   if (!clean)
@@ -44,7 +45,8 @@ export function recoverCommand(): Command {
   const command = new Command('recover')
     .description('bring the column files in order after a crash')
     .option('--dry-run', 'only explain what would be done')
-    .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/');
+    .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
+    .option('--verbose', 'tell of every file and table-day instead of their numbers');
   return addDataOptions(command)
     .addHelpText('after', HELP)
     .action(async (given: CommandOptions<RecoverOptions>) => {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { groupBy } from '../base/group_by.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
@@ -19,12 +20,13 @@ import {
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
 import { examples } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
+import { type JournalState, journalState, waitingText } from './journal_state.js';
 import { Output } from './output.js';
 import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
 import { chooseExchange, chooseSymbol } from './select.js';
 import { parseDay } from './times.js';
-import { groupBy, jsonReport, textReport, type VerifyReport } from './verify_report.js';
+import { jsonReport, textReport, type VerifyReport } from './verify_report.js';
 
 /** Below this much data the start of the threads costs more than they save. */
 const POOL_BYTES_MIN = 64 * 1024 * 1024;
@@ -35,6 +37,7 @@ export interface VerifyOptions {
   readonly symbol?: string;
   readonly table?: string;
   readonly day?: string;
+  readonly gaps?: boolean;
   readonly json?: boolean;
   readonly jobs?: number;
 }
@@ -45,10 +48,15 @@ with the bytes that its checksum file says; that every 32-bit float is the corre
 digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
 rows; that order books made of their rows have the checksums that the exchange sent and are never crossed; and that
 every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
-written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
+written meanwhile are no problem, and neither is a closed day that has no checksum file yet. Rows that a crash left in
+the journal are counted and no problem either: the next start, or \`logger recover\`, writes them to the columns.
 
 Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
-${examples('logger verify', 'logger verify --exchange coinbase --day yesterday --json')}`;
+${examples(
+  'logger verify',
+  'logger verify --exchange coinbase --day yesterday --json',
+  'logger verify --table trades --gaps',
+)}`;
 
 function jobCount(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number of threads, 1 to 999.');
@@ -63,6 +71,7 @@ export function verifyCommand(): Command {
     .option('--symbol <symbol>', 'only this native symbol')
     .option('--table <table>', 'only this table')
     .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday')
+    .option('--gaps', 'list every gap instead of their numbers by table and cause')
     .option('--json', 'print one JSON document')
     .option(
       '--jobs <threads>',
@@ -87,14 +96,27 @@ export async function runVerify(
   requireData(options.data);
   const filter = chooseFilter(options);
   const tableDays = listTableDays(options.data, filter);
-  if (tableDays.length === 0)
-    throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
+  const journal = await journalState(options.data, filter);
+  if (tableDays.length === 0) {
+    const waiting = waitingText(journal);
+    throw new LoggerError(
+      'DATA_UNREADABLE',
+      `nothing to verify in ${options.data} with these filters${waiting === undefined ? '' : `; ${waiting}`}`,
+    );
+  }
   const reports = await verifyAll(tableDays, options.jobs, terminal);
   const books = await verifyAllBooks(options, filter.day, tableDays);
   const meanings = await idMeanings();
-  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()], meanings);
+  const report = judge(
+    options.data,
+    filter,
+    withBooks(reports, books),
+    [...books.values()],
+    meanings,
+    journal,
+  );
   const output = new Output(stream);
-  output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
+  output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started, options.gaps));
   await output.end();
   return report.problemCount === 0;
 }
@@ -207,6 +229,7 @@ function judge(
   reports: readonly TableDayReport[],
   books: readonly BookReport[],
   meanings: IdMeanings,
+  journal: JournalState,
 ): VerifyReport {
   const report: VerifyReport = {
     tableDays: reports,
@@ -215,6 +238,7 @@ function judge(
     gaps: [],
     problems: [],
     notes: [],
+    journal,
     problemCount: 0,
   };
   for (const { problems, exchange, symbol, table, day } of reports) {
