@@ -10,7 +10,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { restOf } from '../feed/rest.js';
 import { benchCommand } from './bench.js';
 import { checkConfigCommand } from './check-config.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { demoCommand } from './demo.js';
 import { endWhenOutputFails } from './output.js';
 import { readCommand } from './read.js';
@@ -71,7 +71,8 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(checkConfigCommand(exchanges, (id, config) => listNatives(exchanges, id, config)))
     .addHelpText(
       'after',
-      examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
+      exitStatuses({}, 'failed', 'locked', 'refused') +
+        examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
     );
   settle(program);
   return program;

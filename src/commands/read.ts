@@ -13,7 +13,7 @@ import {
   tableDayName,
 } from '../store/reader.js';
 import { type FieldOptions, hasExact } from '../store/rows.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { follow, stopSignal } from './follow.js';
 import { FORMATS, type Format } from './formats.js';
@@ -59,7 +59,7 @@ Values:
   integers  jsonl: plain numbers up to 2^53, strings above, so that no reader rounds them; csv: plain digits
 
 Columns *_digits and scales are printed with --raw or when named in --columns.
-${examples(
+${exitStatuses({ ok: 'printed, even if no row lies within the times', failed: 'there is no such data, or it cannot be read' })}${examples(
   'logger read coinbase BTC-USD TRADES --tail',
   'logger read coinbase BTC-USD TRADES --tail --follow',
   'logger read binance BTCUSDT MD --day yesterday --from 10:00 --to 10:05 --format csv',
@@ -80,16 +80,16 @@ export function readCommand(): Command {
     .argument('<symbol>', 'native symbol, e.g. BTC-USD')
     .argument('<table>', 'e.g. TRADES')
     .option('--day <day>', 'YYYY-MM-DD, today or yesterday (default: the newest day with rows)')
-    .option('--from <time>', 'first event time, in one of the forms below')
-    .option('--to <time>', 'event time to stop before')
-    .option('--limit <rows>', 'print at most so many rows', rowCount)
-    .option('--tail', `print the last rows instead of the first (${TAIL_ROWS} without --limit)`)
+    .option('--from <time>', 'first event time, in one of the forms below (default: the first)')
+    .option('--to <time>', 'event time to stop before (default: after the last)')
+    .option('--limit <rows>', `print at most so many rows (default: all, ${TAIL_ROWS} with --tail)`, rowCount)
+    .option('--tail', 'print the last rows instead of the first')
     .addOption(
       new Option('-f, --follow', 'then print new rows as they reach the files, until Ctrl+C; implies --tail')
         .conflicts(['day', 'to'])
         .implies({ tail: true }),
     )
-    .option('--columns <names>', 'columns to print, separated by commas')
+    .option('--columns <names>', 'columns to print, separated by commas (default: all but the exact ones)')
     .addOption(new Option('--format <format>', 'output format').choices(FORMATS).default('table'))
     .option('--exact', 'fail rather than print a number that is only known as a 32-bit float')
     .addOption(new Option('--raw', 'print values as stored').conflicts('exact'));

@@ -8,7 +8,7 @@ import { planRecovery, recover } from '../store/recovery.js';
 import { refuses } from '../store/recovery_cases.js';
 import { explain } from '../store/recovery_report.js';
 import { DataLock } from '../supervisor/lock.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 
 export interface RecoverOptions {
@@ -21,9 +21,18 @@ export interface RecoverOptions {
 const HELP = `
 \`logger run\` recovers by itself; this is for looking first, and for damage that it refuses to go on from.
 Nothing may capture into the data directory meanwhile.
-
-Ends with status 0 when all rows are there, 78 when the journal is damaged and --accept-loss was not given.
-${examples('logger recover --dry-run', 'logger recover --data /var/lib/logger --accept-loss')}`;
+${exitStatuses(
+  {
+    ok: 'all rows are there, or can be brought back without loss',
+    failed: 'there is no such data directory',
+    refused: 'the journal is damaged or foreign, and --accept-loss was not given',
+  },
+  'locked',
+)}${examples(
+  'logger recover --dry-run',
+  'logger recover --dry-run --verbose',
+  'logger recover --data /var/lib/logger --accept-loss',
+)}`;
 
 /** Prints the plan and, unless it is a dry run, carries it out; answers the exit status. */
 export function runRecover(options: RecoverOptions, output: Writable): number {

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { EXIT, LoggerError } from '../base/errors.js';
 import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
 import type { Mapping } from '../symbols/mapper.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { type ConfigOptions, configOf, optionalConfigOption } from './data_options.js';
 
 interface SymbolsOptions extends ConfigOptions {
@@ -40,12 +40,16 @@ function question(name: string, description: string, ...lines: readonly string[]
     .addOption(optionalConfigOption())
     .option('--file <file>', 'symbol file (default: the one that the configuration means)')
     .option('--json', 'answer with one JSON value')
-    .addHelpText('after', examples(...lines));
+    .addHelpText(
+      'after',
+      exitStatuses(name === 'equivalent' ? { ok: 'yes', failed: 'no' } : { ok: 'answered' }) +
+        examples(...lines),
+    );
 }
 
 function listCommand(): Command {
   return question('list', 'every mapping of the file', 'logger symbols list --exchange kraken')
-    .option('--exchange <id>', 'only symbols that this exchange has')
+    .option('--exchange <id>', 'only symbols that this exchange has (default: all)')
     .action(async (options: SymbolsOptions) => {
       const { exchange } = options;
       const mappings = loadSymbolMapper(await fileOf(options)).list();
@@ -107,7 +111,7 @@ function usdPairsCommand(): Command {
 function equivalentCommand(): Command {
   return question(
     'equivalent',
-    'whether two normalized symbols, or two assets, count as the same; exit status 1 if not',
+    'whether two normalized symbols, or two assets, count as the same',
     'logger symbols equivalent BTC-USD BTC-USDT',
   )
     .argument('<a>', 'normalized symbol or asset')
@@ -122,7 +126,11 @@ function equivalentCommand(): Command {
 export function symbolsCommand(): Command {
   const command = new Command('symbols')
     .description('look up symbols across exchanges')
-    .addHelpText('after', examples('logger symbols usd-pairs BTC', 'logger symbols list --help'));
+    .addHelpText(
+      'after',
+      exitStatuses({ ok: 'answered, or yes', failed: 'no' }) +
+        examples('logger symbols usd-pairs BTC', 'logger symbols list --help'),
+    );
   for (const make of [listCommand, normalizeCommand, relatedCommand, usdPairsCommand, equivalentCommand]) {
     command.addCommand(make());
   }

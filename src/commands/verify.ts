@@ -18,7 +18,7 @@ import {
   readGaps,
 } from '../store/sequences.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { type JournalState, journalState, waitingText } from './journal_state.js';
 import { Output } from './output.js';
@@ -50,9 +50,7 @@ rows; that order books made of their rows have the checksums that the exchange s
 every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
 written meanwhile are no problem, and neither is a closed day that has no checksum file yet. Rows that a crash left in
 the journal are counted and no problem either: the next start, or \`logger recover\`, writes them to the columns.
-
-Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
-${examples(
+${exitStatuses({ ok: 'all is well', failed: 'anything is wrong, or there is nothing to verify' })}${examples(
   'logger verify',
   'logger verify --exchange coinbase --day yesterday --json',
   'logger verify --table trades --gaps',
@@ -67,10 +65,10 @@ function jobCount(text: string): number {
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('check the column files for damage and unlisted loss')
-    .option('--exchange <name>', 'only this exchange')
-    .option('--symbol <symbol>', 'only this native symbol')
-    .option('--table <table>', 'only this table')
-    .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday')
+    .option('--exchange <name>', 'only this exchange (default: every)')
+    .option('--symbol <symbol>', 'only this native symbol (default: every)')
+    .option('--table <table>', 'only this table (default: every)')
+    .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday (default: every)')
     .option('--gaps', 'list every gap instead of their numbers by table and cause')
     .option('--json', 'print one JSON document')
     .option(
