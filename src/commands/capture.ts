@@ -2,7 +2,6 @@
  * Starts and ends a capture: configuration, symbol names, supervisor, HTTP and signals put together. Used by `run` and
  * `demo`. Main thread.
  */
-import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -17,12 +16,11 @@ import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { loadSymbolMapper } from '../symbols/file.js';
+import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
 import { exchangeDefaults } from './exchanges.js';
 
 /** How often the state is looked at for the service manager, and the data directory for its identity. */
 const WATCH_MS = 250;
-const SYMBOL_FILE = 'symbol_mappings.yaml';
 
 export interface Capture {
   readonly supervisor: Supervisor;
@@ -31,15 +29,10 @@ export interface Capture {
   stop(): Promise<boolean>;
 }
 
-/** The symbol file of the working directory, else the one that comes with the program. */
-export function symbolFile(): string {
-  return existsSync(SYMBOL_FILE) ? SYMBOL_FILE : new URL(`../../../${SYMBOL_FILE}`, import.meta.url).pathname;
-}
-
 /** Lines for people on a terminal, JSON lines for everything else; never from the hot path. */
 export function createLog(level: string, quiet = false): Logger {
   if (quiet) return pino({ level: 'silent' });
-  return pino({ level, base: undefined }, process.stdout.isTTY ? prettyLog() : undefined);
+  return pino({ level, base: undefined }, process.stdout.isTTY ? prettyLog() : logLines());
 }
 
 /** One line each: date and time, level, the thread or exchange that it is about, the text, and the rest as key=value. */
@@ -58,6 +51,17 @@ export function prettyLog(destination?: Writable) {
   });
 }
 
+/** Log lines that cannot be written, on a full disk for example, end no capture. */
+function logLines(): pino.DestinationStream {
+  const lines = pino.destination({ dest: process.stdout.fd, sync: true });
+  let told = false;
+  lines.on('error', (error: unknown) => {
+    if (!told) process.stderr.write(`logger: log lines cannot be written: ${messageOf(error)}\n`);
+    told = true;
+  });
+  return lines;
+}
+
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */
 export async function startCapture(
   config: Config,
@@ -65,7 +69,7 @@ export async function startCapture(
   log: Logger,
 ): Promise<Capture> {
   const lock = await DataLock.take(config.logger.data_path);
-  const mapper = loadSymbolMapper(symbolFile());
+  const mapper = loadSymbolMapper(symbolFile(config.logger.symbol_file));
   const supervisor = new Supervisor({
     config,
     exchanges,

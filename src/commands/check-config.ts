@@ -9,7 +9,7 @@ import { readConfig } from '../config/load.js';
 import type { ExchangeConfig } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
-import { configOption, examples } from './common.js';
+import { configOption, examples, exitStatuses } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 
 /** Fetches the native symbols that an exchange lists as trading. */
@@ -91,10 +91,11 @@ export function checkConfigCommand(exchanges: readonly Exchange[], listSymbols?:
   }
   return command.addHelpText(
     'after',
-    examples(
-      'logger check-config --print-default > logger.toml',
-      'logger check-config --config /etc/logger/logger.toml',
-      'LOGGER__HTTP__PORT=9191 logger check-config',
-    ),
+    exitStatuses({ ok: 'the configuration is good', failed: 'symbols cannot be listed (--online)' }) +
+      examples(
+        'logger check-config --print-default > logger.toml',
+        'logger check-config --config /etc/logger/logger.toml',
+        'LOGGER__HTTP__PORT=9191 logger check-config',
+      ),
   );
 }

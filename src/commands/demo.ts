@@ -16,7 +16,7 @@ import type { Endpoints } from '../simulator/simulator.js';
 import { DataLock } from '../supervisor/lock.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { type Capture, createLog, startCapture, stopRequested } from './capture.js';
-import { examples, secondsOption, wholeNumber } from './common.js';
+import { examples, exitStatuses, secondsOption, wholeNumber } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 import { LiveTable } from './live-table.js';
 
@@ -182,6 +182,9 @@ export function demoCommand(exchanges: readonly Exchange[]): Command {
     .action((options: DemoOptions) => demo(exchanges, options))
     .addHelpText(
       'after',
-      examples('logger demo', 'logger demo --seconds 20 --rate 20000', 'npm start -- --seconds 20'),
+      exitStatuses(
+        { ok: 'every row on disk is what was sent', failed: 'rows differ, or a part failed' },
+        'locked',
+      ) + examples('logger demo', 'logger demo --seconds 20 --rate 20000', 'npm start -- --seconds 20'),
     );
 }

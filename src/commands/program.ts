@@ -10,8 +10,9 @@ import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
 import { benchCommand } from './bench.js';
 import { checkConfigCommand } from './check-config.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { demoCommand } from './demo.js';
+import { endWhenOutputFails } from './output.js';
 import { readCommand } from './read.js';
 import { recoverCommand } from './recover.js';
 import { runCommand } from './run.js';
@@ -70,23 +71,16 @@ export function buildCli(exchanges: readonly Exchange[]): Command {
     .addCommand(checkConfigCommand(exchanges, (id, config) => listNatives(exchanges, id, config)))
     .addHelpText(
       'after',
-      examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
+      exitStatuses({}, 'failed', 'locked', 'refused') +
+        examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
     );
   settle(program);
   return program;
 }
 
-/** A reader that went away (`logger … | head`) is no failure. */
-function endQuietlyOnBrokenPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-}
-
 /** Runs a command line as the main program; sets process.exitCode and never throws. */
 export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
-  endQuietlyOnBrokenPipe();
+  endWhenOutputFails();
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.js';
 import { STOPPED } from '../counters/declarations.js';
 import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
-import { configOption, examples, secondsOption } from './common.js';
+import { configOption, examples, exitStatuses, secondsOption } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 import { LiveTable } from './live-table.js';
 
@@ -46,7 +46,7 @@ export function runCommand(exchanges: readonly Exchange[]): Command {
     .action((options: RunOptions) => run(exchanges, options))
     .addHelpText(
       'after',
-      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${examples(
+      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(
         'logger run --config logger.toml',
         'logger run --table',
         'LOGGER__EXCHANGES__BINANCE__ENABLED=false logger run',

@@ -3,7 +3,7 @@
  * the capture code knows nothing of it.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { LoggerError, messageOf } from '../base/errors.js';
 import { serverNotice } from '../server/start.js';
 import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
@@ -14,7 +14,7 @@ import {
   type SimulatorOptions,
   startSimulator,
 } from '../simulator/simulator.js';
-import { wholeNumber } from './common.js';
+import { examples, exitStatuses, wholeNumber } from './common.js';
 
 interface Flags {
   exchanges: string[];
@@ -37,7 +37,7 @@ interface Flags {
 
 const PROGRESS_MS = 1000;
 
-const EXAMPLES = `
+const HELP = `
 Kinds of fault (--fault kind:field=value,… or POST /fault {"kind":…}):
 ${Object.entries(FAULT_KINDS)
   .map(([kind, doc]) => `  ${kind.padEnd(16)}${doc}`)
@@ -51,12 +51,12 @@ connections stay), POST /stop.
 The ports are served by uWebSockets.js where its binary loads, by node:http and ws elsewhere or with
 LOGGER_SERVER=node.
 
-Examples:
-  $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
-  $ logger simulate --rate 0 --mix 1:0:0 --messages 1000000
-  $ logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001
-  $ logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000
-`;
+${exitStatuses({ ok: 'stopped', failed: 'a port or a file cannot be used' })}${examples(
+  'logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account',
+  'logger simulate --rate 0 --mix 1:0:0 --messages 1000000',
+  'logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001',
+  'logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000',
+)}`;
 
 function number(text: string): number {
   const value = Number(text);
@@ -137,7 +137,7 @@ export async function runSimulator(options: SimulatorOptions, quiet: boolean): P
       });
     }
   });
-  process.exit(EXIT.ok);
+  process.exit();
 }
 
 /** The command, for the program's command line. */
@@ -156,16 +156,23 @@ export function simulateCommand(): Command {
     .option('--mix <t:k:b:…>', `weights of ${MIX_NAMES.join(', ')}`, weights, [...defaults.mix])
     .option('--levels <n>', 'levels per side of every order book', wholeNumber, defaults.levels)
     .option('--seed <n>', 'the same seed gives the same market', wholeNumber, defaults.seed)
-    .option('--messages <n>', 'stop sending after so many messages per exchange', wholeNumber)
-    .option('--seconds <s>', 'stop sending after so many seconds', number)
+    .option(
+      '--messages <n>',
+      'stop sending after so many messages per exchange (default: never)',
+      wholeNumber,
+    )
+    .option('--seconds <s>', 'stop sending after so many seconds (default: never)', number)
     .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', wholeNumber, 0)
     .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
-    .option('--cert <file>', 'certificate to use for TLS (PEM)')
-    .option('--key <file>', 'its private key (PEM)')
-    .option('--account <dir>', 'keep an account of every event there')
-    .option('--play <file>', 'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange')
+    .option('--cert <file>', 'certificate to use for TLS, PEM (default: a new one)')
+    .option('--key <file>', 'its private key, PEM (default: a new one)')
+    .option('--account <dir>', 'keep an account of every event there (default: none)')
+    .option(
+      '--play <file>',
+      'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange (default: the market)',
+    )
     .option('--fault <fault>', 'a fault, see below; may be given several times', faultOption, [])
     .option('--quiet', 'no progress on stderr', false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', HELP)
     .action((flags: Flags) => runSimulator(optionsOf(flags), flags.quiet));
 }

@@ -33,6 +33,10 @@ export const SECTIONS = {
         default: 'data',
         doc: 'Folder of the column files. A relative path starts at the working directory of the process.',
       }),
+      symbol_file: optionalText({
+        default: '',
+        doc: 'Symbol mappings; "" takes symbol_mappings.yaml of the working directory, else the one that comes with the program.',
+      }),
       buffer_size: integer({
         default: 8192,
         min: 64,
