@@ -78,10 +78,8 @@ function rowCount(text: string): number {
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function readCommand(): Command {
-  return new Command('read')
-    .description('print rows of the column files')
+  return new Command()
     .argument('<exchange>', 'e.g. coinbase')
     .argument('<symbol>', 'native symbol, e.g. BTC-USD')
     .argument('<table>', 'e.g. TRADES')

@@ -38,10 +38,8 @@ export function runRecover(options: RecoverOptions, output: Writable): number {
   return EXIT.ok;
 }
 
-/** The command for `src/cli.ts` to register. */
 export function recoverCommand(): Command {
-  return new Command('recover')
-    .description('bring the column files in order after a crash')
+  return new Command()
     .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--dry-run', 'only explain what would be done')
     .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')

@@ -54,10 +54,8 @@ function jobCount(text: string): number {
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description('check the column files for damage and unlisted loss')
+  return new Command()
     .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--exchange <name>', 'only this exchange')
     .option('--symbol <symbol>', 'only this native symbol')
