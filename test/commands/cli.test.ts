@@ -28,6 +28,7 @@ function logger(args: readonly string[], env: Record<string, string> = {}) {
 test('wrong use is status 2 and one line', () => {
   for (const [args, line] of [
     [['no-such-command'], /^logger: unknown command 'no-such-command'\n$/],
+    [['recovr'], /^logger: unknown command 'recovr' \(Did you mean recover\?\)\n$/],
     [['check-config', '--no-such-option'], /^logger: unknown option '--no-such-option'\n$/],
     [['check-config', '--confg', 'x'], /^logger: unknown option '--confg' \(Did you mean --config\?\)\n$/],
     [['symbols', 'normalize', 'kraken'], /^logger: missing required argument 'symbol'\n$/],
@@ -58,6 +59,13 @@ test('--version is the version of the package', () => {
   const { status, stdout } = logger(['--version']);
   assert.equal(status, 0);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('a command is explained whole by its --help and by help with its name', () => {
+  const { status, stdout } = logger(['recover', '--help']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: logger recover \[options\]\n\nbring the column files .*--accept-loss/s);
+  assert.equal(logger(['help', 'recover']).stdout, stdout);
 });
 
 test('every command explains itself with an example', async () => {
