@@ -1,6 +1,6 @@
-// Runs the compiled tests with Node's own runner. Some files: `npm test -- frames rows`, some tests of them:
-// `npm test -- base/number --name 'agrees with Python'`. Ends with what was skipped and why; a skip that test/skips.json
-// does not list is a failure, and with CI=true also one for a tool that CI installs.
+// Runs the compiled tests with Node's own runner. Some files: `npm test -- frames rows`, others: `--without bench`, one
+// test: `npm test -- base/number --name 'agrees with Python'`. Ends with what was skipped and why; a skip that
+// test/skips.json does not list is a failure, and with CI=true also one for a tool that CI installs.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -13,12 +13,13 @@ const FILES_AT_ONCE = 2;
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { name: { type: 'string' } },
+  options: { name: { type: 'string' }, without: { type: 'string', multiple: true, default: [] } },
 });
+const chosen = (file) =>
+  (wanted.length === 0 || wanted.some((part) => file.includes(part))) &&
+  !values.without.some((part) => file.includes(part));
 const files = readdirSync(ROOT, { recursive: true })
-  .filter(
-    (file) => file.endsWith('.test.js') && (wanted.length === 0 || wanted.some((w) => file.includes(w))),
-  )
+  .filter((file) => file.endsWith('.test.js') && chosen(file))
   // what is left of a test that was removed is no test
   .filter((file) => existsSync(join('test', file.replace(/\.js$/, '.ts'))))
   .map((file) => resolve(ROOT, file))

@@ -326,9 +326,20 @@ export function startLoggerLine(
   };
 }
 
-/** Runs a program of ours to its end; answers its status and everything that it printed. */
-export async function runProgram(...args: readonly string[]): Promise<{ status: number; text: string }> {
-  const child = track(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+interface Ended {
+  readonly status: number;
+  /** everything that it printed */
+  readonly text: string;
+}
+
+/** Runs a program of ours to its end. */
+export function runProgram(...args: readonly string[]): Promise<Ended> {
+  return runProgramIn('.', ...args);
+}
+
+/** The same in another working directory. */
+export async function runProgramIn(cwd: string, ...args: readonly string[]): Promise<Ended> {
+  const child = track(spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
   const [status] = await once(child, 'close');
