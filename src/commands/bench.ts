@@ -84,10 +84,8 @@ function stagesOf(names: readonly string[]): typeof STAGES {
   return names.length === 0 ? STAGES : STAGES.filter(({ name }) => names.includes(name));
 }
 
-/** The command for `src/cli.ts` to register. */
 export function benchCommand(): Command {
-  return new Command('bench')
-    .description('measure this program on this machine')
+  return new Command()
     .argument('[stages...]', 'what to measure (default: everything)')
     .addOption(
       new Option('--effort <factor>', 'times the ordinary measuring time').argParser(positive).default(1),

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
+import { loadExchanges } from '../exchanges/index.js';
 import type { Exchange } from '../feed/exchange.js';
 import { compareAccount, formatComparison } from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
@@ -170,16 +171,15 @@ async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promi
   process.exit();
 }
 
-export function demoCommand(exchanges: readonly Exchange[]): Command {
-  return new Command('demo')
-    .description('capture from the built-in simulator, with a live table and a closing account')
+export function demoCommand(): Command {
+  return new Command()
     .addOption(secondsOption())
     .option('--symbols <n>', 'symbols per exchange', wholeNumber, 500)
     .option('--rate <n>', 'messages per second and exchange', wholeNumber, 5000)
     .option('--data <path>', 'data folder; emptied when an earlier demo made it', 'data')
     .option('--port <n>', 'port of the health address; 0 takes any free one', wholeNumber, 9090)
     .option('--tls', 'encrypted connections')
-    .action((options: DemoOptions) => demo(exchanges, options))
+    .action(async (options: DemoOptions) => demo(await loadExchanges(), options))
     .addHelpText(
       'after',
       exitStatuses(

@@ -72,10 +72,8 @@ function rowCount(text: string): number {
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function readCommand(): Command {
-  const command = new Command('read')
-    .description('print rows of the column files')
+  const command = new Command()
     .argument('<exchange>', 'e.g. coinbase')
     .argument('<symbol>', 'native symbol, e.g. BTC-USD')
     .argument('<table>', 'e.g. TRADES')

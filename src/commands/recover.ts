@@ -49,10 +49,8 @@ export function runRecover(options: RecoverOptions, output: Writable): number {
   return EXIT.ok;
 }
 
-/** The command for `src/cli.ts` to register. */
 export function recoverCommand(): Command {
-  const command = new Command('recover')
-    .description('bring the column files in order after a crash')
+  const command = new Command()
     .option('--dry-run', 'only explain what would be done')
     .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
     .option('--verbose', 'tell of every file and table-day instead of their numbers');

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
 import { STOPPED } from '../counters/declarations.js';
+import { loadExchanges } from '../exchanges/index.js';
 import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
 import { configOption, examples, exitStatuses, secondsOption } from './common.js';
@@ -37,13 +38,12 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   process.exit();
 }
 
-export function runCommand(exchanges: readonly Exchange[]): Command {
-  return new Command('run')
-    .description('capture what the configuration names until SIGINT or SIGTERM')
+export function runCommand(): Command {
+  return new Command()
     .addOption(configOption())
     .addOption(secondsOption())
     .option('--table', 'show a live table instead of log lines')
-    .action((options: RunOptions) => run(exchanges, options))
+    .action(async (options: RunOptions) => run(await loadExchanges(), options))
     .addHelpText(
       'after',
       `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(

@@ -140,11 +140,9 @@ export async function runSimulator(options: SimulatorOptions, quiet: boolean): P
   process.exit();
 }
 
-/** The command, for the program's command line. */
 export function simulateCommand(): Command {
   const defaults = SIMULATOR_DEFAULTS;
-  return new Command('simulate')
-    .description('Stand in for the exchanges: their wire protocols and a consistent market on loopback ports')
+  return new Command()
     .option('--exchanges <ids>', `of ${Object.keys(PROTOCOLS).join(', ')}`, list, [...defaults.exchanges])
     .option('--symbols <n>', 'symbols per exchange', wholeNumber, defaults.symbols)
     .option(

@@ -124,13 +124,11 @@ function equivalentCommand(): Command {
 }
 
 export function symbolsCommand(): Command {
-  const command = new Command('symbols')
-    .description('look up symbols across exchanges')
-    .addHelpText(
-      'after',
-      exitStatuses({ ok: 'answered, or yes', failed: 'no' }) +
-        examples('logger symbols usd-pairs BTC', 'logger symbols list --help'),
-    );
+  const command = new Command().addHelpText(
+    'after',
+    exitStatuses({ ok: 'answered, or yes', failed: 'no' }) +
+      examples('logger symbols usd-pairs BTC', 'logger symbols list --help'),
+  );
   for (const make of [listCommand, normalizeCommand, relatedCommand, usdPairsCommand, equivalentCommand]) {
     command.addCommand(make());
   }

@@ -61,10 +61,8 @@ function jobCount(text: string): number {
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function verifyCommand(): Command {
-  const command = new Command('verify')
-    .description('check the column files for damage and unlisted loss')
+  const command = new Command()
     .option('--exchange <name>', 'only this exchange (default: every)')
     .option('--symbol <symbol>', 'only this native symbol (default: every)')
     .option('--table <table>', 'only this table (default: every)')
