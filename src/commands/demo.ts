@@ -11,6 +11,8 @@ import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
 import type { Exchange } from '../feed/exchange.js';
+import { channelOptions } from '../feed/plan.js';
+import type { Table } from '../schema/layout.js';
 import { compareAccount, formatComparison } from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
 import { DataLock } from '../supervisor/lock.js';
@@ -80,6 +82,18 @@ async function startSimulatorProcess(
   throw new LoggerError('DEPENDENCY_MISSING', 'the simulator did not start; see its message above');
 }
 
+/** Every channel that options may name; of those that fill the same table, the first. */
+function channelsOf(channels: Exchange['channels']): string[] {
+  const tables = new Set<Table>();
+  return channelOptions({ channels }).filter((name) => {
+    const table = channels[name]?.table;
+    if (table === undefined) return true;
+    const first = !tables.has(table);
+    tables.add(table);
+    return first;
+  });
+}
+
 /** The configuration of the demo: the defaults, with the simulator in place of the exchanges. */
 function demoConfig(
   options: DemoOptions,
@@ -101,7 +115,8 @@ function demoConfig(
       `[exchanges.${id}]`,
       `ws_endpoint = "${ws}"`,
       `rest_endpoint = "${rest}"`,
-      `channels = ${JSON.stringify(Object.keys(channels))}`,
+      'enabled = true',
+      `channels = ${JSON.stringify(channelsOf(channels))}`,
     );
   }
   const file = join(folder, 'demo.toml');
