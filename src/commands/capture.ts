@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import pretty, { prettyFactory } from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
@@ -40,6 +40,12 @@ export function createLog(level: string, quiet = false): Logger {
   return process.stdout.isTTY
     ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }))
     : pino({ level, base: undefined });
+}
+
+/** Log lines for people, one by one to `write`. */
+export function createTextLog(level: string, write: (text: string) => void): Logger {
+  const format = prettyFactory({ ignore: 'pid,hostname' });
+  return pino({ level }, { write: (line: string) => write(format(line)) });
 }
 
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */

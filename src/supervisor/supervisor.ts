@@ -24,6 +24,7 @@ import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Heartbeat } from './heartbeat.js';
+import { Latencies } from './latencies.js';
 import { Quiet, SAMPLE_MS } from './quiet.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
@@ -89,6 +90,7 @@ export class Supervisor {
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
   private readonly quiet = new Quiet();
+  private readonly latencies = new Latencies();
   private samples = 0;
 
   constructor(private readonly options: SupervisorOptions) {
@@ -167,6 +169,7 @@ export class Supervisor {
       restarts: 0,
     };
     this.slots.push(slot);
+    this.latencies.add(exchange.id, slot.init.latency);
     return slot;
   }
 
@@ -267,6 +270,7 @@ export class Supervisor {
 
   /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
+    this.latencies.sample();
     for (const slot of this.slots) {
       const { messages, rows } = slot.counters.read();
       slot.rates.add(performance.now(), messages, rows);
@@ -314,9 +318,6 @@ export class Supervisor {
       };
     });
     const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
-    const ids = [...new Set(shards.map((shard) => shard.exchange))];
-    const latencyOf = (id: string) =>
-      quantiles(this.slots.filter((s) => s.init.exchange === id).map((s) => s.init.latency));
     return {
       nowMs: Date.now(),
       startedMs: this.startedMs,
@@ -326,7 +327,8 @@ export class Supervisor {
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
-      latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
+      latency: this.latencies.total(),
+      recentLatency: this.latencies.recent(),
       writerLatency: quantiles([this.writerLatency]),
     };
   }
