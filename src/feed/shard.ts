@@ -431,6 +431,7 @@ export class Shard {
     await this.connection.stop();
     this.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue(true);
+    for (const { native } of this.streams.active()) this.books?.end(this.streams.slotOf(native));
     this.tick();
     clearInterval(this.ticker);
     this.port.postMessage({ kind: 'stopped' } satisfies ShardReport);
