@@ -326,7 +326,7 @@ describe('changes and snapshots', () => {
     assert.deepEqual(scene.rows(), ['S2', 'S2', 'S20', 'S20', '21']);
     assert.deepEqual(scene.holes(), [
       [1, 2, 'snapshot'],
-      [3, 20, 'disconnect'],
+      [3, 20, 'unknown'],
     ]);
   });
 
@@ -384,8 +384,8 @@ describe('changes and snapshots', () => {
     const scene = new Scene(spot, ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
     scene.harness.feed(change(5, 6));
     scene.harness.feed(change(7, 9));
-    scene.harness.feed(change(1, 1, '[["3","1"]]', 'ETHUSDT'));
-    scene.answer(0, 1);
+    scene.harness.feed(change(2, 2, '[["3","1"]]', 'ETHUSDT'));
+    scene.answer(1, 1);
     scene.harness.received[0]++;
     for (const slot of [0, 1, 2]) scene.harness.books?.end(slot);
     assert.deepEqual(scene.holes(), [[5, 9, 'snapshot']]);
@@ -395,12 +395,12 @@ describe('changes and snapshots', () => {
 
   it('lists at the end what a broken book has missed', () => {
     const scene = new Scene(spot);
-    scene.harness.feed(change(1, 1));
-    scene.answer(0);
+    scene.harness.feed(change(2, 2));
+    scene.answer(1);
     scene.harness.feed(change(5, 6));
     scene.harness.feed(change(7, 8));
     scene.harness.books?.end(0);
-    assert.deepEqual(scene.holes(), [[2, 8, 'unknown']]);
+    assert.deepEqual(scene.holes(), [[3, 8, 'unknown']]);
   });
 
   it('keeps a change without levels in the chain', () => {
