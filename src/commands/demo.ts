@@ -34,7 +34,7 @@ const OWN_FOLDER = '.simulation';
 const KLINE_INTERVALS = ['1m', '5m'];
 /** Everything has arrived when no row has come for so long; heartbeats never end. */
 const QUIET_MS = 600;
-const QUIET_MS_MAX = 3000;
+const QUIET_MS_MAX = 10_000;
 const LOOK_MS = 100;
 
 interface DemoOptions {

@@ -30,8 +30,11 @@ function sum({ shards }: Line, pick: (shard: ShardStatus) => number): number {
   return shards.reduce((n, shard) => n + pick(shard), 0);
 }
 
+/** Made once: making one takes longer than a whole table. */
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
 function count(n: number): string {
-  return Math.round(n).toLocaleString('en-US');
+  return WHOLE.format(n);
 }
 
 function bytes(n: number): string {

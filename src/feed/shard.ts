@@ -361,6 +361,8 @@ export class Shard {
   private chunkEnd(): void {
     this.gaps.flush();
     this.producer.publish();
+    // a socket that always has more is read on and on, and no timer has its turn meanwhile
+    this.counters[SHARD.heartbeat]++;
     const messages = (this.counters[SHARD.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
     this.messagesBefore = this.counters[SHARD.messages];
