@@ -44,7 +44,7 @@ export function createLog(level: string, quiet = false): Logger {
 
 /** Log lines for people, one by one to `write`. */
 export function createTextLog(level: string, write: (text: string) => void): Logger {
-  const format = prettyFactory({ ignore: 'pid,hostname' });
+  const format = prettyFactory({ ignore: 'pid,hostname', singleLine: true });
   return pino({ level }, { write: (line: string) => write(format(line)) });
 }
 

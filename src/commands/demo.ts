@@ -19,6 +19,7 @@ import {
   symbolsToCompare,
 } from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
+import { byExchange } from '../supervisor/status.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { createTextLog, startCapture, stopRequested } from './capture.js';
 import { examples, secondsOption, wholeNumber } from './common.js';
@@ -32,6 +33,8 @@ import { SimulatorProcess } from './simulator_process.js';
 const OWN_FOLDER = '.simulation';
 /** Candles of each symbol: more of them are more files to make before the first row. */
 const KLINE_INTERVALS = ['1m', '5m'];
+/** A machine that is slow or busy may need so long for the first rows after its time is over. */
+const FIRST_ROWS_MS_MAX = 120_000;
 /** Everything has arrived when no row has come for so long; heartbeats never end. */
 const QUIET_MS = 600;
 const QUIET_MS_MAX = 10_000;
@@ -85,6 +88,20 @@ function demoConfig(options: DemoOptions, endpoints: Endpoints, exchanges: reado
   return loadConfig(file, exchangeDefaults(exchanges), {});
 }
 
+/** Waits until every exchange has rows on disk: an account of nothing would say nothing. Throws ENDED_EARLY. */
+async function firstRows(supervisor: Supervisor): Promise<void> {
+  const missing = () =>
+    [...byExchange(supervisor.snapshot())]
+      .filter(([, shards]) => shards.every(({ drain }) => drain.rows_written === 0))
+      .map(([exchange]) => exchange);
+  const end = performance.now() + FIRST_ROWS_MS_MAX;
+  for (let left = missing(); left.length > 0; left = missing()) {
+    if (performance.now() > end)
+      throw new LoggerError('ENDED_EARLY', `nothing of ${left.join(', ')} has reached the disk in time`);
+    await sleep(LOOK_MS);
+  }
+}
+
 /** Waits until everything that was on its way has arrived. */
 async function quiet(supervisor: Supervisor): Promise<void> {
   const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.rows, 0);
@@ -123,6 +140,7 @@ async function capture(
   table.print(`capturing into ${options.data}, health at ${running.http.url}/health${end}\n`);
   table.start(() => running.supervisor.snapshot());
   const reason = await stopping;
+  if (options.seconds !== undefined) await firstRows(running.supervisor);
   table.stop();
   table.print(`stopping: ${reason}; writing what is on its way …\n`);
   await simulator.finish();
@@ -188,7 +206,7 @@ export function demoCommand(exchanges: readonly Exchange[]): Command {
     .action((options: DemoOptions) => demo(exchanges, options))
     .addHelpText(
       'after',
-      `\n--seconds counts from the start of the command; the account takes a few more. Exchanges that send the same\ndata over several channels are captured over the first.\n${examples(
+      `\n--seconds counts from the start of the command; the account takes a few more. It stops at the earliest when every\nexchange has rows on disk. Exchanges that send the same\ndata over several channels are captured over the first.\n${examples(
         'logger demo',
         'logger demo --seconds 60 --symbols 100 --rate 2000',
         'npm start -- --seconds 20',

@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { emptyFolder, removeAside } from '../../src/commands/demo_folder.js';
 import { loadExchanges } from '../../src/exchanges/index.js';
+import { SABOTEUR, sabotage } from '../support/faults.js';
 import { afterProcesses, temporaryFolder, until } from '../support/processes.js';
 
 const CLI = resolve('dist/src/cli.js');
@@ -55,10 +56,12 @@ afterProcesses(() => {
 
 function startDemo(data: string, ...flags: readonly string[]): Demo {
   const args = ['demo', '--data', data, '--port', '0', '--symbols', '2', '--rate', '200', ...flags];
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', SABOTEUR, CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => (text.stdout += chunk));
-  child.stderr.on('data', (chunk) => (text.stderr += chunk));
+  child.stdout?.on('data', (chunk) => (text.stdout += chunk));
+  child.stderr?.on('data', (chunk) => (text.stderr += chunk));
   const demo = {
     child,
     data,
@@ -150,6 +153,8 @@ describe('logger demo', () => {
     const demo = startDemo(join(temporaryFolder('demo'), 'data'), '--seconds', '1');
     assert.equal(await demo.ended, 0, demo.stdout() + demo.stderr());
     assert.match(demo.stdout(), /stopping: 1 s are over/);
+    for (const { id } of await loadExchanges())
+      assert.match(demo.stdout(), new RegExp(`^${id} trades +\\d`, 'm'));
   });
 
   it('says differences of a row that was changed on disk', async () => {
@@ -183,6 +188,14 @@ describe('logger demo', () => {
     assert.doesNotMatch(demo.stdout(), /against rows on disk/);
   });
 
+  it('ends when the writer does', async () => {
+    const demo = startDemo(join(temporaryFolder('demo'), 'data'));
+    await simulatorOf(demo);
+    sabotage(demo, 'writer', `Atomics.wait = () => { throw new Error('sabotage'); }`);
+    assert.equal(await demo.ended, 70);
+    assert.match(demo.stdout(), /^.*FATAL.*: the writer has died .*\n(?!.*FATAL)/m);
+  });
+
   it('ends when the simulator does', async () => {
     const demo = startDemo(join(temporaryFolder('demo'), 'data'));
     process.kill(await simulatorOf(demo), 'SIGKILL');
@@ -210,7 +223,7 @@ describe('logger demo', () => {
   it('ends when an option is out of range', async () => {
     const demo = startDemo(join(temporaryFolder('demo'), 'data'), '--port', '70000');
     assert.equal(await demo.ended, 2);
-    assertOneLine(demo.stderr(), /^logger: http.port must be /);
+    assertOneLine(demo.stderr(), /http.port must be an integer/);
   });
 
   it('leaves the data of others alone', async () => {
