@@ -139,6 +139,10 @@ async function capture(
   const end = options.seconds === undefined ? ', Ctrl+C to stop' : '';
   table.print(`capturing into ${options.data}, health at ${running.http.url}/health${end}\n`);
   table.start(() => running.supervisor.snapshot());
+  // not before: making files and removing others is slower than one after the other
+  removeAside(options.data).catch((error) =>
+    table.print(`what an earlier demo left cannot be removed: ${messageOf(error)}\n`),
+  );
   const reason = await stopping;
   if (options.seconds !== undefined) await firstRows(running.supervisor);
   table.stop();
@@ -167,24 +171,16 @@ async function compare(account: string, dataPath: string): Promise<void> {
   if (!comparison.ok) throw new LoggerError('DIFFERENCES_FOUND', 'the files differ from what was sent');
 }
 
-/** Removes what an earlier demo left, beside the new one. */
-function removeBeside(dataPath: string, table: LiveTable): void {
-  table.print('what an earlier demo left is removed in the background\n');
-  removeAside(dataPath).catch((error) =>
-    table.print(`what an earlier demo left cannot be removed: ${messageOf(error)}\n`),
-  );
-}
-
 async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promise<void> {
   const stopping = stopRequested(options.seconds);
   const table = new LiveTable(process.stdout);
   try {
     const isLeft = await emptyFolder(options.data);
+    if (isLeft) table.print('what an earlier demo left is put aside, and removed while this one runs\n');
     const own = join(options.data, OWN_FOLDER);
     const account = join(own, 'account');
     mkdirSync(own);
     const simulator = await startSimulator(options, exchanges, account);
-    if (isLeft) removeBeside(options.data, table);
     await Promise.race([simulator.died, capture(options, exchanges, simulator, table, stopping)]);
     await compare(account, options.data);
     rmSync(own, { recursive: true });

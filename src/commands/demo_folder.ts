@@ -8,15 +8,18 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
 import { DataLock } from '../supervisor/lock.js';
+import { writable } from '../supervisor/resources.js';
 
 /** Marks a data folder as the demo's own, which the next demo may empty. */
 const MARKER = '.demo';
 /** Holds what is to be removed; no exchange has such a name. */
 const ASIDE = '.removed';
 
-/** Makes an empty folder of the demo's own; answers whether there is something to remove. Throws USAGE, DATA_LOCKED. */
+/**
+ * Makes an empty folder of the demo's own; answers whether there is something to remove. Throws USAGE, DATA_LOCKED,
+ * DISK_WRITE.
+ */
 export async function emptyFolder(path: string): Promise<boolean> {
-  mkdirSync(path, { recursive: true });
   // a logger that is at work there keeps its files
   (await DataLock.take(path)).release();
   const names = readdirSync(path);
@@ -25,13 +28,14 @@ export async function emptyFolder(path: string): Promise<boolean> {
       'USAGE',
       `${path} holds data that is not a demo's; name another folder with --data`,
     );
-  writeFileSync(join(path, MARKER), 'The next `logger demo` empties this folder.\n');
   const left = names.filter((name) => name !== MARKER && name !== ASIDE);
-  if (left.length > 0) putAside(path, left);
+  writable(path, () => putAside(path, left));
   return left.length > 0 || names.includes(ASIDE);
 }
 
 function putAside(path: string, names: readonly string[]): void {
+  writeFileSync(join(path, MARKER), 'The next `logger demo` empties this folder.\n');
+  if (names.length === 0) return;
   const aside = join(path, ASIDE, String(Date.now()));
   mkdirSync(aside, { recursive: true });
   for (const name of names) renameSync(join(path, name), join(aside, name));
@@ -40,6 +44,7 @@ function putAside(path: string, names: readonly string[]): void {
 /** Removes what was put aside, a folder of a symbol at a time; what it does not come to is left to the next demo. */
 export async function removeAside(path: string): Promise<void> {
   const aside = join(path, ASIDE);
+  if (!existsSync(aside)) return;
   for (const demo of await readdir(aside)) {
     for (const exchange of await readdir(join(aside, demo))) await removeByParts(join(aside, demo, exchange));
   }
