@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import pretty, { type PrettyOptions, prettyFactory } from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
@@ -36,19 +36,19 @@ export function createLog(level: string, quiet = false): Logger {
 }
 
 /** One line each: date and time, level, the thread or exchange that it is about, the text, and the rest as key=value. */
+const FOR_PEOPLE: PrettyOptions = {
+  translateTime: 'SYS:standard',
+  hideObject: true,
+  messageFormat: (log, messageKey) => {
+    const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
+    const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
+    const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+    return [about, text, ...values].filter((part) => part !== '').join(' ');
+  },
+};
+
 export function prettyLog(destination?: Writable) {
-  return pretty({
-    sync: true,
-    destination,
-    translateTime: 'SYS:standard',
-    hideObject: true,
-    messageFormat: (log, messageKey) => {
-      const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
-      const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
-      const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      return [about, text, ...values].filter((part) => part !== '').join(' ');
-    },
-  });
+  return pretty({ ...FOR_PEOPLE, sync: true, destination });
 }
 
 /** Log lines that cannot be written, on a full disk for example, end no capture. */
@@ -60,6 +60,12 @@ function logLines(): pino.DestinationStream {
     told = true;
   });
   return lines;
+}
+
+/** Log lines for people, one by one to `write`. */
+export function createTextLog(level: string, write: (text: string) => void): Logger {
+  const format = prettyFactory(FOR_PEOPLE);
+  return pino({ level, base: undefined }, { write: (line: string) => write(format(line)) });
 }
 
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */

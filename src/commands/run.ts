@@ -8,7 +8,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
 import { configOption, examples, exitStatuses, secondsOption } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
-import { LiveTable } from './live-table.js';
+import { LiveTable } from './live_table.js';
 
 interface RunOptions {
   readonly config: string;
@@ -23,9 +23,8 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   const capture = await startCapture(config, exchanges, log);
   reloadOnHangup(options.config, config, exchanges, capture, log);
   log.info(`capturing into ${config.logger.data_path}, health at ${capture.http.url}/health`);
-  const table = options.table
-    ? new LiveTable(process.stdout, () => capture.supervisor.snapshot())
-    : undefined;
+  const table = options.table ? new LiveTable(process.stdout) : undefined;
+  table?.start(() => capture.supervisor.snapshot());
   log.info(`stopping: ${await stopping}`);
   table?.stop();
   const complete = await capture.stop();

@@ -3,7 +3,7 @@
  * the capture code knows nothing of it.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { LoggerError, messageOf } from '../base/errors.js';
+import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { serverNotice } from '../server/start.js';
 import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
@@ -119,10 +119,17 @@ function reportProgress(simulator: Simulator): void {
   }, PROGRESS_MS).unref();
 }
 
+/** Ends with the process that has started this one and keeps a channel to it, however that ends. */
+function endWithParent(): void {
+  if (process.channel === undefined) return;
+  process.once('disconnect', () => process.exit(EXIT.failed));
+}
+
 /**
  * Starts the simulator, prints its endpoints as one JSON line on stdout, and runs until SIGINT, SIGTERM or POST /stop.
  */
 export async function runSimulator(options: SimulatorOptions, quiet: boolean): Promise<void> {
+  endWithParent();
   const { simulator, endpoints } = await startSimulator(options);
   process.stdout.write(`${JSON.stringify(endpoints)}\n`);
   const notice = serverNotice();

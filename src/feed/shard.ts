@@ -361,6 +361,8 @@ export class Shard {
   private chunkEnd(): void {
     this.gaps.flush();
     this.producer.publish();
+    // a socket that always has more is read on and on, and no timer has its turn meanwhile
+    this.counters[SHARD.heartbeat]++;
     const messages = (this.counters[SHARD.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
     this.messagesBefore = this.counters[SHARD.messages];
@@ -431,6 +433,7 @@ export class Shard {
     await this.connection.stop();
     this.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue(true);
+    for (const { native } of this.streams.active()) this.books?.end(this.streams.slotOf(native));
     this.tick();
     clearInterval(this.ticker);
     this.port.postMessage({ kind: 'stopped' } satisfies ShardReport);

@@ -257,6 +257,10 @@ export const GAP_CAUSES = {
     doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
   },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
+  snapshot: {
+    id: 7,
+    doc: 'changes of an order book came before its first snapshot, which has to be asked for: of no use without it, or part of it',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;

@@ -42,6 +42,8 @@ export interface Snapshot extends QuietTimes {
   readonly sealer: Values<typeof SEALER_COUNTERS>;
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
+  /** the same of the last seconds */
+  readonly recentLatency: Readonly<Record<string, Quantiles>>;
   /** receive to the journal's file (without a journal: to the writer), µs */
   readonly writerLatency: Quantiles;
 }

@@ -25,6 +25,7 @@ import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
 import { Heartbeat } from './heartbeat.js';
+import { Latencies } from './latencies.js';
 import { Quiet, SAMPLE_MS } from './quiet.js';
 import { Rates } from './rates.js';
 import { descriptorBudget, journalOf, readCa, writable } from './resources.js';
@@ -92,6 +93,7 @@ export class Supervisor {
   private latest: Snapshot;
   private readonly waitingAdds: (() => void)[] = [];
   private readonly quiet = new Quiet();
+  private readonly latencies = new Latencies();
   private samples = 0;
 
   constructor(private readonly options: SupervisorOptions) {
@@ -172,6 +174,7 @@ export class Supervisor {
       restarts: 0,
     };
     this.slots.push(slot);
+    this.latencies.add(exchange.id, slot.init.latency);
     return slot;
   }
 
@@ -272,6 +275,7 @@ export class Supervisor {
 
   /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
+    this.latencies.sample();
     for (const slot of this.slots) {
       const { messages, rows } = slot.counters.read();
       slot.rates.add(performance.now(), messages, rows);
@@ -320,9 +324,6 @@ export class Supervisor {
       };
     });
     const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
-    const ids = [...new Set(shards.map((shard) => shard.exchange))];
-    const latencyOf = (id: string) =>
-      quantiles(this.slots.filter((s) => s.init.exchange === id).map((s) => s.init.latency));
     return {
       nowMs: Date.now(),
       startedMs: this.startedMs,
@@ -333,7 +334,8 @@ export class Supervisor {
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
-      latency: Object.fromEntries(ids.map((id) => [id, latencyOf(id)])),
+      latency: this.latencies.total(),
+      recentLatency: this.latencies.recent(),
       writerLatency: quantiles([this.writerLatency]),
     };
   }

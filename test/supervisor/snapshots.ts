@@ -54,6 +54,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     removalQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
+    recentLatency: { venue: quantiles },
     writerLatency: quantiles,
     sealer: zeros(SEALER_COUNTERS),
     disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, forecast: null, level: 'ok' },

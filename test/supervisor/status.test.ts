@@ -1,7 +1,7 @@
 /** Health and readiness: every reason to worry, one at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { tableLines } from '../../src/commands/live-table.js';
+import { tableLines } from '../../src/commands/live_table.js';
 import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
 import { NOW_SECS, type SnapshotChanges, shard, snapshot, YOUNG } from './snapshots.js';
 
@@ -168,7 +168,7 @@ describe('symbols', () => {
   it('are counted once, at however many addresses they are subscribed', () => {
     const { venue } = healthOf(snapshot({ shards })).exchanges;
     assert.deepEqual([venue!.symbols, venue!.silent_symbols], [5, 2]);
-    assert.match(tableLines(snapshot({ shards }))[1]!, /^venue +4\/4 +5 /);
+    assert.match(tableLines(snapshot({ shards }), 120)[1]!, /^venue +4\/4 +5 /);
   });
 
   it('of a change that has reached one address only are counted, too', () => {
