@@ -3,7 +3,7 @@
  * the shortest column says how many rows are whole, as for every reader.
  */
 import { setTimeout } from 'node:timers/promises';
-import { isWhole, listDays, type TableDay, tableDayAt } from '../store/reader.js';
+import { isWhole, listDays, type TableDay, tableDayAt } from '../store/read/reader.js';
 import type { RowPrinter } from './row_printer.js';
 import type { TablePlace } from './select.js';
 

@@ -2,8 +2,8 @@
 import { messageOf } from '../base/errors.js';
 import { groupBy } from '../base/group_by.js';
 import { type Backlog, journalBacklog } from '../store/backlog.js';
-import { DiskIo } from '../store/io.js';
-import type { TableDayFilter } from '../store/reader.js';
+import { DiskIo } from '../store/disk/io.js';
+import type { TableDayFilter } from '../store/read/reader.js';
 import { DataLock } from '../supervisor/lock.js';
 
 export interface JournalState extends Backlog {

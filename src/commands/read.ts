@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoggerError } from '../base/errors.js';
-import { isoDay } from '../store/paths.js';
+import { isoDay } from '../store/disk/paths.js';
 import {
   BLOCK_ROWS,
   listDays,
@@ -11,8 +11,8 @@ import {
   type TableDay,
   tableDayAt,
   tableDayName,
-} from '../store/reader.js';
-import { type FieldOptions, hasExact } from '../store/rows.js';
+} from '../store/read/reader.js';
+import { type FieldOptions, hasExact } from '../store/read/row_text.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { follow, stopSignal } from './follow.js';

@@ -1,6 +1,6 @@
 /** Prints rows of table-days in one of the formats, one block after the other. Called by `logger read`. */
-import { type Block, readBlocks, type TableDay, u32Of } from '../store/reader.js';
-import { decodeRow, type Field, type FieldOptions, literalsOf, planFields } from '../store/rows.js';
+import { type Block, readBlocks, type TableDay, u32Of } from '../store/read/reader.js';
+import { decodeRow, type Field, type FieldOptions, literalsOf, planFields } from '../store/read/row_text.js';
 import { type Format, type RowWriter, rowWriter } from './formats.js';
 import type { Output } from './output.js';
 import type { Range } from './time_range.js';

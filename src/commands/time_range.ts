@@ -5,7 +5,7 @@
  * is the earlier time of day, it is that of the next day.
  */
 import { LoggerError } from '../base/errors.js';
-import { isoDay } from '../store/paths.js';
+import { isoDay } from '../store/disk/paths.js';
 import {
   compareMoments,
   dayOf,

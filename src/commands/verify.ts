@@ -6,9 +6,8 @@ import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { groupBy } from '../base/group_by.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
-import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
-import { joined, type ProblemList, Problems } from '../store/problems.js';
-import { listTableDays, requireData, type TableDay, type TableDayFilter } from '../store/reader.js';
+import { joined, type ProblemList, Problems } from '../store/read/problems.js';
+import { listTableDays, requireData, type TableDay, type TableDayFilter } from '../store/read/reader.js';
 import {
   checkSequence,
   type DayIds,
@@ -16,8 +15,9 @@ import {
   type IdMeaning,
   listedIds,
   readGaps,
-} from '../store/sequences.js';
-import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
+} from '../store/read/sequences.js';
+import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
+import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { type JournalState, journalState, waitingText } from './journal_state.js';

@@ -3,12 +3,12 @@
  * not end in order, for the next start. Reads only. Called by `logger verify`.
  */
 import { decodeName } from '../base/names.js';
-import type { StoreIo } from './io.js';
-import { tableDirectory } from './paths.js';
-import { columnSizes, type TableDayFilter } from './reader.js';
-import { planRecovery } from './recovery.js';
-import { refuses } from './recovery_cases.js';
-import type { PlannedTableDay } from './recovery_plan.js';
+import type { StoreIo } from './disk/io.js';
+import { tableDirectory } from './disk/paths.js';
+import { columnSizes, type TableDayFilter } from './read/reader.js';
+import { refuses } from './recovery/cases.js';
+import type { PlannedTableDay } from './recovery/plan.js';
+import { planRecovery } from './recovery/recovery.js';
 
 /** Rows of one table-day. */
 export interface WaitingTableDay {

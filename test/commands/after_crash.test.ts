@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { EXIT } from '../../src/base/errors.js';
 import { journalBacklog } from '../../src/store/backlog.js';
-import { DiskIo } from '../../src/store/io.js';
+import { DiskIo } from '../../src/store/disk/io.js';
 import { DataLock } from '../../src/supervisor/lock.js';
 import { dataDirectory, trade, writeTableDay } from '../store/column_writer.js';
 import { FIRST_DAY, STREAMS, World } from '../support/store_world.js';

@@ -9,8 +9,8 @@ import { pathToFileURL } from 'node:url';
 import { LoggerError } from '../../src/base/errors.js';
 import { type ReadOptions, readCommand, runRead } from '../../src/commands/read.js';
 import { TABLES } from '../../src/schema/tables.js';
-import { tableDayAt } from '../../src/store/reader.js';
-import { planFields } from '../../src/store/rows.js';
+import { tableDayAt } from '../../src/store/read/reader.js';
+import { planFields } from '../../src/store/read/row_text.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
 
 async function read(root: string, options: Partial<ReadOptions> = {}, table = 'TRADES'): Promise<string> {
