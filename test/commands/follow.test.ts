@@ -8,6 +8,9 @@ import { type TestContext, test } from 'node:test';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
 import { CLI, ENV, logger } from './run_logger.js';
 
+/** A follower that never prints what it should is waited for so long, on however busy a machine. */
+const LONGEST_MS = 120_000;
+
 /** A follower, and what it has printed so far. */
 class Follower {
   stdout = '';
@@ -46,7 +49,9 @@ function append(t: TestContext, root: string, row: Row, stamp = STAMP): void {
     appendFileSync(join(target, file), readFileSync(join(source, file)));
 }
 
-test('csv: the last rows, then what comes, also on the next day and late on the one before', async (t) => {
+test('csv: the last rows, then what comes, also on the next day and late on the one before', {
+  timeout: LONGEST_MS,
+}, async (t) => {
   const root = dataDirectory(t);
   const directory = writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(2), trade(3)]);
   // the logger makes tomorrow's files ahead of time
@@ -67,7 +72,9 @@ test('csv: the last rows, then what comes, also on the next day and late on the 
   assert.deepEqual(await follower.stop(), [0, null, '']);
 });
 
-test('table and jsonl: each row comes out at once, and files that begin again are read again', async (t) => {
+test('table and jsonl: each row comes out at once, and files that begin again are read again', {
+  timeout: LONGEST_MS,
+}, async (t) => {
   const root = dataDirectory(t);
   const directory = writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(2)]);
   const table = new Follower(t, root, '--columns', 'trade_id,trade_price');
@@ -85,7 +92,7 @@ test('table and jsonl: each row comes out at once, and files that begin again ar
   assert.deepEqual(await json.stop(), [0, null, '']);
 });
 
-test('the times narrow what is followed, and wait for rows to come', async (t) => {
+test('the times narrow what is followed, and wait for rows to come', { timeout: LONGEST_MS }, async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1)]);
   const args = ['--columns', 'trade_id', '--format', 'csv', '--from', String(DAY_START + 90_000)];
