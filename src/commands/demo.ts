@@ -20,7 +20,7 @@ import {
   symbolsToCompare,
 } from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
-import { byExchange } from '../supervisor/snapshot.js';
+import { byExchange, type ShardStatus } from '../supervisor/snapshot.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { createTextLog, startCapture, stopRequested } from './capture.js';
 import { examples, exitStatuses, secondsOption, wholeNumber } from './common.js';
@@ -38,6 +38,7 @@ const KLINE_INTERVALS = ['1m', '5m'];
 const FIRST_ROWS_MS_MAX = 120_000;
 /** Everything has arrived when no row has come for so long; heartbeats never end. */
 const QUIET_MS = 600;
+const QUIET_TURNS = 2;
 const QUIET_MS_MAX = 10_000;
 const LOOK_MS = 100;
 
@@ -103,14 +104,19 @@ async function firstRows(supervisor: Supervisor): Promise<void> {
   }
 }
 
-/** Waits until everything that was on its way has arrived. */
+/** Waits until everything that was on its way has arrived: no row has come while every shard has looked for more. */
 async function quiet(supervisor: Supervisor): Promise<void> {
-  const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.rows, 0);
+  const rows = (shards: readonly ShardStatus[]) => shards.reduce((n, { counters }) => n + counters.rows, 0);
   const end = performance.now() + QUIET_MS_MAX;
-  let [seen, since] = [-1, performance.now()];
-  while (performance.now() < end && (performance.now() - since < QUIET_MS || seen !== total())) {
-    if (seen !== total()) [seen, since] = [total(), performance.now()];
+  let [last, since] = [supervisor.snapshot().shards, performance.now()];
+  while (performance.now() < end) {
     await sleep(LOOK_MS);
+    const { shards } = supervisor.snapshot();
+    if (rows(shards) !== rows(last)) [last, since] = [shards, performance.now()];
+    const turned = shards.every(
+      ({ counters }, i) => counters.heartbeat >= last[i].counters.heartbeat + QUIET_TURNS,
+    );
+    if (turned && performance.now() - since >= QUIET_MS) return;
   }
 }
 
