@@ -1,37 +1,39 @@
-// Writes OPTIONS.md, TABLES.md and logger.toml from the declarations in src/config and src/schema. Run after a
-// build: `node scripts/generate.mjs`; with --check nothing is written and a file that would change is a failure.
+// Writes OPTIONS.md, TABLES.md, logger.toml and the table of channels in README.md from their declarations in src/. Run
+// after a build: `node scripts/generate.mjs`; with --check nothing is written and a file that would change is a failure.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
 import { sampleToml } from '../dist/src/config/document.js';
 import { loadExchanges } from '../dist/src/exchanges/index.js';
 import { optionsPage } from './options-page.mjs';
+import { withChannels } from './readme-channels.mjs';
 import { tablesPage } from './tables-page.mjs';
 
-const defaults = exchangeDefaults(await loadExchanges());
+const root = new URL('../', import.meta.url);
+const exchanges = await loadExchanges();
+const defaults = exchangeDefaults(exchanges);
 const FILES = {
   'logger.toml': sampleToml(defaults),
   'OPTIONS.md': optionsPage(defaults),
   'TABLES.md': tablesPage(),
+  'README.md': withChannels(current('README.md'), exchanges),
 };
 
-function current(file) {
+function current(name) {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(new URL(name, root), 'utf8');
   } catch {
     return undefined;
   }
 }
 
-const root = new URL('../', import.meta.url);
 const check = process.argv.includes('--check');
 for (const [name, text] of Object.entries(FILES)) {
-  const file = new URL(name, root);
-  if (current(file) === text) continue;
+  if (current(name) === text) continue;
   if (check) {
     console.error(`${name} differs from its declarations; run: npm run generate`);
     process.exitCode = 1;
   } else {
-    writeFileSync(file, text);
+    writeFileSync(new URL(name, root), text);
     console.log(`${name} written`);
   }
 }

@@ -1,5 +1,7 @@
-// OPTIONS.md from the declarations in src/config/options.ts. Used by generate.mjs.
+// OPTIONS.md from the declarations in src/config/options.ts and src/supervisor/health_rules.ts. Used by generate.mjs.
+
 import { declaredSections, envName, RELATIONS } from '../dist/src/config/options.js';
+import { HEALTH_RULES } from '../dist/src/supervisor/health_rules.js';
 
 const cell = (text) => text.replaceAll('|', '\\|');
 const code = (value) => `\`${value}\``;
@@ -18,12 +20,25 @@ function sectionTable({ path, options }) {
   ];
 }
 
+function healthSection() {
+  return [
+    '## Health',
+    '',
+    'What `GET /health` answers is not set by options but fixed. `unhealthy` comes with status 503, everything else with',
+    '200; `reasons` names each rule that is met, `warnings` what needs to be looked at while capture is well.',
+    '',
+    '| status | when |',
+    '|---|---|',
+    ...HEALTH_RULES.map(({ status, doc }) => `| ${status} | ${cell(doc)} |`),
+  ];
+}
+
 /** The whole page. */
 export function optionsPage(exchanges) {
   const lines = [
     '# Options',
     '',
-    '<!-- Generated from src/config/options.ts by `npm run generate`; do not edit. -->',
+    '<!-- Generated from src/config/options.ts and src/supervisor/health_rules.ts by `npm run generate`; do not edit. -->',
     '',
     'The configuration is one TOML file, `logger.toml` in the working directory unless `--config` names another.',
     '`logger check-config --print-default > logger.toml` makes one with every default and its meaning,',
@@ -34,6 +49,8 @@ export function optionsPage(exchanges) {
     '- Any option can be set by an environment variable `LOGGER__SECTION__KEY`, which wins over the file. Its value is',
     '  a TOML value (`9191`, `true`, `["BTC-USD"]`); text needs no quotes. A dash in a section name becomes `_`. An',
     '  unknown variable that begins with `LOGGER__` is an error.',
+    '- `LOGGER_SERVER` is no option of the file: `uws` insists on uWebSockets.js for HTTP and the simulator, `node` takes',
+    '  `node:http` and `ws`. Without it the first is taken where its binary loads, and the log says so where it does not.',
     '- Relative paths start at the working directory of the process, not at the folder of the configuration file.',
     '- *change* says when a changed value takes effect: `reload` when the running logger is told to read its',
     '  configuration again, `restart` at its next start.',
@@ -51,5 +68,6 @@ export function optionsPage(exchanges) {
     '- The symbols of an exchange must fit into `max_connections` × `symbols_per_connection`; more are refused at start,',
     '  never cut.',
   );
+  lines.push('', ...healthSection());
   return `${lines.join('\n')}\n`;
 }

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 /** Folders of src/ from the lowest layer to the highest; a file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
   ['base'],
-  ['schema', 'config', 'ring', 'counters', 'symbols'],
+  ['schema', 'config', 'ring', 'counters', 'symbols', 'server'],
   ['book'],
   ['feed', 'store'],
   ['exchanges', 'delivery'],

@@ -1,4 +1,4 @@
-/** OPTIONS.md, TABLES.md and logger.toml are what their declarations say. */
+/** OPTIONS.md, TABLES.md, logger.toml and the table of channels in README.md are what their declarations say. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';

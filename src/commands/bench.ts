@@ -25,7 +25,7 @@ import {
   type TextColumn,
 } from '../../bench/index.js';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
 import { rowWriter } from './formats.js';
 import { Output } from './output.js';
 import { Progress } from './progress.js';
@@ -54,10 +54,7 @@ ${STAGES.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join(
 
 Every figure is a median over runs that take turns with those of what it is compared with. The disk that is measured
 is the one that --folder lies on. Figures of a machine that does other work meanwhile say little.
-
-Ends with status 0, with 1 when a stage has failed or messages were lost or --fail-on-regression has found something,
-with 2 for wrong arguments.
-${examples(
+${exitStatuses({ ok: 'measured', failed: 'a stage has failed, messages were lost, or --fail-on-regression has found something' })}${examples(
   'logger bench',
   'logger bench parse ring --effort 3',
   'logger bench journal flush --folder /mnt/data',
@@ -87,10 +84,8 @@ function stagesOf(names: readonly string[]): typeof STAGES {
   return names.length === 0 ? STAGES : STAGES.filter(({ name }) => names.includes(name));
 }
 
-/** The command for `src/cli.ts` to register. */
 export function benchCommand(): Command {
-  return new Command('bench')
-    .description('measure this program on this machine')
+  return new Command()
     .argument('[stages...]', 'what to measure (default: everything)')
     .addOption(
       new Option('--effort <factor>', 'times the ordinary measuring time').argParser(positive).default(1),
@@ -101,13 +96,16 @@ export function benchCommand(): Command {
         .default(RUNS, `${RUNS}, with --smoke ${SMOKE_RUNS}`),
     )
     .option('--folder <path>', 'where to write; decides which disk is measured', tmpdir())
-    .option('--json [file]', 'write the report as JSON, to the standard output without a file')
-    .option('--out <folder>', 'write the report as JSON and as a page with charts')
-    .option('--compare <file>', 'print what has changed since a report that --json wrote')
+    .option(
+      '--json [file]',
+      'write the report as JSON, to the standard output without a file (default: text)',
+    )
+    .option('--out <folder>', 'write the report as JSON and as a page with charts (default: neither)')
+    .option('--compare <file>', 'print what has changed since a report that --json wrote (default: nothing)')
     .addOption(
       new Option(
         '--fail-on-regression <percent>',
-        'with --compare: end with status 1 when a figure got worse by more, and beyond the spread',
+        'with --compare: end with status 1 when a figure got worse by more, and beyond the spread (default: never)',
       ).argParser(positive),
     )
     .option('--smoke', 'tiny inputs and a few seconds: whether every stage runs, not how fast')
@@ -234,7 +232,7 @@ function jsonOf(report: Report): string {
 /** Lines as an aligned table. */
 function aligned(columns: readonly TextColumn[], lines: readonly (readonly string[])[]): string {
   const writer = rowWriter('table', columns);
-  return lines.map((line) => writer.rows(line)).join('') + writer.end();
+  return lines.map((line) => writer.rows(line)).join('') + writer.release();
 }
 
 function textOf(report: Report): string {

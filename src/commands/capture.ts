@@ -2,25 +2,25 @@
  * Starts and ends a capture: configuration, symbol names, supervisor, HTTP and signals put together. Used by `run` and
  * `demo`. Main thread.
  */
-import { existsSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import pretty, { type PrettyOptions, prettyFactory } from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type HttpServer, startHttp } from '../http/server.js';
+import { serverNotice } from '../server/start.js';
 import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { loadSymbolMapper } from '../symbols/file.js';
+import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
 import { exchangeDefaults } from './exchanges.js';
 
 /** How often the state is looked at for the service manager, and the data directory for its identity. */
 const WATCH_MS = 250;
-const SYMBOL_FILE = 'symbol_mappings.yaml';
 
 export interface Capture {
   readonly supervisor: Supervisor;
@@ -29,17 +29,43 @@ export interface Capture {
   stop(): Promise<boolean>;
 }
 
-/** The symbol file of the working directory, else the one that comes with the program. */
-export function symbolFile(): string {
-  return existsSync(SYMBOL_FILE) ? SYMBOL_FILE : new URL(`../../../${SYMBOL_FILE}`, import.meta.url).pathname;
-}
-
 /** Lines for people on a terminal, JSON lines for everything else; never from the hot path. */
 export function createLog(level: string, quiet = false): Logger {
   if (quiet) return pino({ level: 'silent' });
-  return process.stdout.isTTY
-    ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname' }))
-    : pino({ level, base: undefined });
+  return pino({ level, base: undefined }, process.stdout.isTTY ? prettyLog() : logLines());
+}
+
+/** One line each: date and time, level, the thread or exchange that it is about, the text, and the rest as key=value. */
+const FOR_PEOPLE: PrettyOptions = {
+  translateTime: 'SYS:standard',
+  hideObject: true,
+  messageFormat: (log, messageKey) => {
+    const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
+    const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
+    const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+    return [about, text, ...values].filter((part) => part !== '').join(' ');
+  },
+};
+
+export function prettyLog(destination?: Writable) {
+  return pretty({ ...FOR_PEOPLE, sync: true, destination });
+}
+
+/** Log lines that cannot be written, on a full disk for example, end no capture. */
+function logLines(): pino.DestinationStream {
+  const lines = pino.destination({ dest: process.stdout.fd, sync: true });
+  let told = false;
+  lines.on('error', (error: unknown) => {
+    if (!told) process.stderr.write(`logger: log lines cannot be written: ${messageOf(error)}\n`);
+    told = true;
+  });
+  return lines;
+}
+
+/** Log lines for people, one by one to `write`. */
+export function createTextLog(level: string, write: (text: string) => void): Logger {
+  const format = prettyFactory(FOR_PEOPLE);
+  return pino({ level, base: undefined }, { write: (line: string) => write(format(line)) });
 }
 
 /** Starts capturing as the only owner of the data directory; throws a LoggerError before anything runs. */
@@ -49,7 +75,7 @@ export async function startCapture(
   log: Logger,
 ): Promise<Capture> {
   const lock = await DataLock.take(config.logger.data_path);
-  const mapper = loadSymbolMapper(symbolFile());
+  const mapper = loadSymbolMapper(symbolFile(config.logger.symbol_file));
   const supervisor = new Supervisor({
     config,
     exchanges,
@@ -58,6 +84,8 @@ export async function startCapture(
     fatal: (status) => process.exit(status),
   });
   const http = await startHttp(config.http.host, config.http.port, () => supervisor.snapshot());
+  const notice = serverNotice();
+  if (notice !== undefined) log.warn(notice);
   try {
     await supervisor.start();
   } catch (error) {

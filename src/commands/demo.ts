@@ -2,30 +2,45 @@
  * `logger demo`: the built-in simulator as a process of its own, the logger capturing all of it, a live table, and at
  * the end an account: every event that was sent against every row on disk.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Command } from 'commander';
-import { LoggerError } from '../base/errors.js';
+import { LoggerError, messageOf } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
+import { loadExchanges } from '../exchanges/index.js';
 import type { Exchange } from '../feed/exchange.js';
-import { compareAccount, formatComparison } from '../simulator/compare.js';
+import { channelOptions } from '../feed/plan.js';
+import type { Table } from '../schema/layout.js';
+import {
+  type ChannelComparison,
+  compareSymbol,
+  comparisonOf,
+  formatComparison,
+  symbolsToCompare,
+} from '../simulator/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
-import { DataLock } from '../supervisor/lock.js';
+import type { SessionStatus } from '../supervisor/snapshot.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
-import { type Capture, createLog, startCapture, stopRequested } from './capture.js';
-import { examples, secondsOption, wholeNumber } from './common.js';
+import { createTextLog, startCapture, stopRequested } from './capture.js';
+import { examples, exitStatuses, secondsOption, wholeNumber } from './common.js';
+import { emptyFolder, removeAside } from './demo_folder.js';
 import { exchangeDefaults } from './exchanges.js';
-import { LiveTable } from './live-table.js';
+import { LiveTable } from './live_table.js';
+import { Progress } from './progress.js';
+import { SimulatorProcess } from './simulator_process.js';
 
-/** Marks a data folder as the demo's own, which the next demo may empty. */
-const MARKER = '.demo';
-/** The capture is complete when no row has come for so long; heartbeats never end. */
-const QUIET_MS = 2000;
-const LOOK_MS = 125;
+/** Configuration and account, within the data folder while the demo runs; no exchange has such a name. */
+const OWN_FOLDER = '.simulation';
+/** Candles of each symbol: more of them are more files to make before the first row. */
+const KLINE_INTERVALS = ['1m', '5m'];
+/** A machine that is slow or busy may need so long for the first rows after its time is over. */
+const FIRST_ROWS_MS_MAX = 120_000;
+/** Everything has arrived when no row has come for so long; heartbeats never end. */
+const QUIET_MS = 600;
+const QUIET_TURNS = 2;
 const QUIET_MS_MAX = 10_000;
+const LOOK_MS = 100;
 
 interface DemoOptions {
   readonly seconds?: number;
@@ -36,60 +51,24 @@ interface DemoOptions {
   readonly tls?: boolean;
 }
 
-interface SimulatorProcess {
-  readonly endpoints: Endpoints;
-  readonly child: ChildProcess;
-}
-
-/** An empty folder of the demo's own: what an earlier demo left is removed, anything else is left alone. */
-async function prepareData(path: string): Promise<void> {
-  mkdirSync(path, { recursive: true });
-  // a logger that is at work there keeps its files
-  (await DataLock.take(path)).release();
-  if (readdirSync(path).length > 0) {
-    if (!existsSync(join(path, MARKER))) {
-      throw new LoggerError(
-        'USAGE',
-        `${path} holds data that is not a demo's; name another folder with --data`,
-      );
-    }
-    rmSync(path, { recursive: true });
-  }
-  mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, MARKER), 'The next `logger demo` empties this folder.\n');
-}
-
-/** Starts the simulator in its own process group, so that Ctrl+C reaches this process alone. */
-async function startSimulatorProcess(
-  options: DemoOptions,
-  exchanges: readonly string[],
-  account: string,
-): Promise<SimulatorProcess> {
-  const args = ['simulate', '--quiet', '--account', account, '--exchanges', exchanges.join()];
-  args.push('--symbols', String(options.symbols), '--rate', String(options.rate));
-  if (options.tls) args.push('--tls');
-  const cli = new URL('../cli.js', import.meta.url).pathname;
-  const child = spawn(process.execPath, [cli, ...args], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** Every channel that options may name; of those that fill the same table, the first. */
+function channelsOf(channels: Exchange['channels']): string[] {
+  const tables = new Set<Table>();
+  return channelOptions({ channels }).filter((name) => {
+    const table = channels[name]?.table;
+    if (table === undefined) return true;
+    const first = !tables.has(table);
+    tables.add(table);
+    return first;
   });
-  process.on('exit', () => child.kill('SIGKILL'));
-  for await (const line of createInterface({ input: child.stdout })) {
-    return { endpoints: JSON.parse(line) as Endpoints, child };
-  }
-  throw new LoggerError('DEPENDENCY_MISSING', 'the simulator did not start; see its message above');
 }
 
 /** The configuration of the demo: the defaults, with the simulator in place of the exchanges. */
-function demoConfig(
-  options: DemoOptions,
-  endpoints: Endpoints,
-  exchanges: readonly Exchange[],
-  folder: string,
-) {
+function demoConfig(options: DemoOptions, endpoints: Endpoints, exchanges: readonly Exchange[]) {
   const lines = [
     '[logger]',
     `data_path = ${JSON.stringify(options.data)}`,
+    'flush_interval_secs = 1',
     'log_level = "warn"',
     '[http]',
     `port = ${options.port}`,
@@ -101,87 +80,141 @@ function demoConfig(
       `[exchanges.${id}]`,
       `ws_endpoint = "${ws}"`,
       `rest_endpoint = "${rest}"`,
-      `channels = ${JSON.stringify(Object.keys(channels))}`,
+      'enabled = true',
+      `channels = ${JSON.stringify(channelsOf(channels))}`,
+      `kline_intervals = ${JSON.stringify(KLINE_INTERVALS)}`,
     );
   }
-  const file = join(folder, 'demo.toml');
+  const file = join(options.data, OWN_FOLDER, 'demo.toml');
   writeFileSync(file, `${lines.join('\n')}\n`);
   return loadConfig(file, exchangeDefaults(exchanges), {});
 }
 
-/** Waits until everything that was on its way has arrived. */
-async function quiet(supervisor: Supervisor): Promise<void> {
-  const total = () => supervisor.snapshot().shards.reduce((n, shard) => n + shard.counters.rows, 0);
-  const end = performance.now() + QUIET_MS_MAX;
-  let [seen, since] = [-1, performance.now()];
-  while (performance.now() < end && (performance.now() - since < QUIET_MS || seen !== total())) {
-    if (seen !== total()) [seen, since] = [total(), performance.now()];
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+/** Waits until every exchange has rows on disk: an account of nothing would say nothing. Throws ENDED_EARLY. */
+async function firstRows(supervisor: Supervisor): Promise<void> {
+  const missing = () =>
+    Object.entries(supervisor.snapshot().stored)
+      .filter(([, { rows_written }]) => rows_written === 0)
+      .map(([exchange]) => exchange);
+  const end = performance.now() + FIRST_ROWS_MS_MAX;
+  for (let left = missing(); left.length > 0; left = missing()) {
+    if (performance.now() > end)
+      throw new LoggerError('ENDED_EARLY', `nothing of ${left.join(', ')} has reached the disk in time`);
+    await sleep(LOOK_MS);
   }
 }
 
-async function control(endpoints: Endpoints, path: string): Promise<void> {
-  const response = await fetch(`${endpoints.control}${path}`, { method: 'POST' });
-  if (!response.ok)
-    throw new LoggerError('REST_FAILED', `the simulator answered ${response.status} to ${path}`);
+/** Waits until everything that was on its way has arrived: no row has come while every session has looked for more. */
+async function quiet(supervisor: Supervisor): Promise<void> {
+  const rows = (sessions: readonly SessionStatus[]) =>
+    sessions.reduce((n, { counters }) => n + counters.rows, 0);
+  const end = performance.now() + QUIET_MS_MAX;
+  let [last, since] = [supervisor.snapshot().sessions, performance.now()];
+  while (performance.now() < end) {
+    await sleep(LOOK_MS);
+    const { sessions } = supervisor.snapshot();
+    if (rows(sessions) !== rows(last)) [last, since] = [sessions, performance.now()];
+    const turned = sessions.every(({ turns }, i) => turns >= last[i].turns + QUIET_TURNS);
+    if (turned && performance.now() - since >= QUIET_MS) return;
+  }
 }
 
+/** Starts the simulator of all exchanges, with an account in `account`. */
+function startSimulator(options: DemoOptions, exchanges: readonly Exchange[], account: string) {
+  const ids = exchanges.map(({ id }) => id).join();
+  const sizes = ['--symbols', String(options.symbols), '--rate', String(options.rate)];
+  return SimulatorProcess.start([
+    ...['--account', account, '--exchanges', ids],
+    ...sizes,
+    ...(options.tls ? ['--tls'] : []),
+  ]);
+}
+
+/** Captures until it is to stop; behind it every row is on disk and the account is complete. */
 async function capture(
   options: DemoOptions,
   exchanges: readonly Exchange[],
-  { endpoints }: SimulatorProcess,
-  folder: string,
+  simulator: SimulatorProcess,
+  table: LiveTable,
+  stopping: Promise<string>,
 ): Promise<void> {
-  const config = demoConfig(options, endpoints, exchanges, folder);
-  process.stdout.write('making the files of today and connecting …\n');
-  const running: Capture = await startCapture(config, exchanges, createLog('warn'));
-  const out = process.stdout;
-  out.write(
-    `capturing into ${options.data}, health at ${running.http.url}/health${options.seconds ? '' : ', Ctrl+C to stop'}\n`,
+  const config = demoConfig(options, simulator.endpoints, exchanges);
+  table.print('making the files of today and connecting …\n');
+  const log = createTextLog('warn', (text) => table.print(text));
+  const running = await startCapture(config, exchanges, log);
+  const end = options.seconds === undefined ? ', Ctrl+C to stop' : '';
+  table.print(`capturing into ${options.data}, health at ${running.http.url}/health${end}\n`);
+  table.start(() => running.supervisor.snapshot());
+  // not before: making files and removing others is slower than one after the other
+  removeAside(options.data).catch((error) =>
+    table.print(`what an earlier demo left cannot be removed: ${messageOf(error)}\n`),
   );
-  const table = new LiveTable(out, () => running.supervisor.snapshot());
-  out.write(`stopping: ${await stopRequested(options.seconds)}\n`);
+  const reason = await stopping;
+  if (options.seconds !== undefined) await firstRows(running.supervisor);
   table.stop();
-  await control(endpoints, '/finish');
+  table.print(`stopping: ${reason}; writing what is on its way …\n`);
+  await simulator.finish();
   await quiet(running.supervisor);
-  const complete = await running.stop();
-  await control(endpoints, '/stop');
-  if (!complete)
+  if (!(await running.stop()))
     throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
+  await simulator.stop();
+}
+
+/** Compares symbol by symbol, so that signals are heard meanwhile. */
+async function compare(account: string, dataPath: string): Promise<void> {
+  const symbols = symbolsToCompare(account, dataPath);
+  process.stdout.write(`comparing ${symbols.length} symbols with what was sent …\n`);
+  const progress = new Progress(process.stderr, symbols.length, 'symbols');
+  const channels: ChannelComparison[] = [];
+  for (const symbol of symbols) {
+    channels.push(...compareSymbol(account, dataPath, symbol));
+    progress.add(1);
+    await turn();
+  }
+  progress.end();
+  const comparison = comparisonOf(channels);
+  process.stdout.write(`\nsent by the simulator, against rows on disk\n${formatComparison(comparison)}\n`);
+  if (!comparison.ok) throw new LoggerError('DIFFERENCES_FOUND', 'the files differ from what was sent');
 }
 
 async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promise<void> {
-  await prepareData(options.data);
-  const folder = mkdtempSync(join(tmpdir(), 'logger-demo-'));
-  const account = join(folder, 'account');
+  const stopping = stopRequested(options.seconds);
+  const table = new LiveTable(process.stdout);
   try {
-    const simulator = await startSimulatorProcess(
-      options,
-      exchanges.map(({ id }) => id),
-      account,
-    );
-    await capture(options, exchanges, simulator, folder);
-    const comparison = compareAccount(account, options.data);
-    process.stdout.write(`\nsent by the simulator, against rows on disk\n${formatComparison(comparison)}\n`);
-    if (!comparison.ok) throw new LoggerError('DIFFERENCES_FOUND', 'the files differ from what was sent');
+    const isLeft = await emptyFolder(options.data);
+    if (isLeft) table.print('what an earlier demo left is put aside, and removed while this one runs\n');
+    const own = join(options.data, OWN_FOLDER);
+    const account = join(own, 'account');
+    mkdirSync(own);
+    const simulator = await startSimulator(options, exchanges, account);
+    await Promise.race([simulator.died, capture(options, exchanges, simulator, table, stopping)]);
+    await compare(account, options.data);
+    rmSync(own, { recursive: true });
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    // once the error has been told: threads that are at work keep no command that has failed
+    setImmediate(() => process.exit());
   }
-  process.exit();
 }
 
-export function demoCommand(exchanges: readonly Exchange[]): Command {
-  return new Command('demo')
-    .description('capture from the built-in simulator, with a live table and a closing account')
+export function demoCommand(): Command {
+  return new Command()
     .addOption(secondsOption())
-    .option('--symbols <n>', 'symbols per exchange', wholeNumber, 500)
-    .option('--rate <n>', 'messages per second and exchange', wholeNumber, 5000)
+    .option('--symbols <n>', 'symbols per exchange', wholeNumber, 24)
+    .option('--rate <n>', 'messages per second and exchange', wholeNumber, 300)
     .option('--data <path>', 'data folder; emptied when an earlier demo made it', 'data')
     .option('--port <n>', 'port of the health address; 0 takes any free one', wholeNumber, 9090)
     .option('--tls', 'encrypted connections')
-    .action((options: DemoOptions) => demo(exchanges, options))
+    .action(async (options: DemoOptions) => demo(await loadExchanges(), options))
     .addHelpText(
       'after',
-      examples('logger demo', 'logger demo --seconds 20 --rate 20000', 'npm start -- --seconds 20'),
+      exitStatuses(
+        { ok: 'every row on disk is what was sent', failed: 'rows differ, or a part failed' },
+        'locked',
+      ) +
+        `\n--seconds counts from the start of the command; the account takes a few more. It stops at the earliest when every\nexchange has rows on disk. Exchanges that send the same\ndata over several channels are captured over the first.\n${examples(
+          'logger demo',
+          'logger demo --seconds 60 --symbols 100 --rate 2000',
+          'npm start -- --seconds 20',
+        )}`,
     );
 }

@@ -7,10 +7,10 @@ type Column = Pick<Field, 'name' | 'numeric'>;
 export const FORMATS = ['table', 'csv', 'jsonl'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Turns rows into text; `rows` may keep some back until `end`. */
+/** Turns rows into text; `rows` may keep some back until `release`, after which each comes out at once. */
 export interface RowWriter {
   rows(values: readonly FieldText[]): string;
-  end(): string;
+  release(): string;
 }
 
 /** Rows that are looked at before the widths of the table are fixed. */
@@ -44,7 +44,7 @@ function tableWriter(fields: readonly Column[]): RowWriter {
       sample.push(cells);
       return sample.length === SAMPLE_ROWS ? release() : '';
     },
-    end: () => (sample === undefined ? '' : release()),
+    release: () => (sample === undefined ? '' : release()),
   };
 }
 
@@ -60,7 +60,7 @@ function csvWriter(fields: readonly Column[]): RowWriter {
     header = '';
     return text;
   };
-  return { rows: (values) => `${takeHeader()}${values.map(csvCell).join(',')}\n`, end: takeHeader };
+  return { rows: (values) => `${takeHeader()}${values.map(csvCell).join(',')}\n`, release: takeHeader };
 }
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?$/;
@@ -87,7 +87,7 @@ function jsonWriter(fields: readonly Column[]): RowWriter {
   const keys = fields.map((f) => `${JSON.stringify(f.name)}:`);
   return {
     rows: (values) => `{${values.map((value, i) => keys[i] + jsonValue(fields[i]!, value)).join(',')}}\n`,
-    end: () => '',
+    release: () => '',
   };
 }
 

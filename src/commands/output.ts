@@ -1,7 +1,27 @@
-/** Writing results to a stream that may be slow or go away. Used by the data commands on the main thread. */
+/** Writing results to a stream that may be slow, full or gone. Used by all commands, on the main thread. */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
+import { EXIT, messageOf } from '../base/errors.js';
+
+/**
+ * Ends the program once its standard output cannot be written: quietly when the reader went away (`logger … | head`),
+ * otherwise with one line. What captures or serves meanwhile stops in order. Called once, before anything is printed.
+ */
+export function endWhenOutputFails(): void {
+  let failed = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (failed) return;
+    failed = true;
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`logger: the standard output cannot be written: ${messageOf(error)}\n`);
+      process.exitCode = EXIT.ioError;
+    }
+    if (!process.emit('SIGTERM', 'SIGTERM')) process.exit();
+  });
+  // there is nowhere left to say it
+  process.stderr.on('error', () => undefined);
+}
 
 const CHUNK_CHARS = 64 * 1024;
 

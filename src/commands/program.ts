@@ -5,30 +5,66 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, LoggerError } from '../base/errors.js';
 import { VERSION } from '../base/version.js';
-import type { ExchangeConfig } from '../config/options.js';
-import { restOf } from '../feed/connection/rest.js';
-import type { Exchange } from '../feed/exchange.js';
-import { benchCommand } from './bench.js';
-import { checkConfigCommand } from './check-config.js';
-import { examples } from './common.js';
-import { demoCommand } from './demo.js';
-import { readCommand } from './read.js';
-import { recoverCommand } from './recover.js';
-import { runCommand } from './run.js';
-import { simulateCommand } from './simulate.js';
-import { symbolsCommand } from './symbols.js';
-import { verifyCommand } from './verify.js';
+import { examples, exitStatuses } from './common.js';
+import { endWhenOutputFails } from './output.js';
 
-/** What an exchange lists as tradable, for `check-config --online`. */
-async function listNatives(
-  exchanges: readonly Exchange[],
-  id: string,
-  config: ExchangeConfig,
-): Promise<string[]> {
-  const exchange = exchanges.find((e) => e.id === id);
-  const listed = (await exchange?.listSymbols(restOf(config.rest_endpoint, undefined))) ?? [];
-  return listed.map(({ native }) => native);
+interface Entry {
+  readonly name: string;
+  readonly description: string;
+  /** arguments, options, examples and what is done, with all that this imports */
+  readonly load: () => Promise<Command>;
 }
+
+/** In the order of `logger --help`. */
+const COMMANDS: readonly Entry[] = [
+  {
+    name: 'run',
+    description: 'capture what the configuration names until SIGINT or SIGTERM',
+    load: async () => (await import('./run.js')).runCommand(),
+  },
+  {
+    name: 'demo',
+    description: 'capture from the built-in simulator, with a live table and a closing account',
+    load: async () => (await import('./demo.js')).demoCommand(),
+  },
+  {
+    name: 'simulate',
+    description: 'stand in for the exchanges: their wire protocols and a consistent market on loopback ports',
+    load: async () => (await import('./simulate.js')).simulateCommand(),
+  },
+  {
+    name: 'read',
+    description: 'print rows of the column files',
+    load: async () => (await import('./read.js')).readCommand(),
+  },
+  {
+    name: 'verify',
+    description: 'check the column files for damage and unlisted loss',
+    load: async () => (await import('./verify.js')).verifyCommand(),
+  },
+  {
+    name: 'recover',
+    description: 'bring the column files in order after a crash',
+    load: async () => (await import('./recover.js')).recoverCommand(),
+  },
+  {
+    name: 'symbols',
+    description: 'look up symbols across exchanges',
+    load: async () => (await import('./symbols.js')).symbolsCommand(),
+  },
+  {
+    name: 'bench',
+    description: 'measure this program on this machine',
+    load: async () => (await import('./bench.js')).benchCommand(),
+  },
+  {
+    name: 'check-config',
+    description: 'validate the configuration and show what it amounts to',
+    load: async () => (await import('./check-config.js')).checkConfigCommand(),
+  },
+];
+
+export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
 
 /** Lets every command report wrong use as an exception and as one line. */
 function settle(command: Command): void {
@@ -54,39 +90,30 @@ function errorLines(message: string): string {
     .join('');
 }
 
-/** The whole command line, ready to parse. */
-export function buildCli(exchanges: readonly Exchange[]): Command {
+/**
+ * The command line, ready to parse `words`: a command that is among them is loaded, of the others there is what the help
+ * of the program shows.
+ */
+export async function buildCli(words: readonly string[]): Promise<Command> {
   const program = new Command('logger')
     .description('Logs crypto market data: every trade and ticker, from the socket to column files.')
     .version(VERSION)
-    .addCommand(runCommand(exchanges))
-    .addCommand(demoCommand(exchanges))
-    .addCommand(simulateCommand())
-    .addCommand(readCommand())
-    .addCommand(verifyCommand())
-    .addCommand(recoverCommand())
-    .addCommand(symbolsCommand())
-    .addCommand(benchCommand())
-    .addCommand(checkConfigCommand(exchanges, (id, config) => listNatives(exchanges, id, config)))
     .addHelpText(
       'after',
-      examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
+      exitStatuses({}, 'failed', 'locked', 'refused') +
+        examples('logger run', 'logger read coinbase BTC-USD TRADES --limit 10', 'logger check-config'),
     );
+  for (const { name, description, load } of COMMANDS) {
+    const command = words.includes(name) ? await load() : new Command();
+    program.addCommand(command.name(name).description(description));
+  }
   settle(program);
   return program;
 }
 
-/** A reader that went away (`logger … | head`) is no failure. */
-function endQuietlyOnBrokenPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-}
-
 /** Runs a command line as the main program; sets process.exitCode and never throws. */
 export async function runCli(program: Command, argv: readonly string[]): Promise<void> {
-  endQuietlyOnBrokenPipe();
+  endWhenOutputFails();
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -5,78 +5,65 @@ import { LoggerError } from '../base/errors.js';
 import { isoDay } from '../store/disk/paths.js';
 import {
   BLOCK_ROWS,
-  type Block,
   listDays,
-  readBlocks,
   readColumns,
+  requireData,
   type TableDay,
   tableDayAt,
   tableDayName,
-  u32Of,
 } from '../store/read/reader.js';
-import {
-  decodeRow,
-  type Field,
-  type FieldOptions,
-  hasExact,
-  literalsOf,
-  planFields,
-} from '../store/read/row_text.js';
-import { examples } from './common.js';
-import { FORMATS, type Format, rowWriter } from './formats.js';
+import { type FieldOptions, hasExact } from '../store/read/row_text.js';
+import { examples, exitStatuses } from './common.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
+import { follow, stopSignal } from './follow.js';
+import { FORMATS, type Format } from './formats.js';
 import { Output } from './output.js';
-import {
-  chooseExchange,
-  chooseSymbol,
-  chooseTable,
-  DEFAULT_DATA_PATH,
-  shortList,
-  type TablePlace,
-} from './select.js';
-import { dayOf, type Moment, momentOf, parseDay, parseTime, type TimeArgument } from './times.js';
+import { isWithin, RowPrinter } from './row_printer.js';
+import { chooseExchange, chooseSymbol, chooseTable, shortList, type TablePlace } from './select.js';
+import { chooseTimes, type Range, type TimeOptions } from './time_range.js';
 
 /** Rows that `--tail` prints without `--limit`. */
 const TAIL_ROWS = 10;
-/** Rows read at a time; small, because often only the first few are wanted. */
-const PRINT_BLOCK_ROWS = 8192;
 
-export interface ReadOptions {
+export interface ReadOptions extends TimeOptions {
   readonly data: string;
-  readonly day?: string;
-  readonly from?: string;
-  readonly to?: string;
   readonly limit?: number;
   readonly tail?: boolean;
+  readonly follow?: boolean;
   readonly columns?: string;
   readonly format: Format;
   readonly exact?: boolean;
   readonly raw?: boolean;
 }
 
-/** Event times from `from` to before `to`. */
-interface Range {
-  readonly from?: Moment;
-  readonly to?: Moment;
-}
-
 const HELP = `
-Times are UTC. --from is included, --to is not; both look at the time of the event. The files keep the
-order of arrival, so the rows printed are not sorted by time. With --from or --to on a certain day and no
---day, every day in between is read.
+Times are UTC: 2026-11-21T10:00:00.123456789Z, 2026-11-21, 10:00 or 10:00:30.5 of a day, now, now-5m, now-1h30m
+(ms, s, m, h, d), or a number since 1970, in seconds, milliseconds, microseconds or nanoseconds by its size. --from is
+included, --to is not; both look at the time of the event. The files keep the order of arrival, so the rows printed
+are not sorted by time.
+
+A time of day belongs to --day, else to the day of the other time, else to the newest day with rows. When --to is the
+earlier one it is that of the next day: --from 23:50 --to 00:10 is a night, without --day the last one that has begun.
+With a moment and no --day, every day in between is read. With both, only what lies on the day.
+
+--follow looks for new rows until Ctrl+C, across midnight, too. They reach the files within [logger]
+flush_interval_secs, 5 s unless set otherwise.
 
 Values:
   numbers   the exact literal that was received where its digits were logged, otherwise the 32-bit float in
             its shortest form; --exact refuses the second, --raw prints the float and everything else as stored
-  times     table: one ISO 8601 field with nanoseconds; csv, jsonl: seconds and nanos as in the files
+  times     table: one ISO 8601 field, with nanoseconds where they are stored; csv, jsonl: seconds and nanos as in the files
   sides     buy, sell or unknown, always the taker's
   flags     table: names, no_{column} for a value the message lacked; csv, jsonl: the number
   missing   empty, null in jsonl
   integers  jsonl: plain numbers up to 2^53, strings above, so that no reader rounds them; csv: plain digits
 
 Columns *_digits and scales are printed with --raw or when named in --columns.
-${examples(
+${exitStatuses({ ok: 'printed, even if no row lies within the times', failed: 'there is no such data, or it cannot be read' })}${examples(
   'logger read coinbase BTC-USD TRADES --tail',
+  'logger read coinbase BTC-USD TRADES --tail --follow',
   'logger read binance BTCUSDT MD --day yesterday --from 10:00 --to 10:05 --format csv',
+  'logger read kraken BTC/USD BOOK --from now-5m',
   'logger read coinbase BTC-USD TRADES --columns trade_id,trade_price --format jsonl --limit 5',
 )}`;
 
@@ -85,26 +72,29 @@ function rowCount(text: string): number {
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function readCommand(): Command {
-  return new Command('read')
-    .description('print rows of the column files')
+  const command = new Command()
     .argument('<exchange>', 'e.g. coinbase')
     .argument('<symbol>', 'native symbol, e.g. BTC-USD')
     .argument('<table>', 'e.g. TRADES')
     .option('--day <day>', 'YYYY-MM-DD, today or yesterday (default: the newest day with rows)')
-    .option('--from <time>', 'first event time: ISO 8601, HH:MM[:SS] of the day, or seconds since 1970')
-    .option('--to <time>', 'event time to stop before')
-    .option('--limit <rows>', 'print at most so many rows', rowCount)
-    .option('--tail', `print the last rows instead of the first (${TAIL_ROWS} without --limit)`)
-    .option('--columns <names>', 'columns to print, separated by commas')
+    .option('--from <time>', 'first event time, in one of the forms below (default: the first)')
+    .option('--to <time>', 'event time to stop before (default: after the last)')
+    .option('--limit <rows>', `print at most so many rows (default: all, ${TAIL_ROWS} with --tail)`, rowCount)
+    .option('--tail', 'print the last rows instead of the first')
+    .addOption(
+      new Option('-f, --follow', 'then print new rows as they reach the files, until Ctrl+C; implies --tail')
+        .conflicts(['day', 'to'])
+        .implies({ tail: true }),
+    )
+    .option('--columns <names>', 'columns to print, separated by commas (default: all but the exact ones)')
     .addOption(new Option('--format <format>', 'output format').choices(FORMATS).default('table'))
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
     .option('--exact', 'fail rather than print a number that is only known as a 32-bit float')
-    .addOption(new Option('--raw', 'print values as stored').conflicts('exact'))
+    .addOption(new Option('--raw', 'print values as stored').conflicts('exact'));
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action((exchange: string, symbol: string, table: string, options: ReadOptions) =>
-      runRead(exchange, symbol, table, options, process.stdout),
+    .action(async (exchange: string, symbol: string, table: string, options: CommandOptions<ReadOptions>) =>
+      runRead(exchange, symbol, table, await withData(options), process.stdout),
     );
 }
 
@@ -116,6 +106,7 @@ export async function runRead(
   options: ReadOptions,
   stream: Writable,
 ): Promise<void> {
+  requireData(options.data);
   const known = chooseExchange(options.data, exchange);
   const place = chooseTable(options.data, known, chooseSymbol(options.data, known, symbol), table);
   const fieldOptions: FieldOptions = {
@@ -127,62 +118,15 @@ export async function runRead(
   if (options.exact) requireExact(tableDays);
   const limit = options.limit ?? (options.tail ? TAIL_ROWS : Number.POSITIVE_INFINITY);
   const start = options.tail ? tailStart(tableDays, range, limit) : { index: 0, row: 0 };
-  await print(
-    tableDays.slice(start.index),
-    { start: start.row, range, limit, fieldOptions },
-    options.format,
-    stream,
-  );
-}
-
-interface Selection {
-  /** first row to look at in the first table-day */
-  readonly start: number;
-  readonly range?: Range;
-  readonly limit: number;
-  readonly fieldOptions: FieldOptions;
-}
-
-async function print(
-  tableDays: readonly TableDay[],
-  { start, range, limit, fieldOptions }: Selection,
-  format: Format,
-  stream: Writable,
-): Promise<void> {
   const output = new Output(stream);
-  const writer = rowWriter(format, planFields(tableDays[0]!, fieldOptions));
-  let left = limit;
-  for (const [index, tableDay] of tableDays.entries()) {
-    const fields = planFields(tableDay, fieldOptions);
-    for (const block of readBlocks(tableDay, columnsFor(fields, tableDay, range), {
-      blockRows: PRINT_BLOCK_ROWS,
-      fromRow: index === 0 ? start : 0,
-    })) {
-      const literals = literalsOf(block);
-      for (let row = 0; row < block.rows && left > 0; row++) {
-        if (range !== undefined && !isWithin(range, block, row)) continue;
-        left--;
-        if (output.write(writer.rows(decodeRow(fields, block, row, literals)))) await output.flush();
-      }
-      if (left === 0 || output.closed) break;
-    }
-    if (left === 0 || output.closed) break;
-  }
-  output.write(writer.end());
+  const chosen = { fieldOptions, format: options.format, range };
+  // rows that are followed come on top of the last ones, which end with the last there is
+  const printer = new RowPrinter(output, tableDays[0]!, chosen, options.follow ? Infinity : limit);
+  await printer.print(tableDays[start.index]!, start.row);
+  for (const tableDay of tableDays.slice(start.index + 1)) await printer.print(tableDay, 0);
+  printer.release();
+  if (options.follow) await follow(place, tableDays, printer, stopSignal());
   await output.end();
-}
-
-function columnsFor(fields: readonly Field[], tableDay: TableDay, range: Range | undefined): string[] {
-  const times = range === undefined ? [] : tableDay.table.time;
-  return [...new Set([...fields.flatMap((f) => f.needs), ...times])];
-}
-
-function isWithin({ from, to }: Range, block: Block, row: number): boolean {
-  const [secondsColumn, nanosColumn] = block.tableDay.table.time;
-  const seconds = u32Of(block, secondsColumn!)[row]!;
-  const nanos = nanosColumn === undefined ? 0 : u32Of(block, nanosColumn)[row]!;
-  const before = (m: Moment) => seconds < m.seconds || (seconds === m.seconds && nanos < m.nanos);
-  return !(from !== undefined && before(from)) && (to === undefined || before(to));
 }
 
 /** Where the last `wanted` matching rows begin; searched from the end. */
@@ -191,6 +135,7 @@ function tailStart(
   range: Range | undefined,
   wanted: number,
 ): { index: number; row: number } {
+  if (wanted === 0) return { index: tableDays.length - 1, row: tableDays.at(-1)!.rows };
   let left = wanted;
   for (let index = tableDays.length - 1; index >= 0; index--) {
     const tableDay = tableDays[index]!;
@@ -236,39 +181,21 @@ function newestWithRows(place: TablePlace, days: readonly number[]): number | un
 /** Which table-days to read, and between which times. Never empty. */
 function chooseDays(place: TablePlace, options: ReadOptions): { tableDays: TableDay[]; range?: Range } {
   const days = listDays(place.directory, place.table);
-  const chosen = options.day === undefined ? undefined : parseDay(options.day);
-  const times = {
-    from: options.from === undefined ? undefined : parseTime('--from', options.from),
-    to: options.to === undefined ? undefined : parseTime('--to', options.to),
-  };
-  const moments = [times.from, times.to].filter((t) => t?.kind === 'moment');
-  const base = chosen ?? (moments[0] && dayOf(moments[0])) ?? newestWithRows(place, days) ?? 0;
-  const range = rangeOf(times.from, times.to, base);
-  let wanted = (day: number) => day === base;
-  if (chosen === undefined && moments.length > 0) {
-    const first = range?.from === undefined ? Number.NEGATIVE_INFINITY : dayOf(range.from);
-    const last = range?.to === undefined ? Number.POSITIVE_INFINITY : dayOf(range.to);
-    wanted = (day) => day >= first && day <= last;
-  }
-  const tableDays = days.filter(wanted).map((day) => tableDayAt({ ...place, day }));
-  if (tableDays.length === 0) {
-    const existing = shortList(days.map(isoDay).reverse());
-    const name = `${place.symbol} ${place.table.name}`;
-    const what = moments.length > 0 && chosen === undefined ? 'these times' : isoDay(base);
-    throw new LoggerError('DATA_UNREADABLE', `no data for ${what}; days of ${name}: ${existing}`);
-  }
-  return { tableDays, range };
+  const newest = newestWithRows(place, days);
+  if (newest === undefined)
+    throw new LoggerError('DATA_UNREADABLE', `no files yet of ${place.symbol} ${place.table.name}`);
+  const { range, firstDay, lastDay } = chooseTimes(options, newest);
+  const matching = days.filter((day) => day >= firstDay && day <= lastDay);
+  // what is followed may begin later than now
+  const wanted = matching.length === 0 && options.follow ? [newest] : matching;
+  if (wanted.length === 0) throw noData(place, days, firstDay === lastDay ? isoDay(firstDay) : 'these times');
+  return { tableDays: wanted.map((day) => tableDayAt({ ...place, day })), range };
 }
 
-function rangeOf(
-  from: TimeArgument | undefined,
-  to: TimeArgument | undefined,
-  day: number,
-): Range | undefined {
-  if (from === undefined && to === undefined) return undefined;
-  const range = { from: from && momentOf(from, day), to: to && momentOf(to, day) };
-  const span = (range.to?.seconds ?? Infinity) - (range.from?.seconds ?? 0);
-  if (span < 0 || (span === 0 && range.to!.nanos <= range.from!.nanos))
-    throw new LoggerError('USAGE', '--from must be before --to');
-  return range;
+function noData({ symbol, table }: TablePlace, days: readonly number[], what: string): LoggerError {
+  const existing = shortList(days.map(isoDay).reverse());
+  return new LoggerError(
+    'DATA_UNREADABLE',
+    `no data for ${what}; days of ${symbol} ${table.name}: ${existing}`,
+  );
 }

@@ -3,31 +3,42 @@ import type { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { EXIT } from '../base/errors.js';
 import { DiskIo } from '../store/disk/io.js';
+import { requireData } from '../store/read/reader.js';
 import { refuses } from '../store/recovery/cases.js';
 import { planRecovery, recover } from '../store/recovery/recovery.js';
 import { explain } from '../store/recovery/report.js';
 import { DataLock } from '../supervisor/lock.js';
-import { examples } from './common.js';
-import { DEFAULT_DATA_PATH } from './select.js';
+import { examples, exitStatuses } from './common.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 
 export interface RecoverOptions {
   readonly data: string;
   readonly dryRun?: boolean;
   readonly acceptLoss?: boolean;
+  readonly verbose?: boolean;
 }
 
 const HELP = `
 \`logger run\` recovers by itself; this is for looking first, and for damage that it refuses to go on from.
 Nothing may capture into the data directory meanwhile.
-
-Ends with status 0 when all rows are there, 78 when the journal is damaged and --accept-loss was not given.
-${examples('logger recover --dry-run', 'logger recover --data /var/lib/logger --accept-loss')}`;
+${exitStatuses(
+  {
+    ok: 'all rows are there, or can be brought back without loss',
+    failed: 'there is no such data directory',
+    refused: 'the journal is damaged or foreign, and --accept-loss was not given',
+  },
+  'locked',
+)}${examples(
+  'logger recover --dry-run',
+  'logger recover --dry-run --verbose',
+  'logger recover --data /var/lib/logger --accept-loss',
+)}`;
 
 /** Prints the plan and, unless it is a dry run, carries it out; answers the exit status. */
 export function runRecover(options: RecoverOptions, output: Writable): number {
   const io = new DiskIo();
   const plan = planRecovery(io, options.data);
-  output.write(`${explain(plan)}\n`);
+  output.write(`${explain(plan, options.verbose)}\n`);
   if (options.dryRun) return plan.findings.some(refuses) ? EXIT.refused : EXIT.ok;
   const { rows, tableDays, cutBytes, quarantine, clean, milliseconds } = recover(io, options.data, options);
   if (!clean)
@@ -38,15 +49,16 @@ export function runRecover(options: RecoverOptions, output: Writable): number {
   return EXIT.ok;
 }
 
-/** The command for `src/cli.ts` to register. */
 export function recoverCommand(): Command {
-  return new Command('recover')
-    .description('bring the column files in order after a crash')
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
+  const command = new Command()
     .option('--dry-run', 'only explain what would be done')
     .option('--accept-loss', 'go on without what is damaged; it is kept in quarantine/')
+    .option('--verbose', 'tell of every file and table-day instead of their numbers');
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action(async (options: RecoverOptions) => {
+    .action(async (given: CommandOptions<RecoverOptions>) => {
+      const options = await withData(given);
+      requireData(options.data);
       // looking is allowed while a logger runs, changing is not
       const lock = options.dryRun ? undefined : await DataLock.take(options.data);
       process.exitCode = runRecover(options, process.stdout);

@@ -3,11 +3,12 @@ import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
 import { STOPPED } from '../counters/declarations.js';
+import { loadExchanges } from '../exchanges/index.js';
 import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
-import { configOption, examples, secondsOption } from './common.js';
+import { configOption, examples, exitStatuses, secondsOption } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
-import { LiveTable } from './live-table.js';
+import { LiveTable } from './live_table.js';
 
 interface RunOptions {
   readonly config: string;
@@ -22,9 +23,8 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   const capture = await startCapture(config, exchanges, log);
   reloadOnHangup(options.config, config, exchanges, capture, log);
   log.info(`capturing into ${config.logger.data_path}, health at ${capture.http.url}/health`);
-  const table = options.table
-    ? new LiveTable(process.stdout, () => capture.supervisor.snapshot())
-    : undefined;
+  const table = options.table ? new LiveTable(process.stdout) : undefined;
+  table?.start(() => capture.supervisor.snapshot());
   log.info(`stopping: ${await stopping}`);
   table?.stop();
   const complete = await capture.stop();
@@ -37,16 +37,15 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   process.exit();
 }
 
-export function runCommand(exchanges: readonly Exchange[]): Command {
-  return new Command('run')
-    .description('capture what the configuration names until SIGINT or SIGTERM')
+export function runCommand(): Command {
+  return new Command()
     .addOption(configOption())
     .addOption(secondsOption())
     .option('--table', 'show a live table instead of log lines')
-    .action((options: RunOptions) => run(exchanges, options))
+    .action(async (options: RunOptions) => run(await loadExchanges(), options))
     .addHelpText(
       'after',
-      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${examples(
+      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(
         'logger run --config logger.toml',
         'logger run --table',
         'LOGGER__EXCHANGES__BINANCE__ENABLED=false logger run',

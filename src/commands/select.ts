@@ -5,8 +5,6 @@ import type { Table } from '../schema/layout.js';
 import { tableDirectory } from '../store/disk/paths.js';
 import { listExchanges, listSymbols, listTables } from '../store/read/reader.js';
 
-/** Where the data is when no `--data` says otherwise. */
-export const DEFAULT_DATA_PATH = './data';
 const NAMES_SHOWN = 20;
 
 /** The folder of one table of one symbol. */

@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { serverNotice } from '../server/start.js';
 import { MIX_NAMES } from '../simulator/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
 import {
@@ -13,7 +14,7 @@ import {
   type SimulatorOptions,
   startSimulator,
 } from '../simulator/simulator.js';
-import { wholeNumber } from './common.js';
+import { examples, exitStatuses, wholeNumber } from './common.js';
 
 interface Flags {
   exchanges: string[];
@@ -36,7 +37,7 @@ interface Flags {
 
 const PROGRESS_MS = 1000;
 
-const EXAMPLES = `
+const HELP = `
 Kinds of fault (--fault kind:field=value,… or POST /fault {"kind":…}):
 ${Object.entries(FAULT_KINDS)
   .map(([kind, doc]) => `  ${kind.padEnd(16)}${doc}`)
@@ -47,12 +48,15 @@ Fields: exchange, symbol, channel, count, probability, seconds, rate, code, conn
 Control port: POST /fault, GET /account (flushes the account, answers totals), POST /finish (no more events,
 connections stay), POST /stop.
 
-Examples:
-  $ logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account
-  $ logger simulate --rate 0 --mix 1:0:0 --messages 1000000
-  $ logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001
-  $ logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000
-`;
+The ports are served by uWebSockets.js where its binary loads, by node:http and ws elsewhere or with
+LOGGER_SERVER=node.
+
+${exitStatuses({ ok: 'stopped', failed: 'a port or a file cannot be used' })}${examples(
+  'logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account',
+  'logger simulate --rate 0 --mix 1:0:0 --messages 1000000',
+  'logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001',
+  'logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000',
+)}`;
 
 function number(text: string): number {
   const value = Number(text);
@@ -115,12 +119,21 @@ function reportProgress(simulator: Simulator): void {
   }, PROGRESS_MS).unref();
 }
 
+/** Ends with the process that has started this one and keeps a channel to it, however that ends. */
+function endWithParent(): void {
+  if (process.channel === undefined) return;
+  process.once('disconnect', () => process.exit(EXIT.failed));
+}
+
 /**
  * Starts the simulator, prints its endpoints as one JSON line on stdout, and runs until SIGINT, SIGTERM or POST /stop.
  */
 export async function runSimulator(options: SimulatorOptions, quiet: boolean): Promise<void> {
+  endWithParent();
   const { simulator, endpoints } = await startSimulator(options);
   process.stdout.write(`${JSON.stringify(endpoints)}\n`);
+  const notice = serverNotice();
+  if (notice !== undefined) process.stderr.write(`${notice}\n`);
   if (!quiet) reportProgress(simulator);
   await new Promise<void>((resolve) => {
     simulator.on_stop = resolve;
@@ -131,14 +144,12 @@ export async function runSimulator(options: SimulatorOptions, quiet: boolean): P
       });
     }
   });
-  process.exit(EXIT.ok);
+  process.exit();
 }
 
-/** The command, for the program's command line. */
 export function simulateCommand(): Command {
   const defaults = SIMULATOR_DEFAULTS;
-  return new Command('simulate')
-    .description('Stand in for the exchanges: their wire protocols and a consistent market on loopback ports')
+  return new Command()
     .option('--exchanges <ids>', `of ${Object.keys(PROTOCOLS).join(', ')}`, list, [...defaults.exchanges])
     .option('--symbols <n>', 'symbols per exchange', wholeNumber, defaults.symbols)
     .option(
@@ -150,16 +161,23 @@ export function simulateCommand(): Command {
     .option('--mix <t:k:b:…>', `weights of ${MIX_NAMES.join(', ')}`, weights, [...defaults.mix])
     .option('--levels <n>', 'levels per side of every order book', wholeNumber, defaults.levels)
     .option('--seed <n>', 'the same seed gives the same market', wholeNumber, defaults.seed)
-    .option('--messages <n>', 'stop sending after so many messages per exchange', wholeNumber)
-    .option('--seconds <s>', 'stop sending after so many seconds', number)
+    .option(
+      '--messages <n>',
+      'stop sending after so many messages per exchange (default: never)',
+      wholeNumber,
+    )
+    .option('--seconds <s>', 'stop sending after so many seconds (default: never)', number)
     .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', wholeNumber, 0)
     .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
-    .option('--cert <file>', 'certificate to use for TLS (PEM)')
-    .option('--key <file>', 'its private key (PEM)')
-    .option('--account <dir>', 'keep an account of every event there')
-    .option('--play <file>', 'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange')
+    .option('--cert <file>', 'certificate to use for TLS, PEM (default: a new one)')
+    .option('--key <file>', 'its private key, PEM (default: a new one)')
+    .option('--account <dir>', 'keep an account of every event there (default: none)')
+    .option(
+      '--play <file>',
+      'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange (default: the market)',
+    )
     .option('--fault <fault>', 'a fault, see below; may be given several times', faultOption, [])
     .option('--quiet', 'no progress on stderr', false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', HELP)
     .action((flags: Flags) => runSimulator(optionsOf(flags), flags.quiet));
 }

@@ -1,16 +1,22 @@
 /**
- * `logger symbols`: questions to the symbol mappings. Reads symbol_mappings.yaml and nothing else; it never connects.
+ * `logger symbols`: questions to the symbol mappings. Reads the symbol file and the configuration; it never connects.
  */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { EXIT, LoggerError } from '../base/errors.js';
-import { loadSymbolMapper } from '../symbols/file.js';
+import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
 import type { Mapping } from '../symbols/mapper.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
+import { type ConfigOptions, configOf, optionalConfigOption } from './data_options.js';
 
-interface SymbolsOptions {
-  readonly file: string;
+interface SymbolsOptions extends ConfigOptions {
+  readonly file?: string;
   readonly json?: boolean;
   readonly exchange?: string;
+}
+
+/** The file that is meant, which `logger run` would use, too. */
+async function fileOf(options: SymbolsOptions): Promise<string> {
+  return options.file ?? symbolFile((await configOf(options)).logger.symbol_file);
 }
 
 /** Prints an answer as one JSON value or as lines. */
@@ -31,17 +37,22 @@ function answerMappings(options: SymbolsOptions, mappings: readonly Mapping[]): 
 function question(name: string, description: string, ...lines: readonly string[]): Command {
   return new Command(name)
     .description(description)
-    .addOption(new Option('--file <file>', 'symbol file').default('symbol_mappings.yaml'))
+    .addOption(optionalConfigOption())
+    .option('--file <file>', 'symbol file (default: the one that the configuration means)')
     .option('--json', 'answer with one JSON value')
-    .addHelpText('after', examples(...lines));
+    .addHelpText(
+      'after',
+      exitStatuses(name === 'equivalent' ? { ok: 'yes', failed: 'no' } : { ok: 'answered' }) +
+        examples(...lines),
+    );
 }
 
 function listCommand(): Command {
   return question('list', 'every mapping of the file', 'logger symbols list --exchange kraken')
-    .option('--exchange <id>', 'only symbols that this exchange has')
-    .action((options: SymbolsOptions) => {
+    .option('--exchange <id>', 'only symbols that this exchange has (default: all)')
+    .action(async (options: SymbolsOptions) => {
       const { exchange } = options;
-      const mappings = loadSymbolMapper(options.file).list();
+      const mappings = loadSymbolMapper(await fileOf(options)).list();
       answerMappings(
         options,
         exchange === undefined
@@ -59,12 +70,13 @@ function normalizeCommand(): Command {
   )
     .argument('<exchange>', 'e.g. kraken')
     .argument('<symbol>', 'as the exchange writes it')
-    .action((exchange: string, native: string, options: SymbolsOptions) => {
-      const normalized = loadSymbolMapper(options.file).normalize(exchange, native);
+    .action(async (exchange: string, native: string, options: SymbolsOptions) => {
+      const file = await fileOf(options);
+      const normalized = loadSymbolMapper(file).normalize(exchange, native);
       if (normalized === undefined) {
         throw new LoggerError(
           'SYMBOL_UNKNOWN',
-          `${options.file} has no mapping for ${native} of ${exchange}; \`logger symbols list --exchange ${exchange}\` shows what it has`,
+          `${file} has no mapping for ${native} of ${exchange}; \`logger symbols list --exchange ${exchange}\` shows what it has`,
         );
       }
       answer(options, normalized, [normalized]);
@@ -79,8 +91,8 @@ function relatedCommand(): Command {
   )
     .argument('<base>', 'e.g. BTC')
     .argument('<quote>', 'e.g. USDT')
-    .action((base: string, quote: string, options: SymbolsOptions) => {
-      answerMappings(options, loadSymbolMapper(options.file).findRelated(base, quote));
+    .action(async (base: string, quote: string, options: SymbolsOptions) => {
+      answerMappings(options, loadSymbolMapper(await fileOf(options)).findRelated(base, quote));
     });
 }
 
@@ -91,30 +103,32 @@ function usdPairsCommand(): Command {
     'logger symbols usd-pairs ETH --json',
   )
     .argument('<asset>', 'e.g. ETH')
-    .action((asset: string, options: SymbolsOptions) => {
-      answerMappings(options, loadSymbolMapper(options.file).getUsdPairs(asset));
+    .action(async (asset: string, options: SymbolsOptions) => {
+      answerMappings(options, loadSymbolMapper(await fileOf(options)).getUsdPairs(asset));
     });
 }
 
 function equivalentCommand(): Command {
   return question(
     'equivalent',
-    'whether two normalized symbols, or two assets, count as the same; exit status 1 if not',
+    'whether two normalized symbols, or two assets, count as the same',
     'logger symbols equivalent BTC-USD BTC-USDT',
   )
     .argument('<a>', 'normalized symbol or asset')
     .argument('<b>', 'normalized symbol or asset')
-    .action((a: string, b: string, options: SymbolsOptions) => {
-      const equivalent = loadSymbolMapper(options.file).areEquivalent(a, b);
+    .action(async (a: string, b: string, options: SymbolsOptions) => {
+      const equivalent = loadSymbolMapper(await fileOf(options)).areEquivalent(a, b);
       answer(options, equivalent, [equivalent ? 'yes' : 'no']);
       if (!equivalent) process.exitCode = EXIT.failed;
     });
 }
 
 export function symbolsCommand(): Command {
-  const command = new Command('symbols')
-    .description('look up symbols across exchanges')
-    .addHelpText('after', examples('logger symbols usd-pairs BTC', 'logger symbols list --help'));
+  const command = new Command().addHelpText(
+    'after',
+    exitStatuses({ ok: 'answered, or yes', failed: 'no' }) +
+      examples('logger symbols usd-pairs BTC', 'logger symbols list --help'),
+  );
   for (const make of [listCommand, normalizeCommand, relatedCommand, usdPairsCommand, equivalentCommand]) {
     command.addCommand(make());
   }

@@ -37,8 +37,14 @@ function isoDate(text: string): number | undefined {
 
 const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
 const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?$/;
-const EPOCH = /^(\d{1,10})(?:\.(\d{1,9}))?$/;
-const EXPECTED = 'a time like 2026-11-21T10:00:00.123456789Z, 10:00, 10:00:30.5 or seconds since 1970';
+const NOW = /^now(?:([+-])((?:\d+(?:ms|s|m|h|d))+))?$/;
+const EPOCH = /^0*(\d{1,19})(?:\.(\d{1,9}))?$/;
+const EXPECTED =
+  'a time like 2026-11-21T10:00:00.123456789Z, 10:00, 10:00:30.5, now-5m, or seconds, ms, µs or ns since 1970';
+/** The last second that the files can hold. */
+const SECONDS_MAX = 2 ** 32 - 1;
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_SECS * 1000 } as const;
 
 const nanosOf = (fraction = '') => Number(fraction.padEnd(9, '0'));
 
@@ -51,27 +57,61 @@ function clock(text: string): Moment | undefined {
   return moment.seconds + moment.nanos / 1e9 > DAY_SECS ? undefined : moment;
 }
 
+/** `now`, or so long before or after it: `now-5m`, `now-1h30m`. */
+function relative(text: string, nowMs: number): Moment | undefined {
+  const match = NOW.exec(text);
+  if (match === null) return undefined;
+  const parts = (match[2] ?? '').matchAll(/(\d+)(ms|s|m|h|d)/g);
+  const away = [...parts].reduce(
+    (sum, [, n, unit]) => sum + Number(n) * UNIT_MS[unit as keyof typeof UNIT_MS],
+    0,
+  );
+  const ms = nowMs + (match[1] === '-' ? -away : away);
+  const seconds = Math.floor(ms / 1000);
+  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+/** Nanoseconds in the unit of a number since 1970, by its digits: seconds have up to 11, until the year 5138. */
+function epochUnit(digits: number): bigint {
+  if (digits <= 11) return 1_000_000_000n;
+  if (digits <= 14) return 1_000_000n;
+  return digits <= 17 ? 1000n : 1n;
+}
+
+function epoch(text: string): Moment | undefined {
+  const match = EPOCH.exec(text);
+  if (match === null) return undefined;
+  const unit = epochUnit(match[1]!.length);
+  const nanos = BigInt(match[1]!) * unit + (BigInt(nanosOf(match[2])) * unit) / 1_000_000_000n;
+  return { seconds: Number(nanos / 1_000_000_000n), nanos: Number(nanos % 1_000_000_000n) };
+}
+
+function isoMoment(text: string): Moment | undefined {
+  const match = ISO.exec(text);
+  if (match === null) return undefined;
+  const day = isoDate(match[1]!);
+  const time = clock(match[2] ?? '00:00');
+  if (day === undefined || time === undefined) return undefined;
+  return { seconds: day * DAY_SECS + time.seconds - offsetSecs(match[3]), nanos: time.nanos };
+}
+
 function offsetSecs(zone: string | undefined): number {
   if (zone === undefined || zone === 'Z') return 0;
   const size = Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60;
   return zone.startsWith('-') ? -size : size;
 }
 
-/** ISO 8601 (UTC without a zone), `HH:MM[:SS]` of a day, or epoch seconds, with up to nine decimals; throws USAGE. */
-export function parseTime(option: string, text: string): TimeArgument {
+/**
+ * ISO 8601 (UTC without a zone), `HH:MM[:SS]` of a day, `now` with a distance, or a number since 1970 whose size tells its
+ * unit; throws USAGE.
+ */
+export function parseTime(option: string, text: string, nowMs: number = Date.now()): TimeArgument {
   const ofDay = clock(text);
   if (ofDay !== undefined) return { kind: 'of_day', ...ofDay };
-  const epoch = EPOCH.exec(text);
-  if (epoch !== null) return { kind: 'moment', seconds: Number(epoch[1]), nanos: nanosOf(epoch[2]) };
-  const iso = ISO.exec(text);
-  const day = iso === null ? undefined : isoDate(iso[1]!);
-  const time = iso === null ? undefined : clock(iso[2] ?? '00:00');
-  if (iso === null || day === undefined || time === undefined) throw usage(option, text, EXPECTED);
-  return {
-    kind: 'moment',
-    seconds: day * DAY_SECS + time.seconds - offsetSecs(iso[3]),
-    nanos: time.nanos,
-  };
+  const moment = relative(text, nowMs) ?? epoch(text) ?? isoMoment(text);
+  if (moment === undefined || moment.seconds < 0 || moment.seconds > SECONDS_MAX)
+    throw usage(option, text, EXPECTED);
+  return { kind: 'moment', ...moment };
 }
 
 /** The moment meant by an argument, on the given day if it names none. */
@@ -80,6 +120,21 @@ export function momentOf(time: TimeArgument, day: number): Moment {
     seconds: time.kind === 'of_day' ? day * DAY_SECS + time.seconds : time.seconds,
     nanos: time.nanos,
   };
+}
+
+/** Negative when `a` is before `b`, 0 when they are the same. */
+export function compareMoments(a: Moment, b: Moment): number {
+  return a.seconds - b.seconds || a.nanos - b.nanos;
+}
+
+/** The same time of day some days later, or earlier. */
+export function daysLater({ seconds, nanos }: Moment, days: number): Moment {
+  return { seconds: seconds + days * DAY_SECS, nanos };
+}
+
+/** The first moment of a UTC day. */
+export function startOfDay(day: number): Moment {
+  return { seconds: day * DAY_SECS, nanos: 0 };
 }
 
 /** The UTC day of a moment. */

@@ -3,10 +3,11 @@ import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { groupBy } from '../base/group_by.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
 import { joined, type ProblemList, Problems } from '../store/read/problems.js';
-import { listTableDays, type TableDay, type TableDayFilter } from '../store/read/reader.js';
+import { listTableDays, requireData, type TableDay, type TableDayFilter } from '../store/read/reader.js';
 import {
   checkSequence,
   type DayIds,
@@ -17,13 +18,15 @@ import {
 } from '../store/read/sequences.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
-import { examples } from './common.js';
+import { examples, exitStatuses } from './common.js';
+import { addDataOptions, type CommandOptions, withData } from './data_options.js';
+import { type JournalState, journalState, waitingText } from './journal_state.js';
 import { Output } from './output.js';
 import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
-import { chooseExchange, chooseSymbol, DEFAULT_DATA_PATH } from './select.js';
+import { chooseExchange, chooseSymbol } from './select.js';
 import { parseDay } from './times.js';
-import { groupBy, jsonReport, textReport, type VerifyReport } from './verify_report.js';
+import { jsonReport, textReport, type VerifyReport } from './verify_report.js';
 
 /** Below this much data the start of the threads costs more than they save. */
 const POOL_BYTES_MIN = 64 * 1024 * 1024;
@@ -34,6 +37,7 @@ export interface VerifyOptions {
   readonly symbol?: string;
   readonly table?: string;
   readonly day?: string;
+  readonly gaps?: boolean;
   readonly json?: boolean;
   readonly jobs?: number;
 }
@@ -44,34 +48,36 @@ with the bytes that its checksum file says; that every 32-bit float is the corre
 digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
 rows; that order books made of their rows have the checksums that the exchange sent and are never crossed; and that
 every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
-written meanwhile are no problem, and neither is a closed day that has no checksum file yet.
-
-Ends with status 0 when all is well, 1 when anything is wrong, 2 for wrong arguments.
-${examples('logger verify', 'logger verify --exchange coinbase --day yesterday --json')}`;
+written meanwhile are no problem, and neither is a closed day that has no checksum file yet. Rows that a crash left in
+the journal are counted and no problem either: the next start, or \`logger recover\`, writes them to the columns.
+${exitStatuses({ ok: 'all is well', failed: 'anything is wrong, or there is nothing to verify' })}${examples(
+  'logger verify',
+  'logger verify --exchange coinbase --day yesterday --json',
+  'logger verify --table trades --gaps',
+)}`;
 
 function jobCount(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number of threads, 1 to 999.');
   return Number(text);
 }
 
-/** The command for `src/cli.ts` to register. */
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description('check the column files for damage and unlisted loss')
-    .option('--data <path>', 'data directory', DEFAULT_DATA_PATH)
-    .option('--exchange <name>', 'only this exchange')
-    .option('--symbol <symbol>', 'only this native symbol')
-    .option('--table <table>', 'only this table')
-    .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday')
+  const command = new Command()
+    .option('--exchange <name>', 'only this exchange (default: every)')
+    .option('--symbol <symbol>', 'only this native symbol (default: every)')
+    .option('--table <table>', 'only this table (default: every)')
+    .option('--day <day>', 'only this day: YYYY-MM-DD, today or yesterday (default: every)')
+    .option('--gaps', 'list every gap instead of their numbers by table and cause')
     .option('--json', 'print one JSON document')
     .option(
       '--jobs <threads>',
       'threads to read with (default: all cores when there is much to read)',
       jobCount,
-    )
+    );
+  return addDataOptions(command)
     .addHelpText('after', HELP)
-    .action(async (options: VerifyOptions) => {
-      const ok = await runVerify(options, process.stdout, process.stderr);
+    .action(async (options: CommandOptions<VerifyOptions>) => {
+      const ok = await runVerify(await withData(options), process.stdout, process.stderr);
       if (!ok) process.exitCode = EXIT.failed;
     });
 }
@@ -83,16 +89,30 @@ export async function runVerify(
   terminal: ConstructorParameters<typeof Progress>[0],
 ): Promise<boolean> {
   const started = Date.now();
+  requireData(options.data);
   const filter = chooseFilter(options);
   const tableDays = listTableDays(options.data, filter);
-  if (tableDays.length === 0)
-    throw new LoggerError('DATA_UNREADABLE', `nothing to verify in ${options.data} with these filters`);
+  const journal = await journalState(options.data, filter);
+  if (tableDays.length === 0) {
+    const waiting = waitingText(journal);
+    throw new LoggerError(
+      'DATA_UNREADABLE',
+      `nothing to verify in ${options.data} with these filters${waiting === undefined ? '' : `; ${waiting}`}`,
+    );
+  }
   const reports = await verifyAll(tableDays, options.jobs, terminal);
   const books = await verifyAllBooks(options, filter.day, tableDays);
   const meanings = await idMeanings();
-  const report = judge(options.data, filter, withBooks(reports, books), [...books.values()], meanings);
+  const report = judge(
+    options.data,
+    filter,
+    withBooks(reports, books),
+    [...books.values()],
+    meanings,
+    journal,
+  );
   const output = new Output(stream);
-  output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started));
+  output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started, options.gaps));
   await output.end();
   return report.problemCount === 0;
 }
@@ -205,6 +225,7 @@ function judge(
   reports: readonly TableDayReport[],
   books: readonly BookReport[],
   meanings: IdMeanings,
+  journal: JournalState,
 ): VerifyReport {
   const report: VerifyReport = {
     tableDays: reports,
@@ -213,6 +234,7 @@ function judge(
     gaps: [],
     problems: [],
     notes: [],
+    journal,
     problemCount: 0,
   };
   for (const { problems, exchange, symbol, table, day } of reports) {

@@ -1,4 +1,5 @@
 /** The result of `logger verify` as text for people and as JSON. */
+import { groupBy } from '../base/group_by.js';
 import { tableById } from '../schema/tables.js';
 import { isoDay } from '../store/disk/paths.js';
 import { intervalText } from '../store/read/intervals.js';
@@ -7,6 +8,7 @@ import { causeName, isoTime } from '../store/read/row_text.js';
 import type { GapRow, SequenceReport } from '../store/read/sequences.js';
 import type { BookReport } from '../store/verify/books.js';
 import type { SealState, TableDayReport } from '../store/verify/table_day.js';
+import { type JournalState, journalLines, journalObject } from './journal_state.js';
 
 /** Lines of each list that are printed as text. */
 const LINES_MAX = 50;
@@ -28,6 +30,7 @@ export interface VerifyReport {
   /** those that are told; problemCount counts all */
   readonly problems: LocatedProblem[];
   readonly notes: string[];
+  readonly journal: JournalState;
   problemCount: number;
 }
 
@@ -44,18 +47,6 @@ interface TableSummary {
   missing_ids: bigint;
   listed_ids: bigint;
   problems: number;
-}
-
-/** Items by key, in the order in which the keys first appear. */
-export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 function summarize(report: VerifyReport): TableSummary[] {
@@ -122,7 +113,7 @@ function problemLine({ exchange, symbol, table, day, check, text }: LocatedProbl
 }
 
 function gapLine(gap: Place & GapRow): string {
-  const table = tableById(gap.table)?.name ?? `table ${gap.table}`;
+  const table = gapTable(gap);
   const ids = gap.toId > 0n ? ` ids ${intervalText({ from: gap.fromId, to: gap.toId })}` : '';
   const from = gap.fromTime === 0 ? 'the start' : isoTime(gap.fromTime, gap.fromNanos);
   const messages = gap.messages > 0n ? `, ${gap.messages} messages` : '';
@@ -136,6 +127,30 @@ function causeCounts(gaps: readonly GapRow[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { cause } of gaps) counts[causeName(cause)] = (counts[causeName(cause)] ?? 0) + 1;
   return counts;
+}
+
+const gapTable = ({ table }: GapRow) => tableById(table)?.name ?? `table ${table}`;
+
+/** How often each table has each cause. */
+function tableCounts(gaps: readonly GapRow[]): Record<string, Record<string, number>> {
+  const byTable = [...groupBy(gaps, gapTable)];
+  return Object.fromEntries(byTable.map(([table, of]) => [table, causeCounts(of)]));
+}
+
+function countsText(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([cause, count]) => `${grouped(count)} ${cause}`)
+    .join(', ');
+}
+
+/** Gaps summed up, or one by one. */
+function gapLines(gaps: readonly (Place & GapRow)[], listed: boolean): string[] {
+  if (gaps.length === 0) return [];
+  const lines = listed
+    ? gaps.map(gapLine)
+    : Object.entries(tableCounts(gaps)).map(([table, counts]) => `${table}: ${countsText(counts)}`);
+  const hint = listed ? '' : ' (--gaps lists them)';
+  return ['', `gaps: ${countsText(causeCounts(gaps))}${hint}`, ...lines.map((line) => `  ${line}`)];
 }
 
 /** Table-days with a checksum file, closed ones without, and rows that came after their table-day was sealed. */
@@ -157,10 +172,10 @@ function section(title: string, lines: readonly string[], count: number): string
   const shown = lines.slice(0, LINES_MAX);
   const more = count - shown.length;
   return [
-    '',
     title,
     ...shown.map((line) => `  ${line}`),
     ...(more > 0 ? [`  and ${grouped(more)} more`] : []),
+    '',
   ];
 }
 
@@ -169,27 +184,27 @@ function printable(line: string): string {
   return line.replace(/\p{Cc}/gu, '?');
 }
 
-/** Summary table, gaps, notes, problems and the verdict. */
-export function textReport(report: VerifyReport, elapsedMs: number): string {
+/** Problems first, then summary table, gaps, notes and the verdict. `listed`: gaps one by one. */
+export function textReport(report: VerifyReport, elapsedMs: number, listed = false): string {
   const { gaps, notes, problems, problemCount, tableDays } = report;
-  const causes = Object.entries(causeCounts(gaps)).map(([cause, count]) => `${grouped(count)} ${cause}`);
   const rows = tableDays.reduce((sum, day) => sum + day.rows, 0);
   const seals = sealCounts(tableDays);
   const books = bookCounts(report.books);
   const verdict =
     problemCount === 0 ? 'no problem' : `${grouped(problemCount)} problem${problemCount === 1 ? '' : 's'}`;
   return [
-    ...summaryLines(summarize(report)),
-    ...section(`gaps: ${causes.join(', ')}`, gaps.slice(0, LINES_MAX).map(gapLine), gaps.length),
-    ...section('notes:', notes, notes.length),
     ...section('problems:', problems.map(problemLine), problemCount),
+    ...summaryLines(summarize(report)),
+    ...gapLines(gaps, listed),
     '',
+    ...section('notes:', notes, notes.length),
     `checksums: ${grouped(seals.sealed)} table-days sealed, ${grouped(seals.due)} closed ones not yet, ${grouped(seals.late_rows)} late rows not yet`,
     ...(books.books === 0
       ? []
       : [
           `order books: ${grouped(books.books)}, ${grouped(books.events)} events followed, ${grouped(books.checksums)} checksums recomputed`,
         ]),
+    ...journalLines(report.journal),
     `${verdict} in ${grouped(tableDays.length)} table-days, ${grouped(rows)} rows (${(elapsedMs / 1000).toFixed(1)} s)`,
   ]
     .map((line) => `${printable(line)}\n`)
@@ -219,10 +234,12 @@ export function jsonReport(report: VerifyReport): string {
     })),
     checksums: sealCounts(tableDays),
     order_books: bookCounts(report.books),
+    journal: journalObject(report.journal),
     notes,
     tables: summarize(report),
     gap_count: gaps.length,
     gap_causes: causeCounts(gaps),
+    gap_tables: tableCounts(gaps),
     gaps: gaps.slice(0, JSON_GAPS_MAX).map((gap) => ({
       exchange: gap.exchange,
       symbol: gap.symbol,

@@ -161,15 +161,20 @@ function readFile(path: string): string {
   }
 }
 
-/** Reads the configuration with the origin of every value. Throws CONFIG_INVALID with all problems, one a line. */
+/**
+ * Reads the configuration with the origin of every value; without a path, that of the defaults and the environment.
+ * Throws CONFIG_INVALID with all problems, one a line.
+ */
 export function readConfig(
-  path: string,
+  path: string | undefined,
   exchanges: readonly ExchangeDefaults[],
   env: Environment = process.env,
 ): { readonly config: Config; readonly origins: Origins } {
-  const source = readFile(path);
   const loading = new Loading(declaredSections(exchanges));
-  applyFile(loading, parseToml(source, path), '', path, keyLines(source));
+  if (path !== undefined) {
+    const source = readFile(path);
+    applyFile(loading, parseToml(source, path), '', path, keyLines(source));
+  }
   applyEnvironment(loading, env);
   const config = build(loading);
   for (const { key, rule, holds } of RELATIONS) {
@@ -183,7 +188,7 @@ export function readConfig(
 
 /** Reads the configuration: defaults, then the file, then `LOGGER__SECTION__KEY` variables. Deeply frozen. */
 export function loadConfig(
-  path: string,
+  path: string | undefined,
   exchanges: readonly ExchangeDefaults[],
   env: Environment = process.env,
 ): Config {

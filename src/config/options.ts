@@ -34,6 +34,10 @@ export const SECTIONS = {
         default: 'data',
         doc: 'Folder of the column files. A relative path starts at the working directory of the process.',
       }),
+      symbol_file: optionalText({
+        default: '',
+        doc: 'Symbol mappings; "" takes symbol_mappings.yaml of the working directory, else the one that comes with the program.',
+      }),
       buffer_size: integer({
         default: 8192,
         min: 64,
@@ -49,7 +53,7 @@ export const SECTIONS = {
       parser: choice({
         values: ['scan', 'json', 'simdjson'],
         default: 'scan',
-        doc: 'How messages are read: "scan" walks the bytes, "json" uses JSON.parse, "simdjson" the optional package of that name; all give the same rows.',
+        doc: 'How messages are read: "scan" finds values in the bytes; "json" builds a document of every message, with JSON.parse where that keeps every digit; "simdjson" does so with the optional package of that name. All give the same rows.',
       }),
       exact: boolean({
         default: true,
@@ -92,7 +96,7 @@ export const SECTIONS = {
         default: 10_737_418_240,
         min: 16_777_216,
         max: 1_099_511_627_776,
-        doc: 'Size of the journal at which the slowest sink is cut off; without sinks a journal holds about a minute.',
+        doc: 'Size beyond which the journal keeps nothing for a reader that lags behind. Without such readers it holds about a minute.',
       }),
     },
   },
@@ -109,7 +113,7 @@ export const SECTIONS = {
     },
   },
   http: {
-    doc: 'The built-in HTTP server (health, metrics).',
+    doc: 'The built-in HTTP server: `/health` and `/ready`.',
     options: {
       host: text({
         default: '127.0.0.1',
@@ -221,7 +225,7 @@ export function exchangeSection(exchange: ExchangeDefaults) {
       kline_intervals: selection({
         values: Object.keys(KLINE_INTERVALS),
         default: ['1m', '5m', '15m', '1h'] as readonly string[],
-        doc: 'Candles of the channel "klines"; what the exchange does not send is added up from its trades.',
+        doc: 'Candles of the channel "klines"; those that the exchange does not send are aggregated from its trades.',
       }),
     },
   };

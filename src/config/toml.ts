@@ -17,8 +17,58 @@ export function parseToml(source: string, file: string): Tree {
     return parse(source);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const reason = error.message.split('\n', 1)[0].replace('Invalid TOML document: ', '');
+    const reason =
+      advice(source, error.line) ?? error.message.split('\n', 1)[0].replace('Invalid TOML document: ', '');
     throw new LoggerError('CONFIG_INVALID', `${file}:${error.line}:${error.column}: ${reason}`);
+  }
+}
+
+const COMMENT = /\s+(#.*)?$/;
+const ASSIGNMENT = /^\s*([\w."'-][\w.\s"'-]*?)\s*=\s*(.*)$/;
+/** In a list: text in quotes, or anything up to the next comma or bracket. */
+const LIST_ITEM = /"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,[\]"'#][^,[\]#]*/g;
+const QUOTES = /^["'\u2018-\u201f]+|["'\u2018-\u201f]+$/g;
+const TRUE_OR_FALSE: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  false: false,
+  no: false,
+  off: false,
+};
+
+/** What to write instead of a value that is no TOML, nearly always text without quotes; undefined when unsure. */
+function advice(source: string, line: number): string | undefined {
+  const rows = source.split('\n');
+  const row = (rows[line - 1] ?? '').replace(COMMENT, '');
+  const assignment = ASSIGNMENT.exec(row);
+  if (assignment?.[2] === '') return `a value is missing behind ${assignment[1]} =`;
+  const better = assignment === null ? listQuoted(row).trim() : `${assignment[1]} = ${quoted(assignment[2])}`;
+  rows[line - 1] = better;
+  if (parsesBeyond(rows.join('\n'), line)) return `invalid value; write: ${better}`;
+  return undefined;
+}
+
+function quoted(value: string): string {
+  if (value.startsWith('[')) return listQuoted(value);
+  const truth = TRUE_OR_FALSE[value.toLowerCase()];
+  // a table, or text over several lines, is not a value that lacks its quotes
+  if (/^(\{|"""|''')/.test(value)) return value;
+  return truth === undefined ? JSON.stringify(value.replace(QUOTES, '')) : String(truth);
+}
+
+function listQuoted(list: string): string {
+  return list.replace(LIST_ITEM, (item) =>
+    parseTomlValue(item) === undefined ? JSON.stringify(item.trim()) : item,
+  );
+}
+
+function parsesBeyond(source: string, line: number): boolean {
+  try {
+    parse(source);
+    return true;
+  } catch (error) {
+    return error instanceof TomlError && error.line > line;
   }
 }
 

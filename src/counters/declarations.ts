@@ -1,7 +1,4 @@
-/**
- * Every counter of the program, once: id, kind and meaning. /health, the live table and the metrics are loops over
- * these.
- */
+/** Every counter of the program, once: id, kind and meaning. */
 import { type CounterSpecs, slotsOf } from './counters.js';
 
 const counter = (doc: string) => ({ kind: 'counter', doc }) as const;
@@ -60,7 +57,7 @@ export const WRITER_COUNTERS = {
   files_opened: counter('files opened'),
   dropped_rows: counter('rows that could not be written and were given up'),
   removals: counter('times that files in use were found removed'),
-  removed_rows: counter('rows that were lost with files that somebody removed'),
+  removed_rows: counter('rows that were lost with files that were removed'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),

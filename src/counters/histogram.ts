@@ -44,19 +44,47 @@ export interface Quantiles {
   readonly max: number;
 }
 
-/** Quantiles in µs over the sum of several histograms, since the start. */
-export function quantiles(memories: readonly SharedArrayBuffer[]): Quantiles {
-  const sum = new Float64Array(BUCKETS);
+/** The buckets of several histograms, added up; they count on modulo 2^32, as each does. */
+function sumOf(memories: readonly SharedArrayBuffer[]): Uint32Array {
+  const sum = new Uint32Array(BUCKETS);
   for (const memory of memories) {
     new Uint32Array(memory).forEach((n, i) => {
       sum[i] += n;
     });
   }
-  const count = sum.reduce((a, b) => a + b, 0);
+  return sum;
+}
+
+function quantilesOf(buckets: Uint32Array): Quantiles {
+  const count = buckets.reduce((a, b) => a + b, 0);
   const at = (q: number): number => {
     let seen = 0;
-    for (let i = 0; i < BUCKETS; i++) if ((seen += sum[i]) >= q * count && seen > 0) return upperBound(i);
+    for (let i = 0; i < BUCKETS; i++) if ((seen += buckets[i]) >= q * count && seen > 0) return upperBound(i);
     return 0;
   };
   return { count, p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
+}
+
+/** Quantiles in µs over the sum of several histograms, since the start. */
+export function quantiles(memories: readonly SharedArrayBuffer[]): Quantiles {
+  return quantilesOf(sumOf(memories));
+}
+
+/** Quantiles in µs of what several histograms have recorded lately: since the oldest of the last samples. */
+export class RecentQuantiles {
+  private readonly samples: Uint32Array[] = [];
+
+  constructor(private readonly samplesMax: number) {}
+
+  /** Looks at the histograms; call it in even intervals. */
+  sample(memories: readonly SharedArrayBuffer[]): void {
+    this.samples.push(sumOf(memories));
+    if (this.samples.length > this.samplesMax + 1) this.samples.shift();
+  }
+
+  read(): Quantiles {
+    const newest = this.samples.at(-1) ?? new Uint32Array(BUCKETS);
+    const oldest = this.samples.length > 1 ? this.samples[0] : undefined;
+    return quantilesOf(oldest === undefined ? newest : newest.map((n, i) => n - oldest[i]));
+  }
 }

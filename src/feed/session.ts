@@ -5,7 +5,7 @@
 import { monotonicMs, type WallClock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
-import { SESSION } from '../counters/declarations.js';
+import { SESSION, SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { DOORBELL } from '../ring/layout.js';
 import type { RingProducer } from '../ring/producer.js';
@@ -63,6 +63,8 @@ export interface SessionHost {
   readonly clock: WallClock;
   readonly producer: RingProducer;
   readonly doorbell: Int32Array;
+  /** the block of SHARD_COUNTERS */
+  readonly counters: Uint32Array;
   log(level: LogLevel, text: string): void;
 }
 
@@ -350,8 +352,11 @@ export class Session {
 
   /** HOT: shows the rows of a chunk to the writer. */
   private chunkEnd(): void {
+    const { producer, counters: shared } = this.host;
     this.gaps.flush();
-    this.host.producer.publish();
+    producer.publish();
+    // a socket that always has more is read on and on, and no timer has its turn meanwhile
+    shared[SHARD.heartbeat]++;
     const messages = (this.counters[SESSION.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
     this.messagesBefore = this.counters[SESSION.messages];
@@ -427,6 +432,7 @@ export class Session {
     await this.connection.stop();
     this.host.clock.read();
     for (const sequence of this.sequences.values()) sequence.reportDue(true);
+    for (const { native } of this.streams.active()) this.books?.end(this.streams.slotOf(native));
     this.tick();
   }
 

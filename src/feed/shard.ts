@@ -74,10 +74,10 @@ export class Shard {
   /** Starts a session; its connection opens when the limits of the exchange allow it. */
   async open(init: SessionInit): Promise<void> {
     const { exchange, session } = init;
-    const { clock, producer, doorbell } = this;
+    const { clock, producer, doorbell, counters } = this;
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
-    const opened = new Session(await this.load(exchange), init, { clock, producer, doorbell, log });
+    const opened = new Session(await this.load(exchange), init, { clock, producer, doorbell, counters, log });
     this.sessions.set(keyOf(init), opened);
     opened.start();
   }

@@ -3,7 +3,10 @@
  * MISSING_SHIFT on, bit n says that the n-th optional column of the table was not in the message.
  */
 export const FLAGS = {
-  repaired: { bit: 0, doc: 'fetched by backfill, not received live' },
+  repaired: {
+    bit: 0,
+    doc: 'fetched by backfill, not received live; never set so far, as nothing is backfilled yet',
+  },
   duplicate_kept: {
     bit: 1,
     doc: 'may be a duplicate of another row; kept because that could not be ruled out',
@@ -21,7 +24,7 @@ export const FLAGS = {
     doc: 'a number does not fit its digits column; its text is in the side-car file',
   },
   closed: { bit: 8, doc: 'the candle is finished' },
-  aggregated: { bit: 9, doc: 'the candle was added up from trades, the exchange does not send it' },
+  aggregated: { bit: 9, doc: 'the candle was aggregated from trades; the exchange does not send it' },
   snapshot_start: { bit: 10, doc: 'first row of a snapshot: everything known of this book before is void' },
   snapshot: { bit: 11, doc: 'part of a snapshot, not a change' },
   event_end: { bit: 12, doc: 'last row of its event: only now is the book consistent' },

@@ -37,7 +37,10 @@ export const MD = deriveTable({
     time: u32('event time, whole seconds since 1970 UTC'),
     nanos: u32('event time, nanoseconds within the second'),
     price: f32('last price'),
-    volume: f32('Coinbase: size of the last trade; Binance: base volume of 24 hours', OPTIONAL),
+    volume: f32(
+      'Coinbase Exchange: size of the last trade, as in `last_size`; Coinbase Advanced Trade sends none, so it is missing; every other exchange: base volume of 24 hours, as in `volume_24h`',
+      OPTIONAL,
+    ),
     side: u32("taker's side of the last trade: 1 buy, 2 sell, 0 unknown", OPTIONAL),
     best_bid: f32('best bid price', OPTIONAL),
     best_ask: f32('best ask price', OPTIONAL),
@@ -216,7 +219,7 @@ export const KLINES = Object.fromEntries(
   Object.keys(KLINE_INTERVALS).map((interval, position) => [interval, klines(interval, position)]),
 ) as Readonly<Record<KlineInterval, ReturnType<typeof klines>>>;
 
-/** What was missed. Loss is data: a hole nobody lists is the only unforgivable one. */
+/** What was missed. Loss is data: the only unforgivable gap is one that is not listed. */
 export const GAPS = deriveTable({
   id: 4,
   name: 'GAPS',
@@ -258,6 +261,10 @@ export const GAP_CAUSES = {
     doc: 'the symbol was not captured at that time: the configuration left it out and then named it again',
   },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
+  snapshot: {
+    id: 7,
+    doc: 'changes of an order book came before its first snapshot, which has to be asked for: of no use without it, or part of it',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;

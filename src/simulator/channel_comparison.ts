@@ -390,7 +390,6 @@ export class ChannelJob {
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
       else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
-      else if (this.#isSuperseded(event)) this.#result.outside++;
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
@@ -411,19 +410,6 @@ export class ChannelJob {
       if (this.#row_of[i] >= 0) return false;
       if (events.has(i, 'event_end')) return true;
     }
-  }
-
-  /** Whether a book that was fetched over REST is on disk and already holds this change, which came before any use. */
-  #isSuperseded(event: number): boolean {
-    const events = this.#events;
-    if (this.#spec.sequence === undefined || events.u64(event, ACCOUNT_AT.id) === 0) return false;
-    for (let i = event + 1; i < events.count; i++) {
-      const fetched = events.has(i, 'fetched');
-      if (fetched && this.#row_of[i] >= 0)
-        return events.u64(event, ACCOUNT_AT.id) <= events.u64(i, ACCOUNT_AT.id);
-      if (!fetched && this.#row_of[i] >= 0) return false;
-    }
-    return false;
   }
 
   /** Whether a gap names the id, or where it has no ids, overlaps the time between the neighbours on disk. */

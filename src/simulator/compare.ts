@@ -3,7 +3,7 @@
  * exactly once with exactly its values, nothing else is, and what is missing is listed in GAPS. Symbol by symbol.
  * Runs in a process of its own (tests, bench, command) after both have stopped.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
 import { decodeName } from '../base/names.js';
@@ -11,20 +11,40 @@ import { flag } from '../schema/flags.js';
 import { AccountRecords, accountFile } from './account.js';
 import { ChannelJob } from './channel_comparison.js';
 import { CHANNEL_SPECS, CHANNELS } from './channels.js';
-import { type ChannelComparison, type Comparison, emptyResult, faultsOf } from './comparison.js';
+import { type ChannelComparison, type Comparison, comparisonOf, emptyResult } from './comparison.js';
 import { GapList, readGaps } from './gap_list.js';
 import { directoriesIn, readRows } from './rows.js';
 
-export { formatComparison } from './comparison.js';
+export { comparisonOf, formatComparison } from './comparison.js';
 export type { ChannelComparison, Comparison };
 
 const AGGREGATED = flag('aggregated');
 
-function compareSymbol(
+/** A symbol that was simulated or that rows are on disk of. */
+export interface ComparedSymbol {
+  readonly exchange: string;
+  readonly symbol: string;
+}
+
+/** What compareSymbol() has to look at. Throws DATA_UNREADABLE when there is no account. */
+export function symbolsToCompare(accountDir: string, dataPath: string): ComparedSymbol[] {
+  if (!existsSync(accountDir))
+    throw new LoggerError('DATA_UNREADABLE', `no account at ${accountDir}: run logger simulate --account`);
+  return directoriesIn(accountDir).flatMap((exchange) => {
+    const names = new Set([
+      ...directoriesIn(join(accountDir, exchange)),
+      ...directoriesIn(join(dataPath, exchange)),
+    ]);
+    const symbols = [...names].map(decodeName).filter((symbol) => symbol !== undefined);
+    return symbols.sort().map((symbol) => ({ exchange, symbol }));
+  });
+}
+
+/** Compares every channel of one symbol. */
+export function compareSymbol(
   accountDir: string,
   dataPath: string,
-  exchange: string,
-  symbol: string,
+  { exchange, symbol }: ComparedSymbol,
 ): ChannelComparison[] {
   const gaps = readGaps(dataPath, exchange, symbol);
   return CHANNELS.flatMap((channel): ChannelComparison[] => {
@@ -54,18 +74,6 @@ function compareSymbol(
  * at least have written everything: the logger flushes every few seconds, the simulator on GET /account.
  */
 export function compareAccount(accountDir: string, dataPath: string): Comparison {
-  if (!existsSync(accountDir))
-    throw new LoggerError('DATA_UNREADABLE', `no account at ${accountDir}: run logger simulate --account`);
-  const exchanges = readdirSync(accountDir, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  const channels = exchanges.flatMap((exchange) => {
-    const names = new Set([
-      ...directoriesIn(join(accountDir, exchange)),
-      ...directoriesIn(join(dataPath, exchange)),
-    ]);
-    const symbols = [...names].map(decodeName).filter((symbol) => symbol !== undefined);
-    return symbols.sort().flatMap((symbol) => compareSymbol(accountDir, dataPath, exchange, symbol));
-  });
-  return { channels, ok: channels.every((channel) => faultsOf(channel) === 0) };
+  const symbols = symbolsToCompare(accountDir, dataPath);
+  return comparisonOf(symbols.flatMap((symbol) => compareSymbol(accountDir, dataPath, symbol)));
 }

@@ -56,6 +56,11 @@ export function faultsOf(channel: ChannelComparison): number {
   return FAULTS.reduce((sum, fault) => sum + channel[fault], 0);
 }
 
+/** The verdict on all channels. */
+export function comparisonOf(channels: readonly ChannelComparison[]): Comparison {
+  return { channels, ok: channels.every((channel) => faultsOf(channel) === 0) };
+}
+
 const COLUMNS = [
   'sent',
   'delivered',

@@ -3,7 +3,7 @@
  * backlog. HOT: enqueue() per frame, flush() per batch.
  * Runs in the simulator process; made by venue.ts, filled by engine.ts.
  */
-import type { WebSocket } from 'uWebSockets.js';
+import type { Socket } from '../server/contract.js';
 import type { BookShape } from './book.js';
 import { SLOTS, type Slab } from './bytes.js';
 import type { Channel } from './channels.js';
@@ -15,7 +15,7 @@ import type { Link, Session, VenueProtocol } from './protocol.js';
 const BACKLOG_BYTES = 256 * 1024;
 
 export class Connection implements Link {
-  readonly #socket: WebSocket<unknown>;
+  readonly #socket: Socket;
   readonly #engine: Engine;
   readonly #protocol: VenueProtocol;
   readonly #binary: boolean;
@@ -35,7 +35,7 @@ export class Connection implements Link {
   /** symbols with at least one data channel */
   readonly symbols: VenueSymbol[] = [];
 
-  constructor(socket: WebSocket<unknown>, engine: Engine, protocol: VenueProtocol) {
+  constructor(socket: Socket, engine: Engine, protocol: VenueProtocol) {
     this.#socket = socket;
     this.#engine = engine;
     this.#protocol = protocol;
@@ -66,7 +66,7 @@ export class Connection implements Link {
   }
 
   get backlog_bytes(): number {
-    return this.closed ? 0 : this.#socket.getBufferedAmount();
+    return this.#socket.backlog_bytes;
   }
 
   /** Whether the client has so much unread that the market waits for it. */
@@ -84,7 +84,7 @@ export class Connection implements Link {
 
   #sendText(text: string, binary: boolean): void {
     if (this.#held !== undefined) this.#held.push({ text, binary });
-    else if (!this.closed) {
+    else {
       this.#sent();
       this.#socket.send(text, binary);
     }
@@ -95,11 +95,11 @@ export class Connection implements Link {
   }
 
   sendFrame(bytes: Uint8Array, binary: boolean): void {
-    if (!this.closed) this.#socket.send(bytes, binary);
+    this.#socket.send(bytes, binary);
   }
 
   cork(sends: () => void): void {
-    if (!this.closed) this.#socket.cork(sends);
+    this.#socket.cork(sends);
   }
 
   later(delay_ms: number, action: () => void): void {
@@ -111,16 +111,16 @@ export class Connection implements Link {
   }
 
   ping(payload: string): void {
-    if (!this.closed) this.#socket.ping(payload);
+    this.#socket.ping(payload);
   }
 
   end(code: number, reason: string): void {
-    if (!this.closed) this.#socket.end(code, reason);
+    this.#socket.end(code, reason);
   }
 
   /** Ends without a close frame. */
   abort(): void {
-    if (!this.closed) this.#socket.close();
+    this.#socket.abort();
   }
 
   hold(): void {

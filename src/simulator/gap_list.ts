@@ -6,6 +6,8 @@ import { GAPS } from '../schema/tables.js';
 import { readRows } from './rows.js';
 
 const TWO_32 = 4294967296;
+/** What the clocks of simulator and logger may differ by. */
+const CLOCKS_APART_S = 0.05;
 
 /** Holes of one table of one symbol, as GAPS lists them. */
 export class GapList {
@@ -40,14 +42,18 @@ export class GapList {
     return low < this.#ids.length && this.#ids[low][0] <= id;
   }
 
-  /** Whether a hole holds the moment, or overlaps the time between the neighbours on disk. */
-  hasTime(moment_s: number, before_s: number, after_s: number): boolean {
+  /**
+   * Whether a hole holds the moment of sending, or overlaps the time of receiving, which lies between the neighbours on
+   * disk. What was sent behind a hole is not in it.
+   */
+  hasTime(sent_s: number, before_s: number, after_s: number): boolean {
     return this.#times.some(
       ([from, to]) =>
-        (moment_s >= from && moment_s <= to) ||
-        Math.max(from, before_s) < Math.min(to, after_s) ||
-        // rows of one chunk from the socket have the same receive time
-        (from === before_s && to === after_s),
+        sent_s <= to + CLOCKS_APART_S &&
+        (sent_s >= from ||
+          Math.max(from, before_s) < Math.min(to, after_s) ||
+          // rows of one chunk from the socket have the same receive time
+          (from === before_s && to === after_s)),
     );
   }
 }

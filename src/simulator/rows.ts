@@ -98,11 +98,12 @@ export function directoriesIn(path: string): string[] {
   return isDirectory(path) ? readdirSync(path).filter((name) => isDirectory(join(path, name))) : [];
 }
 
-/** Days of a table, ascending, by the files of its first column. */
+/** Days of a table that have rows, ascending, by the files of its first column; empty ones are made ahead of time. */
 function daysOf(directory: string, column: string): number[] {
   if (!isDirectory(directory)) return [];
   return readdirSync(directory)
     .filter((name) => name.startsWith(`${column}.`) && name.endsWith('.bin'))
+    .filter((name) => statSync(join(directory, name)).size > 0)
     .map((name) => parseDayStamp(name.slice(column.length + 1, -'.bin'.length)))
     .filter((day) => day !== undefined)
     .sort((a, b) => a - b);

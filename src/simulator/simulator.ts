@@ -3,10 +3,12 @@
  * Called by commands/simulate.ts.
  */
 
-import { App, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
+import type { Answer, Request, Server } from '../server/contract.js';
+import { jsonAnswer } from '../server/routing.js';
+import { startServer } from '../server/start.js';
 import { binance } from './binance.js';
 import { binanceFutures } from './binance-futures.js';
 import { bybit, bybitLinear } from './bybit.js';
@@ -14,7 +16,7 @@ import { coinbase } from './coinbase.js';
 import { coinbaseAdvanced } from './coinbase-advanced.js';
 import { type FaultRequest, parseFault } from './faults.js';
 import { kraken } from './kraken.js';
-import { listenLoopback } from './loopback.js';
+import { LOOPBACK } from './loopback.js';
 import { LEVELS_DEFAULT } from './market.js';
 import { okx } from './okx.js';
 import type { VenueProtocol, VenueTimings } from './protocol.js';
@@ -35,6 +37,9 @@ export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
   okx,
   upbit,
 };
+
+/** A fault is a few words. */
+const FAULT_BYTES_MAX = 64 * 1024;
 
 export const SIMULATOR_DEFAULTS = {
   exchanges: ['coinbase', 'binance'] as readonly string[],
@@ -93,10 +98,9 @@ export interface AccountSummary {
 export class Simulator {
   readonly #options: SimulatorOptions;
   readonly #venues: readonly Venue[];
-  readonly #control: TemplatedApp = App();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #certificate: Certificate | undefined;
-  #control_port = 0;
+  #control: Server | undefined;
   #stopped = false;
   /** called after a stop over the control port */
   on_stop: () => void = () => {};
@@ -137,7 +141,7 @@ export class Simulator {
   /** Opens the ports; the faults of the options are timed from here. */
   async start(): Promise<Endpoints> {
     for (const venue of this.#venues) await venue.listen();
-    await this.#listenControl();
+    this.#control = await this.#startControl();
     for (const fault of this.#options.faults ?? []) this.fault(fault);
     const [ws, http] = this.#certificate === undefined ? ['ws', 'http'] : ['wss', 'https'];
     return {
@@ -148,7 +152,7 @@ export class Simulator {
           { ws: `${ws}://127.0.0.1:${port}`, rest: `${http}://127.0.0.1:${port}` },
         ]),
       ),
-      control: `http://127.0.0.1:${this.#control_port}`,
+      control: `http://127.0.0.1:${this.#control.port}`,
       ...(this.#certificate === undefined ? {} : { ca: this.#certificate.cert_path }),
     };
   }
@@ -192,7 +196,7 @@ export class Simulator {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const venue of this.#venues) venue.close();
-    this.#control.close();
+    this.#control?.close();
     if (this.#options.account_directory !== undefined) {
       const path = join(this.#options.account_directory, 'account.json');
       writeFileSync(path, `${JSON.stringify(summary, null, 2)}\n`);
@@ -212,39 +216,47 @@ export class Simulator {
     else this.#timers.push(setTimeout(apply, request.after * 1000));
   }
 
-  async #listenControl(): Promise<void> {
-    const answer = (response: HttpResponse, status: string, body: unknown): void => {
-      response.cork(() => {
-        response
-          .writeStatus(status)
-          .writeHeader('content-type', 'application/json')
-          .end(JSON.stringify(body));
-      });
-    };
-    this.#control.get('/account', (response) => answer(response, '200 OK', this.summary()));
-    this.#control.post('/finish', (response) => {
-      this.finish();
-      answer(response, '200 OK', this.summary());
+  #startControl(): Promise<Server> {
+    return startServer({
+      ...LOOPBACK,
+      port: portAt(this.#options.port_base, 0),
+      routes: [
+        { method: 'GET', path: '/account', answer: () => jsonAnswer(200, this.summary()) },
+        {
+          method: 'POST',
+          path: '/finish',
+          answer: () => {
+            this.finish();
+            return jsonAnswer(200, this.summary());
+          },
+        },
+        { method: 'POST', path: '/stop', answer: () => this.#stopSoon() },
+        {
+          method: 'POST',
+          path: '/fault',
+          body_bytes_max: FAULT_BYTES_MAX,
+          answer: (request) => this.#faultOf(request),
+        },
+      ],
     });
-    this.#control.post('/stop', (response) => {
-      answer(response, '200 OK', this.summary());
-      // after the answer has left
-      setTimeout(() => {
-        this.stop();
-        this.on_stop();
-      }, 10);
-    });
-    this.#control.post('/fault', (response) => {
-      readBody(response, (text) => {
-        try {
-          this.fault(parseFault(JSON.parse(text)));
-          answer(response, '200 OK', { done: true });
-        } catch (error) {
-          answer(response, '400 Bad Request', { error: messageOf(error) });
-        }
-      });
-    });
-    this.#control_port = await listenLoopback(this.#control, portAt(this.#options.port_base, 0));
+  }
+
+  /** Stops when the answer has left. */
+  #stopSoon(): Answer {
+    setTimeout(() => {
+      this.stop();
+      this.on_stop();
+    }, 10);
+    return jsonAnswer(200, this.summary());
+  }
+
+  #faultOf({ body }: Request): Answer {
+    try {
+      this.fault(parseFault(JSON.parse(body.toString('utf8'))));
+      return jsonAnswer(200, { done: true });
+    } catch (error) {
+      return jsonAnswer(400, { error: messageOf(error) });
+    }
   }
 }
 
@@ -267,13 +279,4 @@ function portAt(base: number | undefined, offset: number): number {
 
 function definedOf(options: SimulatorOptions): SimulatorOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function readBody(response: HttpResponse, done: (text: string) => void): void {
-  const chunks: Buffer[] = [];
-  response.onAborted(() => {});
-  response.onData((chunk, last) => {
-    chunks.push(Buffer.from(Buffer.from(chunk)));
-    if (last) done(Buffer.concat(chunks).toString('utf8'));
-  });
 }

@@ -2,14 +2,10 @@
  * One simulated exchange: its port, its connections, REST, faults. Listens on the loopback address only.
  * Runs in the simulator process; made by simulator.ts.
  */
-import {
-  App,
-  type HttpRequest,
-  type HttpResponse,
-  SSLApp,
-  type TemplatedApp,
-  type WebSocket,
-} from 'uWebSockets.js';
+
+import type { Socket } from '../server/contract.js';
+import { HANG_UP, type Reply, type Request, type Server, type SocketListener } from '../server/contract.js';
+import { startServer } from '../server/start.js';
 import type { Levels } from './book.js';
 import type { Listing } from './catalogue.js';
 import { CHANNELS, channelWeights } from './channels.js';
@@ -17,7 +13,7 @@ import { Connection } from './connection.js';
 import { Engine, type VenueSymbol } from './engine.js';
 import { type FaultRequest, Faults } from './faults.js';
 import type { Frame } from './frame.js';
-import { listenLoopback } from './loopback.js';
+import { LOOPBACK } from './loopback.js';
 import { historyPerSymbol, SymbolMarket } from './market.js';
 import { Pacer } from './pace.js';
 import {
@@ -40,16 +36,6 @@ const BACKLOG_BYTES_MAX = 512 * 1024 * 1024;
 const HALF_FRAME_BYTES = 32 * 1024 * 1024;
 const HUGE_BYTES = 16 * 1024 * 1024;
 const SLOW_CONSUMER_BYTES = 64 * 1024;
-
-const STATUS_TEXTS: Readonly<Record<number, string>> = {
-  200: '200 OK',
-  400: '400 Bad Request',
-  404: '404 Not Found',
-  418: "418 I'm a teapot",
-  429: '429 Too Many Requests',
-  500: '500 Internal Server Error',
-  503: '503 Service Unavailable',
-};
 
 export interface VenueOptions {
   readonly protocol: VenueProtocol;
@@ -80,7 +66,6 @@ function nowMs(): number {
 
 export class Venue implements VenueView {
   readonly #options: VenueOptions;
-  readonly #app: TemplatedApp;
   readonly #engine: Engine;
   readonly #pacer: Pacer;
   readonly #player: Player | undefined;
@@ -89,6 +74,7 @@ export class Venue implements VenueView {
   readonly #rest: (request: RestRequest) => RestAnswer;
   readonly #connects: TokenBucket;
   readonly #timer: NodeJS.Timeout;
+  #server: Server | undefined;
   readonly timings: VenueTimings;
   readonly listings: readonly Listing[];
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
@@ -129,12 +115,6 @@ export class Venue implements VenueView {
     });
     this.#rest = protocol.rest(this);
     this.#connects = new TokenBucket(protocol.connection_limit, nowMs());
-    const { certificate } = options;
-    this.#app =
-      certificate === undefined
-        ? App()
-        : SSLApp({ cert_file_name: certificate.cert_path, key_file_name: certificate.key_path });
-    this.#route();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -172,7 +152,19 @@ export class Venue implements VenueView {
   }
 
   async listen(): Promise<void> {
-    this.port = await listenLoopback(this.#app, this.#options.port);
+    this.#server = await startServer({
+      ...LOOPBACK,
+      port: this.#options.port,
+      tls: this.#options.certificate,
+      other: (request) => this.#answer(request),
+      sockets: {
+        message_bytes_max: REQUEST_BYTES_MAX,
+        backlog_bytes_max: BACKLOG_BYTES_MAX,
+        refusal: ({ path }) => this.#refusal('upgrade', path),
+        open: (socket, request) => this.#open(socket, request),
+      },
+    });
+    this.port = this.#server.port;
     this.#pacer.start();
   }
 
@@ -180,7 +172,7 @@ export class Venue implements VenueView {
     clearInterval(this.#timer);
     this.#pacer.stop();
     this.#engine.flushAccount();
-    this.#app.close();
+    this.#server?.close();
   }
 
   fetchBook(symbol: SymbolMarket, fill: (levels: Levels, frame: Frame) => void): void {
@@ -287,82 +279,42 @@ export class Venue implements VenueView {
     }
   }
 
-  #route(): void {
-    this.#app.ws<{ path: string; query: string; connection?: Connection }>('/*', {
-      idleTimeout: 0,
-      sendPingsAutomatically: false,
-      maxPayloadLength: REQUEST_BYTES_MAX,
-      maxBackpressure: BACKLOG_BYTES_MAX,
-      upgrade: (response, request, context) => {
-        const path = request.getUrl();
-        const refusal = this.#refusal('upgrade', response, path);
-        if (refusal) return;
-        response.upgrade(
-          { path, query: request.getQuery() },
-          request.getHeader('sec-websocket-key'),
-          request.getHeader('sec-websocket-protocol'),
-          request.getHeader('sec-websocket-extensions'),
-          context,
-        );
-      },
-      open: (socket) => {
-        const data = socket.getUserData();
-        const connection = new Connection(socket as WebSocket<unknown>, this.#engine, this.#options.protocol);
-        data.connection = connection;
-        this.#connections.add(connection);
-        this.connections_opened++;
-        if (this.#faults.stalled_until_ms > 0) connection.hold();
-        connection.session = this.#options.protocol.open(this, connection, data.path, data.query, nowMs());
-      },
-      message: (socket, message) => {
-        const text = Buffer.from(message).toString('utf8');
-        socket.getUserData().connection?.session?.message(text, nowMs());
-      },
-      ping: (socket) => socket.getUserData().connection?.session?.ping(nowMs()),
-      pong: (socket) => socket.getUserData().connection?.session?.pong(nowMs()),
-      close: (socket) => {
-        const { connection } = socket.getUserData();
-        if (connection === undefined) return;
+  #open(socket: Socket, { path, query }: Request): SocketListener {
+    const connection = new Connection(socket, this.#engine, this.#options.protocol);
+    this.#connections.add(connection);
+    this.connections_opened++;
+    if (this.#faults.stalled_until_ms > 0) connection.hold();
+    connection.session = this.#options.protocol.open(this, connection, path, query, nowMs());
+    return {
+      message: (data) => connection.session?.message(data.toString('utf8'), nowMs()),
+      ping: () => connection.session?.ping(nowMs()),
+      pong: () => connection.session?.pong(nowMs()),
+      closed: () => {
         connection.forget();
         this.#connections.delete(connection);
       },
-    });
-    this.#app.any('/*', (response, request) => this.#answer(response, request));
+    };
   }
 
-  /** Answers or drops the request when a fault or a limit says so. */
-  #refusal(target: 'rest' | 'upgrade', response: HttpResponse, path: string): boolean {
+  /** What a fault or a limit has instead of an answer. */
+  #refusal(target: 'rest' | 'upgrade', path: string): Reply | undefined {
     const now_ms = nowMs();
-    if (now_ms < this.#faults.refuse_until_ms) {
-      response.close();
-      return true;
-    }
+    if (now_ms < this.#faults.refuse_until_ms) return HANG_UP;
     let status = this.#faults.httpStatus(target, now_ms);
     if (target === 'upgrade' && status === undefined) {
       if (!this.#options.protocol.accepts(path)) status = 404;
       else if (!this.#connects.take(now_ms)) status = 429;
     }
-    if (status === undefined) return false;
-    response.writeStatus(STATUS_TEXTS[status] ?? `${status} Error`);
-    if (status === 429 || status === 503) response.writeHeader('retry-after', '1');
-    response.end('');
-    return true;
+    if (status === undefined) return undefined;
+    const headers: Record<string, string> = status === 429 || status === 503 ? { 'retry-after': '1' } : {};
+    return { status, headers, body: '' };
   }
 
-  #answer(response: HttpResponse, request: HttpRequest): void {
-    const path = request.getUrl();
-    if (this.#refusal('rest', response, path)) return;
-    if (request.getMethod() !== 'get') {
-      response.writeStatus(STATUS_TEXTS[404]).end('');
-      return;
-    }
-    const query = new URLSearchParams(request.getQuery());
-    const answer = this.#rest({ path, query, now_ms: nowMs() });
-    response.cork(() => {
-      response.writeStatus(STATUS_TEXTS[answer.status] ?? String(answer.status));
-      for (const [name, value] of Object.entries(answer.headers)) response.writeHeader(name, value);
-      response.end(answer.body);
-    });
+  #answer({ method, path, query }: Request): Reply {
+    const refusal = this.#refusal('rest', path);
+    if (refusal !== undefined) return refusal;
+    if (method !== 'GET') return { status: 404, headers: {}, body: '' };
+    return this.#rest({ path, query: new URLSearchParams(query), now_ms: nowMs() });
   }
 }
 

@@ -8,7 +8,6 @@ import { RING_WORDS, SHARD_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SESSION_COUNTERS, SHARD_COUNTERS } from '../counters/declarations.js';
-import { quantiles } from '../counters/histogram.js';
 import { Backoff } from '../feed/connection/backoff.js';
 import { STATES } from '../feed/connection/state.js';
 import type { Exchange } from '../feed/exchange.js';
@@ -27,9 +26,10 @@ import { createRing, isDrained } from '../ring/layout.js';
 import type { WriterRing, WriterStream } from '../store/writer/writer.js';
 import type { StreamDirectory } from './discovery.js';
 import { Heartbeat } from './heartbeat.js';
+import { Latencies } from './latencies.js';
 import { Rates } from './rates.js';
 import { filesPerSymbol, type SessionResources } from './session_init.js';
-import type { ShardStatus } from './status.js';
+import type { SessionStatus } from './snapshot.js';
 import { type ShardThread, startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
 
@@ -86,6 +86,7 @@ export interface FleetOptions {
 }
 
 export class Fleet {
+  readonly latencies = new Latencies();
   private readonly shards: ShardSlot[] = [];
   private readonly changed = new Map<string, () => void>();
   private stopping = false;
@@ -153,6 +154,7 @@ export class Fleet {
       rates: new Rates(),
     };
     shard.sessions.push(slot);
+    this.latencies.add(exchange.id, slot.init.latency);
     return slot;
   }
 
@@ -212,9 +214,10 @@ export class Fleet {
     this.startShard(slot);
   }
 
-  /** Once a second: rates, and threads that hang. */
+  /** Once a second: latencies, rates, and threads that hang. */
   watch(): void {
     const now = performance.now();
+    this.latencies.sample();
     for (const shard of this.shards) {
       for (const { counters, rates } of shard.sessions) {
         const { messages, rows } = counters.read();
@@ -237,29 +240,25 @@ export class Fleet {
   }
 
   /** Reads every counter once. */
-  status(): ShardStatus[] {
+  status(): SessionStatus[] {
     return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
       const counters = reader.read();
+      const { ring_fill, heartbeat } = shard.counters.read();
       return {
-        shard: init.session,
-        worker: shard.shard,
+        session: init.session,
+        shard: shard.shard,
         exchange: init.exchange,
+        route: init.connection.route,
         state: STATES[shard.thread === undefined ? 0 : counters.state],
         symbols: streams.length,
         messagesPerSecond: rates.first,
         rowsPerSecond: rates.second,
         counters,
-        ringFill: shard.counters.read().ring_fill,
+        ringFill: ring_fill,
+        turns: heartbeat,
         restarts: shard.restarts,
       };
     });
-  }
-
-  /** Receive to ring of all connections of an exchange. */
-  latency(exchange: string) {
-    return quantiles(
-      this.sessions.filter(({ init }) => init.exchange === exchange).map(({ init }) => init.latency),
-    );
   }
 
   /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */

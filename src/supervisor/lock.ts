@@ -38,6 +38,11 @@ export class DataLock {
     return new DataLock(dataPath, await listen(dataPath, name), name);
   }
 
+  /** Whether a process has the directory, which must exist. */
+  static async isTaken(dataPath: string): Promise<boolean> {
+    return (await askOwner(nameOf(dataPath))) !== 'gone';
+  }
+
   /** Whether the directory is still the one that was taken: it may have been removed or replaced. */
   holds(): boolean {
     try {

@@ -1,171 +1,36 @@
-/**
- * What /health, /ready and the live table show, from the shared counters. Main thread, a few times a second. Health is judged
- * by rows that reached the disk and connections that are subscribed, never by a thread being alive.
- */
-import type {
-  SEALER_COUNTERS,
-  SESSION_COUNTERS,
-  STORED_COUNTERS,
-  WRITER_COUNTERS,
-} from '../counters/declarations.js';
-import type { Quantiles } from '../counters/histogram.js';
-import type { ConnectionState } from '../feed/connection/state.js';
-import type { DiskState } from './disk.js';
-import type { QuietTimes } from './quiet.js';
-
-type Values<C> = { readonly [K in keyof C]: number };
-
-/** A connection. */
-export interface ShardStatus {
-  /** its number within the exchange */
-  readonly shard: number;
-  /** number of the thread that hosts it */
-  readonly worker: number;
-  readonly exchange: string;
-  readonly state: ConnectionState;
-  readonly symbols: number;
-  readonly messagesPerSecond: number;
-  readonly rowsPerSecond: number;
-  readonly counters: Values<typeof SESSION_COUNTERS>;
-  /** fill of the thread's ring in thousandths */
-  readonly ringFill: number;
-  /** times that the thread was started again */
-  readonly restarts: number;
-}
-
-export interface Snapshot extends QuietTimes {
-  readonly nowMs: number;
-  readonly startedMs: number;
-  readonly shards: readonly ShardStatus[];
-  readonly writer: Values<typeof WRITER_COUNTERS>;
-  /** by exchange */
-  readonly stored: Readonly<Record<string, Values<typeof STORED_COUNTERS>>>;
-  readonly flushIntervalSecs: number;
-  /** undefined before the first look */
-  readonly disk: DiskState | undefined;
-  readonly sealer: Values<typeof SEALER_COUNTERS>;
-  /** receive to ring, by exchange, µs */
-  readonly latency: Readonly<Record<string, Quantiles>>;
-  /** receive to the journal's file (without a journal: to the writer), µs */
-  readonly writerLatency: Quantiles;
-}
+/** What /health and /ready answer, and what the watchdog asks. Main thread. */
+import { findings, HEALTH_SECS, isUnwritten } from './health_rules.js';
+import { byExchange, dropped, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
-
-/** A new process gets so long to connect before that counts against it. */
-const GRACE_SECS = 30;
-/** Silence of the writer that a watchdog does not forgive. */
-const WRITER_QUIET_SECS_MAX = 5;
-/** Silence of the writer that only a disk explains; it turns a hundred times in this time, whatever comes in. */
-const WRITER_STALLED_SECS = 0.6;
-/** What was lost shows in the status for so long. */
-const LOSS_MEMORY_SECS = 60;
-
-/** Reasons to worry, the worse ones first. */
-function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degraded: string[] } {
-  const unhealthy: string[] = [];
-  const degraded: string[] = [];
-  const young = (s.nowMs - s.startedMs) / 1000 < GRACE_SECS;
-  if (s.writer.disk_failing === 1) unhealthy.push('the disk refuses writes');
-  const silent = diskSilentSecs(s);
-  if (isStalled(s)) unhealthy.push(`the disk does not answer: ${silenceText(s)} for ${silent.toFixed(1)} s`);
-  else if (silent >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
-  if (s.removalQuietSecs < LOSS_MEMORY_SECS)
-    unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
-  if (s.unwrittenSecs > s.flushIntervalSecs * 2)
-    unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
-  const { disk } = s;
-  if (disk?.level === 'unhealthy' || disk?.level === 'degraded')
-    (disk.level === 'unhealthy' ? unhealthy : degraded).push(roomText(disk));
-  if (s.shards.length === 0) degraded.push('starting');
-  for (const [exchange, shards] of byExchange(s)) {
-    const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
-    if (up === 0) (young ? degraded : unhealthy).push(`${exchange}: no connection is up`);
-    else if (up < shards.length)
-      degraded.push(`${exchange}: ${shards.length - up} of ${shards.length} connections are not up`);
-    if (!young && up > 0 && s.nowMs / 1000 - s.stored[exchange].last_row > GRACE_SECS + s.flushIntervalSecs)
-      degraded.push(`${exchange}: no row has reached the disk lately`);
-    const refused = shards.reduce((n, shard) => n + shard.counters.refused, 0);
-    if (refused > 0) degraded.push(`${exchange}: ${refused} subscriptions were refused`);
-    const silent = shards.reduce((n, shard) => n + shard.counters.silent, 0);
-    if (!young && silent > 0) degraded.push(`${exchange}: ${silent} symbols have sent nothing yet`);
-  }
-  if (s.dropQuietSecs < LOSS_MEMORY_SECS) degraded.push('messages were dropped in the last minute');
-  return { unhealthy, degraded };
-}
-
-type WriterState = Pick<Snapshot, 'writer' | 'writerQuietSecs'>;
-
-/** For how long the disk has not answered: to the writer, or to the sync that runs beside it. */
-export function diskSilentSecs({ writer, writerQuietSecs }: WriterState): number {
-  return Math.max(writerQuietSecs, writer.journal_sync_running_ms / 1000);
-}
-
-/** What it does not answer to. */
-export function silenceText(s: WriterState): string {
-  return diskSilentSecs(s) > s.writerQuietSecs
-    ? 'a sync of the journal has been running'
-    : 'the writer has not turned';
-}
-
-/** Making a whole file system durable for a checkpoint may take a moment, no other call may. */
-function isStalled(s: WriterState): boolean {
-  return diskSilentSecs(s) >= (s.writer.checkpoint_syncs === 1 ? WRITER_QUIET_SECS_MAX : WRITER_STALLED_SECS);
-}
-
-/** Whether rows that find no room in a ring are lost because of the disk. */
-export function writerWaits(s: WriterState): boolean {
-  return s.writer.disk_failing === 1 || isStalled(s);
-}
-
-function roomText({ runway_seconds }: DiskState): string {
-  return runway_seconds === 0
-    ? 'the disk is full'
-    : `the disk will be full in ${Math.ceil((runway_seconds ?? 0) / 60)} min`;
-}
-
-/** Capture is well, but something needs to be looked at. */
-function warningsOf({ disk, sealer }: Snapshot): string[] {
-  const room = disk?.level === 'warn' ? [roomText(disk)] : [];
-  const damaged =
-    sealer.damaged > 0 ? [`${sealer.damaged} closed table-days are damaged, see logger verify`] : [];
-  return [...room, ...damaged];
-}
 
 /**
  * Whether the process does its work, as a watchdog asks: the writer turns, and what waits gets written. A disk that
  * refuses is no reason to end the process: the rings keep what a new process would have lost.
  */
 export function isAlive(s: Snapshot): boolean {
-  if (s.writerQuietSecs > WRITER_QUIET_SECS_MAX) return false;
-  return s.writer.disk_failing === 1 || s.unwrittenSecs <= s.flushIntervalSecs * 2;
-}
-
-export function byExchange(s: Snapshot): Map<string, ShardStatus[]> {
-  const map = new Map<string, ShardStatus[]>();
-  for (const shard of s.shards) map.set(shard.exchange, [...(map.get(shard.exchange) ?? []), shard]);
-  return map;
-}
-
-export function dropped(s: Snapshot): number {
-  return s.shards.reduce((n, shard) => n + shard.counters.dropped, 0) + s.writer.dropped_rows;
+  if (s.writerQuietSecs > HEALTH_SECS.diskSilentAtCheckpoint) return false;
+  return s.writer.disk_failing === 1 || !isUnwritten(s);
 }
 
 /** Body of GET /health. */
 export function healthOf(s: Snapshot) {
-  const { unhealthy, degraded } = findings(s);
+  const { unhealthy, degraded, warning } = findings(s);
   const status: HealthStatus =
     unhealthy.length > 0 ? 'unhealthy' : degraded.length > 0 ? 'degraded' : 'healthy';
   return {
     status,
     reasons: [...unhealthy, ...degraded],
-    warnings: warningsOf(s),
+    warnings: warning,
     uptime_seconds: Math.floor((s.nowMs - s.startedMs) / 1000),
-    connections: { up: s.shards.filter((shard) => shard.state === 'ACTIVE').length, total: s.shards.length },
+    connections: {
+      up: s.sessions.filter((session) => session.state === 'ACTIVE').length,
+      total: s.sessions.length,
+    },
     messages_dropped: dropped(s),
     disk: s.disk,
     exchanges: Object.fromEntries(
-      [...byExchange(s)].map(([id, shards]) => [id, exchangeHealth(s, id, shards)]),
+      [...byExchange(s)].map(([id, sessions]) => [id, exchangeHealth(s, id, sessions)]),
     ),
     writer: {
       rows_written: s.writer.rows_written,
@@ -194,34 +59,35 @@ export function healthOf(s: Snapshot) {
   };
 }
 
-function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[]) {
-  const sum = (pick: (shard: ShardStatus) => number) => shards.reduce((n, shard) => n + pick(shard), 0);
-  const last = Math.max(...shards.map((shard) => shard.counters.last_message));
+function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatus[]) {
+  const sum = (pick: (session: SessionStatus) => number) =>
+    sessions.reduce((n, session) => n + pick(session), 0);
+  const last = Math.max(...sessions.map((session) => session.counters.last_message));
   return {
-    connected: shards.some((shard) => shard.state === 'ACTIVE'),
-    symbols: sum((shard) => shard.symbols),
-    messages_per_second: Math.round(sum((shard) => shard.messagesPerSecond)),
+    connected: sessions.some((session) => session.state === 'ACTIVE'),
+    symbols: symbolsOf(sessions, (session) => session.symbols),
+    messages_per_second: Math.round(sum((session) => session.messagesPerSecond)),
     last_message: iso(last),
     last_row_on_disk: iso(s.stored[id].last_row),
     rows_written: s.stored[id].rows_written,
-    messages_dropped: sum((shard) => shard.counters.dropped),
-    messages_refused: sum((shard) => shard.counters.rejected),
-    duplicates: sum((shard) => shard.counters.duplicates),
-    gaps: sum((shard) => shard.counters.gaps),
-    gaps_unlisted: sum((shard) => shard.counters.gaps_unlisted),
-    trades_missing: sum((shard) => shard.counters.missing),
-    silent_symbols: sum((shard) => shard.counters.silent),
+    messages_dropped: sum((session) => session.counters.dropped),
+    messages_refused: sum((session) => session.counters.rejected),
+    duplicates: sum((session) => session.counters.duplicates),
+    gaps: sum((session) => session.counters.gaps),
+    gaps_unlisted: sum((session) => session.counters.gaps_unlisted),
+    trades_missing: sum((session) => session.counters.missing),
+    silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
     receive_to_ring_us: s.latency[id],
-    connections: shards.map((shard) => ({
-      shard: shard.shard,
-      worker: shard.worker,
-      state: shard.state,
-      symbols: shard.symbols,
-      subscriptions: { confirmed: shard.counters.confirmed, refused: shard.counters.refused },
-      messages: shard.counters.messages,
-      reconnects: shard.counters.failures,
-      ring_fill: shard.ringFill / 1000,
-      restarts: shard.restarts,
+    connections: sessions.map((session) => ({
+      session: session.session,
+      shard: session.shard,
+      state: session.state,
+      symbols: session.symbols,
+      subscriptions: { confirmed: session.counters.confirmed, refused: session.counters.refused },
+      messages: session.counters.messages,
+      reconnects: session.counters.failures,
+      ring_fill: session.ringFill / 1000,
+      restarts: session.restarts,
     })),
   };
 }
@@ -232,8 +98,8 @@ function iso(seconds: number): string | null {
 
 /** Body of GET /ready: every connection is up and nothing waits for its confirmation. */
 export function readinessOf(s: Snapshot) {
-  const waiting = s.shards
-    .filter((shard) => shard.state !== 'ACTIVE')
-    .map((shard) => `${shard.exchange}-${shard.shard} ${shard.state}`);
-  return { ready: s.shards.length > 0 && waiting.length === 0 && s.writer.disk_failing === 0, waiting };
+  const waiting = s.sessions
+    .filter((session) => session.state !== 'ACTIVE')
+    .map((session) => `${session.exchange}-${session.session} ${session.state}`);
+  return { ready: s.sessions.length > 0 && waiting.length === 0 && s.writer.disk_failing === 0, waiting };
 }

@@ -15,11 +15,13 @@ import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Fleet } from './fleet.js';
+import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
 import { Quiet, SAMPLE_MS } from './quiet.js';
 import { readCa, writable } from './resources.js';
 import { Sealing } from './sealing.js';
 import { SessionResources } from './session_init.js';
-import { diskSilentSecs, readinessOf, type Snapshot, silenceText, writerWaits } from './status.js';
+import type { Snapshot } from './snapshot.js';
+import { readinessOf } from './status.js';
 import { WriterLink } from './writer_link.js';
 
 /** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
@@ -47,6 +49,7 @@ export class Supervisor {
   private readonly sealing: Sealing;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
+  private connectingMs: number;
   private stopping = false;
   private stopped = false;
   private latest: Snapshot;
@@ -77,6 +80,7 @@ export class Supervisor {
     );
     this.sealing = new Sealing({ config, log, cover: (request) => this.writer.cover(request) });
     this.startedMs = Date.now();
+    this.connectingMs = this.startedMs;
     this.latest = this.look();
   }
 
@@ -100,6 +104,7 @@ export class Supervisor {
       this.log.info({ exchange: exchange.id, connections: sessions.length }, 'planned');
     this.quiet.start(performance.now());
     await writer.start(fleet.rings, fleet.streams);
+    this.connectingMs = Date.now();
     fleet.start();
     this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.look();
@@ -144,19 +149,21 @@ export class Supervisor {
   private look(): Snapshot {
     const { fleet } = this;
     const writer = this.writer.read();
-    const shards = fleet.status();
-    const dropped = shards.reduce((n, shard) => n + shard.counters.dropped, writer.dropped_rows);
+    const sessions = fleet.status();
+    const dropped = sessions.reduce((n, { counters }) => n + counters.dropped, writer.dropped_rows);
     return {
       nowMs: Date.now(),
       startedMs: this.startedMs,
-      shards,
+      connectingMs: this.connectingMs,
+      sessions,
       writer,
       stored: this.writer.readStored(),
       ...this.quiet.look(performance.now(), writer, dropped),
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
-      latency: Object.fromEntries(this.enabled.map(({ id }) => [id, fleet.latency(id)])),
+      latency: fleet.latencies.total(),
+      recentLatency: fleet.latencies.recent(),
       writerLatency: this.writer.latency(),
     };
   }

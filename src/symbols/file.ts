@@ -3,11 +3,21 @@
  * contradicts itself is refused as a whole, with the line of every problem: a wrong name here would file one
  * market's trades under another's.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { nearest } from '../base/nearest.js';
 import { type Mapping, type QuoteType, type SymbolFile, SymbolMapper } from './mapper.js';
+
+const FILE = 'symbol_mappings.yaml';
+const SHIPPED = fileURLToPath(new URL(`../../../${FILE}`, import.meta.url));
+
+/** The symbol file: the one that is configured, else that of the working directory, else the one shipped with the program. */
+export function symbolFile(configured: string): string {
+  if (configured !== '') return configured;
+  return existsSync(FILE) ? FILE : SHIPPED;
+}
 
 const QUOTE_TYPES: readonly QuoteType[] = ['fiat', 'stablecoin', 'crypto'];
 const SECTIONS = ['exchanges', 'equivalence', 'mappings'];

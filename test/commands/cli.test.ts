@@ -9,8 +9,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from 'commander';
 import { parse } from 'smol-toml';
-import { buildCli } from '../../src/commands/program.js';
-import { loadExchanges } from '../../src/exchanges/index.js';
+import { buildCli, COMMAND_NAMES } from '../../src/commands/program.js';
 import { fileWith } from '../config/fixtures.js';
 
 const CLI = resolve('dist/src/cli.js');
@@ -29,6 +28,7 @@ function logger(args: readonly string[], env: Record<string, string> = {}) {
 test('wrong use is status 2 and one line', () => {
   for (const [args, line] of [
     [['no-such-command'], /^logger: unknown command 'no-such-command'\n$/],
+    [['recovr'], /^logger: unknown command 'recovr' \(Did you mean recover\?\)\n$/],
     [['check-config', '--no-such-option'], /^logger: unknown option '--no-such-option'\n$/],
     [['check-config', '--confg', 'x'], /^logger: unknown option '--confg' \(Did you mean --config\?\)\n$/],
     [['symbols', 'normalize', 'kraken'], /^logger: missing required argument 'symbol'\n$/],
@@ -61,6 +61,13 @@ test('--version is the version of the package', () => {
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
+test('a command is explained whole by its --help and by help with its name', () => {
+  const { status, stdout } = logger(['recover', '--help']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: logger recover \[options\]\n\nbring the column files .*--accept-loss/s);
+  assert.equal(logger(['help', 'recover']).stdout, stdout);
+});
+
 test('every command explains itself with an example', async () => {
   const visit = (command: Command, path: readonly string[]): void => {
     let help = '';
@@ -70,7 +77,7 @@ test('every command explains itself with an example', async () => {
     assert.ok(path.length === 0 || help.includes(`$ logger ${path[0]}`), `example of ${path.join(' ')}`);
     for (const child of command.commands) visit(child, [...path, child.name()]);
   };
-  visit(buildCli(await loadExchanges()), []);
+  visit(await buildCli(COMMAND_NAMES), []);
 });
 
 test('the printed default is what the program accepts, and check-config shows it as valid TOML', () => {

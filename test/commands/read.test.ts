@@ -8,6 +8,9 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { LoggerError } from '../../src/base/errors.js';
 import { type ReadOptions, readCommand, runRead } from '../../src/commands/read.js';
+import { TABLES } from '../../src/schema/tables.js';
+import { tableDayAt } from '../../src/store/read/reader.js';
+import { planFields } from '../../src/store/read/row_text.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
 
 async function read(root: string, options: Partial<ReadOptions> = {}, table = 'TRADES'): Promise<string> {
@@ -100,6 +103,28 @@ test('table: aligned, times in ISO with nanoseconds, flags by name', async (t) =
   assert.match(await read(root, { format: 'table' }, 'GAPS'), /Z {2}TRADES {2}disconnect +5 +6 /);
 });
 
+test('table: every time of every table is one for people, nanoseconds or not', async (t) => {
+  const root = dataDirectory(t);
+  const candle = { open_time: DAY_START + 60, close_time: DAY_START + 120, recv_time: DAY_START + 61 };
+  writeTableDay(root, { table: 'KLINES_1m' }, [candle]);
+  const columns = 'open_time,close_time,recv_time';
+  const human = await read(root, { format: 'table', columns }, 'KLINES_1m');
+  const [open, close] = ['2026-11-21T00:01:00Z', '2026-11-21T00:02:00Z'];
+  assert.equal(human.split('\n')[1], `${open}  ${close}  2026-11-21T00:01:01.000000000Z`);
+  assert.equal(
+    await read(root, { columns }, 'KLINES_1m'),
+    `${columns}\n${DAY_START + 60},${DAY_START + 120},${DAY_START + 61}\n`,
+  );
+  for (const table of TABLES) {
+    const [exchange, symbol] = ['coinbase', 'BTC-USD'];
+    const tableDay = tableDayAt({ exchange, symbol, directory: root, table, day: 0 });
+    const numbers = planFields(tableDay, { human: true }).filter(({ numeric }) => numeric);
+    const times = table.columns.filter(({ doc }) => /second.* since 1970|, seconds|^first second/.test(doc));
+    assert.ok(times.length > 1);
+    for (const { name } of times) assert.ok(!numbers.some((field) => field.name === name), name);
+  }
+});
+
 test('raw prints what is stored, exact refuses what is only a float', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1, '131072.01', '2.00')]);
@@ -179,6 +204,17 @@ test('limit, tail and days', async (t) => {
     ...many.map((_, i) => i + 10),
   ]);
   assert.deepEqual(await ids(root, { day: '2026-11-22' }), []);
+});
+
+test('a night is read from the files of two days', async (t) => {
+  const root = dataDirectory(t);
+  const at = (id: number, seconds: number) => trade(id, '1', '1', { trade_time: DAY_START + seconds });
+  writeTableDay(root, { table: 'TRADES', stamp: '20.11.26' }, [at(1, -601), at(2, -600), at(3, -1)]);
+  writeTableDay(root, { table: 'TRADES' }, [at(4, 0), at(5, 599), at(6, 600)]);
+  const night = { from: '23:50', to: '00:10' };
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-20' }), [2, 3, 4, 5]);
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-20', tail: true, limit: 3 }), [3, 4, 5]);
+  assert.deepEqual(await ids(root, { ...night, day: '2026-11-21' }), []);
 });
 
 test('says what exists', async (t) => {

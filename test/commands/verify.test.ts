@@ -237,9 +237,15 @@ test('a hole that GAPS lists is no problem, and is told with its cause', async (
   writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
     gap(5, 7, { cause: 2, time: DAY_START + 86_400, flags: 1 }),
   ]);
-  const { ok, text } = await capture({ data: root });
+  const brief = await capture({ data: root });
+  assert.match(
+    brief.text,
+    /\ngaps: 1 disconnect, 1 ring_full \(--gaps lists them\)\n {2}TRADES: 1 disc.*, 1 ring_full\n/,
+  );
+  assert.doesNotMatch(brief.text, /ids 2-3/);
+  const { ok, text } = await capture({ data: root, gaps: true });
   assert.ok(ok, text);
-  assert.match(text, /gaps: 1 disconnect, 1 ring_full/);
+  assert.match(text, /\ngaps: 1 disconnect, 1 ring_full\n/);
   assert.match(
     text,
     /TRADES ids 2-3 \(2\): disconnect, from 2026-11-21T00:00:05\.000000000Z to .*, 2 messages\n/,
@@ -250,6 +256,30 @@ test('a hole that GAPS lists is no problem, and is told with its cause', async (
   assert.equal(told.ok, true, 'gaps of other days and tables still count');
   const [summary] = told['tables'] as Record<string, number>[];
   assert.deepEqual([summary!['missing_ids'], summary!['listed_ids']], [5, 5]);
+});
+
+test('problems come before everything else, and many gaps are few lines', async (t) => {
+  const root = dataDirectory(t);
+  const ids = Array.from({ length: 80 }, (_, i) => 3 * i);
+  const trades = ids.map((id) => trade(id, '1', '1', id === 30 ? { trade_side: 9 } : {}));
+  writeTableDay(root, { table: 'TRADES' }, trades);
+  const gaps = ids.map((id, i) => gap(id + 1, id + 2, { cause: i % 2 }));
+  writeTableDay(root, { table: 'GAPS' }, [...gaps, gap(0, 0, { table: 1, messages: 0 })]);
+  const { text } = await capture({ data: root });
+  const lines = text.split('\n');
+  assert.equal(lines[0], 'problems:');
+  assert.match(lines[1]!, /side: row 10: trade_side is 9$/);
+  assert.ok(lines.length < 20, text);
+  assert.ok(text.includes('  TRADES: 40 unknown, 40 disconnect\n  MD: 1 disconnect\n'), text);
+  const listed = await capture({ data: root, gaps: true });
+  assert.equal(
+    listed.text.split('\n').filter((line) => / (TRADES|MD)( ids .*)?: (unk|disc)/.test(line)).length,
+    81,
+  );
+  assert.deepEqual((await verify(root))['gap_tables'], {
+    TRADES: { unknown: 40, disconnect: 40 },
+    MD: { disconnect: 1 },
+  });
 });
 
 test('bad GAPS rows are found', async (t) => {

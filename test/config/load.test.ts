@@ -10,6 +10,7 @@ test('an empty file gives the defaults that are promised to users', () => {
   assert.deepEqual(config, {
     logger: {
       data_path: 'data',
+      symbol_file: '',
       buffer_size: 8192,
       flush_interval_secs: 5,
       parser: 'scan',
@@ -215,7 +216,7 @@ test('all problems are reported together, each on one line, as wrong use', () =>
 });
 
 test('broken TOML names line, column and reason', () => {
-  assert.deepEqual(problems('a = 1\nb = \n'), ['FILE:2:5: invalid value']);
+  assert.deepEqual(problems('a = 1\nb = \n'), ['FILE:2:5: a value is missing behind b =']);
   assert.deepEqual(problems('[http]\nport = 1\n[http]\n'), [
     'FILE:3:2: trying to redefine an already defined table or value',
   ]);

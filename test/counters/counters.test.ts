@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CounterReader, createCounters, slotsOf } from '../../src/counters/counters.js';
-import { createHistogram, HistogramWriter, quantiles } from '../../src/counters/histogram.js';
+import {
+  createHistogram,
+  HistogramWriter,
+  quantiles,
+  RecentQuantiles,
+} from '../../src/counters/histogram.js';
 import { randomFrom } from '../support/random.js';
 
 const SPECS = {
@@ -63,4 +68,23 @@ test('takes any value, and answers zeros for nothing', () => {
   const { count, p50, max } = quantiles([memory]);
   assert.deepEqual([count, p50], [6, 0]);
   assert.ok(max >= 2 ** 31 - 1 && max <= 2 ** 31 * 1.0625);
+});
+
+test('quantiles of the last samples forget what was before them, also when a bucket wraps', () => {
+  const memory = createHistogram();
+  const writer = new HistogramWriter(memory);
+  const recent = new RecentQuantiles(2);
+  assert.equal(recent.read().count, 0);
+  // a bucket that is about to wrap
+  new Uint32Array(memory)[5] = 0xffff_fffe;
+  recent.sample([memory]);
+  writer.record(5, 3);
+  recent.sample([memory]);
+  writer.record(9, 1);
+  recent.sample([memory]);
+  assert.deepEqual([recent.read().count, recent.read().p50, recent.read().max], [4, 5, 9]);
+  recent.sample([memory]);
+  assert.deepEqual([recent.read().count, recent.read().p50], [1, 9]);
+  recent.sample([memory]);
+  assert.equal(recent.read().count, 0);
 });

@@ -194,6 +194,11 @@ class Scene {
     this.harness.parser.resync?.(0);
   }
 
+  /** Numbers and causes of the holes that were listed. */
+  holes(): [number, number, string][] {
+    return this.harness.gaps.map(({ fromId, toId, cause }) => [fromId, toId, cause]);
+  }
+
   /** Sequence numbers of the rows since the last call, snapshots with an S. */
   rows(): string[] {
     return this.harness.takeRows().map((row) => `${has(row, flag('snapshot')) ? 'S' : ''}${row.values.seq}`);
@@ -260,10 +265,10 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(5);
     assert.deepEqual(scene.rows(), ['S2', 'S2', '3', 'S5', 'S5', '6', '7']);
-    assert.deepEqual(
-      scene.harness.gaps.map(({ fromId, toId, cause }) => [fromId, toId, cause]),
-      [[4, 5, 'unknown']],
-    );
+    assert.deepEqual(scene.holes(), [
+      [1, 2, 'snapshot'],
+      [4, 5, 'unknown'],
+    ]);
   });
 
   it('follows the futures by the number of the change before', () => {
@@ -319,7 +324,10 @@ describe('changes and snapshots', () => {
     assert.deepEqual(scene.harness.asked.length, 1, 'the answer to the old question is void');
     scene.answer(20);
     assert.deepEqual(scene.rows(), ['S2', 'S2', 'S20', 'S20', '21']);
-    assert.equal(scene.harness.gaps.length, 1);
+    assert.deepEqual(scene.holes(), [
+      [1, 2, 'snapshot'],
+      [3, 20, 'unknown'],
+    ]);
   });
 
   it('refuses a change that cannot be read, whether the book is complete or not', () => {
@@ -336,7 +344,10 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(4);
     assert.deepEqual(scene.rows(), ['S4', 'S4', '5']);
-    assert.equal(scene.harness.gaps[0]?.cause, 'malformed');
+    assert.deepEqual(scene.holes(), [
+      [3, 3, 'snapshot'],
+      [4, 4, 'malformed'],
+    ]);
   });
 
   it('breaks the book for which the ring has no room', () => {
@@ -350,7 +361,46 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(2);
     assert.deepEqual(scene.rows(), ['S2', 'S2']);
-    assert.equal(scene.harness.gaps[0]?.cause, 'ring_full');
+    assert.deepEqual(scene.holes(), [
+      [1, 1, 'snapshot'],
+      [2, 2, 'ring_full'],
+    ]);
+  });
+
+  it('lists the changes that came before the first snapshot, unless it is older than all of them', () => {
+    const scene = new Scene(spot, ['BTCUSDT', 'ETHUSDT']);
+    scene.harness.feed(change(5, 6));
+    scene.harness.feed(change(7, 9, '[["3","1"]]', 'ETHUSDT'));
+    scene.harness.received[0]++;
+    scene.harness.parser.answered?.(0, SNAPSHOT(4));
+    scene.harness.parser.answered?.(1, SNAPSHOT(7));
+    assert.deepEqual(scene.rows(), ['S4', 'S4', '6', 'S7', 'S7', '9']);
+    assert.deepEqual(scene.holes(), [[7, 7, 'snapshot']]);
+    const [{ slot, fromSeconds, toSeconds }] = scene.harness.gaps;
+    assert.deepEqual([slot, toSeconds - fromSeconds], [1, 1]);
+  });
+
+  it('lists at the end what a snapshot was waited for, and nothing of a complete book', () => {
+    const scene = new Scene(spot, ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']);
+    scene.harness.feed(change(5, 6));
+    scene.harness.feed(change(7, 9));
+    scene.harness.feed(change(2, 2, '[["3","1"]]', 'ETHUSDT'));
+    scene.answer(1, 1);
+    scene.harness.received[0]++;
+    for (const slot of [0, 1, 2]) scene.harness.books?.end(slot);
+    assert.deepEqual(scene.holes(), [[5, 9, 'snapshot']]);
+    const [{ slot, fromSeconds, toSeconds }] = scene.harness.gaps;
+    assert.deepEqual([slot, toSeconds - fromSeconds], [0, 1]);
+  });
+
+  it('lists at the end what a broken book has missed', () => {
+    const scene = new Scene(spot);
+    scene.harness.feed(change(2, 2));
+    scene.answer(1);
+    scene.harness.feed(change(5, 6));
+    scene.harness.feed(change(7, 8));
+    scene.harness.books?.end(0);
+    assert.deepEqual(scene.holes(), [[3, 8, 'unknown']]);
   });
 
   it('keeps a change without levels in the chain', () => {

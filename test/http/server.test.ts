@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { startHttp } from '../../src/http/server.js';
-import type { Snapshot } from '../../src/supervisor/status.js';
-import { shard, snapshot } from '../supervisor/snapshots.js';
+import type { Snapshot } from '../../src/supervisor/snapshot.js';
+import { NOW_SECS, session, snapshot } from '../supervisor/snapshots.js';
 
 async function serve(t: TestContext, state: () => Snapshot) {
   const server = await startHttp('127.0.0.1', 0, state);
@@ -35,7 +35,7 @@ test('answers /health and /ready with a status that says it all', async (t) => {
   assert.deepEqual([(await get('/ready')).status, (await get('/health?verbose=1')).status], [200, 200]);
   state = snapshot({ dropQuietSecs: 1 });
   assert.equal((await get('/health')).status, 200, 'degraded is still at work');
-  state = snapshot({ shards: [shard({ state: 'ERROR' })] });
+  state = snapshot({ sessions: [session({ state: 'ERROR', counters: { last_message: NOW_SECS - 10 } })] });
   assert.deepEqual([(await get('/health')).status, (await get('/ready')).status], [503, 503]);
   assert.deepEqual((await get('/ready')).body, { ready: false, waiting: ['venue-0 ERROR'] });
 });
@@ -46,13 +46,31 @@ test('answers 404 to everything else', async (t) => {
     ['GET', '/'],
     ['GET', '/health/x'],
     ['GET', '/../health%00'],
-    ['POST', '/health'],
-    ['DELETE', '/ready'],
+    ['POST', '/metrics'],
   ]) {
     const response = await fetch(url + path, { method });
     assert.equal(response.status, 404, `${method} ${path}`);
     await response.text();
   }
+});
+
+test('HEAD is answered as GET without a body, other methods with 405', async (t) => {
+  let state = snapshot();
+  const { url } = await serve(t, () => state);
+  const head = async (path: string, method = 'HEAD') => {
+    const response = await fetch(url + path, { method });
+    const { headers } = response;
+    return [response.status, headers.get('allow'), headers.get('content-length'), await response.text()];
+  };
+  const length = async (path: string) => (await fetch(url + path)).headers.get('content-length');
+  assert.deepEqual(await head('/ready'), [200, null, await length('/ready'), '']);
+  state = snapshot({ sessions: [session({ state: 'ERROR' })] });
+  assert.deepEqual(await head('/ready'), [503, null, await length('/ready'), '']);
+  const [status, , , body] = await head('/health');
+  assert.deepEqual([status, body], [503, '']);
+  for (const path of ['/health', '/ready'])
+    for (const method of ['POST', 'DELETE', 'PUT'])
+      assert.deepEqual((await head(path, method)).slice(0, 2), [405, 'GET, HEAD']);
 });
 
 test('says that the address is taken', async (t) => {

@@ -17,7 +17,7 @@ import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { channelOptions, KLINES_CHANNEL } from '../../src/feed/plan.js';
 import { listTableDays } from '../../src/store/read/reader.js';
-import type { ShardStatus } from '../../src/supervisor/status.js';
+import type { SessionStatus } from '../../src/supervisor/snapshot.js';
 
 const SYMBOLS = 3;
 /** An exchange that is there answers sooner, also when it wants requests one by one. */
@@ -107,12 +107,12 @@ async function captureFor(exchange: Exchange, config: ReturnType<typeof configur
   const capture = await startCapture(config, [exchange], createLog('warn'));
   const { supervisor } = capture;
   const up = () => {
-    const { shards } = supervisor.snapshot();
-    return shards.length > 0 && shards.every(({ state }) => state === 'ACTIVE');
+    const { sessions } = supervisor.snapshot();
+    return sessions.length > 0 && sessions.every(({ state }) => state === 'ACTIVE');
   };
   const end = performance.now() + CONNECT_SECS * 1000;
   while (!up() && performance.now() < end) await sleep(LOOK_MS);
-  const reached = supervisor.snapshot().shards;
+  const reached = supervisor.snapshot().sessions;
   if (!up() && reached.every(({ counters }) => counters.messages === 0)) {
     await capture.stop();
     throw new LoggerError(
@@ -121,32 +121,32 @@ async function captureFor(exchange: Exchange, config: ReturnType<typeof configur
     );
   }
   await sleep(seconds * 1000);
-  const { shards } = supervisor.snapshot();
+  const { sessions } = supervisor.snapshot();
   if (!(await capture.stop())) throw new LoggerError('DISK_WRITE', 'not every row could be written');
-  return shards;
+  return sessions;
 }
 
 /** One line per counter, one column per connection. */
-function report(shards: readonly ShardStatus[]): string[] {
+function report(sessions: readonly SessionStatus[]): string[] {
   const problems: string[] = [];
   const line = (name: string, cells: readonly (string | number)[], mark = '') =>
     console.log(name.padEnd(16) + cells.map((cell) => String(cell).padStart(14)).join('') + mark);
   line(
     '',
-    shards.map(({ exchange, shard }) => `${exchange}-${shard}`),
+    sessions.map(({ exchange, session }) => `${exchange}-${session}`),
   );
   line(
     'state',
-    shards.map(({ state }) => state),
+    sessions.map(({ state }) => state),
   );
   for (const name of SHOWN) {
-    const values = shards.map(({ counters }) => counters[name]);
+    const values = sessions.map(({ counters }) => counters[name]);
     const bad = (MUST_BE_ZERO as readonly string[]).includes(name) && values.some((value) => value > 0);
     if (bad) problems.push(`${name} is not 0`);
     line(name, values, bad ? '  <' : '');
   }
-  for (const { exchange, shard, state } of shards)
-    if (state !== 'ACTIVE') problems.push(`connection ${exchange}-${shard} is ${state}`);
+  for (const { exchange, session, state } of sessions)
+    if (state !== 'ACTIVE') problems.push(`connection ${exchange}-${session} is ${state}`);
   return problems;
 }
 
@@ -184,10 +184,10 @@ async function run(wanted: Options): Promise<boolean> {
     console.log(
       `${exchange.title} at ${section.ws_endpoint}: ${section.channels.join(', ')} of ${symbols.join(', ')} for ${wanted.seconds} s`,
     );
-    const shards = await captureFor(exchange, config, wanted.seconds);
+    const sessions = await captureFor(exchange, config, wanted.seconds);
     const data = config.logger.data_path;
     const problems = [
-      ...report(shards),
+      ...report(sessions),
       ...reportTables(exchange, { symbols, channels: section.channels }, data),
     ];
     if (!(await runVerify({ data }, process.stdout, process.stderr)))

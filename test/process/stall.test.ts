@@ -3,9 +3,8 @@
  * system (for which one must be root), and errors that strace puts in the place of the kernel's answer.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
@@ -13,8 +12,8 @@ import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
 import { listTableDays } from '../../src/store/read/reader.js';
 import { readGaps } from '../../src/store/read/sequences.js';
+import { mountImage, runs } from '../support/mounts.js';
 import {
-  afterProcesses,
   type LoggerProcess,
   type SimulatorProcess,
   sleep,
@@ -25,26 +24,7 @@ import {
   verifyProblems,
 } from '../support/processes.js';
 
-const IMAGE_BYTES = 256 * 1024 * 1024;
 const STALL_MS = 10_000;
-
-const runs = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
-
-/** A file system of its own in an image file; false when it cannot be mounted. */
-function mountImage(folder: string, at: string): boolean {
-  const image = join(folder, 'image');
-  mkdirSync(at, { recursive: true });
-  const mounted =
-    runs('truncate', '-s', String(IMAGE_BYTES), image) &&
-    runs('mkfs.ext4', '-q', image) &&
-    runs('mount', '-o', 'loop', image, at);
-  if (mounted)
-    afterProcesses(() => {
-      runs('fsfreeze', '-u', at);
-      runs('umount', '-l', at);
-    });
-  return mounted;
-}
 
 const probe = temporaryFolder('probe');
 const noFreeze =

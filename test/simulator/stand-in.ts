@@ -11,6 +11,7 @@ import {
   AGG_TRADES,
   BBO,
   BOOK,
+  GAP_CAUSES,
   GAPS,
   KLINE_INTERVALS,
   KLINES,
@@ -217,9 +218,23 @@ function depth(store: Store, symbol: string, m: Json, fetched: boolean, received
     if (queue === null || queue === undefined || queue[0].U > m.lastUpdateId + 1) return;
     book(store, symbol, sides(m.bids, m.asks), true, { seq: BigInt(m.lastUpdateId), ...timed(m.E) });
     for (const event of queue) if (event.u > m.lastUpdateId) change(event);
+    listUseless(store, symbol, queue[0], m.lastUpdateId, received);
     books.set(symbol, null);
   } else if (queue === null) change(m);
   else books.set(symbol, [...(queue ?? []), m]);
+}
+
+/** What came before the book was fetched, up to the number of that, is a hole. */
+function listUseless(store: Store, symbol: string, first: Json, fetched: number, received: Row): void {
+  const from = first.pu === undefined ? first.U : first.pu + 1;
+  if (from > fetched) return;
+  rowsOf(store, symbol, 'GAPS').push({
+    time: received['recv_time'],
+    table: BOOK.id,
+    cause: GAP_CAUSES.snapshot.id,
+    from_id: BigInt(from),
+    to_id: BigInt(fetched),
+  });
 }
 
 /** Spot and futures: `E` is the time of the message, `T` that of a trade. */

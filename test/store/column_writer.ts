@@ -18,7 +18,11 @@ const GAPS =
 const BOOK =
   'time:u4 nanos:u4 recv_time:u4 recv_nanos:u4 seq:u8 side:u4 price:f4 size:f4 price_digits:u8 size_digits:u8 ' +
   'scales:u4 flags:u4 checksum:u4';
-const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, BOOK };
+const KLINES_1m =
+  'open_time:u4 close_time:u4 open:f4 high:f4 low:f4 close:f4 volume:f4 quote_volume:f4 taker_buy_base:f4 ' +
+  'taker_buy_quote:f4 trades:u4 recv_time:u4 recv_nanos:u4 open_digits:u8 high_digits:u8 low_digits:u8 close_digits:u8 ' +
+  'volume_digits:u8 quote_volume_digits:u8 taker_buy_base_digits:u8 taker_buy_quote_digits:u8 scales:u4 scales_high:u4 flags:u4';
+const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, BOOK, KLINES_1m };
 
 export type Row = Record<string, number | bigint | string>;
 

@@ -6,7 +6,7 @@ import {
   STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../../src/counters/declarations.js';
-import type { ShardStatus, Snapshot } from '../../src/supervisor/status.js';
+import type { SessionStatus, Snapshot } from '../../src/supervisor/snapshot.js';
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -15,20 +15,22 @@ function zeros<C extends CounterSpecs>(specs: C, changes: Partial<Record<keyof C
   return { ...all, ...changes };
 }
 
-export interface ShardChanges extends Partial<Omit<ShardStatus, 'counters'>> {
+export interface SessionChanges extends Partial<Omit<SessionStatus, 'counters'>> {
   readonly counters?: Partial<Record<keyof typeof SESSION_COUNTERS, number>>;
 }
 
-export function shard(changes: ShardChanges = {}): ShardStatus {
+export function session(changes: SessionChanges = {}): SessionStatus {
   return {
+    session: 0,
     shard: 0,
-    worker: 0,
     exchange: 'venue',
+    route: undefined,
     state: 'ACTIVE',
     symbols: 3,
     messagesPerSecond: 10.4,
     rowsPerSecond: 9,
     ringFill: 0,
+    turns: 100,
     restarts: 0,
     ...changes,
     counters: zeros(SESSION_COUNTERS, { last_message: NOW_MS / 1000, ...changes.counters }),
@@ -50,7 +52,8 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
   return {
     nowMs: NOW_MS,
     startedMs: NOW_MS - 600_000,
-    shards: [shard()],
+    connectingMs: NOW_MS - 600_000,
+    sessions: [session()],
     stored: { venue: stored(), other: stored() },
     writerQuietSecs: 0,
     unwrittenSecs: 0,
@@ -58,14 +61,15 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     removalQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
+    recentLatency: { venue: quantiles },
     writerLatency: quantiles,
     sealer: zeros(SEALER_COUNTERS),
-    disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, level: 'ok' },
+    disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, forecast: null, level: 'ok' },
     ...changes,
     writer: zeros(WRITER_COUNTERS, changes.writer),
   };
 }
 
-/** The same, ten seconds after its start. */
-export const YOUNG = { startedMs: NOW_MS - 10_000 };
+/** The same, eight seconds after its connections were begun, which was long after its start. */
+export const YOUNG = { connectingMs: NOW_MS - 8000 };
 export const NOW_SECS = NOW_MS / 1000;

@@ -1,10 +1,13 @@
 /** Health and readiness: every reason to worry, one at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { tableLines } from '../../src/commands/live_table.js';
 import { healthOf, isAlive, readinessOf } from '../../src/supervisor/status.js';
-import { NOW_SECS, type SnapshotChanges, shard, snapshot, stored, YOUNG } from './snapshots.js';
+import { NOW_SECS, type SnapshotChanges, session, snapshot, stored, YOUNG } from './snapshots.js';
 
-const down = (n: number) => shard({ shard: n, state: 'RECONNECTING' });
+const down = (n: number, unheardSecs = 0) =>
+  session({ session: n, state: 'RECONNECTING', counters: { last_message: NOW_SECS - unheardSecs } });
+const never = session({ state: 'CONNECTING', counters: { last_message: 0 } });
 
 const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unhealthy', RegExp][] = [
   ['all is well', {}, 'healthy', /^$/],
@@ -45,13 +48,30 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ['files were removed long ago', { removalQuietSecs: 60 }, 'healthy', /^$/],
   ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
   ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],
-  ['no shard yet', { shards: [] }, 'degraded', /starting/],
-  ['nothing is connected', { shards: [down(0), down(1)] }, 'unhealthy', /venue: no connection is up/],
-  ['nothing is connected yet', { shards: [down(0)], ...YOUNG }, 'degraded', /no connection is up/],
-  ['one of two is down', { shards: [shard(), down(1)] }, 'degraded', /1 of 2 connections/],
+  ['no session yet', { sessions: [] }, 'degraded', /starting/],
+  [
+    'nothing is connected',
+    { sessions: [down(0, 10), down(1, 99)] },
+    'unhealthy',
+    /^venue: no connection is up, nothing has been received for 10 s$/,
+  ],
+  [
+    'all have just been lost',
+    { sessions: [down(0, 9), down(1, 99)] },
+    'degraded',
+    /^venue: no connection is up$/,
+  ],
+  ['nothing is connected yet', { sessions: [never], ...YOUNG }, 'degraded', /no connection is up/],
+  [
+    'nothing connects',
+    { sessions: [never], connectingMs: NOW_SECS * 1000 - 10_000 },
+    'unhealthy',
+    /nothing has been received for 10 s/,
+  ],
+  ['one of two is down', { sessions: [session(), down(1)] }, 'degraded', /1 of 2 connections/],
   [
     'another exchange is down',
-    { shards: [shard(), shard({ exchange: 'other', state: 'ERROR' })] },
+    { sessions: [session(), { ...down(0, 11), exchange: 'other' }] },
     'unhealthy',
     /other: no connection is up/,
   ],
@@ -69,23 +89,23 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   [
     'subscriptions refused',
-    { shards: [shard({ counters: { refused: 2 } })] },
+    { sessions: [session({ counters: { refused: 2 } })] },
     'degraded',
     /2 subscriptions were refused/,
   ],
   [
     'silent symbols',
-    { shards: [shard({ counters: { silent: 3 } })] },
+    { sessions: [session({ counters: { silent: 3 } })] },
     'degraded',
     /3 symbols have sent nothing/,
   ],
   [
     'silent symbols just after the start',
-    { shards: [shard({ counters: { silent: 3 } })], ...YOUNG },
+    { sessions: [session({ counters: { silent: 3 } })], ...YOUNG },
     'healthy',
     /^$/,
   ],
-  ['messages were dropped', { dropQuietSecs: 59 }, 'degraded', /dropped in the last minute/],
+  ['messages were dropped', { dropQuietSecs: 59 }, 'degraded', /dropped in the last 60 s/],
   ['messages were dropped long ago', { dropQuietSecs: 60 }, 'healthy', /^$/],
 ];
 
@@ -101,16 +121,16 @@ describe('health', () => {
   it('names the worse reasons first, and all of them', () => {
     const { status, reasons } = healthOf(snapshot({ dropQuietSecs: 1, writer: { disk_failing: 1 } }));
     assert.equal(status, 'unhealthy');
-    assert.deepEqual(reasons, ['the disk refuses writes', 'messages were dropped in the last minute']);
+    assert.deepEqual(reasons, ['the disk refuses writes', 'messages were dropped in the last 60 s']);
   });
 
   it('adds up the connections of each exchange', () => {
     const health = healthOf(
       snapshot({
-        shards: [
-          shard({ counters: { dropped: 1, gaps: 2, missing: 5, last_message: NOW_SECS - 9 } }),
-          shard({ shard: 1, counters: { dropped: 2, duplicates: 4 } }),
-          shard({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 } }),
+        sessions: [
+          session({ counters: { dropped: 1, gaps: 2, missing: 5, last_message: NOW_SECS - 9 } }),
+          session({ session: 1, counters: { dropped: 2, duplicates: 4 } }),
+          session({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 } }),
         ],
         stored: { venue: stored({ rows_written: 7 }), other: stored({ last_row: 0 }) },
         writer: { bytes_written: 3, dropped_rows: 10 },
@@ -141,6 +161,23 @@ describe('health', () => {
   });
 });
 
+describe('symbols', () => {
+  const at = (route: string, n: number, symbols: number, silent = 0) =>
+    session({ route, session: n, symbols, counters: { silent } });
+  const sessions = [at('public', 0, 4, 1), at('public', 1, 1), at('market', 2, 4, 1), at('market', 3, 1, 1)];
+
+  it('are counted once, at however many addresses they are subscribed', () => {
+    const { venue } = healthOf(snapshot({ sessions })).exchanges;
+    assert.deepEqual([venue!.symbols, venue!.silent_symbols], [5, 2]);
+    assert.match(tableLines(snapshot({ sessions }), 120)[1]!, /^venue +4\/4 +5 /);
+  });
+
+  it('of a change that has reached one address only are counted, too', () => {
+    const { venue } = healthOf(snapshot({ sessions: [at('public', 0, 4), at('market', 1, 6)] })).exchanges;
+    assert.equal(venue!.symbols, 6);
+  });
+});
+
 describe('checksums', () => {
   it('damage of a closed day is a warning, not a reason to doubt capture', () => {
     const sealer = { ...snapshot().sealer, sealed: 7, damaged: 2 };
@@ -155,13 +192,13 @@ describe('readiness', () => {
   it('waits for every connection, and for the disk', () => {
     assert.deepEqual(readinessOf(snapshot()), { ready: true, waiting: [] });
     assert.deepEqual(
-      readinessOf(snapshot({ shards: [shard(), shard({ shard: 4, state: 'SUBSCRIBING' })] })),
+      readinessOf(snapshot({ sessions: [session(), session({ session: 4, state: 'SUBSCRIBING' })] })),
       {
         ready: false,
         waiting: ['venue-4 SUBSCRIBING'],
       },
     );
-    assert.equal(readinessOf(snapshot({ shards: [] })).ready, false);
+    assert.equal(readinessOf(snapshot({ sessions: [] })).ready, false);
     assert.equal(readinessOf(snapshot({ writer: { disk_failing: 1 } })).ready, false);
   });
 });

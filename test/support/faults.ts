@@ -15,6 +15,6 @@ export const FAULTS = {
 } as const;
 
 /** Runs JavaScript in a thread, named as in the log. */
-export function sabotage(logger: LoggerProcess, thread: string, code: string): void {
+export function sabotage(logger: Pick<LoggerProcess, 'child'>, thread: string, code: string): void {
   logger.child.send({ thread, code });
 }

@@ -189,6 +189,7 @@ export interface Health {
   readonly disk?: {
     readonly free_bytes: number;
     readonly runway_seconds: number | null;
+    readonly forecast: string | null;
     readonly level: string;
   };
   readonly writer: {
@@ -247,7 +248,7 @@ export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess)
 export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorProcess): LoggerProcess {
   const config = writeConfig(options, simulator);
   const preload = options.preload === undefined ? [] : ['--import', options.preload];
-  const [program, ...args] = [
+  const line = [
     ...(options.wrapper ?? []),
     process.execPath,
     ...(options.nodeFlags ?? []),
@@ -257,10 +258,23 @@ export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorP
     '--config',
     config,
   ];
+  return startLoggerLine(line, { env: options.env, ipc: preload.length > 0 });
+}
+
+/** Starts a logger by a whole command line. */
+export function startLoggerLine(
+  [program, ...args]: readonly string[],
+  {
+    env = {},
+    cwd,
+    ipc = false,
+  }: { env?: Readonly<Record<string, string>>; cwd?: string; ipc?: boolean } = {},
+): LoggerProcess {
   const child = track(
     spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe', ...(preload.length > 0 ? ['ipc' as const] : [])],
-      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? ['ipc' as const] : [])],
+      env: { ...process.env, ...env },
+      cwd,
     }),
   );
   const lines: LogLine[] = [];
@@ -313,12 +327,28 @@ export function startLoggerProcess(options: LoggerOptions, simulator: SimulatorP
   };
 }
 
+interface Ended {
+  readonly status: number;
+  /** everything that it printed */
+  readonly text: string;
+}
+
+/** Runs a program of ours to its end. */
+export function runProgram(...args: readonly string[]): Promise<Ended> {
+  return runProgramIn('.', ...args);
+}
+
+/** The same in another working directory. */
+export async function runProgramIn(cwd: string, ...args: readonly string[]): Promise<Ended> {
+  const child = track(spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
+  const [status] = await once(child, 'close');
+  return { status, text };
+}
+
 /** What is wrong with the data directory in the eyes of `logger verify`; '' when nothing is. */
 export async function verifyProblems(dataPath: string): Promise<string> {
-  const child = track(spawn(process.execPath, [CLI, 'verify', '--data', dataPath], { stdio: 'pipe' }));
-  let text = '';
-  child.stdout.on('data', (chunk) => (text += chunk));
-  child.stderr.on('data', (chunk) => (text += chunk));
-  const [code] = await once(child, 'exit');
-  return code === 0 ? '' : text;
+  const { status, text } = await runProgram(CLI, 'verify', '--data', dataPath);
+  return status === 0 ? '' : text;
 }

@@ -1,10 +1,11 @@
 /** Symbol files that are refused, each with its line; and the shipped file against what exchanges listed themselves. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { loadSymbolMapper, parseSymbolFile } from '../../src/symbols/file.js';
+import { corpusMissing } from '../support/corpus.js';
 
 function problems(source: string): string[] {
   try {
@@ -188,7 +189,7 @@ const LISTINGS: readonly [string, string, (answer: never) => [string, string, st
 for (const [exchange, file, read] of LISTINGS) {
   const path = join('../shared/corpus/rest', file);
   test(`the shipped names of ${exchange} agree with its own base and quote`, {
-    skip: existsSync(path) ? false : `no recorded listing at ${path}`,
+    skip: corpusMissing,
   }, () => {
     const listed = new Map(
       read(JSON.parse(readFileSync(path, 'utf8')) as never).map(([native, base, quote]) => [

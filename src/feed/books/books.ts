@@ -3,6 +3,7 @@
  * is not complete any more. Shard threads; follow() is HOT, once per change, everything else runs when something breaks.
  *
  *   empty ──snapshot()──► live ──broken()──► empty: asks for a new snapshot of this symbol alone, in GAPS what it missed
+ *     └──waits(): changes came before their snapshot, in GAPS those that it makes useless
  *
  * Whether a change follows what is known is the exchange's rule and decided in its file; so is the sequence number.
  */
@@ -43,6 +44,10 @@ export class Books {
   private delays = new Float64Array(0);
   /** why each slot is not live */
   private causes: GapCause[] = [];
+  /** newest sequence number among the changes that came while a slot was not live; 0: none, or they have none */
+  private unused = new Float64Array(0);
+  /** 1 once anything of the book has come in this run */
+  private met = new Uint8Array(0);
   /** index into SUSPECTS: what would explain a break that the next change shows */
   private suspects = new Uint8Array(0);
   private readonly waiting = new Map<number, Waiting>();
@@ -71,6 +76,8 @@ export class Books {
     this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
     this.liveSinceMs = grow(this.liveSinceMs, new Float64Array(slots));
     this.delays = grow(this.delays, new Float64Array(slots));
+    this.unused = grow(this.unused, new Float64Array(slots));
+    this.met = grow(this.met, new Uint8Array(slots));
     this.suspects = grow(this.suspects, new Uint8Array(slots));
     while (this.causes.length < slots) this.causes.push('unknown');
   }
@@ -89,9 +96,11 @@ export class Books {
     this.causes[slot] = cause;
   }
 
-  /** The stream is let go: forgets where its book was. */
+  /** The stream is let go: lists what was missed and forgets where its book was. */
   leave(slot: number): void {
-    this.live[slot] = this.lastSeconds[slot] = this.lastNanos[slot] = this.suspects[slot] = 0;
+    this.end(slot);
+    this.live[slot] = this.met[slot] = this.unused[slot] = 0;
+    this.lastSeconds[slot] = this.lastNanos[slot] = this.suspects[slot] = 0;
     this.sequence[slot] = -1;
     this.waiting.delete(slot);
   }
@@ -116,6 +125,25 @@ export class Books {
     return this.sequence[slot] >= 0;
   }
 
+  /** A change with the numbers `from` to `to` has come that is of no use before there is a snapshot. */
+  waits(slot: number, from: number, to: number): void {
+    if (this.lastSeconds[slot] === 0) {
+      this.sequence[slot] = from - 1;
+      this.begins(slot, 'snapshot');
+    }
+    this.met[slot] = 1;
+    this.unused[slot] = to;
+  }
+
+  /** What is missed begins now, unless it has begun before. */
+  private begins(slot: number, cause: GapCause): void {
+    this.met[slot] = 1;
+    if (this.lastSeconds[slot] !== 0) return;
+    this.lastSeconds[slot] = this.received[0];
+    this.lastNanos[slot] = this.received[1];
+    this.causes[slot] = cause;
+  }
+
   /**
    * A snapshot is about to be written: the book is complete with it, and what was missed before is known. Books without
    * numbers of their own have 0.
@@ -123,6 +151,8 @@ export class Books {
   snapshot(slot: number, sequence: number): void {
     if (this.live[slot] === 0 && this.lastSeconds[slot] !== 0) this.reportMissed(slot, sequence);
     this.live[slot] = 1;
+    this.met[slot] = 1;
+    this.unused[slot] = 0;
     this.liveSinceMs[slot] = this.nowMs();
     this.waiting.delete(slot);
     this.follow(slot, sequence);
@@ -142,7 +172,7 @@ export class Books {
       this.live[slot] = 0;
       this.causes[slot] = cause === 'unknown' ? SUSPECTS[this.suspects[slot]] : cause;
       if (this.nowMs() - this.liveSinceMs[slot] > HEALTHY_MS) this.delays[slot] = 0;
-    }
+    } else this.begins(slot, cause);
     if (!this.waiting.has(slot)) this.wait(slot);
   }
 
@@ -194,18 +224,28 @@ export class Books {
     }
   }
 
+  /** The connection ends for good: lists what has been missed of a book that is not complete. */
+  end(slot: number): void {
+    if (this.live[slot] === 0 && this.met[slot] === 1) this.reportMissed(slot, this.unused[slot]);
+  }
+
   /** Books that are not complete although their symbol was seen before. */
   get incomplete(): number {
     return this.waiting.size;
   }
 
-  private reportMissed(slot: number, sequence: number): void {
+  /** `to`: number of the newest change that is missing; 0 without numbers. A hole that has none is one of times. */
+  private reportMissed(slot: number, to: number): void {
+    const from = this.sequence[slot] + 1;
+    // everything that has come can be used
+    if (this.causes[slot] === 'snapshot' && to > 0 && to < from) return;
+    const numbered = to > 0 && to >= from;
     this.events.gap({
       slot,
       table: BOOK,
       cause: this.causes[slot],
-      fromId: sequence === 0 ? 0 : Math.max(0, this.sequence[slot] + 1),
-      toId: Math.max(0, sequence),
+      fromId: numbered ? from : 0,
+      toId: numbered ? to : 0,
       fromSeconds: this.lastSeconds[slot],
       fromNanos: this.lastNanos[slot],
       toSeconds: this.received[0],

@@ -59,6 +59,7 @@ export class RestBooks {
   private keep(slot: number, change: BookChange): number {
     const { books, context } = this;
     if (!isReadable(change)) return RESULT.badNumber;
+    books.waits(slot, change.previous + 1, change.last);
     const gone = this.kept.keep(slot, change, context.rows.received);
     if (gone > 0) context.unsynced(gone);
     // a book that broke waits for its turn

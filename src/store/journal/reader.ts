@@ -1,5 +1,5 @@
 /**
- * Reads segments of the journal (format: format.ts), the same way for recovery and for whoever follows the
+ * Reads segments of the journal (format: journal_format.ts), the same way for recovery and for whoever follows the
  * journal. Changes nothing. Synchronous, in fixed memory but for the longest block.
  *
  * A reader never goes past a block that is not whole: what stands behind it has no meaning by itself. Whether that is

@@ -6,7 +6,7 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { assert, LoggerError } from '../../base/errors.js';
+import { assert, LoggerError, messageOf } from '../../base/errors.js';
 import { decodeName, encodeName } from '../../base/names.js';
 import type { Column, ColumnType } from '../../schema/columns.js';
 import type { Table } from '../../schema/layout.js';
@@ -19,6 +19,7 @@ import {
   RESERVED_FOLDERS,
   tableDirectory,
 } from '../disk/paths.js';
+import { CHECKPOINT_FILE, JOURNAL_FOLDER, parseSegmentFile } from '../journal/format.js';
 
 assert(endianness() === 'LE', 'column files are little-endian and are read without conversion');
 
@@ -82,12 +83,36 @@ function entries(directory: string): string[] {
   }
 }
 
+/** What is in a data directory. Throws DATA_UNREADABLE when there is no such directory. */
+function dataEntries(dataPath: string): string[] {
+  try {
+    return readdirSync(dataPath).sort();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') throw noData(`no data directory ${dataPath}`);
+    if (code === 'ENOTDIR') throw noData(`${dataPath} is no directory`);
+    throw new LoggerError('DATA_UNREADABLE', `cannot list ${dataPath}: ${messageOf(error)}`);
+  }
+}
+
+function noData(what: string): LoggerError {
+  return new LoggerError('DATA_UNREADABLE', `${what}; name the right one with --data or --config`);
+}
+
+/** Throws DATA_UNREADABLE unless somebody captured into this directory: nothing is found in a wrong one, neither damage. */
+export function requireData(dataPath: string): void {
+  if (dataEntries(dataPath).length === 0) throw noData(`nothing was captured into ${dataPath}: it is empty`);
+  const journal = entries(join(dataPath, JOURNAL_FOLDER));
+  if (
+    !journal.some((name) => name === CHECKPOINT_FILE || parseSegmentFile(name) !== undefined) &&
+    listExchanges(dataPath).length === 0
+  )
+    throw noData(`${dataPath} is no data directory: it holds neither a journal nor tables of an exchange`);
+}
+
 /** Exchanges that have data, by name. Throws DATA_UNREADABLE when there is no such directory. */
 export function listExchanges(dataPath: string): string[] {
-  if (!statSync(dataPath, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new LoggerError('DATA_UNREADABLE', `no data directory ${dataPath}; name the right one with --data`);
-  }
-  return entries(dataPath).filter(
+  return dataEntries(dataPath).filter(
     (name) =>
       !RESERVED_FOLDERS.has(name) && listSymbols(dataPath, name).some((s) => hasTable(dataPath, name, s)),
   );
@@ -149,6 +174,14 @@ export function tableDayAt(
     columns: present.map((c) => c.name),
     ragged: counts.some((count) => count !== rows),
   };
+}
+
+/** Whether every column has its file: the first rows of a day may not have got that far. */
+export function isWhole({ table, columns }: TableDay): boolean {
+  const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
+  return table.columns.every(
+    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
+  );
 }
 
 /**

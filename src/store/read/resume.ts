@@ -10,7 +10,7 @@ import type { Table } from '../../schema/layout.js';
 import { GAPS, TABLES, TRADES } from '../../schema/tables.js';
 import { tableDirectory } from '../disk/paths.js';
 import { holes, subtract, union } from './intervals.js';
-import { listDays, readColumns, type TableDay, tableDayAt, u32Of, u64Of } from './reader.js';
+import { isWhole, listDays, readColumns, type TableDay, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_TIME } from './roles.js';
 import { listedIds, readGaps } from './sequences.js';
 
@@ -78,14 +78,6 @@ function newestDays(directory: string, table: Table, days: number): TableDay[] {
     if (found.length === days) break;
   }
   return found;
-}
-
-/** Whether every column has its file: the first rows of a day may not have got that far. */
-function isWhole({ table, columns }: TableDay): boolean {
-  const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
-  return table.columns.every(
-    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
-  );
 }
 
 interface LastIds {

@@ -1,5 +1,5 @@
 /**
- * What the columns of a table stand for, derived from its declaration: pairs of seconds and nanoseconds, sides, and
+ * What the columns of a table stand for, derived from its declaration: times, sides, and
  * numbers with their exact literal. Printing and verification both work from this; no table is named here.
  */
 import { assert } from '../../base/errors.js';
@@ -18,8 +18,8 @@ export interface LiteralRole {
 }
 
 export interface Roles {
-  /** seconds column -> nanoseconds column */
-  readonly times: ReadonlyMap<string, string>;
+  /** seconds column -> nanoseconds column; undefined where whole seconds are all there is */
+  readonly times: ReadonlyMap<string, string | undefined>;
   readonly sides: readonly string[];
   readonly literals: readonly LiteralRole[];
   /** every bit of `flags` that has a meaning in this table */
@@ -32,10 +32,11 @@ export const RECV_TIME = 'recv_time';
 
 function derive(table: Table): Roles {
   const names = new Set(table.columns.map((c) => c.name));
-  const times = new Map<string, string>();
-  for (const { name } of table.columns) {
+  const times = new Map<string, string | undefined>();
+  for (const { name, type } of table.columns) {
+    if (type !== 'u32' || !/(^|_)time$/.test(name)) continue;
     const nanos = name.replace(/time$/, 'nanos');
-    if (nanos !== name && names.has(nanos)) times.set(name, nanos);
+    times.set(name, names.has(nanos) ? nanos : undefined);
   }
   const literals = table.literals.map((literal, position) => {
     const value = table.columns.filter(

@@ -29,16 +29,17 @@ export interface FieldOptions {
   readonly columns?: readonly string[];
   /** values as stored: f32 instead of the literal, numbers for sides, causes and flags, and the exact columns too */
   readonly raw?: boolean;
-  /** for people: times as ISO 8601 with nanoseconds, flags by name */
+  /** for people: times as ISO 8601, flags by name */
   readonly human?: boolean;
 }
 
 const LITERAL_IN_SIDECAR = 1 << FLAGS.literal_in_sidecar.bit;
 const NO_LITERALS: Literals = new Map();
 
-/** ISO 8601 with nanoseconds, UTC. */
-export function isoTime(seconds: number, nanos: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`;
+/** ISO 8601, UTC, with nanoseconds where they are known. */
+export function isoTime(seconds: number, nanos?: number): string {
+  const fraction = nanos === undefined ? '' : `.${String(nanos).padStart(9, '0')}`;
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${fraction}Z`;
 }
 
 /** RFC 4122 text of the 16 bytes at `offset`. */
@@ -105,6 +106,16 @@ function unlessMissing(mask: number, text: Field['text']): Field['text'] {
     (u32Of(block, 'flags')[row]! & mask) !== 0 ? undefined : text(block, row, literals);
 }
 
+/** Seconds and nanoseconds as one field. */
+function timeField(name: string, nanos: string | undefined): Field {
+  const text: Field['text'] = (block, row) => {
+    const seconds = u32Of(block, name)[row]!;
+    const fraction = nanos === undefined ? undefined : u32Of(block, nanos)[row];
+    return seconds === 0 ? undefined : isoTime(seconds, fraction);
+  };
+  return { name, needs: nanos === undefined ? [name] : [name, nanos], numeric: false, text };
+}
+
 function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Field {
   const { table } = tableDay;
   const { name } = column;
@@ -112,14 +123,7 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
   const plain: Field = { name, needs: [name], numeric: column.type !== 'uuid', text: stored };
   if (options.raw) return plain;
   const roles = rolesOf(table);
-  const nanos = roles.times.get(name);
-  if (options.human && nanos !== undefined) {
-    const text: Field['text'] = (block, row) => {
-      const seconds = u32Of(block, name)[row]!;
-      return seconds === 0 ? undefined : isoTime(seconds, u32Of(block, nanos)[row]!);
-    };
-    return { name, needs: [name, nanos], numeric: false, text };
-  }
+  if (options.human && roles.times.has(name)) return timeField(name, roles.times.get(name));
   if (name === 'flags') {
     if (!options.human) return plain;
     return { ...plain, numeric: false, text: (block, row) => flagNames(table, u32Of(block, name)[row]!) };

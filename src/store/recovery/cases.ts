@@ -60,6 +60,8 @@ export type CaseLabel = keyof typeof CASES;
 export interface Finding {
   readonly label: CaseLabel;
   readonly text: string;
+  /** where it concerns one */
+  readonly tableDay?: string;
 }
 
 export function refuses(finding: Finding): boolean {

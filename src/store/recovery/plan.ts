@@ -1,6 +1,6 @@
 /**
  * What recovery would do, from the checkpoint, the journal and the sizes of files: every case that it finds
- * (cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
+ * (recovery_cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
  * itself. Used by recovery.ts.
  */
 import { join } from 'node:path';
@@ -98,8 +98,8 @@ export class RecoveryPlanner {
     };
   }
 
-  private note(label: CaseLabel, text: string): void {
-    this.findings.push({ label, text });
+  private note(label: CaseLabel, text: string, tableDay?: string): void {
+    this.findings.push({ label, text, tableDay });
   }
 
   /** No number that a sink has seen is used again. */
@@ -185,10 +185,10 @@ export class RecoveryPlanner {
   private compareSizes(): void {
     for (const [name, { base, table, rows }] of this.tableDays) {
       for (const { path, bytes, width, size } of this.filesOf(base, table)) {
-        if (size < bytes) this.note('file-short', `${path} has ${size} bytes, ${bytes} were durable`);
+        if (size < bytes) this.note('file-short', `${path} has ${size} bytes, ${bytes} were durable`, name);
         // texts that are redone are not counted here: their side-car is judged by what was durable
         else if (width > 0 && size > bytes + rows * width)
-          this.note('file-long', `${name}: ${path} has ${size} bytes, ${bytes + rows * width} are explained`);
+          this.note('file-long', `${path} has ${size} bytes, ${bytes + rows * width} are explained`, name);
       }
     }
     for (const { base } of this.rejected.values()) {

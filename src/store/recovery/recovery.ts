@@ -3,7 +3,7 @@
  * was durable once, none twice, none that is torn. Runs on the main thread before capture starts, and in
  * `logger recover`. Any step may be cut short and run again to the same end:
  *
- *   1  plan: read checkpoint, journal and file sizes (plan.ts); refuse what cannot be explained
+ *   1  plan: read checkpoint, journal and file sizes (recovery_plan.ts); refuse what cannot be explained
  *   2  make durable what is read from the journal: a killed process may have left it in memory only
  *   3  write every row behind the checkpoint at the place that its number says
  *   4  cut files to length
@@ -31,7 +31,7 @@ import { type Finding, refuses } from './cases.js';
 import { type Place, type SegmentFound, walkLog } from './log.js';
 import { type PlannedTableDay, type RecoveryPlan, RecoveryPlanner } from './plan.js';
 import { forEachRecord, isRejected, type RecordVisitor } from './records.js';
-import { explain } from './report.js';
+import { condensed, explain } from './report.js';
 
 /** Rows that wait in one table-day before they are written. */
 const ROWS_MAX = 8192;
@@ -92,7 +92,7 @@ export class Recovery {
     if (refused.length > 0 && !this.options.acceptLoss) throw refusal(refused);
     let cutBytes = 0;
     if (!plan.nothing) {
-      if (refused.length > 0) this.quarantine.report(explain(plan));
+      if (refused.length > 0) this.quarantine.report(explain(plan, true));
       this.syncJournal(plan);
       this.redo(plan);
       cutBytes = this.cut();
@@ -228,7 +228,9 @@ function segmentsForSinks(io: StoreIo, plan: RecoveryPlan): SegmentFound[] {
 
 function refusal(findings: readonly Finding[]): LoggerError {
   const foreign = findings.every(({ label }) => label === 'unknown-layout');
-  const what = findings.map(({ label, text }) => `${label}: ${text}`).join('\n');
+  const what = condensed(findings)
+    .map(({ label, text }) => `${label}: ${text}`)
+    .join('\n');
   const advice = foreign
     ? 'start the version that wrote the journal once, so that it recovers its own data, and stop it in order'
     : '`logger recover --dry-run` explains it; `logger recover --accept-loss` keeps the damaged files in quarantine/ and goes on without them';

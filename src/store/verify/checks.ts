@@ -51,6 +51,7 @@ function checkFlags(block: Block, problems: Problems): void {
 function checkTimes(block: Block, problems: Problems): void {
   const roles = rolesOf(block.tableDay.table);
   for (const name of roles.times.values()) {
+    if (name === undefined) continue;
     const nanos = u32Of(block, name);
     for (let i = 0; i < nanos.length; i++)
       if (nanos[i]! >= NANOS) problems.add('time', () => `row ${block.fromRow + i}: ${name} is ${nanos[i]}`);
@@ -77,7 +78,7 @@ function checkDay(block: Block, problems: Problems): void {
       'time',
       () =>
         `row ${block.fromRow + i}: ${suspect ? 'suspect clock and received' : table.time[0]} ` +
-        `${isoTime((suspect ? received : event)[i]!, 0).slice(0, 19)}, which is not the day of the file`,
+        `${isoTime((suspect ? received : event)[i]!).slice(0, -1)}, which is not the day of the file`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { createJsonParser, decodeUtf8, parseKeepingText } from '../../../src/fee
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../../src/feed/json/fields.js';
 import { JsonEither, JsonList, JsonTuples } from '../../../src/feed/json/lists.js';
 import { corpusMissing, readMessages, recordings } from '../../support/corpus.js';
+import { simdjsonMissing } from '../../support/harness.js';
 import { oneOf, randomFrom, shuffled } from '../../support/random.js';
 
 const KEYS = [
@@ -392,6 +393,12 @@ describe('text-keeping parser', () => {
     const text = `"${'\\n\\"\\\\'.repeat(1_500_000)}"`;
     assert.equal((parseKeepingText(text) as string).length, 4_500_000);
     assert.throws(() => parseKeepingText(`"${'\\\\'.repeat(1_000_000)}\\"`), SyntaxError);
+  });
+});
+
+describe('the optional parser', () => {
+  it('is there, so that the tests of every exchange include it', { skip: simdjsonMissing() }, () => {
+    assert.deepEqual(createJsonParser('simdjson')('{"a":[1.50]}'), createJsonParser('json')('{"a":[1.50]}'));
   });
 });
 

@@ -1,0 +1,25 @@
+/** Log lines on a terminal: one line each, with date, level and what it is about in front of the text. */
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import pino from 'pino';
+import { prettyLog } from '../../src/commands/capture.js';
+
+test('a line for people begins with date and time, level, and the thread or exchange', () => {
+  const out = new PassThrough({ encoding: 'utf8' });
+  const log = pino({ base: undefined }, prettyLog(out));
+  log.info({ thread: 'kraken-1' }, 'subscribed to 12 symbols');
+  log.warn({ exchange: 'okx', shard: 2, added: 1, removed: 0 }, 'symbols changed');
+  log.error({ exchange: 'upbit' }, 'symbols stay as they are: no answer');
+  log.fatal('the disk is gone');
+  const lines = String(out.read()).trimEnd().split('\n');
+  const texts = lines.map(
+    (line) => /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d{4}\] (.*)$/.exec(line)?.[1],
+  );
+  assert.deepEqual(texts, [
+    'INFO: kraken-1 subscribed to 12 symbols',
+    'WARN: okx-2 symbols changed added=1 removed=0',
+    'ERROR: upbit symbols stay as they are: no answer',
+    'FATAL: the disk is gone',
+  ]);
+});

@@ -1,0 +1,24 @@
+/** The programs behind `npm run test:crash`, `test:images` and `test:power`, in short. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { mountImage } from '../support/mounts.js';
+import { runProgram, temporaryFolder } from '../support/processes.js';
+
+async function passes(last: RegExp, ...args: readonly string[]): Promise<void> {
+  const { status, text } = await runProgram(...args);
+  assert.equal(status, 0, text);
+  assert.match(text, last);
+}
+
+const probe = temporaryFolder('probe');
+const noMount = mountImage(probe, join(probe, 'disk')) ? false : 'a file system cannot be mounted here';
+
+test('kills at random moments', () =>
+  passes(/^SIGKILL: 2 kills, nothing lost$/m, 'dist/test/crash/run.js', '--rounds', '2'));
+
+test('real power cuts', { skip: noMount }, () =>
+  passes(/^every copy was whole$/m, 'dist/test/crash/images.js', '--cuts', '2', '--fs', 'ext4'),
+);
+
+test('simulated power cuts', () => passes(/^0 bad$/m, 'scripts/power.mjs', '--histories', '100'));
