@@ -34,7 +34,7 @@ import { type ShardThread, startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
 
 /** A connection that does not close in this time is cut. */
-const SHARD_STOP_MS_MAX = 1500;
+const SHARD_STOP_MS_MAX = 3000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
