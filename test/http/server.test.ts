@@ -64,7 +64,7 @@ test('HEAD is answered as GET without a body, other methods with 405', async (t)
   };
   const length = async (path: string) => (await fetch(url + path)).headers.get('content-length');
   assert.deepEqual(await head('/ready'), [200, null, await length('/ready'), '']);
-  state = snapshot({ shards: [shard({ state: 'ERROR' })] });
+  state = snapshot({ shards: [shard({ state: 'ERROR', counters: { last_message: NOW_SECS - 10 } })] });
   assert.deepEqual(await head('/ready'), [503, null, await length('/ready'), '']);
   const [status, , , body] = await head('/health');
   assert.deepEqual([status, body], [503, '']);
