@@ -8,9 +8,9 @@ import { effectiveToml, sampleToml } from '../config/document.js';
 import { readConfig } from '../config/load.js';
 import type { ExchangeConfig } from '../config/options.js';
 import { loadExchanges } from '../exchanges/index.js';
+import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
 import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
-import { restOf } from '../feed/rest.js';
 import { configOption, examples } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 
