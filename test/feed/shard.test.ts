@@ -205,6 +205,16 @@ test('turns messages into rows, counts them, and ends with a close handshake', a
   assert.deepEqual(rig.closes, [1000]);
 });
 
+test('every chunk is a turn: a shard that is at work does not look as if it hangs', async (t) => {
+  const rig = await Rig.start(t, [spec(7, 'BTC-USD')]);
+  const { heartbeat } = rig.counters();
+  for (let id = 1; id <= 50; id++) {
+    rig.socket.send(match(id));
+    await until(() => rig.counters().messages === id + 1);
+  }
+  assert.ok(rig.counters().heartbeat - heartbeat >= 50);
+});
+
 test('reports what a cut and a downtime have cost', async (t) => {
   const rig = await Rig.start(t, [spec(0, 'BTC-USD', '90')]);
   rig.socket.send(match(95));
