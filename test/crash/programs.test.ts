@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { mountImage } from '../support/mounts.js';
 import { runProgram, temporaryFolder } from '../support/processes.js';
 
+/** What a kill may take is not measured here, where other tests run meanwhile. */
+const WINDOW = ['--window', '30000'];
+
 async function passes(last: RegExp, ...args: readonly string[]): Promise<void> {
   const { status, text } = await runProgram(...args);
   assert.equal(status, 0, text);
@@ -15,10 +18,10 @@ const probe = temporaryFolder('probe');
 const noMount = mountImage(probe, join(probe, 'disk')) ? false : 'a file system cannot be mounted here';
 
 test('kills at random moments', () =>
-  passes(/^SIGKILL: 2 kills, nothing lost$/m, 'dist/test/crash/run.js', '--rounds', '2'));
+  passes(/^SIGKILL: 2 kills, nothing lost$/m, 'dist/test/crash/run.js', '--rounds', '2', ...WINDOW));
 
 test('real power cuts', { skip: noMount }, () =>
-  passes(/^every copy was whole$/m, 'dist/test/crash/images.js', '--cuts', '2', '--fs', 'ext4'),
+  passes(/^every copy was whole$/m, 'dist/test/crash/images.js', '--cuts', '2', '--fs', 'ext4', ...WINDOW),
 );
 
 test('simulated power cuts', () => passes(/^0 bad$/m, 'scripts/power.mjs', '--histories', '100'));

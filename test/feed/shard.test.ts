@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import type { WebSocket } from 'ws';
 import { CounterReader, createCounters } from '../../src/counters/counters.js';
-import { SESSION_COUNTERS, SHARD_COUNTERS } from '../../src/counters/declarations.js';
+import { SESSION_COUNTERS, SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
@@ -52,6 +52,7 @@ class Rig {
   readonly reports: ShardReport[] = [];
   readonly rows: DecodedRow[] = [];
   readonly latency = createHistogram();
+  readonly turns = new Uint32Array(createCounters(SHARD_COUNTERS));
   private readonly consumer: RingConsumer;
   private readonly reader;
   private readonly channel = new MessageChannel();
@@ -124,7 +125,7 @@ class Rig {
       shard: 0,
       ring: rig.ring,
       doorbell: createDoorbell(),
-      counters: createCounters(SHARD_COUNTERS),
+      counters: rig.turns.buffer,
       sessions: [rig.init],
     };
     const shard = new Shard(init, rig.channel.port1, loadExchange);
@@ -213,6 +214,16 @@ test('turns messages into rows, counts them, and ends with a close handshake', a
   await rig.stop();
   await until(() => rig.closes.length === 1);
   assert.deepEqual(rig.closes, [1000]);
+});
+
+test('every chunk is a turn: a shard that is at work does not look as if it hangs', async (t) => {
+  const rig = await Rig.start(t, [spec(7, 'BTC-USD')]);
+  const before = rig.turns[SHARD.heartbeat];
+  for (let id = 1; id <= 50; id++) {
+    rig.socket.send(match(id));
+    await until(() => rig.counters().messages === id + 1);
+  }
+  assert.ok(rig.turns[SHARD.heartbeat] - before >= 50);
 });
 
 test('reports what a cut and a downtime have cost', async (t) => {

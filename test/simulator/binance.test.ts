@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
+import { corpusMissing } from '../support/corpus.js';
 import { Client, type Json, shapeOf } from './client.js';
-import { corpusMissing, recording } from './corpus.js';
+import { recording } from './corpus.js';
 
 let simulator: Simulator;
 let url: string;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Endpoints, type Simulator, startSimulator } from '../../src/simulator/simulator.js';
+import { corpusMissing } from '../support/corpus.js';
 import { Client, type Json, shapeOf } from './client.js';
-import { corpusMissing, recording } from './corpus.js';
+import { recording } from './corpus.js';
 
 let simulator: Simulator;
 let endpoints: Endpoints;

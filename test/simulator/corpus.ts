@@ -1,13 +1,9 @@
 /** Recorded messages, where the machine has them. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 const CORPUS = join(process.cwd(), '..', 'shared', 'corpus');
-
-export const corpusMissing: string | false = existsSync(CORPUS)
-  ? false
-  : 'no recorded messages on this machine';
 
 /** The raw messages of one recording. */
 export function recording(name: string): string[] {

@@ -16,8 +16,9 @@ import {
   type SimulatorOptions,
   startSimulator,
 } from '../../src/simulator/simulator.js';
+import { corpusMissing } from '../support/corpus.js';
 import { Client, until } from './client.js';
-import { corpusMissing, recording, recordingPath } from './corpus.js';
+import { recording, recordingPath } from './corpus.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'logger-faults-test-'));
 const simulators: Simulator[] = [];
