@@ -139,7 +139,7 @@ async function capture(
   stopping: Promise<string>,
 ): Promise<void> {
   const config = demoConfig(options, simulator.endpoints, exchanges);
-  table.print('making the files of today and connecting …\n');
+  table.print('connecting …\n');
   const log = createTextLog('warn', (text) => table.print(text));
   const running = await startCapture(config, exchanges, log);
   const end = options.seconds === undefined ? ', Ctrl+C to stop' : '';
