@@ -30,10 +30,11 @@ function cpuOfEnded(): number {
   return ticksUs(statOf('self'), CUTIME);
 }
 
-function peakBytes(pid: number): number {
+/** A number in /proc/PID/status; 0 when the process has ended. */
+function statusOf(pid: number, key: 'VmHWM' | 'Threads'): number {
   try {
-    const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
-    return Number(kib ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
   } catch {
     return 0;
   }
@@ -101,10 +102,20 @@ export class Program<Line> {
     return ticksUs(fields, UTIME) + ticksUs(fields, CUTIME);
   }
 
+  threads(): number {
+    return statusOf(this.pid, 'Threads');
+  }
+
+  /** Largest resident memory that was seen. */
+  rss(): number {
+    this.look();
+    return this.rss_bytes;
+  }
+
   private readonly kill = () => void this.child.kill('SIGKILL');
 
   private look(): void {
-    this.rss_bytes = Math.max(this.rss_bytes, peakBytes(this.pid));
+    this.rss_bytes = Math.max(this.rss_bytes, statusOf(this.pid, 'VmHWM') * 1024);
   }
 
   /** Waits until `probe` finds something in the lines; throws when the program ends before. */

@@ -1,7 +1,8 @@
 /** A comparison must notice a program that has not taken what was sent, and must not wait for one that has ended. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { launchContender, type Run, type RunOptions } from '../../bench/baselines/comparison.js';
+import type { RunOptions } from '../../bench/baselines/amounts.js';
+import { launchContender, type Run } from '../../bench/baselines/comparison.js';
 import { quantilesOf } from '../../bench/baselines/quantiles.js';
 import { runAlone } from '../../bench/baselines/turns.js';
 import { temporaryFolder } from '../support/processes.js';
@@ -11,7 +12,7 @@ after(() => abort.abort());
 
 const options: RunOptions = {
   ...{ exchange: 'binance', channel: 'trades', symbols: 2, symbolsPerConnection: 2 },
-  ...{ tls: false, messages: 19_900, warmup: 100 },
+  ...{ tls: false, messages: 19_900, warmup: 100, flushSecs: 1 },
   folder: temporaryFolder('comparison'),
   signal: abort.signal,
   dropped: () => {},
@@ -29,7 +30,7 @@ function program(mistake: string): string[] {
     `const { WebSocket } = require('ws');
     const task = JSON.parse(process.argv[1]);
     const socket = new WebSocket(task.url);
-    socket.on('open', () => task.subscribe.forEach((text) => socket.send(text)));
+    socket.on('open', () => task.subscribe[0].forEach((text) => socket.send(text)));
     let [messages, size] = [0, 0];
     socket.on('message', (data) => {
       const trade = JSON.parse(data).data;
