@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { symbolsOf } from '../../bench/baselines/amounts.js';
@@ -99,7 +99,7 @@ function compareFiles(id: string, mine: string, logger: string): number {
     const own = readFileSync(join(mine, file));
     assert.equal(own.length, ids.length * bytes, file);
     const same = all.subarray(first * bytes, (first + ids.length) * bytes);
-    if (!RECEIPT.includes(name)) assert.ok(own.equals(same), `${basename(mine)}/${file}`);
+    if (!RECEIPT.includes(name)) assert.ok(own.equals(same), join(mine, file));
   }
   return ids.length;
 }
