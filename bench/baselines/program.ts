@@ -3,7 +3,7 @@
  * threads of a program and its children count, from the end of the warm-up on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** Ticks of /proc per second; the same on every Linux that Node runs on. */
@@ -28,6 +28,38 @@ function ticksUs(fields: readonly string[], from: number): number {
 /** Microseconds of CPU of all children of this process that have ended, with theirs. */
 function cpuOfEnded(): number {
   return ticksUs(statOf('self'), CUTIME);
+}
+
+/** Microseconds of CPU of each thread that runs, to the nanosecond; none where the kernel does not tell. */
+function threadTimes(pid: number): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [nanos] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+      times.set(thread, Number(nanos) / 1000);
+    } catch {
+      // it has just ended, or there are no such files
+    }
+  }
+  return times;
+}
+
+/** What a process had used at some moment. */
+export interface Moment {
+  readonly cpu_us: number;
+  readonly threads: ReadonlyMap<string, number>;
+}
+
+/**
+ * Microseconds of CPU between two moments: by its threads, because a program that does little may use less than a tick;
+ * in ticks when a thread has ended meanwhile, whose time is known to the process alone.
+ */
+export function cpuBetween(before: Moment, after: Moment): number {
+  const known = [...before.threads.keys()].every((thread) => after.threads.has(thread));
+  if (!known || after.threads.size === 0) return after.cpu_us - before.cpu_us;
+  let used_us = 0;
+  for (const [thread, time_us] of after.threads) used_us += time_us - (before.threads.get(thread) ?? 0);
+  return used_us;
 }
 
 /** A number in /proc/PID/status; 0 when the process has ended. */
@@ -100,6 +132,10 @@ export class Program<Line> {
   cpu(): number {
     const fields = statOf(this.pid);
     return ticksUs(fields, UTIME) + ticksUs(fields, CUTIME);
+  }
+
+  moment(): Moment {
+    return { cpu_us: this.cpu(), threads: threadTimes(this.pid) };
   }
 
   threads(): number {

@@ -7,7 +7,7 @@
 import type { Sent } from '../server/server.js';
 import type { RunOptions } from './amounts.js';
 import { check, checkLogger, contenderOf, type Launched, launch, loggerOf, resultOf } from './comparison.js';
-import type { Program } from './program.js';
+import { cpuBetween, type Program } from './program.js';
 import type { ServerProcess } from './server_process.js';
 
 export interface SteadyOptions extends Omit<RunOptions, 'rate'> {
@@ -44,9 +44,9 @@ export async function usageDuring(
   program: Program<unknown>,
   act: () => Promise<{ readonly messages: number; readonly wall_us: number }>,
 ): Promise<SteadyRun> {
-  const before_us = program.cpu();
+  const before = program.moment();
   const { messages, wall_us } = await act();
-  const cpu_us = program.cpu() - before_us;
+  const cpu_us = cpuBetween(before, program.moment());
   return {
     cpu_us: cpu_us / messages,
     share: cpu_us / wall_us,
