@@ -6,6 +6,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FaultRequest } from '../../src/simulator/faults.js';
 import type { AccountSummary, Endpoints } from '../../src/simulator/simulator.js';
 import { clockUs } from '../clock.js';
 import type { Launched } from './comparison.js';
@@ -34,6 +35,8 @@ export interface DeploymentRun extends SteadyRun {
 }
 
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+/** A hundred connections are subscribed behind so long even on a machine that does other work. */
+const READY_MS_MAX = 600_000;
 /** Tables of the channels that are captured. */
 const TABLES = { ticker: 'MD', trades: 'TRADES' } as const;
 
@@ -43,18 +46,31 @@ class Simulator {
   private constructor(
     readonly program: Program<Endpoints>,
     readonly endpoints: Endpoints,
+    /** messages per second of each exchange */
+    private readonly rate: number,
   ) {}
 
   static async start({ exchanges, symbols, rate, signal }: DeploymentOptions): Promise<Simulator> {
-    const flags = ['--quiet', '--symbols', symbols, '--rate', rate / exchanges.length].map(String);
+    const each = rate / exchanges.length;
+    const flags = ['--quiet', '--symbols', symbols, '--rate', each].map(String);
     const command = [process.execPath, CLI, 'simulate', '--exchanges', exchanges.join(','), ...flags];
     const program = new Program<Endpoints>('simulator', command, signal);
-    return new Simulator(program, await program.line((line) => line));
+    return new Simulator(program, await program.line((line) => line), each);
   }
 
   private async account(path: '/account' | '/finish'): Promise<AccountSummary> {
     const method = path === '/finish' ? 'POST' : 'GET';
     return (await (await fetch(this.endpoints.control + path, { method })).json()) as AccountSummary;
+  }
+
+  /** Begins its schedule anew: what was due while connections came up is not made up for. */
+  async restartSchedule(): Promise<void> {
+    const fault = { kind: 'slow', rate: this.rate, seconds: 1 } satisfies FaultRequest;
+    const answer = await fetch(`${this.endpoints.control}/fault`, {
+      method: 'POST',
+      body: JSON.stringify(fault),
+    });
+    if (!answer.ok) throw new Error(`the simulator has refused: ${await answer.text()}`);
   }
 
   async messages(): Promise<number> {
@@ -86,7 +102,7 @@ export async function launchDeployment(options: DeploymentOptions): Promise<Laun
     await simulator.program.destroy();
   };
   try {
-    const ready_s = await Promise.race([logger.ready(), logger.program.failed()]);
+    const ready_s = await Promise.race([logger.ready(), logger.program.failed(READY_MS_MAX)]);
     return { measure: () => measure(options, simulator, logger, ready_s).finally(end), end };
   } catch (error) {
     await end();
@@ -101,6 +117,7 @@ async function measure(
   ready_s: number,
 ): Promise<DeploymentRun> {
   const { program } = logger;
+  await simulator.restartSchedule();
   await sleep(options.warmupSecs);
   const before = await simulator.messages();
   const run = await usageDuring(program, async () => {

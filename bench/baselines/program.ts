@@ -165,13 +165,13 @@ export class Program<Line> {
     });
   }
 
-  private until<Found>(probe: () => Found | undefined): Promise<Found> {
+  private until<Found>(probe: () => Found | undefined, ms_max = WAIT_MS_MAX): Promise<Found> {
     return new Promise((resolve, reject) => {
       const fail = (what: string) => reject(new Error(`${this.name} ${what}: ${this.stderr}`));
       const timer = setTimeout(() => {
         this.waiting.delete(look);
-        fail(`did not answer for ${WAIT_MS_MAX / 1000} s`);
-      }, WAIT_MS_MAX);
+        fail(`did not answer for ${ms_max / 1000} s`);
+      }, ms_max);
       const look = () => {
         const found = probe();
         if (found === undefined && this.exit === undefined) return;
@@ -185,9 +185,9 @@ export class Program<Line> {
     });
   }
 
-  /** Throws when the program ends before somebody has asked it to. */
-  failed(): Promise<never> {
-    return this.line<never>(() => undefined);
+  /** Throws when the program ends before somebody has asked it to, or what is waited for does not come within `ms_max`. */
+  failed(ms_max?: number): Promise<never> {
+    return this.until<never>(() => undefined, ms_max);
   }
 
   order(order: object): void {
