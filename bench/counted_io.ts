@@ -1,5 +1,5 @@
 /** The disk with its calls counted. */
-import { DiskIo, type StoreIo } from '../src/store/io.js';
+import { DiskIo, type StoreIo } from '../src/store/disk/io.js';
 
 export interface CountedIo {
   readonly io: StoreIo;

@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { SOCKET_CHUNK_BYTES } from '../src/base/limits.js';
-import { FrameReader } from '../src/feed/websocket/frames.js';
+import { FrameReader } from '../src/feed/connection/websocket/frames.js';
 import { alternate } from './alternate.js';
 import { type Micro, nanoseconds } from './micro.js';
 import type { Figure, StageContext } from './stage.js';

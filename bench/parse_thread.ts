@@ -9,7 +9,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { READ_AHEAD_BYTES } from '../src/base/limits.js';
 import { loadExchange } from '../src/exchanges/index.js';
 import { RESULT } from '../src/feed/exchange.js';
-import { parseKeepingText } from '../src/feed/json.js';
+import { parseKeepingText } from '../src/feed/json/document.js';
 import { TRADES } from '../src/schema/tables.js';
 import { Harness } from '../test/support/harness.js';
 import { CASES, type Case } from './parse_cases.js';

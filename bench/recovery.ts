@@ -9,9 +9,9 @@
  */
 import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DiskIo } from '../src/store/io.js';
-import { journalFolder } from '../src/store/journal_start.js';
-import { recover } from '../src/store/recovery.js';
+import { DiskIo } from '../src/store/disk/io.js';
+import { journalFolder } from '../src/store/journal/start.js';
+import { recover } from '../src/store/recovery/recovery.js';
 import { Random } from '../test/support/random.js';
 import { makeFiles, RIG_JOURNAL, RIG_TABLES, WriterRig } from './writer_rig.js';
 

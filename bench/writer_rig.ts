@@ -12,10 +12,10 @@ import { RingProducer } from '../src/ring/producer.js';
 import { type Column, isWrittenFor } from '../src/schema/columns.js';
 import type { Table } from '../src/schema/layout.js';
 import { MD, TRADES } from '../src/schema/tables.js';
-import { makeDayFiles } from '../src/store/day_files.js';
-import type { StoreIo } from '../src/store/io.js';
-import { tableDirectory } from '../src/store/paths.js';
-import { Writer, type WriterInit } from '../src/store/writer.js';
+import type { StoreIo } from '../src/store/disk/io.js';
+import { tableDirectory } from '../src/store/disk/paths.js';
+import { makeDayFiles } from '../src/store/writer/day_files.js';
+import { Writer, type WriterInit } from '../src/store/writer/writer.js';
 import { putRow } from './rows.js';
 
 const EXCHANGE = 'bench';

@@ -8,7 +8,7 @@ import {
   literalsFile,
   rejectedFile,
   tableDirectory,
-} from '../dist/src/store/paths.js';
+} from '../dist/src/store/disk/paths.js';
 
 const EXAMPLE_DAY = 20_778;
 
@@ -116,7 +116,7 @@ export function tablesPage() {
     '## Text beside the columns',
     '',
     `- \`${literalsFile(EXAMPLE_DAY)}\` in the folder of a table: numbers that fit no digits column, one JSON object a line with row, column and text.`,
-    `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: rows, and bytes and CRC-32 of each of its files, which begin with these bytes for ever (\`store/seals.ts\`).`,
+    `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: rows, and bytes and CRC-32 of each of its files, which begin with these bytes for ever (\`store/seal/file.ts\`).`,
     `- \`${rejectedFile(EXAMPLE_DAY)}\` in the folder of an exchange: messages that could not be read, one JSON object a line.`,
     '',
     READING,

@@ -11,9 +11,9 @@ import { createCounters } from '../src/counters/counters.js';
 import { SEALER_COUNTERS } from '../src/counters/declarations.js';
 import { FLAGS } from '../src/schema/flags.js';
 import { TABLES } from '../src/schema/tables.js';
-import { DiskIo } from '../src/store/io.js';
-import { readColumns, tableDayAt } from '../src/store/reader.js';
-import { Sealer } from '../src/store/sealer.js';
+import { DiskIo } from '../src/store/disk/io.js';
+import { readColumns, tableDayAt } from '../src/store/read/reader.js';
+import { Sealer } from '../src/store/seal/sealer.js';
 import { dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
 
 const page = readFileSync('READING.md', 'utf8');

@@ -1,6 +1,6 @@
 /** Entry point of the sealer thread. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { DiskIo } from '../src/store/io.js';
-import { type SealerInit, SealerThread } from '../src/store/sealer_thread.js';
+import { DiskIo } from '../src/store/disk/io.js';
+import { type SealerInit, SealerThread } from '../src/store/seal/thread.js';
 
 await new SealerThread(workerData as SealerInit, parentPort as MessagePort, new DiskIo()).run();

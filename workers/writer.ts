@@ -1,9 +1,9 @@
 /** Entry point of the writer thread. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { BackgroundSync } from '../src/store/background_sync.js';
-import { FileSync } from '../src/store/file_sync.js';
-import { DiskIo } from '../src/store/io.js';
-import { Writer, type WriterReport } from '../src/store/writer.js';
+import { BackgroundSync } from '../src/store/disk/background_sync.js';
+import { FileSync } from '../src/store/disk/file_sync.js';
+import { DiskIo } from '../src/store/disk/io.js';
+import { Writer, type WriterReport } from '../src/store/writer/writer.js';
 
 const { init, syncWord, fileSyncWords } = workerData;
 const port = parentPort as MessagePort;

@@ -13,7 +13,7 @@ import {
   JOURNAL_FOLDER,
   parseSegmentFile,
   readHeader,
-} from '../../src/store/journal_format.js';
+} from '../../src/store/journal/format.js';
 import { STAMP_NUMBERS } from './stamped_logger.js';
 
 /** Segments live for minutes before they are removed. */

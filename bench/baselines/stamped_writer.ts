@@ -5,8 +5,8 @@
  */
 import { fstatSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { DiskIo } from '../../src/store/io.js';
-import { JOURNAL_FOLDER, NEXT_SEGMENT_FILE, parseSegmentFile } from '../../src/store/journal_format.js';
+import { DiskIo } from '../../src/store/disk/io.js';
+import { JOURNAL_FOLDER, NEXT_SEGMENT_FILE, parseSegmentFile } from '../../src/store/journal/format.js';
 import { clockUs } from '../clock.js';
 import { STAMP_NUMBERS, STAMPS_ENV } from './stamped_logger.js';
 

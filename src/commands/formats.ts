@@ -1,5 +1,5 @@
 /** Rows as an aligned table, CSV or JSON lines, one text at a time. Called by the commands that print some. */
-import type { Field, FieldText } from '../store/rows.js';
+import type { Field, FieldText } from '../store/read/row_text.js';
 
 /** What of a column decides its form. */
 type Column = Pick<Field, 'name' | 'numeric'>;

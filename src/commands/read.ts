@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoggerError } from '../base/errors.js';
-import { isoDay } from '../store/paths.js';
+import { isoDay } from '../store/disk/paths.js';
 import {
   BLOCK_ROWS,
   type Block,
@@ -13,8 +13,15 @@ import {
   tableDayAt,
   tableDayName,
   u32Of,
-} from '../store/reader.js';
-import { decodeRow, type Field, type FieldOptions, hasExact, literalsOf, planFields } from '../store/rows.js';
+} from '../store/read/reader.js';
+import {
+  decodeRow,
+  type Field,
+  type FieldOptions,
+  hasExact,
+  literalsOf,
+  planFields,
+} from '../store/read/row_text.js';
 import { examples } from './common.js';
 import { FORMATS, type Format, rowWriter } from './formats.js';
 import { Output } from './output.js';

@@ -2,10 +2,10 @@
 import type { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { EXIT } from '../base/errors.js';
-import { DiskIo } from '../store/io.js';
-import { planRecovery, recover } from '../store/recovery.js';
-import { refuses } from '../store/recovery_cases.js';
-import { explain } from '../store/recovery_report.js';
+import { DiskIo } from '../store/disk/io.js';
+import { refuses } from '../store/recovery/cases.js';
+import { planRecovery, recover } from '../store/recovery/recovery.js';
+import { explain } from '../store/recovery/report.js';
 import { DataLock } from '../supervisor/lock.js';
 import { examples } from './common.js';
 import { DEFAULT_DATA_PATH } from './select.js';

@@ -2,8 +2,8 @@
 import { LoggerError } from '../base/errors.js';
 import { encodeName } from '../base/names.js';
 import type { Table } from '../schema/layout.js';
-import { tableDirectory } from '../store/paths.js';
-import { listExchanges, listSymbols, listTables } from '../store/reader.js';
+import { tableDirectory } from '../store/disk/paths.js';
+import { listExchanges, listSymbols, listTables } from '../store/read/reader.js';
 
 /** Where the data is when no `--data` says otherwise. */
 export const DEFAULT_DATA_PATH = './data';

@@ -5,9 +5,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
-import { type BookReport, type BookRequest, verifyBooks } from '../store/book_check.js';
-import { joined, type ProblemList, Problems } from '../store/problems.js';
-import { listTableDays, type TableDay, type TableDayFilter } from '../store/reader.js';
+import { joined, type ProblemList, Problems } from '../store/read/problems.js';
+import { listTableDays, type TableDay, type TableDayFilter } from '../store/read/reader.js';
 import {
   checkSequence,
   type DayIds,
@@ -15,8 +14,9 @@ import {
   type IdMeaning,
   listedIds,
   readGaps,
-} from '../store/sequences.js';
-import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify.js';
+} from '../store/read/sequences.js';
+import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
+import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
 import { examples } from './common.js';
 import { Output } from './output.js';
 import { runTasks } from './pool.js';

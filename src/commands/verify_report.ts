@@ -1,12 +1,12 @@
 /** The result of `logger verify` as text for people and as JSON. */
 import { tableById } from '../schema/tables.js';
-import type { BookReport } from '../store/book_check.js';
-import { intervalText } from '../store/intervals.js';
-import { isoDay } from '../store/paths.js';
-import type { Problem } from '../store/problems.js';
-import { causeName, isoTime } from '../store/rows.js';
-import type { GapRow, SequenceReport } from '../store/sequences.js';
-import type { SealState, TableDayReport } from '../store/verify.js';
+import { isoDay } from '../store/disk/paths.js';
+import { intervalText } from '../store/read/intervals.js';
+import type { Problem } from '../store/read/problems.js';
+import { causeName, isoTime } from '../store/read/row_text.js';
+import type { GapRow, SequenceReport } from '../store/read/sequences.js';
+import type { BookReport } from '../store/verify/books.js';
+import type { SealState, TableDayReport } from '../store/verify/table_day.js';
 
 /** Lines of each list that are printed as text. */
 const LINES_MAX = 50;

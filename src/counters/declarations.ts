@@ -9,7 +9,7 @@ const gauge = (doc: string) => ({ kind: 'gauge', doc }) as const;
 
 /** One block per shard, written by its thread. */
 export const SHARD_COUNTERS = {
-  state: gauge('connection state, see feed/state.ts'),
+  state: gauge('connection state, see feed/connection/state.ts'),
   messages: counter('messages received'),
   bytes: counter('bytes received'),
   rows: counter('rows published to the ring'),

@@ -9,7 +9,11 @@
  * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
 import { TIME } from '../base/time.js';
-import { BookMessage } from '../feed/book_message.js';
+import { BookMessage } from '../feed/books/message.js';
+import { RestBooks } from '../feed/books/rest_books.js';
+import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/channels/klines.js';
+import { Levels } from '../feed/channels/levels.js';
+import type { Sequence } from '../feed/continuity/sequence.js';
 import {
   type Channel,
   type ControlRequest,
@@ -22,17 +26,13 @@ import {
   type SymbolInfo,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, JsonNumber, KIND } from '../feed/fields.js';
-import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
-import { Levels } from '../feed/levels.js';
-import { JsonEither, JsonTuples } from '../feed/lists.js';
-import { RestBooks } from '../feed/rest_books.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
-import { RowTemplates } from '../feed/templates.js';
-import { parseEpoch, u64At } from '../feed/values.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
+import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import { RowTemplates } from '../feed/rows/templates.js';
+import { parseEpoch, u64At } from '../feed/rows/values.js';
 import {
   AGG_TRADES,
   BBO,

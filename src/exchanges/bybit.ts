@@ -10,8 +10,18 @@
 import { LoggerError } from '../base/errors.js';
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
-import type { Books } from '../feed/books.js';
+import type { Books } from '../feed/books/books.js';
+import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import {
+  CandleChannels,
+  klineChannel,
+  klineChannels,
+  klineNumbers,
+  klineTime,
+} from '../feed/channels/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
+import { KnownTickers } from '../feed/channels/ticker_state.js';
+import type { Sequence } from '../feed/continuity/sequence.js';
 import {
   type Channel,
   type ControlRequest,
@@ -24,17 +34,13 @@ import {
   type SymbolInfo,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, KIND } from '../feed/fields.js';
-import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { CandleChannels, klineChannel, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
-import { KnownTickers } from '../feed/known_tickers.js';
-import { BOOK_SIDE, Levels } from '../feed/levels.js';
-import { JsonEither, JsonTuples } from '../feed/lists.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
-import { RowTemplates } from '../feed/templates.js';
-import { arePresent, epochTime, parseEpoch, u64At } from '../feed/values.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { JsonFields, KIND } from '../feed/json/fields.js';
+import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import { RowTemplates } from '../feed/rows/templates.js';
+import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 
 /** Their names of our intervals of candles. */

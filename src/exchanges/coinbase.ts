@@ -13,7 +13,7 @@ import type {
   Subscription,
   SymbolInfo,
 } from '../feed/exchange.js';
-import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../feed/json.js';
+import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../feed/json/document.js';
 import { BOOK, KLINES, MD, TRADES } from '../schema/tables.js';
 import { CoinbaseParser } from './coinbase_messages.js';
 

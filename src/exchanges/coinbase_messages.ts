@@ -9,7 +9,10 @@
  * `X-USD`, and what is sent carries the latter.
  */
 import { SYMBOL_BYTES_MAX } from '../base/limits.js';
-import type { Books } from '../feed/books.js';
+import type { Books } from '../feed/books/books.js';
+import { klineNumbers, klineTime } from '../feed/channels/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
+import type { Sequence } from '../feed/continuity/sequence.js';
 import {
   type ControlEvent,
   type MessageParser,
@@ -17,17 +20,14 @@ import {
   RESULT,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, KIND, kindOf, textOf } from '../feed/fields.js';
-import { isObject, type JsonObject, type JsonValue } from '../feed/json.js';
-import { klineNumbers, klineTime } from '../feed/klines.js';
-import { BOOK_SIDE, Levels } from '../feed/levels.js';
-import { JsonList, JsonTuples } from '../feed/lists.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
-import type { SymbolPlace } from '../feed/template_source.js';
-import { RowTemplates } from '../feed/templates.js';
-import { arePresent, isNewestFirst, u64At } from '../feed/values.js';
+import { isObject, type JsonObject, type JsonValue } from '../feed/json/document.js';
+import { JsonFields, KIND, kindOf, textOf } from '../feed/json/fields.js';
+import { JsonList, JsonTuples } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { SymbolPlace } from '../feed/rows/template_codegen.js';
+import { RowTemplates } from '../feed/rows/templates.js';
+import { arePresent, isNewestFirst, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 

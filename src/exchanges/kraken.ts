@@ -11,7 +11,15 @@
 import { LoggerError } from '../base/errors.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { bookRule } from '../book/rules.js';
-import { CheckedBooks } from '../feed/checked_books.js';
+import { CheckedBooks } from '../feed/books/checked_books.js';
+import {
+  type Candles,
+  klineChannel,
+  klineChannels,
+  klineNumbers,
+  klineTime,
+} from '../feed/channels/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import {
   type ControlRequest,
   type Exchange,
@@ -23,16 +31,14 @@ import {
   type SymbolInfo,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, JsonNumber, KIND } from '../feed/fields.js';
-import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { type Candles, klineChannel, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
-import { BOOK_SIDE, Levels } from '../feed/levels.js';
-import { JsonEither, JsonList } from '../feed/lists.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { SymbolPlace } from '../feed/template_source.js';
-import { RowTemplates } from '../feed/templates.js';
-import { u64At } from '../feed/values.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
+import { JsonEither, JsonList } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { SymbolPlace } from '../feed/rows/template_codegen.js';
+import { RowTemplates } from '../feed/rows/templates.js';
+import { u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import {
   BBO,

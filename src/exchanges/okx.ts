@@ -10,8 +10,18 @@
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { bookRule } from '../book/rules.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/best_quotes.js';
-import { CheckedBooks } from '../feed/checked_books.js';
+import { CheckedBooks } from '../feed/books/checked_books.js';
+import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import { History } from '../feed/channels/history.js';
+import {
+  CandleChannels,
+  type Candles,
+  klineChannels,
+  klineNumbers,
+  klineTime,
+} from '../feed/channels/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
+import type { Sequence } from '../feed/continuity/sequence.js';
 import {
   type ControlRequest,
   type Exchange,
@@ -23,17 +33,13 @@ import {
   type SymbolInfo,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, KIND } from '../feed/fields.js';
-import { History } from '../feed/history.js';
-import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json.js';
-import { CandleChannels, type Candles, klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
-import { BOOK_SIDE, Levels } from '../feed/levels.js';
-import { JsonEither, JsonTuples } from '../feed/lists.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
-import type { SymbolPlace } from '../feed/template_source.js';
-import { RowTemplates } from '../feed/templates.js';
+import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { JsonFields, KIND } from '../feed/json/fields.js';
+import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { SymbolPlace } from '../feed/rows/template_codegen.js';
+import { RowTemplates } from '../feed/rows/templates.js';
 import {
   arePresent,
   epochTime,
@@ -42,7 +48,7 @@ import {
   parseEpoch,
   tradeNumbers,
   u64At,
-} from '../feed/values.js';
+} from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 

@@ -9,6 +9,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { parseUtcTime, TIME, TIME_RESULT } from '../base/time.js';
+import { klineChannels, klineNumbers, klineTime } from '../feed/channels/klines.js';
+import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
+import type { Sequence } from '../feed/continuity/sequence.js';
 import {
   type ControlRequest,
   type Exchange,
@@ -20,16 +23,13 @@ import {
   type SymbolInfo,
   worse,
 } from '../feed/exchange.js';
-import { JsonFields, KIND } from '../feed/fields.js';
-import { isObject, type JsonValue, stringOf } from '../feed/json.js';
-import { klineChannels, klineNumbers, klineTime } from '../feed/klines.js';
-import { BOOK_SIDE, Levels } from '../feed/levels.js';
-import { JsonList } from '../feed/lists.js';
-import type { WriteRow } from '../feed/row_plan.js';
-import type { RowPlan } from '../feed/row_source.js';
-import type { Sequence } from '../feed/sequence.js';
-import { RowTemplates } from '../feed/templates.js';
-import { arePresent } from '../feed/values.js';
+import { isObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { JsonFields, KIND } from '../feed/json/fields.js';
+import { JsonList } from '../feed/json/lists.js';
+import type { RowPlan } from '../feed/rows/row_codegen.js';
+import type { WriteRow } from '../feed/rows/row_plan.js';
+import { RowTemplates } from '../feed/rows/templates.js';
+import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 

@@ -5,13 +5,13 @@
  */
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
-import type { Books } from './books.js';
-import type { JsonFields } from './fields.js';
-import type { JsonValue } from './json.js';
-import type { Rows } from './rows.js';
-import type { Sequence } from './sequence.js';
-import type { StreamIndex } from './streams.js';
-import type { RowTemplates } from './templates.js';
+import type { Books } from './books/books.js';
+import type { Sequence } from './continuity/sequence.js';
+import type { JsonValue } from './json/document.js';
+import type { JsonFields } from './json/fields.js';
+import type { Rows } from './rows/row_writer.js';
+import type { StreamIndex } from './rows/streams.js';
+import type { RowTemplates } from './rows/templates.js';
 
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {

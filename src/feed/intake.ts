@@ -5,10 +5,10 @@
 import { latin1 } from '../base/number.js';
 import { SHARD } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
-import { UNFAMILIAR } from './fields.js';
-import { decodeUtf8, type JsonParser, type JsonValue } from './json.js';
-import type { Rows } from './rows.js';
-import type { RowTemplates } from './templates.js';
+import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
+import { UNFAMILIAR } from './json/fields.js';
+import type { Rows } from './rows/row_writer.js';
+import type { RowTemplates } from './rows/templates.js';
 
 /** Refused messages kept as text per second and shard; what exceeds this is only counted. */
 const KEPT_PER_SECOND = 20;

@@ -9,7 +9,7 @@ import { LoggerError } from '../base/errors.js';
 import { encodeName } from '../base/names.js';
 import { isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
-import { columnFile, parseDayStamp, tableDirectory } from '../store/paths.js';
+import { columnFile, parseDayStamp, tableDirectory } from '../store/disk/paths.js';
 
 /** Rows of a table over all its days; every column as little-endian words (a f32 as its bits). */
 export class Rows {

@@ -6,11 +6,11 @@ import { assert, LoggerError } from '../base/errors.js';
 import { STREAMS_MAX } from '../base/limits.js';
 import { encodeName } from '../base/names.js';
 import type { Config } from '../config/options.js';
+import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
 import { planShards, type ShardPlan, wantedChannels } from '../feed/plan.js';
-import { restOf } from '../feed/rest.js';
-import type { StreamSpec } from '../feed/streams.js';
-import { resumeStream, type StreamResume } from '../store/resume.js';
+import type { StreamSpec } from '../feed/rows/streams.js';
+import { resumeStream, type StreamResume } from '../store/read/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 
 /** The native symbols to capture: as listed, or everything that the exchange says is tradable. */

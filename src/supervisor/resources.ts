@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { LoggerError, messageOf } from '../base/errors.js';
 import type { Config } from '../config/options.js';
-import type { WriterJournal } from '../store/writer_messages.js';
+import type { WriterJournal } from '../store/writer/messages.js';
 
 /** What a start after a crash has to redo at most. */
 const CHECKPOINT_MS = 60_000;

@@ -4,11 +4,11 @@
 import { RING_WORDS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
+import { createPacing } from '../feed/connection/pacing.js';
 import type { Exchange } from '../feed/exchange.js';
-import { createPacing } from '../feed/pacing.js';
 import { type ShardPlan, wantedChannels } from '../feed/plan.js';
+import type { StreamSpec } from '../feed/rows/streams.js';
 import type { ShardInit } from '../feed/shard.js';
-import type { StreamSpec } from '../feed/streams.js';
 import { createRing } from '../ring/layout.js';
 import type { Table } from '../schema/layout.js';
 import { GAPS, KLINES } from '../schema/tables.js';

@@ -9,7 +9,7 @@ import type {
   WRITER_COUNTERS,
 } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
-import type { ConnectionState } from '../feed/state.js';
+import type { ConnectionState } from '../feed/connection/state.js';
 import type { DiskState } from './disk.js';
 import type { QuietTimes } from './quiet.js';
 

@@ -3,10 +3,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
-import { createSyncWord, runSync } from '../store/background_sync.js';
-import { createFileSyncWords } from '../store/file_sync.js';
-import type { SealerCommand, SealerInit, SealerReport } from '../store/sealer_thread.js';
-import type { WriterCommand, WriterInit, WriterReport } from '../store/writer.js';
+import { createSyncWord, runSync } from '../store/disk/background_sync.js';
+import { createFileSyncWords } from '../store/disk/file_sync.js';
+import type { SealerCommand, SealerInit, SealerReport } from '../store/seal/thread.js';
+import type { WriterCommand, WriterInit, WriterReport } from '../store/writer/writer.js';
 
 /** A thread with the messages that go to it and come from it. */
 export interface Thread<Command, Report> {

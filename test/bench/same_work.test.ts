@@ -15,8 +15,8 @@ import { rustCommand } from '../../bench/baselines/toolchains.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { isWrittenFor } from '../../src/schema/columns.js';
 import { TRADES } from '../../src/schema/tables.js';
-import { BLOCK_HEADER_BYTES, BLOCK_KIND, crcMatches, readHeader } from '../../src/store/journal_format.js';
-import { parseColumnFile } from '../../src/store/paths.js';
+import { parseColumnFile } from '../../src/store/disk/paths.js';
+import { BLOCK_HEADER_BYTES, BLOCK_KIND, crcMatches, readHeader } from '../../src/store/journal/format.js';
 import {
   afterProcesses,
   type SimulatorProcess,

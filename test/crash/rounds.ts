@@ -14,9 +14,9 @@ import { TRADES } from '../../src/schema/tables.js';
 import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/account.js';
 import { type ChannelComparison, compareAccount, formatComparison } from '../../src/simulator/compare.js';
 import { faultsOf } from '../../src/simulator/comparison.js';
-import { DiskIo } from '../../src/store/io.js';
-import { listTableDays, readBlocks, u64Of } from '../../src/store/reader.js';
-import { planRecovery } from '../../src/store/recovery.js';
+import { DiskIo } from '../../src/store/disk/io.js';
+import { listTableDays, readBlocks, u64Of } from '../../src/store/read/reader.js';
+import { planRecovery } from '../../src/store/recovery/recovery.js';
 import {
   type LoggerProcess,
   type SimulatorProcess,

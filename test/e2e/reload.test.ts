@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { columnFile } from '../../src/store/paths.js';
+import { columnFile } from '../../src/store/disk/paths.js';
 import { startLoggerProcess, startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
 
 const TODAY = Math.floor(Date.now() / 86_400_000);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
-import { parseKeepingText } from '../../src/feed/json.js';
+import { parseKeepingText } from '../../src/feed/json/document.js';
 import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, KLINES } from '../../src/schema/tables.js';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
-import type { JsonValue } from '../../src/feed/json.js';
+import type { JsonValue } from '../../src/feed/json/document.js';
 import { flag } from '../../src/schema/flags.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { describeRow } from '../support/market_rows.js';

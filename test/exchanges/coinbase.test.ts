@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { RING_WORDS } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
-import type { JsonValue } from '../../src/feed/json.js';
+import type { JsonValue } from '../../src/feed/json/document.js';
 import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, KLINES } from '../../src/schema/tables.js';

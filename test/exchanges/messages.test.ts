@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
-import { parseKeepingText } from '../../src/feed/json.js';
+import { parseKeepingText } from '../../src/feed/json/document.js';
 import type { DecodedRow } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { TEXT_KIND } from '../../src/schema/text.js';

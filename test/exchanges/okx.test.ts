@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
+import { Subscriptions } from '../../src/feed/connection/subscriptions.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
-import { Subscriptions } from '../../src/feed/subscriptions.js';
 import { BOOK } from '../../src/schema/tables.js';
 import { corpusMissing, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';

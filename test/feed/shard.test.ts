@@ -10,17 +10,17 @@ import { CounterReader, createCounters } from '../../src/counters/counters.js';
 import { SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { createPacing } from '../../src/feed/pacing.js';
+import { createPacing } from '../../src/feed/connection/pacing.js';
+import type { StreamSpec } from '../../src/feed/rows/streams.js';
 import { Shard, type ShardInit, type ShardReport } from '../../src/feed/shard.js';
-import type { StreamSpec } from '../../src/feed/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/layout.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
-import { test, until } from './websocket/helpers.js';
-import { wsServer } from './websocket/servers.js';
+import { test, until } from './connection/websocket/helpers.js';
+import { wsServer } from './connection/websocket/servers.js';
 
 const coinbase = await loadExchange('coinbase');
 

@@ -16,7 +16,7 @@ import type { SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { channelOptions, KLINES_CHANNEL } from '../../src/feed/plan.js';
-import { listTableDays } from '../../src/store/reader.js';
+import { listTableDays } from '../../src/store/read/reader.js';
 import type { ShardStatus } from '../../src/supervisor/status.js';
 
 const SYMBOLS = 3;

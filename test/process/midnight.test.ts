@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { MD, TRADES } from '../../src/schema/tables.js';
 import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
-import { listTableDays, readColumns, u32Of } from '../../src/store/reader.js';
+import { listTableDays, readColumns, u32Of } from '../../src/store/read/reader.js';
 import {
   FAKETIME,
   fakeClock,

@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { listTableDays } from '../../src/store/reader.js';
-import { verifyTableDay } from '../../src/store/verify.js';
+import { listTableDays } from '../../src/store/read/reader.js';
+import { verifyTableDay } from '../../src/store/verify/table_day.js';
 import {
   FAKETIME,
   fakeClock,

@@ -19,7 +19,7 @@ import {
   type TABLES,
   TRADES,
 } from '../../src/schema/tables.js';
-import { columnFile, tableDirectory } from '../../src/store/paths.js';
+import { columnFile, tableDirectory } from '../../src/store/disk/paths.js';
 import type { Json } from './client.js';
 
 type Table = (typeof TABLES)[number];

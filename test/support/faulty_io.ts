@@ -1,5 +1,5 @@
 /** A simulated disk of which the n-th call of a kind fails, once or from then on. */
-import { type StoreIo, wasTried } from '../../src/store/io.js';
+import { type StoreIo, wasTried } from '../../src/store/disk/io.js';
 import type { SimulatedDisk } from './simulated_disk.js';
 
 export const FAULTY_CALLS = [

@@ -5,13 +5,13 @@
 import { READ_AHEAD_BYTES } from '../../src/base/limits.js';
 import { slotsOf } from '../../src/counters/counters.js';
 import { SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
-import { Books } from '../../src/feed/books.js';
+import { Books } from '../../src/feed/books/books.js';
+import { Sequence } from '../../src/feed/continuity/sequence.js';
 import type { ControlEvent, Exchange, MessageParser } from '../../src/feed/exchange.js';
 import { Intake } from '../../src/feed/intake.js';
-import { createJsonParser } from '../../src/feed/json.js';
-import { type Gap, Rows } from '../../src/feed/rows.js';
-import { Sequence } from '../../src/feed/sequence.js';
-import { StreamIndex } from '../../src/feed/streams.js';
+import { createJsonParser } from '../../src/feed/json/document.js';
+import { type Gap, Rows } from '../../src/feed/rows/row_writer.js';
+import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';

@@ -6,7 +6,7 @@
  * durable, when it ends, what had been written when it began; until then it counts for nothing. Whoever makes the call
  * for the sync of a file may come to it late: by then its descriptor must stand for the same file.
  */
-import type { StoreIo } from '../../src/store/io.js';
+import type { StoreIo } from '../../src/store/disk/io.js';
 import type { Random } from './random.js';
 
 const SECTOR = 512;

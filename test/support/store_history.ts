@@ -3,14 +3,15 @@
  * by a kill, a power cut or an orderly stop, recovery in between, itself interrupted now and then, and sometimes a sink
  * that follows the journal. Judged by an oracle that knows nothing of the store.
  */
-import { readCursors } from '../../src/store/cursors.js';
-import { replaceFile, type StoreIo } from '../../src/store/io.js';
-import { BLOCK_KIND, CURSORS_FOLDER } from '../../src/store/journal_format.js';
-import { journalFolder } from '../../src/store/journal_start.js';
-import { planRecovery, recover } from '../../src/store/recovery.js';
-import { findSegments, LogFinder, walkLog } from '../../src/store/recovery_log.js';
-import { forEachRecord } from '../../src/store/recovery_records.js';
-import { NO_STATES } from '../../src/store/states.js';
+
+import { replaceFile, type StoreIo } from '../../src/store/disk/io.js';
+import { readCursors } from '../../src/store/journal/cursors.js';
+import { BLOCK_KIND, CURSORS_FOLDER } from '../../src/store/journal/format.js';
+import { journalFolder } from '../../src/store/journal/start.js';
+import { NO_STATES } from '../../src/store/journal/states.js';
+import { findSegments, LogFinder, walkLog } from '../../src/store/recovery/log.js';
+import { forEachRecord } from '../../src/store/recovery/records.js';
+import { planRecovery, recover } from '../../src/store/recovery/recovery.js';
 import { Random } from './random.js';
 import { SimulatedDisk } from './simulated_disk.js';
 import { Oracle } from './store_oracle.js';

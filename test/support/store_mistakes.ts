@@ -2,15 +2,16 @@
  * Mistakes that a store could make, each as a change to the running classes or to the disk beneath them, so that the
  * product holds no switch for them. A power-cut test that misses one of these is not worth its time.
  */
-import { Checkpointer } from '../../src/store/checkpointer.js';
-import { Durability } from '../../src/store/durability.js';
-import type { StoreIo } from '../../src/store/io.js';
-import { Journal } from '../../src/store/journal.js';
-import { BLOCK_HEADER_BYTES, segmentFile } from '../../src/store/journal_format.js';
-import { SegmentReader } from '../../src/store/journal_reader.js';
-import { Recovery } from '../../src/store/recovery.js';
-import { TableDay } from '../../src/store/tableday.js';
-import { Writer } from '../../src/store/writer.js';
+
+import { TableDay } from '../../src/store/columns/table_day.js';
+import type { StoreIo } from '../../src/store/disk/io.js';
+import { BLOCK_HEADER_BYTES, segmentFile } from '../../src/store/journal/format.js';
+import { Journal } from '../../src/store/journal/journal.js';
+import { SegmentReader } from '../../src/store/journal/reader.js';
+import { Recovery } from '../../src/store/recovery/recovery.js';
+import { Checkpointer } from '../../src/store/writer/checkpointer.js';
+import { Durability } from '../../src/store/writer/durability.js';
+import { Writer } from '../../src/store/writer/writer.js';
 import type { SimulatedDisk } from './simulated_disk.js';
 import type { Mistakes } from './store_history.js';
 

@@ -4,7 +4,13 @@
  */
 import { join } from 'node:path';
 import type { Column } from '../../src/schema/columns.js';
-import { columnFile, isoDay, literalsFile, rejectedFile, tableDirectory } from '../../src/store/paths.js';
+import {
+  columnFile,
+  isoDay,
+  literalsFile,
+  rejectedFile,
+  tableDirectory,
+} from '../../src/store/disk/paths.js';
 import { DATA, type Item, RINGS, STREAMS, textOf, wordOf } from './store_world.js';
 
 /** Reads a whole file; undefined when there is none. */

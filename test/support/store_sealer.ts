@@ -5,9 +5,9 @@
 import { crc32 } from 'node:zlib';
 import { createCounters } from '../../src/counters/counters.js';
 import { SEALER_COUNTERS } from '../../src/counters/declarations.js';
-import type { StoreIo } from '../../src/store/io.js';
-import { Sealer, type SealerStep } from '../../src/store/sealer.js';
-import type { Seal } from '../../src/store/seals.js';
+import type { StoreIo } from '../../src/store/disk/io.js';
+import type { Seal } from '../../src/store/seal/file.js';
+import { Sealer, type SealerStep } from '../../src/store/seal/sealer.js';
 import { DATA, STREAMS, type World } from './store_world.js';
 
 const DAYS_MAX = 1e6;

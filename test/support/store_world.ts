@@ -6,21 +6,21 @@ import type { MessagePort } from 'node:worker_threads';
 import { createCounters } from '../../src/counters/counters.js';
 import { DRAIN, DRAIN_COUNTERS, WRITER_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram } from '../../src/counters/histogram.js';
-import { writeText } from '../../src/feed/texts.js';
+import { writeText } from '../../src/feed/rows/texts.js';
 import { createDoorbell, createRing, HEAD_WORD, isDrained } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../src/schema/layout.js';
 import { GAPS, TRADES } from '../../src/schema/tables.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
-import type { StoreIo } from '../../src/store/io.js';
-import type { Journal } from '../../src/store/journal.js';
-import { Writer } from '../../src/store/writer.js';
+import type { StoreIo } from '../../src/store/disk/io.js';
+import type { Journal } from '../../src/store/journal/journal.js';
 import type {
   WriterCommand,
   WriterInit,
   WriterReport,
   WriterStream,
-} from '../../src/store/writer_messages.js';
+} from '../../src/store/writer/messages.js';
+import { Writer } from '../../src/store/writer/writer.js';
 
 export const DATA = '/data';
 export const FIRST_DAY = 20_000;

@@ -1,0 +1,147 @@
+/**
+ * Order books whose snapshots come from the REST interface while their changes come as messages. Shard threads;
+ * change() is HOT for books that are complete, everything else runs when one is not.
+ *
+ *   change of a book that is not complete ──► kept; the first one asks for a snapshot
+ *   snapshot ──► its rows, then those of the kept changes behind it with the times they were received at, so the file
+ *                can be read in order; one that is older than the first kept change, or on the other side of
+ *                midnight, is asked for again
+ *   change that does not follow the one before ──► not complete any more
+ *
+ * Each change names the sequence number of the one before it, by whatever rule the exchange has.
+ */
+
+import { type BookEvent, Levels } from '../channels/levels.js';
+import { type ParserContext, RESULT } from '../exchange.js';
+import type { Books } from './books.js';
+import { type BookChange, isReadable, type KeptChange, KeptChanges } from './delta_buffer.js';
+
+const SECONDS_PER_DAY = 86_400;
+/** What became of the newest request for a snapshot of a slot. */
+const ASKED = { no: 0, yes: 1, /** on a connection that is gone */ void: 2 } as const;
+
+export class RestBooks {
+  private readonly levels: Levels;
+  private asked = new Uint8Array(0);
+  /** 1 while nothing has followed the snapshot: the next change may overlap with it */
+  private fresh = new Uint8Array(0);
+
+  /** `path`: where the REST interface has the snapshot of a symbol. */
+  constructor(
+    private readonly context: ParserContext,
+    private readonly books: Books,
+    private readonly path: (native: string) => string,
+    private readonly kept = new KeptChanges(),
+  ) {
+    this.levels = new Levels(context.rows);
+  }
+
+  /** HOT: answers a RESULT. */
+  change(slot: number, change: BookChange): number {
+    const { books } = this;
+    if (!books.isLive(slot)) return this.keep(slot, change);
+    const last = books.last(slot);
+    // within what is known already
+    if (change.last <= last) return RESULT.unsynced;
+    const follows = this.fresh[slot] === 1 ? change.previous <= last : change.previous === last;
+    if (!follows) {
+      books.broken(slot, 'unknown');
+      return this.keep(slot, change);
+    }
+    const result = this.levels.event(slot, change, false);
+    if (result === RESULT.rows || result === RESULT.control) {
+      this.fresh[slot] = 0;
+      books.follow(slot, change.last);
+    } else books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    return result;
+  }
+
+  private keep(slot: number, change: BookChange): number {
+    const { books, context } = this;
+    if (!isReadable(change)) return RESULT.badNumber;
+    const gone = this.kept.keep(slot, change, context.rows.received);
+    if (gone > 0) context.unsynced(gone);
+    // a book that broke waits for its turn
+    if (!books.isWaiting(slot)) this.ask(slot);
+    return RESULT.kept;
+  }
+
+  /** Asks for a snapshot, unless one is on its way. */
+  ask(slot: number): void {
+    const { streams, ask } = this.context;
+    if (slot >= this.asked.length) this.grow(streams.size);
+    if (this.asked[slot] !== ASKED.no) return;
+    this.asked[slot] = ASKED.yes;
+    ask(slot, this.path(streams.specs[slot].native));
+  }
+
+  private grow(slots: number): void {
+    const grown = (old: Uint8Array) => {
+      const made = new Uint8Array(slots);
+      made.set(old);
+      return made;
+    };
+    this.asked = grown(this.asked);
+    this.fresh = grown(this.fresh);
+  }
+
+  /** The answer to a request: a snapshot with the number of the newest change in it, or undefined when there is none. */
+  answered(slot: number, snapshot: BookEvent | undefined): void {
+    const { books, kept } = this;
+    const { streams } = this.context;
+    const asked = this.asked[slot];
+    this.asked[slot] = ASKED.no;
+    if (streams.slotOf(streams.specs[slot].native) !== slot || books.isLive(slot)) return;
+    if (asked === ASKED.void) {
+      if (kept.of(slot).length > 0) this.ask(slot);
+      return;
+    }
+    if (snapshot === undefined || !this.bridges(snapshot, kept.of(slot))) books.broken(slot, 'unknown');
+    else this.complete(slot, snapshot);
+  }
+
+  /** Whether the kept changes go on behind the snapshot, in files of one day: across two their order would be lost. */
+  private bridges(snapshot: BookEvent, kept: readonly KeptChange[]): boolean {
+    const behind = kept.filter(({ change }) => change.last > snapshot.last);
+    const day = this.dayOf(snapshot, this.context.rows.received[0]);
+    return (
+      (behind.length === 0 || behind[0].change.previous <= snapshot.last) &&
+      behind.every(({ change, receivedSeconds }) => this.dayOf(change, receivedSeconds) === day)
+    );
+  }
+
+  /** The day whose files the rows of an event go to. */
+  private dayOf({ timed, seconds }: BookEvent, receivedSeconds: number): number {
+    const known = timed && this.context.rows.isBelieved(seconds);
+    return Math.floor((known ? seconds : receivedSeconds) / SECONDS_PER_DAY);
+  }
+
+  /** The rows of a snapshot and of what was received since. */
+  private complete(slot: number, snapshot: BookEvent): void {
+    const { books, context } = this;
+    const { received } = context.rows;
+    books.snapshot(slot, snapshot.last);
+    const result = this.levels.event(slot, snapshot, true);
+    if (result !== RESULT.rows) {
+      books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+      return;
+    }
+    this.fresh[slot] = 1;
+    const [seconds, nanos] = received;
+    for (const { change, receivedSeconds, receivedNanos } of this.kept.take(slot)) {
+      received[0] = receivedSeconds;
+      received[1] = receivedNanos;
+      if (this.change(slot, change) >= RESULT.unsynced) context.unsynced(1);
+    }
+    received[0] = seconds;
+    received[1] = nanos;
+  }
+
+  /** The connection is gone: what was kept has no continuation, and what was asked for comes too late. */
+  reset(): void {
+    const gone = this.kept.clear();
+    if (gone > 0) this.context.unsynced(gone);
+    for (let slot = 0; slot < this.asked.length; slot++)
+      if (this.asked[slot] === ASKED.yes) this.asked[slot] = ASKED.void;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Rows of GAPS on their way to the ring: a hole shows itself in the middle of writing a row, so its own row has to wait
+ * for the end of the chunk, and for room when the ring is full. What has no place among those that wait goes, the oldest
+ * first, and is counted. Shard threads.
+ */
+import { SHARD } from '../../counters/declarations.js';
+import type { Gap } from '../rows/row_writer.js';
+
+/** Rows that wait for room in the ring. */
+export const WAITING_GAPS_MAX = 65_536;
+
+export class WaitingGaps {
+  private readonly waiting: Gap[] = [];
+
+  constructor(
+    private readonly counters: Uint32Array,
+    /** writes a row; false when the ring has no room */
+    private readonly write: (gap: Gap) => boolean,
+    /** the first of those that go unlisted */
+    private readonly overflow: () => void,
+  ) {}
+
+  add(gap: Gap): void {
+    const { counters, waiting } = this;
+    counters[SHARD.gaps]++;
+    counters[SHARD.missing] += gap.messages;
+    waiting.push(gap);
+    if (waiting.length <= WAITING_GAPS_MAX) return;
+    waiting.shift();
+    if (counters[SHARD.gaps_unlisted]++ === 0) this.overflow();
+  }
+
+  flush(): void {
+    const { waiting } = this;
+    if (waiting.length === 0) return;
+    let written = 0;
+    while (written < waiting.length && this.write(waiting[written])) written++;
+    waiting.splice(0, written);
+  }
+}

@@ -1,0 +1,434 @@
+/**
+ * What has been seen of each stream of one channel, and therefore what is missing. accept() and touch() are HOT, once
+ * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
+ * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
+ *
+ * One id that is far too high would hide every later hole below it. When the next messages go on where the ids were
+ * before, the jump is taken back: what was stored above is remembered and is no hole later.
+ */
+import { assert } from '../../base/errors.js';
+import { u64Words } from '../../base/exact.js';
+import { SEQUENCE_HOLES_MAX } from '../../base/limits.js';
+import type { Table } from '../../schema/layout.js';
+import type { GapCause } from '../../schema/tables.js';
+import type { Channel } from '../exchange.js';
+import type { Gap } from '../rows/row_writer.js';
+import { RecentIds } from './recent_ids.js';
+
+/** How long a hole may wait for late messages before it is reported. */
+const GRACE_MS = 2000;
+/** Ids below the first one seen that are remembered per stream, to recognise their repetition. */
+const OLDER_IDS_MAX = 4096;
+/**
+ * How far below the newest id of an earlier run everything counts as stored by it. An exchange repeats its last trades
+ * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
+ */
+const SEED_DEPTH = 4096;
+
+/** Messages in a row that go on in front of a jump before it is taken back. */
+const RETURN_MESSAGES = 8;
+/** A jump that leaves less than this open is passed soon, and late messages may fill it. */
+const RETURN_DISTANCE = 1000;
+/** Stretches of ids above the newest one that are remembered per stream. */
+const AHEAD_MAX = 16;
+
+export const SEEN = {
+  /** received before, must not be stored again */
+  duplicate: 0,
+  fresh: 1,
+  /** cannot be told from a duplicate any more: stored with the duplicate_kept flag */
+  uncertain: 2,
+} as const;
+
+interface Hole {
+  from: number;
+  to: number;
+  readonly cause: GapCause;
+  readonly openedMs: number;
+  readonly fromSeconds: number;
+  readonly fromNanos: number;
+  readonly toSeconds: number;
+  readonly toNanos: number;
+  reported: boolean;
+}
+
+/** The cold part of a stream's state; exists once something was out of the ordinary. */
+interface Irregular {
+  holes: Hole[];
+  /** ids up to here may have been in holes that were forgotten */
+  forgottenTo: number;
+  older: Set<number>;
+  /** messages in a row that filled a hole from its beginning, the id that would be the next, and the newest id then */
+  returned: number;
+  returnNext: number;
+  returnBelow: number;
+  /** ids above the newest one that were stored before a jump was taken back, ascending */
+  ahead: Stretch[];
+}
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface SequenceEvents {
+  gap(gap: Gap): void;
+  reordered(): void;
+  duplicate(): void;
+  /** the newest id was out of line with those before and behind it: the ids go on below */
+  outlier(slot: number, id: number): void;
+  /** something may be missing in front of the message being worked on, or of the next one */
+  jumped?(slot: number): void;
+}
+
+const NONE = 0;
+const CAUSES: readonly GapCause[] = ['unknown', 'disconnect', 'ring_full', 'downtime', 'malformed', 'disk'];
+const DOWNTIME = CAUSES.indexOf('downtime');
+const DISCONNECT = CAUSES.indexOf('disconnect');
+
+export class Sequence {
+  /** newest id of each slot, -1 before the first */
+  private lastId = new Float64Array(0);
+  private firstId = new Float64Array(0);
+  private lastSeconds = new Uint32Array(0);
+  private lastNanos = new Uint32Array(0);
+  /** cause (index into CAUSES) that explains a hole before the next message; NONE when there is no reason for one */
+  private pending = new Uint8Array(0);
+  private readonly irregular = new Map<number, Irregular>();
+  private readonly announced = new Map<number, { id: number; atMs: number }>();
+
+  readonly table: Table;
+  /** of unordered ids: what was seen lately, and the word of a row at which its id stands */
+  private readonly recent: RecentIds | undefined;
+  private readonly idWord: number;
+
+  constructor(
+    channel: Pick<Channel, 'table' | 'ids' | 'idColumn'>,
+    private readonly received: Uint32Array,
+    private readonly events: SequenceEvents,
+    private readonly nowMs: () => number,
+  ) {
+    this.table = channel.table;
+    const name = channel.idColumn ?? 'trade_id';
+    const column = channel.table.columns.find((c) => c.name === name);
+    this.idWord = column?.word ?? 0;
+    if (channel.ids !== 'unordered') return;
+    assert(column !== undefined, `the ids of ${channel.table.name} have a column`);
+    this.recent = new RecentIds(column.words);
+  }
+
+  /** Makes room for `slots` streams. */
+  resize(slots: number): void {
+    const before = this.lastId.length;
+    if (slots <= before) return;
+    const grow = <A extends Float64Array | Uint32Array | Uint8Array>(old: A, made: A): A => {
+      made.set(old);
+      return made;
+    };
+    this.lastId = grow(this.lastId, new Float64Array(slots).fill(-1));
+    this.firstId = grow(this.firstId, new Float64Array(slots).fill(-1));
+    this.lastSeconds = grow(this.lastSeconds, new Uint32Array(slots));
+    this.lastNanos = grow(this.lastNanos, new Uint32Array(slots));
+    this.pending = grow(this.pending, new Uint8Array(slots));
+    this.recent?.resize(slots);
+  }
+
+  /** Continues behind the newest row that an earlier run stored; `received`: its receive time. */
+  seed(slot: number, received: readonly [seconds: number, nanos: number]): void {
+    this.lastSeconds[slot] = received[0];
+    this.lastNanos[slot] = received[1];
+    this.pending[slot] = DOWNTIME;
+  }
+
+  /**
+   * Continues behind `lastId`, unless this run has gone further; `unlisted` are holes below it that the earlier run
+   * did not live to report.
+   */
+  seedIds(slot: number, lastId: number, unlisted: readonly (readonly [from: number, to: number])[]): void {
+    if (lastId <= this.lastId[slot] || !Number.isSafeInteger(lastId)) return;
+    this.lastId[slot] = lastId;
+    this.firstId[slot] = Math.max(0, lastId - SEED_DEPTH);
+    const seen = [this.lastSeconds[slot], this.lastNanos[slot]];
+    for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
+  }
+
+  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  seedUnordered(slot: number, ids: readonly string[]): void {
+    for (const id of ids) {
+      const words = u64Words(id);
+      if (words !== undefined && words.length === this.recent?.width)
+        this.recent.add(slot, Uint32Array.from(words), 0);
+    }
+  }
+
+  /** Whether this run has received anything for the slot. */
+  seen(slot: number): boolean {
+    return this.lastSeconds[slot] !== 0 && this.pending[slot] !== DOWNTIME;
+  }
+
+  /** Everything received after now may follow a hole of this cause. */
+  interrupted(cause: GapCause): void {
+    const index = CAUSES.indexOf(cause);
+    for (let slot = 0; slot < this.pending.length; slot++)
+      if (this.pending[slot] !== DOWNTIME) this.pending[slot] = index;
+  }
+
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  missed(slot: number, cause: GapCause): void {
+    if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
+  }
+
+  /** The id that would be the next one. */
+  expected(slot: number): number {
+    return this.lastId[slot] + 1;
+  }
+
+  /** A message with the id that is expected. */
+  advance(slot: number): void {
+    this.lastId[slot]++;
+    this.stamp(slot);
+  }
+
+  /** A message with an id that grows by one: answers SEEN. */
+  accept(slot: number, id: number): number {
+    return this.acceptRange(slot, id, id);
+  }
+
+  /** A message that stands for all ids from `from` to `to`, the next one beginning behind them: answers SEEN. */
+  acceptRange(slot: number, from: number, to: number): number {
+    if (from !== this.lastId[slot] + 1) return this.outOfOrder(slot, from, to);
+    this.lastId[slot] = to;
+    this.stamp(slot);
+    return SEEN.fresh;
+  }
+
+  /** A message of a channel without ids. */
+  touch(slot: number): void {
+    if (this.pending[slot] !== NONE) this.reportInterval(slot);
+    this.stamp(slot);
+  }
+
+  /** A message with an id that has no order, in the row that begins at `record`: whether it was not seen before. */
+  acceptRow(slot: number, words: Uint32Array, record: number): boolean {
+    const { recent, idWord } = this;
+    if (recent === undefined || recent.add(slot, words, record + idWord)) {
+      this.touch(slot);
+      return true;
+    }
+    // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
+    const cause = this.pending[slot];
+    if ((cause === DISCONNECT || cause === DOWNTIME) && recent.isNewest(slot, words, record + idWord))
+      this.pending[slot] = NONE;
+    this.events.duplicate();
+    return false;
+  }
+
+  private stamp(slot: number): void {
+    this.lastSeconds[slot] = this.received[0];
+    this.lastNanos[slot] = this.received[1];
+    this.pending[slot] = NONE;
+  }
+
+  private outOfOrder(slot: number, from: number, to: number): number {
+    const last = this.lastId[slot];
+    // beyond 2^53 neighbours look alike: better stored twice than taken for a duplicate
+    if (to > Number.MAX_SAFE_INTEGER) {
+      this.stamp(slot);
+      return SEEN.fresh;
+    }
+    if (from <= last) {
+      const seen = to > last ? SEEN.uncertain : this.earlier(slot, from, to);
+      if (seen === SEEN.duplicate) this.events.duplicate();
+      if (to > last) {
+        this.lastId[slot] = to;
+        this.stamp(slot);
+      }
+      return seen;
+    }
+    let seen: number = SEEN.fresh;
+    if (last >= 0) seen = this.jump(slot, from, to);
+    else {
+      this.firstId[slot] = from;
+      // the ids of an earlier run are not known, only when it received them
+      if (this.pending[slot] === DOWNTIME) this.reportInterval(slot);
+    }
+    this.lastId[slot] = to;
+    this.stamp(slot);
+    return seen;
+  }
+
+  /** Opens the hole before an id, but for what was stored before an earlier jump was taken back. */
+  private jump(slot: number, first: number, to: number): number {
+    let from = this.lastId[slot] + 1;
+    let seen: number = SEEN.fresh;
+    const state = this.irregular.get(slot);
+    for (const part of state?.ahead.splice(0) ?? []) {
+      if (part.to > to) state?.ahead.push({ from: Math.max(part.from, to + 1), to: part.to });
+      if (part.from > to) continue;
+      if (part.to >= first) seen = SEEN.uncertain;
+      const end = Math.min(part.from, first);
+      if (end > from) this.openHole(slot, from, end - 1, this.nowMs());
+      from = Math.max(from, part.to + 1);
+    }
+    if (from < first) this.openHole(slot, from, first - 1, this.nowMs());
+    return seen;
+  }
+
+  private state(slot: number): Irregular {
+    let state = this.irregular.get(slot);
+    if (state === undefined) {
+      state = {
+        holes: [],
+        forgottenTo: -1,
+        older: new Set(),
+        returned: 0,
+        returnNext: -1,
+        returnBelow: -1,
+        ahead: [],
+      };
+      this.irregular.set(slot, state);
+    }
+    return state;
+  }
+
+  private openHole(
+    slot: number,
+    from: number,
+    to: number,
+    openedMs: number,
+    before: ArrayLike<number> = this.received,
+  ): void {
+    this.events.jumped?.(slot);
+    this.state(slot).holes.push({
+      from,
+      to,
+      cause: CAUSES[this.pending[slot]],
+      openedMs,
+      fromSeconds: this.lastSeconds[slot],
+      fromNanos: this.lastNanos[slot],
+      toSeconds: before[0],
+      toNanos: before[1],
+      reported: false,
+    });
+    this.boundHoles(slot);
+  }
+
+  private boundHoles(slot: number): void {
+    const state = this.state(slot);
+    if (state.holes.length <= SEQUENCE_HOLES_MAX) return;
+    const hole = state.holes.shift() as Hole;
+    this.report(slot, hole);
+    state.forgottenTo = Math.max(state.forgottenTo, hole.to);
+  }
+
+  /** Ids at or below the newest one: fill a hole, are older than everything, or were received before. */
+  private earlier(slot: number, from: number, to: number): number {
+    const state = this.state(slot);
+    const at = state.holes.findIndex((hole) => to >= hole.from && from <= hole.to);
+    if (at >= 0) {
+      const hole = state.holes[at];
+      const rest = [
+        { ...hole, to: from - 1 },
+        { ...hole, from: to + 1 },
+      ].filter((part) => part.from <= part.to);
+      state.holes.splice(at, 1, ...rest);
+      this.boundHoles(slot);
+      this.events.reordered();
+      if (this.returns(slot, state, from, to, hole)) this.takeBack(slot, state, to);
+      return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
+    }
+    if (to < this.firstId[slot]) {
+      if (state.older.has(to)) return SEEN.duplicate;
+      if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
+      state.older.add(to);
+      this.events.reordered();
+      return SEEN.fresh;
+    }
+    return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+  }
+
+  /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
+  private returns(slot: number, state: Irregular, from: number, to: number, hole: Stretch): boolean {
+    const goesOn = from === state.returnNext && this.lastId[slot] === state.returnBelow;
+    state.returned = from !== hole.from ? 0 : goesOn ? state.returned + 1 : 1;
+    state.returnNext = to + 1;
+    state.returnBelow = this.lastId[slot];
+    return state.returned >= RETURN_MESSAGES && hole.to - to >= RETURN_DISTANCE;
+  }
+
+  /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
+  private takeBack(slot: number, state: Irregular, id: number): void {
+    const last = this.lastId[slot];
+    const above = state.holes.filter(({ from }) => from > id);
+    state.holes = state.holes.filter(({ from }) => from <= id);
+    above.forEach(({ to }, i) => {
+      const end = (above[i + 1]?.from ?? last + 1) - 1;
+      if (end > to) state.ahead.push({ from: to + 1, to: end });
+    });
+    state.ahead.sort((a, b) => a.from - b.from).splice(AHEAD_MAX);
+    state.forgottenTo = Math.min(state.forgottenTo, id);
+    state.returned = 0;
+    this.lastId[slot] = id;
+    this.stamp(slot);
+    this.events.outlier(slot, last);
+  }
+
+  /** The exchange says that `id` exists: if it has not arrived after the grace time, it is missing. */
+  announce(slot: number, id: number): void {
+    if (this.lastId[slot] < 0 || id <= this.lastId[slot]) {
+      this.announced.delete(slot);
+      return;
+    }
+    if (!this.announced.has(slot)) this.announced.set(slot, { id, atMs: this.nowMs() });
+  }
+
+  /** Reports what has waited long enough; call it a few times a second, and with `all` before the end. */
+  reportDue(all = false): void {
+    const now = this.nowMs();
+    for (const [slot, { id, atMs }] of this.announced) {
+      if (now - atMs < GRACE_MS && !all) continue;
+      this.announced.delete(slot);
+      if (id <= this.lastId[slot]) continue;
+      this.openHole(slot, this.lastId[slot] + 1, id, atMs);
+      this.lastId[slot] = id;
+    }
+    for (const [slot, { holes }] of this.irregular) {
+      for (const hole of holes) if (all || now - hole.openedMs >= GRACE_MS) this.report(slot, hole);
+    }
+  }
+
+  private report(slot: number, hole: Hole): void {
+    if (hole.reported) return;
+    hole.reported = true;
+    this.events.gap({
+      slot,
+      table: this.table,
+      cause: hole.cause,
+      fromId: hole.from,
+      toId: hole.to,
+      fromSeconds: hole.fromSeconds,
+      fromNanos: hole.fromNanos,
+      toSeconds: hole.toSeconds,
+      toNanos: hole.toNanos,
+      messages: hole.to - hole.from + 1,
+    });
+  }
+
+  /** Without ids only the interval is known. */
+  private reportInterval(slot: number): void {
+    if (this.lastSeconds[slot] === 0) return;
+    this.events.jumped?.(slot);
+    this.events.gap({
+      slot,
+      table: this.table,
+      cause: CAUSES[this.pending[slot]],
+      fromId: 0,
+      toId: 0,
+      fromSeconds: this.lastSeconds[slot],
+      fromNanos: this.lastNanos[slot],
+      toSeconds: this.received[0],
+      toNanos: this.received[1],
+      messages: 0,
+    });
+  }
+}

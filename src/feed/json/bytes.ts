@@ -1,0 +1,228 @@
+/**
+ * HOT: JSON texts as bytes, several times per message, in shard threads. Accepts only what JSON.parse accepts; escapes
+ * are left to the JSON parser by answering UNFAMILIAR.
+ */
+import { JSON_DEPTH_MAX } from '../../base/limits.js';
+
+/** The answer when the JSON parser has to look at the message. */
+export const UNFAMILIAR = -1;
+
+/** What a value is; `nested` covers objects and arrays. */
+export const KIND = { absent: 0, string: 1, number: 2, true: 3, false: 4, null: 5, nested: 6 } as const;
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const OPEN_OBJECT = 0x7b;
+export const CLOSE_OBJECT = 0x7d;
+export const OPEN_ARRAY = 0x5b;
+export const CLOSE_ARRAY = 0x5d;
+const BACKSLASH = 0x5c;
+const ZERO = 0x30;
+const POINT = 0x2e;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+
+/** 1 for every byte that a string may hold without a second look: ASCII but for quote, backslash and controls. */
+export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
+
+/** The same for four bytes at a time. */
+const LOW_BITS = 0x7f7f7f7f;
+const HIGH_BITS = 0x80808080;
+const ABOVE_CONTROLS = 0x60606060;
+export const QUOTES = 0x22222222;
+const BACKSLASHES = 0x5c5c5c5c;
+
+/** 1 for every byte that may stand in a number. */
+export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
+  '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
+);
+
+/** Nodes of one reader. */
+export const NODES_MAX = 16;
+
+/** The message that is being read, shared by everything that reads a part of it. */
+export class JsonSource {
+  /** what positions refer to: the message's buffer, or the texts of a parsed document */
+  bytes: Uint8Array = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+  /** a byte beyond ASCII was seen, so the whole message has to be valid UTF-8 */
+  nonAscii = false;
+  /** nodes of the reader */
+  nodes = 0;
+  /** rows that each of them has read in this message */
+  readonly counts = new Int32Array(NODES_MAX);
+  private scratch = new Uint8Array(4096);
+  private scratchUsed = 0;
+
+  /** A connection reads into one buffer for as long as it lives. */
+  look(bytes: Uint8Array): void {
+    this.nonAscii = false;
+    if (bytes === this.bytes) return;
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Cold: positions refer to texts that are added from now on. */
+  beginTexts(): void {
+    this.scratchUsed = 0;
+    this.look(this.scratch);
+  }
+
+  /** Cold: where the text begins; it ends at `end`. */
+  addText(text: string): number {
+    const encoded = Buffer.from(text);
+    const at = this.scratchUsed;
+    if (at + encoded.length > this.scratch.length) {
+      const grown = new Uint8Array((at + encoded.length) * 2);
+      grown.set(this.scratch);
+      this.scratch = grown;
+      this.look(grown);
+    }
+    this.scratch.set(encoded, at);
+    this.scratchUsed = at + encoded.length;
+    return at;
+  }
+
+  /** Behind the newest text. */
+  get end(): number {
+    return this.scratchUsed;
+  }
+}
+
+export function skipSpace(bytes: Uint8Array, i: number, end: number): number {
+  while (i < end && (bytes[i] === 0x20 || bytes[i] === 0x0a || bytes[i] === 0x0d || bytes[i] === 0x09)) i++;
+  return i;
+}
+
+/** Index of the closing quote of the string whose text begins at `i`; UNFAMILIAR for escapes and broken strings. */
+export function stringEnd(source: JsonSource, i: number, end: number): number {
+  const { bytes } = source;
+  for (;;) {
+    while (i < end && PLAIN[bytes[i]] === 1) i++;
+    if (i >= end) return UNFAMILIAR;
+    if (bytes[i] === QUOTE) return i;
+    if (bytes[i] < 0x80) return UNFAMILIAR;
+    source.nonAscii = true;
+    i++;
+  }
+}
+
+/** Index of the first byte from `i` on that is not PLAIN; reads up to three bytes behind it or behind `end`. */
+export function textEnd(view: DataView, i: number, end: number): number {
+  for (; i < end; i += 4) {
+    const word = view.getInt32(i, true);
+    const low = word & LOW_BITS;
+    const quotes = word ^ QUOTES;
+    const backslashes = word ^ BACKSLASHES;
+    // the high bit of each byte that is neither a quote nor a backslash nor below a space
+    const plain =
+      (((quotes & LOW_BITS) + LOW_BITS) | quotes) &
+      (((backslashes & LOW_BITS) + LOW_BITS) | backslashes) &
+      (low + ABOVE_CONTROLS);
+    const odd = (~plain | word) & HIGH_BITS;
+    if (odd !== 0) return i + ((31 - Math.clz32(odd & -odd)) >> 3);
+  }
+  return i;
+}
+
+/** Index behind the JSON number that begins at `start`, or UNFAMILIAR when it is none. */
+export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = bytes[start] === MINUS ? start + 1 : start;
+  const integer = i;
+  while (i < end && isDigit(bytes[i])) i++;
+  if (i === integer || (bytes[integer] === ZERO && i > integer + 1)) return UNFAMILIAR;
+  if (i < end && bytes[i] === POINT) {
+    const fraction = ++i;
+    while (i < end && isDigit(bytes[i])) i++;
+    if (i === fraction) return UNFAMILIAR;
+  }
+  return exponentEnd(bytes, i, end);
+}
+
+/** As numberEnd() when bytes[start, i) are digits with at most one point, and no digit stands at `i`. */
+export function numberEndBehind(bytes: Uint8Array, start: number, i: number, end: number): number {
+  if (i === start || bytes[start] === POINT || bytes[i - 1] === POINT) return numberEnd(bytes, start, end);
+  const padded = bytes[start] === ZERO && i > start + 1 && bytes[start + 1] !== POINT;
+  return padded ? UNFAMILIAR : exponentEnd(bytes, i, end);
+}
+
+/** Index behind the exponent that may begin at `i`, or UNFAMILIAR when it has no digits. */
+function exponentEnd(bytes: Uint8Array, i: number, end: number): number {
+  if (i >= end || (bytes[i] !== 0x65 && bytes[i] !== 0x45)) return i;
+  i++;
+  if (i < end && (bytes[i] === PLUS || bytes[i] === MINUS)) i++;
+  const exponent = i;
+  while (i < end && isDigit(bytes[i])) i++;
+  return i === exponent ? UNFAMILIAR : i;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
+}
+
+/** Kind of the scalar that begins at `i` by its first byte; absent when none does. */
+export function scalarKind(byte: number): number {
+  if (byte === QUOTE) return KIND.string;
+  if (byte === MINUS || isDigit(byte)) return KIND.number;
+  if (byte === 0x74) return KIND.true;
+  if (byte === 0x66) return KIND.false;
+  return byte === 0x6e ? KIND.null : KIND.absent;
+}
+
+/** Index behind the word (true, false, null) of this kind that begins at `i`, or UNFAMILIAR. */
+export function wordEnd(bytes: Uint8Array, i: number, end: number, kind: number): number {
+  if (kind === KIND.true && i + 4 <= end)
+    return bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65 ? i + 4 : UNFAMILIAR;
+  if (kind === KIND.null && i + 4 <= end)
+    return bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c ? i + 4 : UNFAMILIAR;
+  if (kind !== KIND.false || i + 5 > end) return UNFAMILIAR;
+  const rest =
+    bytes[i + 1] === 0x61 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x73 && bytes[i + 4] === 0x65;
+  return rest ? i + 5 : UNFAMILIAR;
+}
+
+/** Index behind the scalar that begins at `i` (a string with both quotes), or UNFAMILIAR. */
+export function scalarEnd(source: JsonSource, i: number, end: number, kind: number): number {
+  if (kind === KIND.string) {
+    const close = stringEnd(source, i + 1, end);
+    return close < 0 ? UNFAMILIAR : close + 1;
+  }
+  return kind === KIND.number ? numberEnd(source.bytes, i, end) : wordEnd(source.bytes, i, end, kind);
+}
+
+/** Index behind any value, which is checked but not looked at; UNFAMILIAR when it is not valid or has escapes. */
+export function valueEnd(source: JsonSource, i: number, end: number, depth = 0): number {
+  const { bytes } = source;
+  const open = bytes[i];
+  if (open !== OPEN_OBJECT && open !== OPEN_ARRAY)
+    return i < end ? scalarEnd(source, i, end, scalarKind(open)) : UNFAMILIAR;
+  if (depth >= JSON_DEPTH_MAX) return UNFAMILIAR;
+  const close = open === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
+  i = skipSpace(bytes, i + 1, end);
+  if (i < end && bytes[i] === close) return i + 1;
+  for (;;) {
+    if (open === OPEN_OBJECT) {
+      i = keyEnd(source, i, end);
+      if (i < 0) return UNFAMILIAR;
+    }
+    i = valueEnd(source, skipSpace(bytes, i, end), end, depth + 1);
+    if (i < 0) return UNFAMILIAR;
+    i = skipSpace(bytes, i, end);
+    if (i >= end) return UNFAMILIAR;
+    if (bytes[i] === close) return i + 1;
+    if (bytes[i] !== COMMA) return UNFAMILIAR;
+    i = skipSpace(bytes, i + 1, end);
+  }
+}
+
+/** Index behind the colon of the key that begins at `i` with its quote, or UNFAMILIAR. */
+function keyEnd(source: JsonSource, i: number, end: number): number {
+  if (i >= end || source.bytes[i] !== QUOTE) return UNFAMILIAR;
+  const close = stringEnd(source, i + 1, end);
+  if (close < 0) return UNFAMILIAR;
+  i = skipSpace(source.bytes, close + 1, end);
+  return i < end && source.bytes[i] === COLON ? i + 1 : UNFAMILIAR;
+}

@@ -1,0 +1,94 @@
+/**
+ * HOT: rows from the values that the reader of messages has found, once per trade, ticker or quote, in shard threads. An
+ * exchange declares which value goes to which column, and that declaration is compiled to one function, several times
+ * faster than a call per column: what is constant for the exchange is constant in the code, and a plain number is copied
+ * from where the reader left it. Everything out of the ordinary calls the methods of Rows that are there for all.
+ *
+ *   const write = compileRow({ table: TRADES, columns: { trade_id: { id: ID }, … }, time: { epoch: TIME }, … }, …);
+ *   …
+ *   return write(o, slot);
+ */
+import { flag } from '../../schema/flags.js';
+import { SEEN, type Sequence } from '../continuity/sequence.js';
+import { RESULT } from '../exchange.js';
+import { KIND } from '../json/bytes.js';
+import type { JsonSlots } from '../json/slots.js';
+import {
+  type Access,
+  ROW_TOOLS,
+  type RowAccess,
+  type RowPlan,
+  requiredSource,
+  rowSource,
+} from './row_codegen.js';
+import type { Rows } from './row_writer.js';
+import { epochTime, isoTime, u64At } from './values.js';
+
+const DUPLICATE_KEPT = flag('duplicate_kept');
+
+/** Writes the object whose first value is `o` as a row of the stream in `slot`: a RESULT. */
+export type WriteRow = (o: number, slot: number) => number;
+
+/** Values by position, in `arrays` of the JsonSlots `slots`, behind position `o`. */
+function accessTo(slots: string, arrays: string, o: string): Access {
+  const at = (field: number) => `${o} + ${field}`;
+  const of = (array: string) => (field: number) => `${arrays}${array}[${at(field)}]`;
+  const [from, to, kind, digits, decimals] = ['from', 'to', 'kind', 'digits', 'decimals'].map(of);
+  const isText = (field: number) =>
+    `(${kind(field)} === ${KIND.string} || ${kind(field)} === ${KIND.number})`;
+  return {
+    ...{ from, to, kind, decimals },
+    there: (field) => `${isText(field)} && ${to(field)} > ${from(field)}`,
+    // of an absent field the arrays hold what stood there before
+    digits: (field) => `(${isText(field)} ? ${digits(field)} : -1)`,
+    decimalCall: (field, word, digitsWord, position, positive) =>
+      `rows.decimalAt(${slots}, ${at(field)}, ${word}, ${digitsWord}, ${position}, ${positive})`,
+    floatCall: (field, word) => `rows.floatAt(${slots}, ${at(field)}, ${word})`,
+    idCall: (field, word) => `rows.idAt(${slots}, ${at(field)}, ${word})`,
+    timeCall: (read, field, seconds, nanos) => `${read}(rows, ${slots}, ${at(field)}, ${seconds}, ${nanos})`,
+    notUuid: (_, mask) => `flags |= ${mask};`,
+    acceptId: (field) => [
+      `value = u64At(${slots}, ${at(field)});`,
+      'low = sequence.acceptRange(slot, value, value);',
+      `if (low === ${SEEN.duplicate}) return ${RESULT.duplicate};`,
+      `if (low === ${SEEN.uncertain}) flags |= ${DUPLICATE_KEPT};`,
+    ],
+    refuse: (result) => `return ${result};`,
+  };
+}
+
+const SLOTS: RowAccess = { row: accessTo('slots', '', 'o'), message: accessTo('message', 'message.', '0') };
+
+/**
+ * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has
+ * subscribed to the rows; `also` sets the columns of plan.also; `written` is told of every row.
+ */
+export function compileRow(
+  plan: RowPlan,
+  slots: JsonSlots,
+  message: JsonSlots,
+  rows: Rows,
+  sequence: Sequence | undefined,
+  also?: (o: number) => void,
+  written?: (o: number) => void,
+): WriteRow {
+  const tools = {
+    ...ROW_TOOLS,
+    ...{ slots, message, rows, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ epochTime, isoTime, u64At, also, written },
+  };
+  const lines = [
+    'const { bytes, view, from, to, kind, digits, decimals } = slots;',
+    ...requiredSource(plan, SLOTS),
+    `if (slot < 0) return ${RESULT.unwanted};`,
+    ...(sequence === undefined
+      ? [`return ${RESULT.unwanted};`]
+      : [
+          ...rowSource(plan, SLOTS, also === undefined ? '' : 'also(o)'),
+          ...(written === undefined ? [] : ['written(o);']),
+          `return ${RESULT.rows};`,
+        ]),
+  ];
+  const body = `return function row(o, slot) {\n${lines.join('\n')}\n};`;
+  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as WriteRow;
+}

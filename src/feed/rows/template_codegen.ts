@@ -1,0 +1,279 @@
+/**
+ * The source of templates (templates.ts). Cold: once per template. It is made of the texts below and of numbers; nothing
+ * that an exchange sent ever stands in it as text.
+ */
+import { plainEnd } from '../../base/plain_number.js';
+import type { Sequence } from '../continuity/sequence.js';
+import { type ParserContext, RESULT } from '../exchange.js';
+import { KIND, numberEnd, scalarKind, textEnd, UNFAMILIAR, wordEnd } from '../json/bytes.js';
+import type { JsonFields } from '../json/fields.js';
+import { literalSource } from '../json/match.js';
+import { JsonSlots } from '../json/slots.js';
+import { type Token, tokensOf } from '../json/tokens.js';
+import { decimalSource, NUMBER_TOOLS, NUMBER_VARIABLES, wholeSource } from './number_codegen.js';
+import {
+  type Access,
+  fieldOf,
+  ROW_TOOLS,
+  type RowPlan,
+  rowSource,
+  type Source,
+  timeField,
+} from './row_codegen.js';
+
+/** Numbers of a message. */
+const NUMBERS_MAX = 64;
+const UUID_LENGTH = 36;
+
+/** Where the native symbol of a row stands. */
+export interface SymbolPlace {
+  readonly slots: JsonSlots;
+  readonly field: number;
+  /** text in front of it in the same value */
+  readonly behind?: string;
+  /** of a symbol in the object itself: counted from the object's first value */
+  readonly inObject?: boolean;
+}
+
+/** A number of the message around the rows that has to grow by one from message to message; -1 before the first. */
+export interface Counter {
+  readonly field: number;
+  readonly newest: Float64Array;
+}
+
+/** A plan that templates may be made of. */
+export interface Candidate {
+  readonly plan: RowPlan;
+  readonly slots: JsonSlots;
+  readonly sequence: Sequence;
+  readonly symbol: SymbolPlace;
+}
+
+export type Template = (bytes: Uint8Array, view: DataView, i: number, end: number) => number;
+
+/** Values that do not matter for the row: of which node, and which field. */
+export type FreeFields = readonly (readonly [slots: JsonSlots, fields: readonly number[]])[];
+
+/**
+ * From a message whose object at `o` became one row, the template of messages like it; undefined when it cannot be one.
+ * What is asked for in the message around `root`, goes into no row and is not free, is part of the texts.
+ */
+export function compileTemplate(
+  context: ParserContext,
+  candidate: Candidate,
+  o: number,
+  root: JsonFields,
+  free: FreeFields,
+  counting: Counter | undefined,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): Template | undefined {
+  const { plan, slots, sequence, symbol } = candidate;
+  const counter = counting !== undefined && root.present(counting.field) ? counting : undefined;
+  const tokens = tokensOf(bytes, start, end);
+  if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
+  const asked = askedPlaces(root, free);
+  const wanted = wantedPlaces(plan, slots, o, root, counter);
+  const symbolPosition = (symbol.inObject === true ? o : 0) + symbol.field;
+  if (!symbol.slots.present(symbolPosition)) return undefined;
+  const symbolAt = symbol.slots.from[symbolPosition];
+  if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
+  const lines = ['let slot = -1, word = 0;', NUMBER_VARIABLES];
+  let at = start;
+  const literal = (to: number) => {
+    lines.push(...literalSource(bytes, at, to));
+    at = to;
+  };
+  for (const [n, token] of tokens.entries()) {
+    const value = wanted.get(token.from);
+    const isSymbol = token.from === symbolAt;
+    if (value === undefined && !isSymbol && asked.has(token.from)) continue;
+    literal(token.from);
+    if (isSymbol) {
+      const prefix = Buffer.byteLength(symbol.behind ?? '');
+      literal(token.from + prefix);
+      lines.push(...SYMBOL_SOURCE);
+    } else
+      lines.push(
+        ...(value === undefined ? freeSource(token, n, bytes) : valueSource(token, n, value, bytes)),
+      );
+    if (value !== undefined) value.token = n;
+    at = token.to;
+  }
+  literal(end);
+  const values = [...wanted.values()];
+  const access = {
+    row: accessTo(
+      tokens,
+      (field) => values.find((value) => value.field === field && !value.ofMessage)?.token,
+    ),
+    message: accessTo(
+      tokens,
+      (field) => values.find((value) => value.field === field && value.ofMessage)?.token,
+    ),
+  };
+  lines.push(`if (i !== end) return ${UNFAMILIAR};`);
+  if (counter !== undefined)
+    lines.push(`if (${access.message.digits(counter.field)} !== newest[0] + 1) return ${UNFAMILIAR};`);
+  if (plan.accept === 'contiguous')
+    lines.push(
+      `if (${access.row.digits(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
+    );
+  lines.push(...rowSource(plan, access, '', countSource(access.message, counter)), `return ${RESULT.rows};`);
+  return evaluate(context, lines, plan, sequence, counter);
+}
+
+/** Takes the number of the message as the newest one, once its row cannot be refused any more. */
+function countSource(message: Access, counter: Counter | undefined): string {
+  return counter === undefined ? '' : `newest[0] = ${message.digits(counter.field)}`;
+}
+
+function evaluate(
+  { rows, streams }: ParserContext,
+  lines: readonly string[],
+  plan: RowPlan,
+  sequence: Sequence,
+  counter: Counter | undefined,
+): Template {
+  const tools = {
+    ...{ ...ROW_TOOLS, ...NUMBER_TOOLS },
+    ...{ newest: counter?.newest, rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
+    ...{ plainEnd, numberEnd, scalarKind, textEnd, wordEnd },
+    ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
+  };
+  const body = `return function template(bytes, view, i, end) {\n${lines.join('\n')}\n};`;
+  return new Function(...Object.keys(tools), body)(...Object.values(tools)) as Template;
+}
+
+/** A value that goes into the row. */
+interface WantedValue {
+  readonly field: number;
+  readonly uuid: boolean;
+  /** a number that may have a point */
+  readonly decimal: boolean;
+  readonly ofMessage: boolean;
+  /** which of the message's it is */
+  token: number | undefined;
+}
+
+/** What goes into the row of the object at `o`, by where it begins. */
+function wantedPlaces(
+  { columns, time }: RowPlan,
+  slots: JsonSlots,
+  o: number,
+  root: JsonSlots,
+  counter: Counter | undefined,
+): Map<number, WantedValue> {
+  const places = new Map<number, WantedValue>();
+  const want = (node: JsonSlots, base: number, field: number, ofMessage: boolean, source?: Source) => {
+    if (!isScalar(node, base + field)) return;
+    const [uuid, decimal] = ['uuid', 'decimal'].map((kind) => source !== undefined && kind in source);
+    places.set(node.from[base + field], { field, uuid, decimal, ofMessage, token: undefined });
+  };
+  for (const source of Object.values(columns)) want(slots, o, fieldOf(source), false, source);
+  if (time.ofMessage === true) want(root, 0, timeField(time), true);
+  else want(slots, o, timeField(time), false);
+  if (counter !== undefined) want(root, 0, counter.field, true);
+  return places;
+}
+
+/** Where the values begin that somebody asks for and that are not free. */
+function askedPlaces(root: JsonFields, fields: FreeFields): Set<number> {
+  const places = new Set<number>();
+  for (const node of root.nodes) {
+    if (!(node instanceof JsonSlots)) continue;
+    const free = fields.find(([slots]) => slots === node)?.[1] ?? [];
+    for (let at = 0; at < node.count * node.width; at++)
+      if (isScalar(node, at) && !free.includes(at % node.width)) places.add(node.from[at]);
+  }
+  return places;
+}
+
+function isScalar(slots: JsonSlots, at: number): boolean {
+  const kind = slots.kind[at];
+  return kind !== KIND.absent && kind !== KIND.nested;
+}
+
+/** Moves `i` behind the symbol, whose slot is the row's. */
+const SYMBOL_SOURCE = [
+  'slot = streams.findQuoted(view, i);',
+  `if (slot < 0) return ${UNFAMILIAR};`,
+  'i += streams.lengthOf(slot);',
+];
+
+/** Moves `i` behind value number `n`, which nobody looks at. */
+function freeSource(token: Token, n: number, bytes: Uint8Array): string[] {
+  if (token.kind === KIND.string) return ['i = textEnd(view, i, end);'];
+  if (token.kind !== KIND.number) return wordSource();
+  if (token.plain) return numberSource(token, n, bytes, token.pointed);
+  return ['i = numberEnd(bytes, i, end);', `if (i < 0) return ${UNFAMILIAR};`];
+}
+
+function looksLikeUuid(token: Token): boolean {
+  return token.kind === KIND.string && token.to - token.from === UUID_LENGTH;
+}
+
+/** The same for a value that goes into the row; a UUID is looked at when it is written. */
+function valueSource(token: Token, n: number, { uuid, decimal }: WantedValue, bytes: Uint8Array): string[] {
+  if (uuid && looksLikeUuid(token))
+    return [`const from_${n} = i;`, `i += ${UUID_LENGTH};`, `const to_${n} = i;`];
+  const isText = token.kind === KIND.string || token.kind === KIND.number;
+  if (!isText) return [...wordSource(), `const kind_${n} = word;`];
+  const read = token.plain
+    ? numberSource(token, n, bytes, decimal || token.pointed)
+    : freeSource(token, n, bytes);
+  return [`const from_${n} = i;`, ...read, `const to_${n} = i;`];
+}
+
+/** A plain number; what is behind it is compared with the text that follows. */
+function numberSource({ from, to }: Token, n: number, bytes: Uint8Array, decimal: boolean): string[] {
+  return decimal ? decimalSource(n) : wholeSource(n, to - from, bytes[to]);
+}
+
+const [TRUE, FALS] = ['true', 'fals'].map((text) => Buffer.from(text).readInt32LE());
+const E = 0x65;
+
+/** true, false or null, whose kind goes to `word`. */
+function wordSource(): string[] {
+  return [
+    'word = view.getInt32(i, true);',
+    `if (word === ${TRUE}) { word = ${KIND.true}; i += 4; }`,
+    `else if (word === ${FALS} && bytes[i + 4] === ${E}) { word = ${KIND.false}; i += 5; }`,
+    'else {',
+    'word = scalarKind(bytes[i]);',
+    'i = wordEnd(bytes, i, end, word);',
+    `if (i < 0) return ${UNFAMILIAR};`,
+    '}',
+  ];
+}
+
+/** The values of a message; `tokenOf`: which token a field is, when it is there. */
+function accessTo(tokens: readonly Token[], tokenOf: (field: number) => number | undefined): Access {
+  const of = (field: number, present: (n: number, token: Token) => string, absent: string) => {
+    const n = tokenOf(field);
+    return n === undefined ? absent : present(n, tokens[n]);
+  };
+  const isText = ({ kind }: Token) => kind === KIND.string || kind === KIND.number;
+  const call = (field: number, of_: (text: string) => string) =>
+    of(field, (n, token) => (isText(token) && !token.plain ? of_(`bytes, from_${n}, to_${n}`) : ''), '');
+  return {
+    there: (field) => of(field, (n, token) => (isText(token) ? `to_${n} > from_${n}` : 'false'), 'false'),
+    digits: (field) => of(field, (n, { plain }) => (plain ? `number_${n}` : '-1'), '-1'),
+    decimals: (field) => of(field, (n, { plain }) => (plain ? `places_${n}` : '0'), '0'),
+    from: (field) => of(field, (n, token) => (isText(token) ? `from_${n}` : '0'), '0'),
+    to: (field) => of(field, (n, token) => (isText(token) ? `to_${n}` : '0'), '0'),
+    kind: (field) =>
+      of(field, (n, token) => (isText(token) ? String(token.kind) : `kind_${n}`), `${KIND.absent}`),
+    // that it is the next one has been seen
+    acceptId: () => ['sequence.advance(slot);'],
+    decimalCall: (field, word, digitsWord, position, positive) =>
+      call(field, (text) => `rows.decimal(${word}, ${digitsWord}, ${position}, ${text}, ${positive})`),
+    floatCall: (field, word) => call(field, (text) => `rows.float(${word}, ${text})`),
+    idCall: (field, word) => call(field, (text) => `rows.id(${word}, ${text})`),
+    timeCall: () => '',
+    notUuid: (field, mask) =>
+      of(field, (_, token) => (looksLikeUuid(token) ? `return ${UNFAMILIAR};` : `flags |= ${mask};`), ''),
+    refuse: () => `return ${UNFAMILIAR};`,
+  };
+}

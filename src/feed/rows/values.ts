@@ -1,0 +1,147 @@
+/**
+ * HOT: from fields to columns, where every exchange does the same. Shard threads.
+ */
+import { lastU64, parseU64, parseUint } from '../../base/number.js';
+import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../../base/time.js';
+import { flag } from '../../schema/flags.js';
+import { type AGG_TRADES, TRADES } from '../../schema/tables.js';
+import { SEEN, type Sequence } from '../continuity/sequence.js';
+import type { JsonSlots } from '../json/slots.js';
+import type { Rows } from './row_writer.js';
+
+const DUPLICATE_KEPT = flag('duplicate_kept');
+const SUSPECT_CLOCK = flag('suspect_clock');
+
+/** Whether all of these values are there; `base` is the first value of the object. */
+export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {
+  for (let n = 0; n < names.length; n++) if (!values.present(base + names[n])) return false;
+  return true;
+}
+
+/** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
+function optionalDecimal(
+  rows: Rows,
+  fields: JsonSlots,
+  at: number,
+  valueWord: number,
+  digitsWord: number,
+  position: number,
+  missing: number,
+): boolean {
+  if (fields.present(at)) return rows.decimalAt(fields, at, valueWord, digitsWord, position, false);
+  rows.missing(valueWord, missing);
+  return true;
+}
+
+/** As optionalDecimal for a field of which only some exchanges have one. */
+export function namedDecimal(
+  rows: Rows,
+  fields: JsonSlots,
+  base: number,
+  name: number | undefined,
+  valueWord: number,
+  digitsWord: number,
+  position: number,
+  missing: number,
+): boolean {
+  if (name !== undefined)
+    return optionalDecimal(rows, fields, base + name, valueWord, digitsWord, position, missing);
+  rows.missing(valueWord, missing);
+  return true;
+}
+
+/** A whole number as a double, exact below 2^53; -1 when there is none. */
+export function u64At(fields: JsonSlots, at: number): number {
+  const digits = fields.digits[at];
+  if (digits >= 0 && fields.decimals[at] === 0 && fields.present(at)) return digits;
+  return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
+}
+
+/** Which fields of an exchange's messages hold the numbers of a trade. */
+export interface TradeFields {
+  readonly price: number;
+  readonly size: number;
+}
+
+/**
+ * Price and size of a trade, both required, into a row of `table`; `base` is the first value of the object. False when
+ * one is no number.
+ */
+export function tradeNumbers(
+  rows: Rows,
+  fields: JsonSlots,
+  base: number,
+  names: TradeFields,
+  table: typeof TRADES | typeof AGG_TRADES = TRADES,
+): boolean {
+  const { at } = table;
+  return (
+    rows.decimalAt(fields, base + names.price, at.trade_price, at.price_digits, 0, true) &&
+    rows.decimalAt(fields, base + names.size, at.trade_size, at.size_digits, 1, true)
+  );
+}
+
+/** Sets the event time from an ISO text; false when it cannot be read. */
+export function isoTime(
+  rows: Rows,
+  fields: JsonSlots,
+  at: number,
+  secondsWord: number,
+  nanosWord: number,
+): boolean {
+  const result = parseIsoTime(fields.view, fields.from[at], fields.to[at]);
+  if (result === TIME_RESULT.invalid) return false;
+  if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
+  else {
+    rows.timeOfReceipt(secondsWord, nanosWord);
+    rows.flag(SUSPECT_CLOCK);
+  }
+  return true;
+}
+
+/** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
+export function epochTime(
+  rows: Rows,
+  fields: JsonSlots,
+  at: number,
+  secondsWord: number,
+  nanosWord: number,
+): boolean {
+  if (!parseEpoch(fields, at)) return false;
+  rows.time(secondsWord, nanosWord);
+  return true;
+}
+
+/** Milliseconds or microseconds since 1970 into TIME; false when they cannot be read. */
+export function parseEpoch(fields: JsonSlots, at: number): boolean {
+  const digits = fields.digits[at];
+  const plain = digits >= 0 && fields.decimals[at] === 0;
+  const value = plain ? digits : parseLongUint(fields.bytes, fields.from[at], fields.to[at]);
+  EPOCH[0] = value;
+  return value >= 0 && setTimeFromEpoch();
+}
+
+/** What is not plain: the 16 digits of microseconds, below 2^53 until the year 2255, or zeros in front. */
+function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from !== 16) return parseUint(bytes, from, to);
+  const high = parseUint(bytes, from, to - 4);
+  const low = parseUint(bytes, to - 4, to);
+  return high < 0 || low < 0 ? -1 : high * 10_000 + low;
+}
+
+/**
+ * Asks the sequence about a row that is complete and stands for the ids from `first` to `id`; false when it is a
+ * duplicate and must not be committed.
+ */
+export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number, first = id): boolean {
+  const seen = sequence.acceptRange(slot, first, id);
+  if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
+  return seen !== SEEN.duplicate;
+}
+
+/** Whether a batch of trades, the rows from `first` to the one in front of `behind`, comes with the newest id first. */
+export function isNewestFirst(fields: JsonSlots, id: number, first: number, behind: number): boolean {
+  if (behind - first < 2) return false;
+  const { width } = fields;
+  return u64At(fields, first * width + id) > u64At(fields, (behind - 1) * width + id);
+}

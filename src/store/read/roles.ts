@@ -1,0 +1,71 @@
+/**
+ * What the columns of a table stand for, derived from its declaration: pairs of seconds and nanoseconds, sides, and
+ * numbers with their exact literal. Printing and verification both work from this; no table is named here.
+ */
+import { assert } from '../../base/errors.js';
+import { FLAGS } from '../../schema/flags.js';
+import { scalesByte, scalesColumn, type Table } from '../../schema/layout.js';
+
+/** A number kept as f32 and as its exact literal. */
+export interface LiteralRole {
+  /** the f32 column, which is also its name in the side-car */
+  readonly value: string;
+  /** the u64 column with the literal without its point */
+  readonly digits: string;
+  /** the column with its decimals, and its byte there from the lowest */
+  readonly scales: string;
+  readonly byte: number;
+}
+
+export interface Roles {
+  /** seconds column -> nanoseconds column */
+  readonly times: ReadonlyMap<string, string>;
+  readonly sides: readonly string[];
+  readonly literals: readonly LiteralRole[];
+  /** every bit of `flags` that has a meaning in this table */
+  readonly knownFlags: number;
+  /** whether rows carry the time they were received */
+  readonly received: boolean;
+}
+
+export const RECV_TIME = 'recv_time';
+
+function derive(table: Table): Roles {
+  const names = new Set(table.columns.map((c) => c.name));
+  const times = new Map<string, string>();
+  for (const { name } of table.columns) {
+    const nanos = name.replace(/time$/, 'nanos');
+    if (nanos !== name && names.has(nanos)) times.set(name, nanos);
+  }
+  const literals = table.literals.map((literal, position) => {
+    const value = table.columns.filter(
+      (c) =>
+        c.type === 'f32' && (c.name === literal || (!names.has(literal) && c.name.endsWith(`_${literal}`))),
+    );
+    assert(value.length === 1, `${table.name}: one f32 column belongs to the literal ${literal}`);
+    return {
+      value: value[0]!.name,
+      digits: `${literal}_digits`,
+      scales: scalesColumn(position),
+      byte: scalesByte(position),
+    };
+  });
+  let knownFlags = 0;
+  for (const { bit } of Object.values(FLAGS)) knownFlags |= 1 << bit;
+  for (const { name } of table.columns) knownFlags |= table.missing[name]!;
+  return {
+    times,
+    sides: table.columns.filter((c) => c.type === 'u32' && /(^|_)side$/.test(c.name)).map((c) => c.name),
+    literals,
+    knownFlags,
+    received: names.has(RECV_TIME),
+  };
+}
+
+const derived = new Map<Table, Roles>();
+
+export function rolesOf(table: Table): Roles {
+  let roles = derived.get(table);
+  if (roles === undefined) derived.set(table, (roles = derive(table)));
+  return roles;
+}

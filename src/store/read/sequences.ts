@@ -1,0 +1,185 @@
+/**
+ * Judges the trade ids of one symbol over consecutive days: every id between the lowest and the highest must have
+ * been seen or be listed in GAPS. Called by `logger verify` on the main thread with the reports of its table-days.
+ */
+import { FLAGS } from '../../schema/flags.js';
+import { GAPS, TRADES } from '../../schema/tables.js';
+import { isoDay } from '../disk/paths.js';
+import type { IdSummary } from './id_runs.js';
+import { holes, type Interval, intervalText, sizeOf, subtract, union } from './intervals.js';
+import { type ProblemList, Problems } from './problems.js';
+import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
+
+/** A row of GAPS. Times in seconds and nanoseconds since 1970; ids 0 where the channel has none. */
+export interface GapRow {
+  readonly day: number;
+  readonly table: number;
+  readonly cause: number;
+  readonly fromId: bigint;
+  readonly toId: bigint;
+  readonly fromTime: number;
+  readonly fromNanos: number;
+  readonly toTime: number;
+  readonly toNanos: number;
+  readonly messages: bigint;
+  readonly repaired: boolean;
+}
+
+/** GAPS rows of one symbol on one day, in file order. */
+export function* readGaps(tableDay: TableDay): Generator<GapRow> {
+  const repaired = 1 << FLAGS.repaired.bit;
+  for (const block of readBlocks(tableDay)) {
+    const u32 = (name: string) => u32Of(block, name);
+    const u64 = (name: string) => u64Of(block, name);
+    for (let i = 0; i < block.rows; i++) {
+      yield {
+        day: tableDay.day,
+        table: u32('table')[i]!,
+        cause: u32('cause')[i]!,
+        fromId: u64('from_id')[i]!,
+        toId: u64('to_id')[i]!,
+        fromTime: u32('from_time')[i]!,
+        fromNanos: u32('from_nanos')[i]!,
+        toTime: u32('to_time')[i]!,
+        toNanos: u32('to_nanos')[i]!,
+        messages: u64('messages')[i]!,
+        repaired: (u32('flags')[i]! & repaired) !== 0,
+      };
+    }
+  }
+}
+
+/** The ids that GAPS rows list for TRADES, merged. */
+export function listedIds(gaps: Iterable<GapRow>): Interval[] {
+  const listed: Interval[] = [];
+  for (const { table, fromId, toId } of gaps)
+    if (table === TRADES.id && toId > 0n && fromId <= toId) listed.push({ from: fromId, to: toId });
+  return union(listed).merged;
+}
+
+export interface DayIds {
+  readonly day: number;
+  readonly ids: IdSummary;
+}
+
+export interface SequenceReport {
+  readonly problems: ProblemList;
+  /** remarkable but not wrong */
+  readonly notes: readonly string[];
+  /** ids between the lowest and the highest that were not seen */
+  readonly missing: bigint;
+  /** those of them that GAPS lists */
+  readonly listed: bigint;
+  readonly outOfOrder: bigint;
+  readonly keptDuplicates: bigint;
+}
+
+/** Consecutive days whose ids continue each other. */
+type Stretch = DayIds[];
+
+function stretches(days: readonly DayIds[], listed: readonly Interval[], notes: string[]): Stretch[] {
+  const result: Stretch[] = [];
+  for (const next of days) {
+    const last = result.at(-1)?.at(-1);
+    if (last !== undefined && next.ids.max < last.ids.min) {
+      notes.push(
+        `${isoDay(next.day)}: ids start over at ${next.ids.min} (the day before ended at ${last.ids.max})`,
+      );
+    } else if (last !== undefined && next.day === last.day + 1) {
+      result.at(-1)!.push(next);
+      continue;
+    } else if (last !== undefined && next.ids.min > last.ids.max + 1n) {
+      const between = { from: last.ids.max + 1n, to: next.ids.min - 1n };
+      if (subtract([between], listed).length > 0)
+        notes.push(
+          `no day between ${isoDay(last.day)} and ${isoDay(next.day)}: ids ${intervalText(between)} not checked`,
+        );
+    }
+    result.push([next]);
+  }
+  return result;
+}
+
+/**
+ * Whether a hole is the step down to ids that started over during a day: it lies below the first id received that
+ * day, and no earlier day shows that the ids must have passed through it.
+ */
+function isRestart(hole: Interval, stretch: Stretch): boolean {
+  const index = stretch.findIndex(({ ids }) => hole.from > ids.min && hole.to < ids.max);
+  if (index < 0 || hole.to >= stretch[index]!.ids.first) return false;
+  return index === 0 || stretch[index - 1]!.ids.max >= stretch[index]!.ids.min;
+}
+
+function dayOfHole(hole: Interval, stretch: Stretch): number {
+  return (stretch.find(({ ids }) => ids.max > hole.to) ?? stretch.at(-1)!).day;
+}
+
+/** What trade ids of an exchange say: unique ones tell repetition alone, shared ones nothing. */
+export type IdMeaning = 'contiguous' | 'unique' | 'shared';
+
+/** `days` ascending; `listed` from listedIds over all GAPS days of the symbol. */
+export function checkSequence(
+  days: readonly DayIds[],
+  listed: readonly Interval[],
+  meaning: IdMeaning = 'contiguous',
+): SequenceReport {
+  const problems = new Problems();
+  const notes: string[] = [];
+  const keptDuplicates = days.reduce((sum, { ids }) => sum + sizeOf(ids.kept), 0n);
+  if (meaning !== 'contiguous') {
+    if (meaning === 'unique') for (const { day, ids } of days) reportDuplicates(day, ids, problems, notes);
+    return { problems: problems.list(), notes, missing: 0n, listed: 0n, outOfOrder: 0n, keptDuplicates };
+  }
+  let missing = 0n;
+  let unlisted = 0n;
+  for (const { day, ids } of days) reportDay(day, ids, problems, notes);
+  const judged = days.filter(({ ids }) => !ids.tooManyHoles);
+  for (const stretch of stretches(judged, listed, notes)) {
+    const { merged, overlap } = union(stretch.flatMap(({ ids }) => ids.islands));
+    if (overlap > 0n) {
+      const span = `${isoDay(stretch[0]!.day)} to ${isoDay(stretch.at(-1)!.day)}`;
+      problems.add('ids', () => `${overlap} trade ids are there on more than one day of ${span}`);
+    }
+    const kept = union(stretch.flatMap(({ ids }) => ids.kept)).merged;
+    for (const hole of holes(union([...merged, ...kept]).merged)) {
+      if (isRestart(hole, stretch)) {
+        notes.push(
+          `${isoDay(dayOfHole(hole, stretch))}: ids below the first one; ${intervalText(hole)} not seen`,
+        );
+        continue;
+      }
+      missing += sizeOf([hole]);
+      for (const part of subtract([hole], listed)) {
+        unlisted += sizeOf([part]);
+        problems.add(
+          'ids',
+          () =>
+            `${isoDay(dayOfHole(part, stretch))}: ids ${intervalText(part)} missing and not listed in ${GAPS.name}`,
+        );
+      }
+    }
+  }
+  return {
+    problems: problems.list(),
+    notes,
+    missing,
+    listed: missing - unlisted,
+    outOfOrder: days.reduce((sum, { ids }) => sum + ids.outOfOrder, 0n),
+    keptDuplicates,
+  };
+}
+
+function reportDuplicates(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
+  for (const { id, row } of ids.duplicates)
+    problems.add('ids', () => `${isoDay(day)}: trade id ${id} (row ${row}) is there more than once`);
+  if (ids.duplicateCount > BigInt(ids.duplicates.length))
+    notes.push(`${isoDay(day)}: ${ids.duplicateCount} duplicate ids in all`);
+}
+
+function reportDay(day: number, ids: IdSummary, problems: Problems, notes: string[]): void {
+  reportDuplicates(day, ids, problems, notes);
+  if (ids.belowFirst > 0n)
+    notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
+  if (ids.tooManyHoles)
+    problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
+}

@@ -1,0 +1,235 @@
+/**
+ * Takes checkpoints while capture goes on, in four steps: asks for a new segment; when it is there, notes what the files
+ * hold at that block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
+ * that has ended, writes the checkpoint. Only then are segments removed. What is flushed meanwhile may be durable or
+ * not: the checkpoint does not count on it. Writer thread only; all steps run between two turns over the rings.
+ */
+import { LAST_CHECKPOINT_MS_MAX } from '../../base/limits.js';
+import { WRITER } from '../../counters/declarations.js';
+import { type DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
+import { type StoreIo, wasTried } from '../disk/io.js';
+import { writeCheckpoint } from '../journal/checkpoint.js';
+import { cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
+import type { Journal } from '../journal/journal.js';
+import { NO_STATES, type States } from '../journal/states.js';
+import type { StagedSnapshot, Staging } from './staging.js';
+
+export interface CheckpointerOptions {
+  readonly io: StoreIo;
+  readonly dataPath: string;
+  readonly folder: string;
+  readonly intervalMs: number;
+  readonly journalBytesMax: number;
+  readonly counters: Uint32Array;
+  readonly disk: DiskHealth;
+  readonly log: Log;
+  readonly nowMs: () => number;
+}
+
+/** How often the end of a sync is looked for when there is nothing else to do. */
+const SYNC_POLL_MS = 5;
+
+interface Begun {
+  readonly sequence: number;
+  readonly segment: number;
+  readonly snapshot: StagedSnapshot;
+}
+
+export class Checkpointer {
+  /** a new segment was asked for */
+  private rotating = false;
+  private begun: Begun | undefined;
+  /** monotonic ms at which the running sync began; undefined while none runs */
+  private syncingSinceMs: number | undefined;
+  private nextMs: number;
+  /** newest block that a checkpoint covers */
+  private covered: number;
+  private coveredSegment = 0;
+  private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly staging: Staging,
+    private readonly options: CheckpointerOptions,
+  ) {
+    this.covered = journal.sequence;
+    this.nextMs = options.nowMs() + options.intervalMs;
+  }
+
+  /** Marks the first segment of this process, so that its loss would be noticed. */
+  start(): void {
+    this.journal.sync();
+    this.write(this.journal.sequence, this.journal.currentSegment, NO_STATES);
+  }
+
+  /** A new day begins: what the old one holds should be safe soon. */
+  hasten(): void {
+    this.nextMs = 0;
+  }
+
+  /** Tells when a checkpoint covers everything that was taken from the rings up to now; only the latest who asks is told. */
+  cover(tell: () => void): void {
+    this.waiting = { sequence: this.journal.sequence, tell };
+    this.hasten();
+  }
+
+  private tellCovered(): void {
+    if (this.waiting === undefined || this.covered < this.waiting.sequence) return;
+    this.waiting.tell();
+    this.waiting = undefined;
+  }
+
+  /** Goes on as far as is possible now. */
+  turn(): void {
+    this.tellCovered();
+    const { disk, folder, nowMs } = this.options;
+    const due = nowMs() >= this.nextMs && this.journal.sequence > this.covered;
+    if (!due && this.begun === undefined && !disk.isFailing('checkpoint')) return;
+    if (disk.refuses('checkpoint')) return;
+    try {
+      if (this.begun === undefined) {
+        if (!this.begin()) return;
+      } else if (this.syncingSinceMs !== undefined) {
+        if (!this.syncEnded()) return;
+        this.complete(this.begun);
+      } else if (this.isReached(this.begun)) this.beginSync();
+      else return;
+      disk.worked('checkpoint');
+    } catch (error) {
+      disk.failed('checkpoint', error, folder);
+    }
+  }
+
+  /** False until the new segment is there. */
+  private begin(): boolean {
+    if (!this.rotating) this.journal.startRotation();
+    this.rotating = true;
+    const { steady, sequence, currentSegment } = this.journal;
+    if (!steady) return false;
+    this.rotating = false;
+    this.begun = { sequence, segment: currentSegment, snapshot: this.staging.snapshot() };
+    return true;
+  }
+
+  /** Files and journal hold what was noted: a sink reads up to the checkpoint from the journal. */
+  private isReached({ sequence, snapshot }: Begun): boolean {
+    return this.journal.synced >= sequence && snapshot.reached();
+  }
+
+  private complete({ sequence, segment, snapshot }: Begun): void {
+    this.write(sequence, segment, snapshot.states);
+    this.begun = undefined;
+    this.nextMs = this.options.nowMs() + this.options.intervalMs;
+    this.removeSegments();
+    this.limitSize();
+  }
+
+  /** Everything is in its files: what comes next goes to a new segment, and a recovery begins there. */
+  beginAgain(): void {
+    const { io, dataPath, nowMs, intervalMs } = this.options;
+    // one that runs began before the files were made again
+    this.syncWithin(Number.POSITIVE_INFINITY);
+    this.begun = undefined;
+    this.rotating = false;
+    this.journal.rotate();
+    this.syncing(() => io.syncFs(dataPath));
+    this.syncEnds();
+    this.write(this.journal.sequence, this.journal.currentSegment, this.staging.snapshot().states);
+    this.nextMs = nowMs() + intervalMs;
+    this.removeSegments();
+  }
+
+  /**
+   * The last checkpoint, when every row is in its files: the next start has nothing to do. False when the disk takes
+   * too long for it; then the journal stays, and the next start redoes what is behind the checkpoint before.
+   */
+  end(): boolean {
+    this.journal.sync();
+    const { sequence } = this.journal;
+    const deadline = this.options.nowMs() + LAST_CHECKPOINT_MS_MAX;
+    // one that runs began before the last rows were written
+    if (!this.syncWithin(deadline)) return false;
+    this.beginSync();
+    if (!this.syncWithin(deadline)) return false;
+    this.write(sequence, 0, NO_STATES);
+    this.journal.close(this.removable());
+    return true;
+  }
+
+  private beginSync(): void {
+    const { io, dataPath, nowMs } = this.options;
+    this.syncing(() => io.beginSyncFs(dataPath));
+    this.syncingSinceMs = nowMs();
+  }
+
+  private syncEnded(): boolean {
+    const { io, counters, nowMs } = this.options;
+    const since = this.syncingSinceMs as number;
+    if (!this.syncing(() => io.syncFsEnded())) return false;
+    this.syncEnds();
+    counters[WRITER.checkpoint_ms] = Math.round(nowMs() - since);
+    return true;
+  }
+
+  private syncEnds(): void {
+    this.syncingSinceMs = undefined;
+    this.options.counters[WRITER.checkpoint_syncs] = 0;
+  }
+
+  private syncing<R>(act: () => R): R {
+    this.options.counters[WRITER.checkpoint_syncs] = 1;
+    try {
+      return act();
+    } catch (error) {
+      this.syncEnds();
+      // what the kernel could not write it now takes for written: only a redo writes it again
+      if (wasTried(error)) throw new DiskUnreliable(`the column files cannot be made durable: ${error}`);
+      throw error;
+    }
+  }
+
+  /** Waits for the running sync; false when it has not ended by then. */
+  private syncWithin(deadlineMs: number): boolean {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    while (this.syncingSinceMs !== undefined && !this.syncEnded()) {
+      if (this.options.nowMs() > deadlineMs) return false;
+      Atomics.wait(pause, 0, 0, SYNC_POLL_MS);
+    }
+    return true;
+  }
+
+  private write(sequence: number, segment: number, states: States): void {
+    const { io, folder, counters } = this.options;
+    writeCheckpoint(io, folder, { sequence, segment, segmentsUsed: this.journal.segmentsUsed, states });
+    this.covered = sequence;
+    this.coveredSegment = segment;
+    counters[WRITER.checkpoints]++;
+  }
+
+  /** The segment that the checkpoint names stays. */
+  private removeSegments(): void {
+    this.journal.removeUpTo(this.removable(), this.coveredSegment);
+  }
+
+  private removable(): number {
+    return removableUpTo(this.covered, readCursors(this.options.io, this.options.folder));
+  }
+
+  /** No sink may fill the disk: beyond the limit the slowest one loses its claim. */
+  private limitSize(): void {
+    const { io, folder, journalBytesMax, counters, log } = this.options;
+    while (this.journal.bytes > journalBytesMax) {
+      const cursors = readCursors(io, folder).filter(({ position }) => position < this.covered);
+      if (cursors.length === 0) return;
+      const slowest = cursors.reduce((a, b) => (b.position < a.position ? b : a));
+      cutOff(io, folder, slowest);
+      counters[WRITER.cursors_cut_off]++;
+      log(
+        'error',
+        `the journal has reached its limit of ${journalBytesMax} bytes: the sink ${slowest.sink} is cut off at block ` +
+          `${slowest.position} of ${this.covered}; what it missed is in the column files`,
+      );
+      this.removeSegments();
+    }
+  }
+}

@@ -1,0 +1,412 @@
+/**
+ * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
+ * when a table-day is full, or when too much memory waits. Writer thread only; take() is HOT, once per row.
+ */
+import { assert } from '../../base/errors.js';
+import { DRAIN, WRITER } from '../../counters/declarations.js';
+import { type DecodedText, decodeRecord } from '../../schema/codec.js';
+import {
+  DAY_WORD,
+  PADDING_TABLE_ID,
+  recordTableId,
+  recordWords,
+  STREAM_WORD,
+  type Table,
+} from '../../schema/layout.js';
+import { TABLES } from '../../schema/tables.js';
+import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
+import { RejectedLog } from '../columns/rejected.js';
+import { WaitingRows } from '../columns/row_arena.js';
+import { TableDay, type TableDayOptions } from '../columns/table_day.js';
+import type { DiskHealth } from '../disk/disk_health.js';
+import type { FilePool } from '../disk/file_pool.js';
+import { tableDirectory } from '../disk/paths.js';
+import type { Quarantine } from '../disk/quarantine.js';
+import type { RejectedState, States } from '../journal/states.js';
+import type { WriterStream } from './messages.js';
+
+/** Flushing goes on for so long before the rings are looked at again. */
+const FLUSH_SLICE_MS = 4;
+/** The same once rows are older than they should ever become. */
+const LATE_FLUSH_SLICE_MS = 20;
+/** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
+const DUE_PART = 0.8;
+/** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
+const IDLE_MS = 60_000;
+const TABLE_SLOTS = 256;
+/** Of a stream and table: the newest day and the list of its rows. */
+const SLOT_WORDS = 2;
+const NO_DAY = -1;
+
+/** Tables by their id. */
+export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
+  TABLES.find((t) => t.id === id),
+);
+
+/** By id: position in TABLES. */
+const POSITIONS = Uint8Array.from({ length: TABLE_SLOTS }, (_, id) =>
+  Math.max(
+    0,
+    TABLES.findIndex((t) => t.id === id),
+  ),
+);
+
+export interface StagingOptions {
+  readonly dataPath: string;
+  readonly flushIntervalMs: number;
+  readonly rowsPerTableDay: number;
+  /** memory for waiting rows of all table-days together; rings wait when the disk does not relieve it */
+  readonly stagedBytesMax: number;
+  readonly exact: boolean;
+  readonly files: FilePool;
+  readonly quarantine: Quarantine | undefined;
+  readonly counters: Uint32Array;
+  readonly disk: DiskHealth;
+  readonly nowMs: () => number;
+}
+
+/** What the journal must know. */
+export interface StagingEvents {
+  /** a table-day was opened; its rows come next */
+  readonly opened: (tableDay: TableDay) => void;
+  readonly openedRejected: (state: RejectedState) => void;
+  /** files of a table-day are about to be written; throws when that must not be */
+  readonly beforeFlush: (tableDay: TableDay) => void;
+  /** whether beforeFlush() would not have to wait */
+  readonly flushable: (tableDay: TableDay) => boolean;
+  /** the first row of a day */
+  readonly dayBegan: () => void;
+}
+
+export interface StagedSnapshot {
+  readonly states: States;
+  /** whether the files hold all of it */
+  readonly reached: () => boolean;
+}
+
+export class Staging {
+  readonly rejected: RejectedLog;
+  private readonly waiting = new WaitingRows();
+  private readonly streams: (WriterStream | undefined)[] = [];
+  private readonly drains: Uint32Array[] = [];
+  /** newest table-day of each stream and table, at stream × TABLES.length + position of the table */
+  private slots = new Int32Array(0);
+  /** by list */
+  private readonly listed: (TableDay | undefined)[] = [];
+  private readonly tableDays = new Map<string, TableDay>();
+  /** table-days in the order in which their oldest waiting row came; entries of rows that were written early are stale */
+  private readonly dirty: { readonly tableDay: TableDay; readonly sinceMs: number }[] = [];
+  private readonly dueMs: number;
+  private readonly rowsMax: number;
+  private readonly tableDayOptions: TableDayOptions;
+  private newestDay = 0;
+  private restedMs = 0;
+
+  constructor(
+    private readonly options: StagingOptions,
+    private readonly events: StagingEvents,
+  ) {
+    const { dataPath, files, quarantine, exact } = options;
+    this.dueMs = options.flushIntervalMs * DUE_PART;
+    this.rowsMax = options.rowsPerTableDay;
+    this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
+    this.tableDayOptions = {
+      rowsMax: options.rowsPerTableDay,
+      exact,
+      quarantine,
+      files,
+      waiting: this.waiting,
+    };
+  }
+
+  addRing(drain: Uint32Array): void {
+    this.drains.push(drain);
+  }
+
+  addStream(stream: WriterStream): void {
+    this.streams[stream.stream] = stream;
+    const end = (stream.stream + 1) * TABLES.length * SLOT_WORDS;
+    if (end <= this.slots.length) return;
+    const slots = new Int32Array(2 * end).fill(NO_DAY);
+    slots.set(this.slots);
+    this.slots = slots;
+  }
+
+  /** Stages whole records of words[from, to) of a ring until one has no room; answers the end of what it has staged. */
+  take(words: Uint32Array, from: number, to: number, ring: number): number {
+    let rows = 0;
+    let at = from;
+    while (at < to) {
+      const id = recordTableId(words[at]);
+      const size = recordWords(words[at]);
+      if (id === PADDING_TABLE_ID || at + size > to) break;
+      if (id === TEXT_TABLE_ID) {
+        if (!this.text(words, at)) break;
+      } else if (this.row(words, at, ring)) rows++;
+      else break;
+      at += size;
+    }
+    this.options.counters[WRITER.rows_drained] += rows;
+    this.drains[ring][DRAIN.rows_drained] += rows;
+    return at;
+  }
+
+  /** False when there is no room and the disk refuses: the row waits in the ring. */
+  row(words: Uint32Array, index: number, ring: number): boolean {
+    const slot = words[index + STREAM_WORD] * TABLES.length + POSITIONS[recordTableId(words[index])];
+    const day = words[index + DAY_WORD];
+    const { slots, waiting } = this;
+    let list = slots[slot * SLOT_WORDS + 1];
+    if (slots[slot * SLOT_WORDS] !== day) list = this.otherDay(words, index, slot, day, ring);
+    if (list < 0) return false;
+    if (waiting.rows(list) >= this.rowsMax && !this.flushReady(this.of(list))) return false;
+    if (waiting.rows(list) === 0) this.markDirty(this.of(list));
+    waiting.stage(list, words, index, recordWords(words[index]));
+    if (ring !== waiting.ring(list)) this.of(list).cameFrom(ring);
+    return true;
+  }
+
+  private of(list: number): TableDay {
+    return this.listed[list] as TableDay;
+  }
+
+  private markDirty(tableDay: TableDay): void {
+    tableDay.sinceMs = this.options.nowMs();
+    this.dirty.push({ tableDay, sinceMs: tableDay.sinceMs });
+  }
+
+  /** The first row of a day, or a late one of an earlier day; -1 when the disk refuses to be looked at. */
+  private otherDay(words: Uint32Array, index: number, slot: number, day: number, ring: number): number {
+    const name = `${slot} ${day}`;
+    const table = TABLE_BY_ID[recordTableId(words[index])] as Table;
+    const tableDay =
+      this.tableDays.get(name) ?? this.openTableDay(name, words[index + STREAM_WORD], table, day, ring);
+    if (tableDay === undefined) return -1;
+    const { slots } = this;
+    if (slots[slot * SLOT_WORDS] < day) {
+      slots[slot * SLOT_WORDS] = day;
+      slots[slot * SLOT_WORDS + 1] = tableDay.list;
+    }
+    return tableDay.list;
+  }
+
+  private openTableDay(
+    name: string,
+    stream: number,
+    table: Table,
+    day: number,
+    ring: number,
+  ): TableDay | undefined {
+    const { exchange, directory } = this.announced(stream);
+    const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
+    if (this.options.disk.refuses('columns')) return undefined;
+    const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
+    try {
+      tableDay.open();
+    } catch (error) {
+      this.options.disk.failed('columns', error, folder);
+      return undefined;
+    }
+    this.tableDays.set(name, tableDay);
+    this.listed[tableDay.list] = tableDay;
+    this.events.opened(tableDay);
+    if (day > this.newestDay) {
+      if (this.newestDay > 0) this.events.dayBegan();
+      this.newestDay = day;
+    }
+    return tableDay;
+  }
+
+  private announced(stream: number): WriterStream {
+    const spec = this.streams[stream];
+    assert(spec !== undefined, `stream ${stream} was announced to the writer`);
+    return spec;
+  }
+
+  /** Stages a text record; false when the disk refuses and it waits in the ring. */
+  text(words: Uint32Array, index: number): boolean {
+    const { kind, stream, day, tableId, detail, text } = decodeRecord(words, index) as DecodedText;
+    if (kind === TEXT_KIND.rejected) return this.rejectedText(stream, day, detail, text);
+    const slot = stream * TABLES.length + POSITIONS[tableId];
+    const tableDay = this.tableDays.get(`${slot} ${day}`);
+    if (tableDay === undefined) return true;
+    if (!tableDay.waiting) this.markDirty(tableDay);
+    tableDay.stageLiteral(detail, text);
+    return true;
+  }
+
+  private rejectedText(stream: number, day: number, reason: number, text: string): boolean {
+    const { disk } = this.options;
+    const { exchange } = this.announced(stream);
+    if (disk.refuses('refused messages')) return false;
+    try {
+      this.rejected.stage(exchange, day, reason, text);
+      return true;
+    } catch (error) {
+      disk.failed('refused messages', error, exchange);
+      return false;
+    }
+  }
+
+  /** Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. */
+  flushDue(): boolean {
+    const started = this.options.nowMs();
+    const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.options.flushIntervalMs;
+    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
+    while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
+      if (!this.flushOldest()) return false;
+      if (this.options.nowMs() - started > slice) return true;
+    }
+    return false;
+  }
+
+  /** False when the disk refuses, or the journal is not so far yet. */
+  private flushOldest(): boolean {
+    const { tableDay, sinceMs } = this.dirty[0];
+    const due = tableDay.waiting && tableDay.sinceMs === sinceMs;
+    if (due && !this.flushReady(tableDay)) return false;
+    this.dirty.shift();
+    return true;
+  }
+
+  /** Writes one table-day unless that would have to wait for the journal; false when its rows wait on. */
+  private flushReady(tableDay: TableDay): boolean {
+    return this.events.flushable(tableDay) && this.flush(tableDay);
+  }
+
+  /** Writes one table-day; false when the disk refused and the rows wait on. */
+  private flush(tableDay: TableDay): boolean {
+    const { disk } = this.options;
+    const { staged } = tableDay;
+    if (disk.refuses('columns')) return false;
+    try {
+      const byRing = tableDay.waitingByRing();
+      this.events.beforeFlush(tableDay);
+      const { recv_time } = tableDay.key.table.at;
+      const newest = recv_time === undefined || staged === 0 ? 0 : tableDay.newest(recv_time);
+      const bytes = tableDay.flush();
+      tableDay.lastUsedMs = this.options.nowMs();
+      this.flushed(byRing, staged, bytes, newest);
+      return true;
+    } catch (error) {
+      disk.failed('columns', error, tableDay.key.folder);
+      return false;
+    }
+  }
+
+  private flushed(byRing: ReadonlyMap<number, number>, rows: number, bytes: number, newest: number): void {
+    const { counters, disk } = this.options;
+    counters[WRITER.rows_written] += rows;
+    counters[WRITER.bytes_written] += Math.ceil(bytes / 64);
+    counters[WRITER.flushes]++;
+    for (const [ring, part] of byRing) {
+      const drain = this.drains[ring];
+      drain[DRAIN.rows_written] += part;
+      drain[DRAIN.bytes_written] += Math.ceil((bytes * part) / Math.max(1, rows) / 64);
+      if (part > 0 && newest > drain[DRAIN.last_row]) drain[DRAIN.last_row] = newest;
+    }
+    disk.worked('columns');
+  }
+
+  /** Every table-day that is known. */
+  opened(): Iterable<TableDay> {
+    return this.tableDays.values();
+  }
+
+  get openedCount(): number {
+    return this.tableDays.size;
+  }
+
+  /** Writes what waits, of one ring or of all; false when the disk refuses. */
+  flushNow(ring?: number): boolean {
+    for (const tableDay of this.tableDays.values()) {
+      const wanted = ring === undefined || tableDay.waitingByRing().has(ring);
+      if (wanted && tableDay.waiting && !this.flush(tableDay)) return false;
+    }
+    return true;
+  }
+
+  /** The stream and ring of a table-day that is known. */
+  streamOf(tableDay: TableDay): WriterStream {
+    const { exchange, directory } = tableDay.key;
+    const found = this.streams.find((s) => s?.exchange === exchange && s.directory === directory);
+    assert(found !== undefined, `${exchange} ${directory} was announced to the writer`);
+    return found;
+  }
+
+  /** Writes everything whatever its age and answers the table-days that could not be written. */
+  flushAll(): TableDay[] {
+    return [...this.tableDays.values()].filter((tableDay) => {
+      this.options.disk.retryNow();
+      const left = tableDay.waiting && !this.flush(tableDay);
+      tableDay.rest();
+      return left;
+    });
+  }
+
+  flushRejected(): boolean {
+    const { disk } = this.options;
+    if (disk.refuses('refused messages')) return false;
+    try {
+      this.rejected.flush();
+      disk.worked('refused messages');
+      return true;
+    } catch (error) {
+      disk.failed('refused messages', error, this.options.dataPath);
+      return false;
+    }
+  }
+
+  /** Memory in which rows wait. */
+  get bytes(): number {
+    return this.waiting.bytes;
+  }
+
+  get overfull(): boolean {
+    return this.bytes >= this.options.stagedBytesMax;
+  }
+
+  /** Too much memory is held: writes the oldest early. False when that cannot be now. */
+  relieve(): boolean {
+    while (this.dirty.length > 0 && this.bytes >= this.options.stagedBytesMax / 2)
+      if (!this.flushOldest()) return false;
+    return true;
+  }
+
+  restIdle(now: number): void {
+    if (now - this.restedMs < IDLE_MS) return;
+    this.restedMs = now;
+    this.waiting.rest();
+    for (const [name, tableDay] of this.tableDays) {
+      if (tableDay.waiting || now - tableDay.lastUsedMs < IDLE_MS || tableDay.lastUsedMs === 0) continue;
+      tableDay.rest();
+      tableDay.lastUsedMs = 0;
+      const slot = Number(name.split(' ')[0]);
+      if (this.slots[slot * SLOT_WORDS + 1] === tableDay.list) continue;
+      this.tableDays.delete(name);
+      this.listed[tableDay.list] = undefined;
+    }
+  }
+
+  /** What all files hold when everything that waits is written, and the way to learn when they do. */
+  snapshot(): StagedSnapshot {
+    const tableDays = [...this.tableDays.values()].map((tableDay) => ({ tableDay, state: tableDay.state() }));
+    const rejected = this.rejected.states();
+    return {
+      states: { tableDays: tableDays.map(({ state }) => state), rejected },
+      reached: () =>
+        this.rejected.reached(rejected) && tableDays.every(({ tableDay, state }) => tableDay.reached(state)),
+    };
+  }
+}
+
+/** Rows among the records words[from, to). */
+export function countRows(words: Uint32Array, from: number, to: number): number {
+  let rows = 0;
+  for (let index = from; index < to; index += recordWords(words[index])) {
+    const id = recordTableId(words[index]);
+    if (id === PADDING_TABLE_ID) break;
+    if (TABLE_BY_ID[id] !== undefined) rows++;
+  }
+  return rows;
+}

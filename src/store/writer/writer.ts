@@ -1,0 +1,432 @@
+/**
+ * The writer: takes blocks of records from the rings in turn, appends them to the journal, stages them by table-day and
+ * appends them to the column files before they are older than the flush interval. A ring gets its words back when the
+ * journal has them. It owns its thread and blocks in system calls as it likes; the rings are what keeps the shards
+ * going meanwhile. It knows nothing of sockets, and nothing that reads the files can slow it down. drain() is HOT.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { monotonicMs, WallClock } from '../../base/clock.js';
+import { EXIT } from '../../base/errors.js';
+import { STAGED_BYTES_MAX } from '../../base/limits.js';
+import { DRAIN, STOPPED, WRITER } from '../../counters/declarations.js';
+import { HistogramWriter } from '../../counters/histogram.js';
+import { RingConsumer } from '../../ring/consumer.js';
+import { DOORBELL } from '../../ring/layout.js';
+import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
+import type { TableDay } from '../columns/table_day.js';
+import { DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
+import { FilePool } from '../disk/file_pool.js';
+import type { StoreIo } from '../disk/io.js';
+import { Quarantine, quarantineName } from '../disk/quarantine.js';
+import { BLOCK_KIND, type StreamEntry } from '../journal/format.js';
+import type { Journal } from '../journal/journal.js';
+import { journalFolder } from '../journal/start.js';
+import { encodeStates, type RejectedState, type TableDayState } from '../journal/states.js';
+import { Checkpointer } from './checkpointer.js';
+import { makeToday, Tomorrow } from './day_files.js';
+import { Durability } from './durability.js';
+import type {
+  WriterCommand,
+  WriterInit,
+  WriterJournal,
+  WriterReport,
+  WriterRing,
+  WriterStream,
+} from './messages.js';
+import { Renewal } from './removed_files.js';
+import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+
+export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
+
+/** Longest sleep: the bound on how long a row waits in a ring that nobody fills. */
+const SLEEP_MS = 5;
+/** Words taken from one ring before the next has its turn. */
+const TURN_WORDS = 64 * 1024;
+/** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
+const QUIET_WORDS = 8 * 1024;
+const HOUSEKEEPING_MS = 100;
+/** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
+const STOP_MS_MAX = 4000;
+
+export class Writer {
+  protected readonly journal: Journal | undefined;
+  private readonly durability: Durability | undefined;
+  private readonly checkpointer: Checkpointer | undefined;
+  private readonly staging: Staging;
+  private readonly disk: DiskHealth;
+  private readonly rings: RingConsumer[] = [];
+  private readonly drains: Uint32Array[] = [];
+  private readonly streams: StreamEntry[] = [];
+  private readonly counters: Uint32Array;
+  private readonly latency: HistogramWriter;
+  private readonly doorbell: Int32Array;
+  private readonly quarantine: Quarantine | undefined;
+  /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
+  private readonly taken: number[] = [];
+  private readonly receivedMs: number[] = [];
+  private uncommitted = false;
+  private readonly clock = new WallClock();
+  private readonly tomorrow: Tomorrow;
+  private readonly renewal: Renewal;
+  private firstRing = 0;
+  /** opened since the last block, to be told to the journal before their first row */
+  private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
+  private readonly openedRejected: RejectedState[] = [];
+  private rejectedBase = 0;
+  private housekeepingMs = 0;
+  /** more is due to be flushed than one turn could do */
+  private behind = false;
+  private stopping = false;
+  private stopMs = 0;
+
+  constructor(
+    private readonly init: WriterInit,
+    private readonly port: MessagePort,
+    private readonly io: StoreIo,
+    private readonly nowMs: () => number = monotonicMs,
+  ) {
+    const counters = (this.counters = new Uint32Array(init.counters));
+    this.latency = new HistogramWriter(init.latency);
+    this.doorbell = new Int32Array(init.doorbell);
+    const log: Log = (level, text) => this.post({ kind: 'log', level, text });
+    const disk = (this.disk = new DiskHealth(counters, log, nowMs));
+    const { dataPath, journal } = init;
+    if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
+    this.staging = new Staging(
+      {
+        ...init,
+        stagedBytesMax: STAGED_BYTES_MAX,
+        files,
+        quarantine: this.quarantine,
+        counters,
+        disk,
+        nowMs,
+      },
+      {
+        opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
+        openedRejected: (state) => this.openedRejected.push(state),
+        beforeFlush: (tableDay) => this.beforeFlush(tableDay),
+        flushable: (tableDay) => this.flushable(tableDay),
+        dayBegan: () => this.checkpointer?.hasten(),
+      },
+    );
+    this.tomorrow = new Tomorrow(io, init.exact);
+    this.add(init.rings, init.streams);
+    if (journal !== undefined) {
+      const { drains } = this;
+      const streams = () => this.streams;
+      this.durability = new Durability({ io, dataPath, journal, streams, drains, counters, disk, nowMs });
+      this.journal = this.durability.journal;
+      this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+    }
+    const { staging, checkpointer, drains } = this;
+    this.renewal = new Renewal({
+      io,
+      dataPath,
+      staging,
+      journal: this.journal,
+      checkpointer,
+      counters,
+      drains,
+      disk,
+      log,
+    });
+  }
+
+  private startCheckpoints(journal: Journal, options: WriterJournal, log: Log): Checkpointer {
+    const { io, counters, disk, nowMs } = this;
+    const { dataPath } = this.init;
+    const checkpointer = new Checkpointer(journal, this.staging, {
+      io,
+      dataPath,
+      folder: journalFolder(dataPath),
+      intervalMs: options.checkpointMs,
+      journalBytesMax: options.bytesMax,
+      counters,
+      disk,
+      log,
+      nowMs,
+    });
+    checkpointer.start();
+    return checkpointer;
+  }
+
+  private add(rings: readonly WriterRing[], streams: readonly WriterStream[]): void {
+    for (const { ring, drain } of rings) {
+      this.rings.push(new RingConsumer(ring));
+      this.drains.push(new Uint32Array(drain));
+      this.staging.addRing(this.drains[this.drains.length - 1]);
+      this.taken.push(0);
+      this.receivedMs.push(0);
+    }
+    const entries = streams.map(({ stream, exchange, directory }) => [stream, exchange, directory] as const);
+    for (const stream of streams) this.staging.addStream(stream);
+    this.streams.push(...entries);
+    if (this.journal === undefined || entries.length === 0) return;
+    this.appendJson(BLOCK_KIND.streams, entries);
+  }
+
+  /** Runs until a stop command has been carried out: everything published is in the files then. */
+  run(): void {
+    try {
+      makeToday(this.io, this.init, (error, folder) => this.disk.failed('columns', error, folder));
+      this.post({ kind: 'ready' });
+      while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
+        if (this.turn() < QUIET_WORDS && !this.behind) this.sleep();
+      }
+      this.finish();
+    } catch (error) {
+      if (!(error instanceof DiskUnreliable)) throw error;
+      this.post({ kind: 'fatal', status: EXIT.ioError, text: error.message });
+    }
+  }
+
+  private makeTomorrow(): void {
+    const { disk } = this;
+    if (disk.refuses("tomorrow's files")) return;
+    try {
+      this.tomorrow.turn(Date.now(), this.staging.opened());
+      disk.worked("tomorrow's files");
+    } catch (error) {
+      disk.failed("tomorrow's files", error, this.init.dataPath);
+    }
+  }
+
+  /** Everything that is due once; answers the number of words taken from the rings. */
+  protected turn(): number {
+    // before what was removed is begun again nothing is taken and nothing is written
+    const whole = !this.disk.isFailing('files') || this.renewal.turn();
+    const drained = whole ? this.drainAll() : 0;
+    this.behind = whole && this.staging.flushDue();
+    this.counters[WRITER.heartbeat]++;
+    const now = this.nowMs();
+    this.durability?.turn(now);
+    if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
+    return drained;
+  }
+
+  private backlog(): number {
+    return this.rings.reduce((words, ring) => words + ring.backlog(), 0);
+  }
+
+  private givesUp(): boolean {
+    return this.counters[WRITER.disk_failing] === 1 && this.nowMs() - this.stopMs > STOP_MS_MAX;
+  }
+
+  private sleep(): void {
+    const seen = Atomics.load(this.doorbell, DOORBELL.rings);
+    Atomics.store(this.doorbell, DOORBELL.sleeping, 1);
+    Atomics.wait(this.doorbell, DOORBELL.rings, seen, SLEEP_MS);
+    Atomics.store(this.doorbell, DOORBELL.sleeping, 0);
+  }
+
+  /** One turn over all rings; answers the number of words taken. */
+  private drainAll(): number {
+    if (!this.commit()) return 0;
+    const { rings, staging } = this;
+    let words = 0;
+    for (let n = 0; n < rings.length; n++) {
+      if (staging.overfull && !staging.relieve()) break;
+      if (this.durability?.full()) break;
+      // not always the same ring first when there is not room for all
+      words += this.drain((this.firstRing + n) % rings.length);
+    }
+    this.firstRing++;
+    this.commit();
+    return words;
+  }
+
+  /** Stages one run of records of one ring and appends it to the journal. */
+  private drain(ringIndex: number): number {
+    const ring = this.rings[ringIndex];
+    const available = ring.take();
+    if (available === 0) return 0;
+    const end = ring.start + available;
+    const stop = Math.min(end, ring.start + TURN_WORDS);
+    const words = ring.u32;
+    const recordsEnd = this.staging.take(words, ring.start, stop, ringIndex);
+    const padded = recordsEnd < end && recordTableId(words[recordsEnd]) === PADDING_TABLE_ID;
+    const taken = (padded ? end : recordsEnd) - ring.start;
+    this.receivedMs[ringIndex] = receivedMs(words, ring.start);
+    this.taken[ringIndex] = taken;
+    this.uncommitted = true;
+    if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
+    return taken;
+  }
+
+  private appendRecords(words: Uint32Array, from: number, to: number): void {
+    const { journal } = this;
+    if (journal === undefined) return;
+    this.appendBases();
+    this.durability?.appending();
+    journal.appendRecords(words, from, to);
+  }
+
+  private appendJson(kind: number, value: unknown): void {
+    this.durability?.appending();
+    this.journal?.appendJson(kind, value);
+    this.uncommitted = true;
+  }
+
+  /** Tells the journal what was opened, before the first row of it. */
+  private appendBases(): void {
+    const { openedTableDays, openedRejected, journal } = this;
+    if (journal === undefined || openedTableDays.length + openedRejected.length === 0) return;
+    const tableDays = openedTableDays.map(({ state }) => state);
+    this.appendJson(BLOCK_KIND.bases, encodeStates({ tableDays, rejected: openedRejected }));
+    for (const { tableDay } of openedTableDays) tableDay.baseSequence = journal.sequence;
+    if (openedRejected.length > 0) this.rejectedBase = journal.sequence;
+    openedTableDays.length = openedRejected.length = 0;
+  }
+
+  /** Files are written only when it is durable what they held before: recovery must know which to cut. */
+  private beforeFlush(tableDay: TableDay): void {
+    this.appendBases();
+    if (this.journal !== undefined && tableDay.baseSequence > this.journal.synced) this.journal.sync();
+  }
+
+  private flushable(tableDay: TableDay): boolean {
+    this.appendBases();
+    return this.durability?.reached(tableDay.baseSequence) ?? true;
+  }
+
+  /** Hands what was taken to the journal's file and gives the words back to the rings; false when the disk refuses. */
+  private commit(): boolean {
+    if (!this.uncommitted) return true;
+    const { journal, disk } = this;
+    if (journal !== undefined) {
+      if (disk.refuses('journal')) return false;
+      try {
+        journal.write();
+        disk.worked('journal');
+      } catch (error) {
+        disk.failed('journal', error, journalFolder(this.init.dataPath));
+        return false;
+      }
+    }
+    this.uncommitted = false;
+    this.clock.read();
+    const now = this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
+    for (let ring = 0; ring < this.taken.length; ring++) {
+      if (this.taken[ring] === 0) continue;
+      this.rings[ring].release(this.taken[ring]);
+      this.taken[ring] = 0;
+      if (this.receivedMs[ring] > 0) this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+    }
+    return true;
+  }
+
+  protected receive(): WriterCommand | undefined {
+    return receiveMessageOnPort(this.port)?.message;
+  }
+
+  protected post(report: WriterReport): void {
+    this.port.postMessage(report);
+  }
+
+  private housekeeping(now: number): void {
+    this.housekeepingMs = now;
+    for (let command = this.receive(); command !== undefined; command = this.receive())
+      this.carryOut(command);
+    const { counters, journal, staging } = this;
+    counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
+    counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    if (journal !== undefined) {
+      counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
+      counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
+    }
+    if (!this.disk.isFailing('files')) this.renewal.look();
+    if (this.disk.isFailing('files')) return;
+    if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
+    staging.restIdle(now);
+    this.makeTomorrow();
+    this.checkpointer?.turn();
+  }
+
+  private carryOut(command: WriterCommand): void {
+    if (command.kind === 'stop') {
+      this.stopping = true;
+      this.stopMs = this.nowMs();
+    } else if (command.kind === 'flush') this.staging.flushNow(command.ring);
+    else if (command.kind === 'cover')
+      this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
+    else {
+      this.add(command.rings, command.streams);
+      this.post({ kind: 'added' });
+    }
+  }
+
+  /** The end of a stop: everything that waits goes to the files, whatever its age. */
+  protected finish(): void {
+    const { counters, staging } = this;
+    this.renewal.look(true);
+    this.disk.retryNow();
+    if (this.disk.isFailing('files')) this.renewal.turn();
+    const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
+    const unwritten = staging.flushAll();
+    const complete = staging.flushRejected() && unwritten.length === 0;
+    staging.rejected.close();
+    this.countNotKept(journaled, unwritten);
+    this.countLeft();
+    if (!complete) this.reportUnwritten(unwritten.length);
+    const ended = complete && journaled && this.endJournal();
+    counters[WRITER.buffered_rows] = 0;
+    counters[WRITER.stopped] = ended || this.journal === undefined ? STOPPED.complete : STOPPED.redo;
+    this.post({ kind: 'stopped' });
+  }
+
+  /** Rows that neither this end nor the next start brings to the files. */
+  private countNotKept(journaled: boolean, unwritten: readonly TableDay[]): void {
+    if (journaled) return;
+    const lost =
+      this.journal === undefined
+        ? unwritten.reduce((rows, { staged }) => rows + staged, 0)
+        : // what is in the files but not in the journal is cut off by the next start
+          this.drains.reduce(
+            (rows, drain) => rows + ((drain[DRAIN.rows_drained] - drain[DRAIN.rows_durable]) >>> 0),
+            0,
+          );
+    this.counters[WRITER.dropped_rows] += lost;
+  }
+
+  private reportUnwritten(tableDays: number): void {
+    const lost = this.counters[WRITER.dropped_rows];
+    const kept = this.journal === undefined ? '' : ', the others are in the journal for the next start';
+    const text = `${tableDays} table-days could not be written before the end: ${lost} rows are lost${kept}`;
+    this.post({ kind: 'log', level: 'error', text });
+  }
+
+  /** False when the next start has something to redo. */
+  private endJournal(): boolean {
+    try {
+      if (this.checkpointer?.end()) return true;
+      const text =
+        'the disk is too slow for a last checkpoint; every row is in the journal, and the next start redoes those behind the checkpoint before';
+      this.post({ kind: 'log', level: 'warn', text });
+    } catch (error) {
+      this.disk.failed('checkpoint', error, journalFolder(this.init.dataPath));
+    }
+    return false;
+  }
+
+  /** Rows that are still in the rings: the disk has refused to the end. */
+  private countLeft(): void {
+    for (const [i, ring] of this.rings.entries()) {
+      // what was taken is staged and was counted there
+      ring.release(this.taken[i]);
+      this.taken[i] = 0;
+      for (let words = ring.take(); words > 0; words = ring.take()) {
+        this.counters[WRITER.dropped_rows] += countRows(ring.u32, ring.start, ring.start + words);
+        ring.release(words);
+      }
+    }
+  }
+}
+
+/** Receive time of the record at `index` in ms since 1970, or 0 when it has none. */
+function receivedMs(words: Uint32Array, index: number): number {
+  const at = TABLE_BY_ID[recordTableId(words[index])]?.at;
+  if (at?.recv_time === undefined) return 0;
+  return words[index + at.recv_time] * 1000 + words[index + at.recv_nanos] / 1e6;
+}

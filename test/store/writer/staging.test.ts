@@ -1,0 +1,95 @@
+/** Memory of rows that wait: what is written leaves room at once, and nothing is written ahead of its time for it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createCounters } from '../../../src/counters/counters.js';
+import { DRAIN, DRAIN_COUNTERS, WRITER, WRITER_COUNTERS } from '../../../src/counters/declarations.js';
+import { DAY_WORD, STREAM_WORD } from '../../../src/schema/layout.js';
+import { TRADES } from '../../../src/schema/tables.js';
+import { DiskHealth } from '../../../src/store/disk/disk_health.js';
+import { FilePool } from '../../../src/store/disk/file_pool.js';
+import { Staging } from '../../../src/store/writer/staging.js';
+import { Random } from '../../support/random.js';
+import { SimulatedDisk } from '../../support/simulated_disk.js';
+import { DATA, FIRST_DAY, STREAMS } from '../../support/store_world.js';
+
+const STAGED_BYTES_MAX = 100_000;
+
+function scene() {
+  const disk = new SimulatedDisk(new Random(1));
+  disk.makeFolder(DATA);
+  const counters = new Uint32Array(createCounters(WRITER_COUNTERS));
+  const clock = { ms: 1000 };
+  const nowMs = () => clock.ms;
+  const staging = new Staging(
+    {
+      dataPath: DATA,
+      flushIntervalMs: 1000,
+      rowsPerTableDay: 1 << 16,
+      stagedBytesMax: STAGED_BYTES_MAX,
+      exact: false,
+      files: new FilePool(disk, 0, () => undefined),
+      quarantine: undefined,
+      counters,
+      disk: new DiskHealth(counters, () => undefined, nowMs),
+      nowMs,
+    },
+    {
+      opened: () => undefined,
+      openedRejected: () => undefined,
+      beforeFlush: () => undefined,
+      flushable: () => true,
+      dayBegan: () => undefined,
+    },
+  );
+  for (const stream of STREAMS) staging.addStream(stream);
+  const drains = [0, 1].map(() => new Uint32Array(createCounters(DRAIN_COUNTERS)));
+  for (const drain of drains) staging.addRing(drain);
+  const words = new Uint32Array(TRADES.words);
+  const rows = (stream: number, count: number, ring = 0) => {
+    words[0] = TRADES.headerWord;
+    words[STREAM_WORD] = stream;
+    words[DAY_WORD] = FIRST_DAY;
+    for (let n = 0; n < count; n++) assert.ok(staging.row(words, 0, ring));
+  };
+  const written = () => drains.map((drain) => drain[DRAIN.rows_written]);
+  return { staging, clock, rows, written, flushes: () => counters[WRITER.flushes]! };
+}
+
+test('memory that a burst left empty makes nobody write early', () => {
+  const { staging, clock, rows, flushes } = scene();
+  rows(0, 2000);
+  assert.ok(staging.overfull);
+  clock.ms += 900;
+  staging.flushDue();
+  assert.equal(flushes(), 1);
+  assert.ok(!staging.overfull, 'the memory is there for the rows of others');
+  rows(2, 1);
+  assert.ok(staging.relieve());
+  assert.equal(flushes(), 1, 'the one row waits for its time');
+  assert.ok(staging.bytes < STAGED_BYTES_MAX / 2);
+});
+
+test('rows that do wait are written until half of the memory is free', () => {
+  const { staging, rows, flushes } = scene();
+  rows(0, 2000);
+  rows(2, 1);
+  assert.ok(staging.relieve());
+  assert.equal(flushes(), 1, 'the oldest only');
+  assert.ok(staging.bytes > 0 && staging.bytes < STAGED_BYTES_MAX / 2);
+});
+
+test('rows of one table-day are counted for the ring that each came from', () => {
+  const { staging, clock, rows, written } = scene();
+  rows(0, 3);
+  rows(0, 5, 1);
+  rows(0, 2);
+  assert.ok(staging.flushNow(1), 'the second ring has rows here, too');
+  assert.deepEqual(written(), [5, 5]);
+  rows(0, 1, 1);
+  clock.ms += 900;
+  staging.flushDue();
+  assert.deepEqual(written(), [5, 6], 'what was written once is not counted again');
+  rows(0, 4);
+  assert.ok(staging.flushNow(1));
+  assert.deepEqual(written(), [5, 6], 'nothing of the second ring waits');
+});
