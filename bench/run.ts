@@ -11,15 +11,15 @@ import { fileURLToPath } from 'node:url';
 import { VERSION } from '../src/base/version.js';
 import { commitOfSources, machineOf } from './machine.js';
 import { type MeasuredFigure, REPORT_FORMAT, type Report, type StageReport } from './report.js';
-import type { Stage } from './stage.js';
+import type { Asked, Stage } from './stage.js';
 import type { StageInit, StageMessage } from './stage_messages.js';
+import { secondsOf } from './stages.js';
 
-export interface BenchOptions {
+export interface BenchOptions extends Asked {
   readonly stages: readonly Stage[];
   readonly smoke: boolean;
   /** times the ordinary seconds of every stage */
   readonly effort: number;
-  readonly runs: number;
   /** on the disk that is measured */
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -97,10 +97,11 @@ async function runStage(stage: Stage, root: string, options: BenchOptions): Prom
 function listen(
   stage: Stage,
   folder: string,
-  { smoke, effort, runs, signal }: BenchOptions,
+  { smoke, effort, runs, loads, signal }: BenchOptions,
   onMessage: (message: StageMessage) => void,
 ): Promise<string> {
-  const init: StageInit = { stage: stage.name, smoke, seconds: stage.seconds * effort, effort, runs, folder };
+  const seconds = secondsOf([stage], effort, { runs, loads });
+  const init: StageInit = { stage: stage.name, smoke, seconds, effort, runs, loads, folder };
   const child = fork(fileURLToPath(new URL('./stage_process.js', import.meta.url)), [JSON.stringify(init)], {
     // the growth of a heap is what is left behind a collection
     execArgv: ['--expose-gc'],

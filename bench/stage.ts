@@ -22,15 +22,21 @@ export interface Figure {
   readonly notes?: string;
 }
 
-export interface StageContext {
+/** What a stage is asked for beyond its name, as far as the time it takes depends on it. */
+export interface Asked {
+  /** values that each figure should have; what has a baseline takes turns with it: A B A B */
+  readonly runs: number;
+  /** names of the loads of stage paced (paced_loads.ts); none: those of the default run */
+  readonly loads: readonly string[];
+}
+
+export interface StageContext extends Asked {
   /** tiny inputs: whether it runs, not how fast */
   readonly smoke: boolean;
   /** about so long the whole stage should take; inputs are chosen for it */
   readonly seconds: number;
   /** times the ordinary amounts */
   readonly effort: number;
-  /** values that each figure should have; what has a baseline takes turns with it: A B A B */
-  readonly runs: number;
   /** an empty folder on the disk that is measured; removed behind the stage */
   readonly folder: string;
   /** aborted when the bench is ended early; whoever has started processes ends them then */
@@ -54,6 +60,6 @@ export interface Stage {
   readonly name: string;
   readonly summary: string;
   /** what it takes about with the ordinary effort */
-  readonly seconds: number;
+  readonly seconds: (asked: Asked) => number;
   readonly load: () => Promise<StageModule>;
 }

@@ -8,6 +8,7 @@ export interface StageInit {
   readonly seconds: number;
   readonly effort: number;
   readonly runs: number;
+  readonly loads: readonly string[];
   readonly folder: string;
 }
 

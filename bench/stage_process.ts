@@ -6,7 +6,7 @@ import type { StageInit, StageMessage } from './stage_messages.js';
 import { STAGES } from './stages.js';
 
 const init = JSON.parse(process.argv[2]) as StageInit;
-const { smoke, seconds, effort, runs, folder } = init;
+const { smoke, seconds, effort, runs, loads, folder } = init;
 const input = createHash('sha256');
 const abort = new AbortController();
 let dropped = 0;
@@ -24,6 +24,7 @@ const context: StageContext = {
   seconds,
   effort,
   runs,
+  loads,
   folder,
   signal: abort.signal,
   progress: (text) => void tell({ kind: 'progress', text }),

@@ -1,8 +1,30 @@
-/** How many messages a program gets, and which. Runs in the process of a stage. */
+/** What a run of a program is asked for: which messages it gets, and how many. Runs in the process of a stage. */
+import type { Channel } from '../../src/simulator/channels.js';
 import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import type { ServerOptions } from '../server/server.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { StageContext } from '../stage.js';
-import type { RunOptions } from './comparison.js';
+
+export interface RunOptions extends ServerOptions {
+  readonly channel: Channel;
+  readonly symbolsPerConnection: number;
+  /** messages per second behind the warm-up; as fast as they are taken when it does not say */
+  readonly rate?: number;
+  readonly warmup: number;
+  readonly messages: number;
+  /** of the logger and of a program that does the same work */
+  readonly flushSecs: number;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  /** told of what the logger has dropped: the run is of no use then */
+  dropped(count: number): void;
+}
+
+/**
+ * Of the logger where a run lasts for seconds: the shortest it takes, five times as many writes as by default, because
+ * whoever waits until all rows are in files waits for that long.
+ */
+export const SHORT_FLUSH_SECS = 1;
 
 /**
  * Seconds of messages in front of those that are measured, the same for all programs: behind them compilers are through

@@ -42,11 +42,30 @@ export class Count {
   }
 }
 
-/** Opens the task's connection; every data message goes to `onMessage`. */
-export function connect(onMessage: (data: Buffer) => void): WebSocket {
+/** The connections of a task. */
+export interface Connections {
+  /** Whatever comes from here on is nobody's. */
+  ignore(): void;
+  end(): void;
+}
+
+/** Opens them; every data message goes to `onMessage`. */
+export function connect(onMessage: (data: Buffer) => void): Connections {
+  const sockets = task.subscribe.map((texts) => connectOne(texts, onMessage));
+  return {
+    ignore: () => {
+      for (const socket of sockets) socket.removeAllListeners('message');
+    },
+    end: () => {
+      for (const socket of sockets) socket.terminate();
+    },
+  };
+}
+
+function connectOne(subscribe: readonly string[], onMessage: (data: Buffer) => void): WebSocket {
   const socket = new WebSocket(task.url, { perMessageDeflate: false });
   socket.on('open', () => {
-    for (const [i, text] of task.subscribe.entries()) setTimeout(() => socket.send(text), i * REQUEST_GAP_MS);
+    for (const [i, text] of subscribe.entries()) setTimeout(() => socket.send(text), i * REQUEST_GAP_MS);
   });
   socket.on('message', onMessage);
   return socket;

@@ -5,31 +5,16 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadExchange } from '../../src/exchanges/index.js';
-import type { Channel } from '../../src/simulator/channels.js';
 import { clockUs } from '../clock.js';
-import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
-import { symbolsOf } from './amounts.js';
+import type { Sent, ServerEndpoint } from '../server/server.js';
+import { type RunOptions, symbolsOf } from './amounts.js';
 import { placementOf } from './cores.js';
 import { JournalWatch } from './journal_watch.js';
-import { RunningLogger } from './logger.js';
+import { type LoggerSetup, RunningLogger, type Stored } from './logger.js';
 import { Program, type Usage } from './program.js';
 import { type Exact, quantilesOf } from './quantiles.js';
 import { ServerProcess } from './server_process.js';
 import type { Task, TaskEvent } from './task.js';
-
-export interface RunOptions extends ServerOptions {
-  readonly channel: Channel;
-  /** for the logger, which has a thread for each connection */
-  readonly symbolsPerConnection: number;
-  /** messages per second behind the warm-up; as fast as they are taken when it does not say */
-  readonly rate?: number;
-  readonly warmup: number;
-  readonly messages: number;
-  readonly folder: string;
-  readonly signal: AbortSignal;
-  /** told of what the logger has dropped: the run is of no use then */
-  dropped(count: number): void;
-}
 
 /** What a run has come to; times and bytes are per message that was measured. */
 export interface Run {
@@ -58,7 +43,8 @@ export interface Delays {
 
 const placementFor = ({ rate }: RunOptions) => placementOf(rate !== undefined);
 
-function check(name: string, taken: { messages: number; size: number }, sent: Sent): void {
+/** Whether a program has taken what was sent. */
+export function check(name: string, taken: { messages: number; size: number }, sent: Sent): void {
   if (taken.messages !== sent.messages || taken.size !== sent.size) {
     throw new Error(
       `${name} has ${taken.messages} trades with a size of ${taken.size}, but ${sent.messages} with ${sent.size} were sent`,
@@ -85,24 +71,25 @@ function runOf(
 }
 
 /** A program that is connected to its server and takes what comes. */
-export interface Launched {
+export interface Launched<Result = Run> {
   /** Warms up, waits for `quiet`, and measures. Both are ended then, whatever has happened. */
-  measure(quiet: Promise<unknown>): Promise<Run>;
+  measure(quiet: Promise<unknown>): Promise<Result>;
   end(): Promise<void>;
 }
 
-interface Connected {
+interface Connected<Result> {
   readonly program: Program<unknown>;
-  measure(quiet: Promise<unknown>): Promise<Run>;
+  measure(quiet: Promise<unknown>): Promise<Result>;
 }
 
-/** Starts a server and a program, and waits until it has subscribed. */
-async function launch(
+/** Starts a server and a program, and waits until it has subscribed. `placement`: what stands in front of the server's command. */
+export async function launch<Result>(
   options: RunOptions,
-  connect: (server: ServerProcess) => Promise<Connected>,
-): Promise<Launched> {
-  const server = await ServerProcess.start(options, placementFor(options).server, options.signal);
-  let connected: Connected | undefined;
+  placement: readonly string[],
+  connect: (server: ServerProcess) => Promise<Connected<Result>>,
+): Promise<Launched<Result>> {
+  const server = await ServerProcess.start(options, placement, options.signal);
+  let connected: Connected<Result> | undefined;
   const end = async () => {
     await connected?.program.destroy();
     await server.end();
@@ -127,16 +114,26 @@ async function warmUp(server: ServerProcess, { warmup, rate }: RunOptions): Prom
   if (paced > 0) await server.send({ send: paced, rate });
 }
 
-/** The logger takes trades and stores them, everything on. */
+/** A logger that takes the messages of a run from its server, everything on. */
+export function loggerOf(
+  options: RunOptions,
+  { endpoint: { ws, rest, ca } }: ServerProcess,
+  more: Pick<LoggerSetup, 'placement'> & { readonly stamped: boolean },
+): RunningLogger {
+  const { exchange: id, channel, symbolsPerConnection, flushSecs, signal } = options;
+  const folder = mkdtempSync(join(options.folder, 'logger-'));
+  return new RunningLogger({
+    exchanges: [{ id, ws, rest, channels: [channel], symbolsPerConnection }],
+    ...{ ca, flushSecs, folder, signal, placement: more.placement },
+    stamps: more.stamped ? join(folder, 'stamps') : undefined,
+  });
+}
+
+/** The logger takes trades and stores them. */
 export function launchLogger(options: RunOptions): Promise<Launched> {
-  return launch(options, async (server) => {
-    const { exchange, channel, symbolsPerConnection, rate, signal } = options;
-    const folder = mkdtempSync(join(options.folder, 'logger-'));
-    const logger = new RunningLogger({
-      ...{ exchange, channel, folder, signal, symbolsPerConnection, endpoint: server.endpoint },
-      placement: placementFor(options).program,
-      stamps: rate === undefined ? undefined : join(folder, 'stamps'),
-    });
+  const { server, program: placement } = placementFor(options);
+  return launch(options, server, async (server) => {
+    const logger = loggerOf(options, server, { placement, stamped: options.rate !== undefined });
     return {
       program: logger.program,
       measure: (quiet) => measureLogger(options, server, logger, quiet),
@@ -171,27 +168,55 @@ async function measureLogger(
   const delays = stamps === undefined ? undefined : journal?.delays(stamps, warmup);
   if (delays !== undefined && delays.length + messages_dropped !== messages)
     throw new Error(`the journal holds ${delays.length} of ${messages} trades`);
-  const stored = logger.stored('TRADES');
-  // sizes of what was dropped are not known
-  const size = messages_dropped > 0 ? sent.size : stored.size;
-  check('the logger', { messages: stored.rows + messages_dropped, size }, sent);
+  const stored = checkLogger(logger, messages_dropped, sent);
   const told = { journal: delays && quantilesOf(delays) };
   const run = runOf(options, { cpu_us: used_us, rss_bytes }, wall_us, sent, told, stored.bytes / stored.rows);
   return { ...run, ending_us: all_us - used_us };
 }
 
-async function taskOf(options: RunOptions, { ws, rest, ca }: ServerEndpoint, folder: string): Promise<Task> {
-  const { exchange: id, channel, symbolsPerConnection, warmup, messages } = options;
+/** What an ended logger has stored, which must be what was sent. */
+export function checkLogger(logger: RunningLogger, dropped: number, sent: Sent): Stored {
+  const stored = logger.stored('TRADES');
+  // sizes of what was dropped are not known
+  const size = dropped > 0 ? sent.size : stored.size;
+  check('the logger', { messages: stored.rows + dropped, size }, sent);
+  return stored;
+}
+
+async function taskOf(
+  options: RunOptions,
+  { ws, rest, ca }: ServerEndpoint,
+  folder: string,
+  timed: boolean,
+): Promise<Task> {
+  const { exchange: id, channel, symbolsPerConnection, flushSecs, warmup, messages } = options;
   const exchange = await loadExchange(id);
   const symbols = symbolsOf(id, options.symbols);
   const wanted = symbols.map((native) => ({ channel, native }));
+  const connections = Array.from({ length: Math.ceil(symbols.length / symbolsPerConnection) }, (_, i) =>
+    wanted.slice(i * symbolsPerConnection, (i + 1) * symbolsPerConnection),
+  );
   return {
     exchange: id,
     url: exchange.websocketUrl(ws, exchange.channels[channel].route),
-    subscribe: exchange.subscribe(wanted, 1).map(({ text }) => text),
-    ...{ ws, rest, ca, symbols, channel, symbolsPerConnection, warmup, messages, folder },
-    timed: options.rate !== undefined,
+    subscribe: connections.map((streams) => exchange.subscribe(streams, 1).map(({ text }) => text)),
+    ...{ ws, rest, ca, symbols, channel, symbolsPerConnection, flushSecs, warmup, messages, folder, timed },
   };
+}
+
+/** A contender that takes the messages of a run from its server; `timed`: and tells how long they took. */
+export async function contenderOf(
+  name: string,
+  command: readonly string[],
+  options: RunOptions,
+  { endpoint }: ServerProcess,
+  { placement, timed }: { readonly placement: readonly string[]; readonly timed: boolean },
+): Promise<Program<TaskEvent>> {
+  const folder = mkdtempSync(join(options.folder, `${name}-`));
+  const { ca } = endpoint;
+  const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
+  const task = await taskOf(options, endpoint, folder, timed);
+  return new Program<TaskEvent>(name, [...placement, ...command, JSON.stringify(task)], options.signal, env);
 }
 
 /** A contender takes trades and does with them what it does. */
@@ -200,15 +225,17 @@ export function launchContender(
   command: readonly string[],
   options: RunOptions,
 ): Promise<Launched> {
-  return launch(options, async (server) => {
-    const folder = mkdtempSync(join(options.folder, `${name}-`));
-    const { ca } = server.endpoint;
-    const env = ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: ca };
-    const task = await taskOf(options, server.endpoint, folder);
-    const placed = [...placementFor(options).program, ...command, JSON.stringify(task)];
-    const program = new Program<TaskEvent>(name, placed, options.signal, env);
+  const { server, program: placement } = placementFor(options);
+  return launch(options, server, async (server) => {
+    const timed = options.rate !== undefined;
+    const program = await contenderOf(name, command, options, server, { placement, timed });
     return { program, measure: (quiet) => measureContender(options, server, program, quiet) };
   });
+}
+
+/** What a contender says at its end. */
+export function resultOf(program: Program<TaskEvent>): Promise<TaskEvent & { readonly kind: 'result' }> {
+  return program.line((event) => (event.kind === 'result' ? event : undefined));
 }
 
 async function measureContender(
@@ -223,7 +250,7 @@ async function measureContender(
   const used = program.ended(() => {}, program.cpu());
   const sent = await server.send({ send: options.messages, rate: options.rate });
   const usage = await used;
-  const result = await program.line((event) => (event.kind === 'result' ? event : undefined));
+  const result = await resultOf(program);
   check(program.name, result, options.channel === 'trades' ? sent : { ...sent, size: result.size });
   return runOf(options, usage, result.wall_us, sent, { ring: result.delay_us });
 }

@@ -4,10 +4,8 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { cryptofeedCommand, rustCommand } from './toolchains.js';
-
-/** A command to which the task is added, or what the machine lacks for it. */
-export type Command = readonly string[] | { readonly missing: string };
+import type { StageContext } from '../stage.js';
+import { type Command, cryptofeedCommand, rustCommand } from './toolchains.js';
 
 export interface Contender {
   readonly name: string;
@@ -52,17 +50,26 @@ function inNode(name: string, packages: readonly string[], summary: string, rate
 export const FEED: readonly string[] = [process.execPath, file('feed.js')];
 
 export const CONTENDERS: readonly Contender[] = [
-  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 120_000),
+  inNode('ws_parse', ['ws'], '`ws`, JSON.parse, stores nothing', 170_000),
+  inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 150_000),
   inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 80_000),
   inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 200_000),
   inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 45_000),
   {
     name: 'rust',
-    summary: 'tokio-tungstenite, serde_json, buffered column writes',
+    summary: 'tokio-tungstenite, serde_json, buffered writes of six columns, no journal',
     exchanges: both,
     smoke: false,
     rate: 800_000,
-    command: rustCommand,
+    command: () => rustCommand('columns'),
+  },
+  {
+    name: 'rust_same_work',
+    summary: 'tokio-tungstenite, serde_json, journal and all columns as the logger has them',
+    exchanges: both,
+    smoke: false,
+    rate: 600_000,
+    command: () => rustCommand('same_work'),
   },
   {
     name: 'cryptofeed',
@@ -73,3 +80,25 @@ export const CONTENDERS: readonly Contender[] = [
     command: cryptofeedCommand,
   },
 ];
+
+/** A contender that this machine can run. */
+export interface Available {
+  readonly contender: Contender;
+  readonly command: readonly string[];
+}
+
+/** Those of `contenders` that this machine can run; the report says why the others are missing. */
+export async function available(
+  { smoke, progress, note }: Pick<StageContext, 'smoke' | 'progress' | 'note'>,
+  contenders: readonly Contender[],
+): Promise<Available[]> {
+  const found: Available[] = [];
+  for (const contender of contenders) {
+    if (smoke && !contender.smoke) continue;
+    progress(`${contender.name}: ${contender.summary}`);
+    const command = await contender.command();
+    if ('missing' in command) note(`${contender.name} was left out: ${command.missing}`);
+    else found.push({ contender, command });
+  }
+  return found;
+}

@@ -3,25 +3,32 @@
  * is read back from its column files. Runs in the process of a stage.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServerEndpoint } from '../server/server.js';
+import { PROTOCOLS } from '../../src/simulator/simulator.js';
 import { Program } from './program.js';
 import { STAMPS_ENV } from './stamped_logger.js';
 
 const STAMPED = new URL('./stamped_logger.js', import.meta.url).href;
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const LOOK_MS = 50;
-/** The shortest, five times as many writes as by default: who waits until all rows are in files waits for that long. */
-const FLUSH_INTERVAL_SECS = 1;
 const SIZE_DECIMALS = 8;
+
+/** An exchange it captures; its symbols are all that are listed. */
+export interface CapturedExchange {
+  readonly id: string;
+  readonly ws: string;
+  readonly rest: string;
+  readonly channels: readonly string[];
+  readonly symbolsPerConnection: number;
+}
 
 /** What the stages vary. */
 export interface LoggerSetup {
-  readonly exchange: string;
-  readonly channel: string;
-  readonly symbolsPerConnection: number;
-  readonly endpoint: ServerEndpoint;
+  readonly exchanges: readonly CapturedExchange[];
+  /** certificate to trust, with TLS */
+  readonly ca?: string;
+  readonly flushSecs: number;
   readonly folder: string;
   readonly signal: AbortSignal;
   /** what stands in front of its command */
@@ -37,6 +44,7 @@ interface LogLine {
 /** The part of GET /health that a benchmark looks at. */
 export interface Health {
   readonly messages_dropped: number;
+  readonly connections: { readonly up: number; readonly total: number };
   readonly writer: {
     readonly rows_written: number;
     readonly rows_waiting: number;
@@ -51,33 +59,40 @@ export interface Stored {
   readonly bytes: number;
 }
 
-function configOf({ exchange, channel, symbolsPerConnection, endpoint, folder }: LoggerSetup): string {
-  const others = ['coinbase', 'binance'].filter((id) => id !== exchange);
+function configOf({ exchanges, ca, flushSecs, folder }: LoggerSetup): string {
+  const others = Object.keys(PROTOCOLS).filter((id) => !exchanges.some((exchange) => exchange.id === id));
   return [
     '[logger]',
     `data_path = ${JSON.stringify(join(folder, 'data'))}`,
-    `flush_interval_secs = ${FLUSH_INTERVAL_SECS}`,
+    `flush_interval_secs = ${flushSecs}`,
     '[http]',
     'port = 0',
     '[websocket]',
-    `ca_file = ${JSON.stringify(endpoint.ca ?? '')}`,
+    `ca_file = ${JSON.stringify(ca ?? '')}`,
     ...others.flatMap((id) => [`[exchanges.${id}]`, 'enabled = false']),
-    `[exchanges.${exchange}]`,
+    ...exchanges.flatMap(sectionOf),
+    '',
+  ].join('\n');
+}
+
+function sectionOf({ id, ws, rest, channels, symbolsPerConnection }: CapturedExchange): string[] {
+  return [
+    `[exchanges.${id}]`,
     'enabled = true',
-    `ws_endpoint = "${endpoint.ws}"`,
-    `rest_endpoint = "${endpoint.rest}"`,
+    `ws_endpoint = "${ws}"`,
+    `rest_endpoint = "${rest}"`,
     'symbols = "all"',
     'max_connections = 1000',
     `symbols_per_connection = ${symbolsPerConnection}`,
-    `channels = ${JSON.stringify([channel])}`,
-    '',
-  ].join('\n');
+    `channels = ${JSON.stringify(channels)}`,
+  ];
 }
 
 export class RunningLogger {
   readonly program: Program<LogLine>;
   readonly data: string;
   readonly stamps: string | undefined;
+  private readonly startedMs = performance.now();
 
   constructor(setup: LoggerSetup) {
     const { folder, signal, stamps, placement } = setup;
@@ -91,9 +106,22 @@ export class RunningLogger {
     this.program = new Program('logger', command, signal, { [STAMPS_ENV]: stamps });
   }
 
+  private url(path: '/health' | '/ready'): Promise<string> {
+    return this.program.line(({ msg }) => {
+      const url = /health at (\S+)/.exec(msg)?.[1];
+      return url === undefined ? undefined : new URL(path, url).href;
+    });
+  }
+
   async health(): Promise<Health> {
-    const url = await this.program.line(({ msg }) => /health at (\S+)/.exec(msg)?.[1]);
-    return (await (await fetch(url)).json()) as Health;
+    return (await (await fetch(await this.url('/health'))).json()) as Health;
+  }
+
+  /** Waits until every connection is subscribed; answers the seconds since its start. */
+  async ready(): Promise<number> {
+    const url = await this.url('/ready');
+    while (!(await fetch(url)).ok) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    return (performance.now() - this.startedMs) / 1000;
   }
 
   /** Waits until the writer has so many rows, or has them `in files`; what was dropped never comes, so it counts, too. */
@@ -106,18 +134,29 @@ export class RunningLogger {
     }
   }
 
-  /** Everything it has stored in a table. */
+  /** Everything it has stored in a table with sizes. */
   stored(table: string): Stored {
-    const folders = readdirSync(this.data, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name === table)
-      .map(({ parentPath }) => join(parentPath, table));
-    return folders
+    return this.foldersOf(table)
       .map(storedIn)
       .reduce((a, b) => ({ rows: a.rows + b.rows, size: a.size + b.size, bytes: a.bytes + b.bytes }), {
         rows: 0,
         size: 0,
         bytes: 0,
       });
+  }
+
+  /** Rows that it has stored in a table. */
+  rows(table: string): number {
+    return this.foldersOf(table)
+      .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+      .filter((file) => basename(file).startsWith('recv_time.'))
+      .reduce((sum, file) => sum + statSync(file).size / 4, 0);
+  }
+
+  private foldersOf(table: string): string[] {
+    return readdirSync(this.data, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name === table)
+      .map(({ parentPath }) => join(parentPath, table));
   }
 }
 

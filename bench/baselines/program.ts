@@ -3,7 +3,7 @@
  * threads of a program and its children count, from the end of the warm-up on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** Ticks of /proc per second; the same on every Linux that Node runs on. */
@@ -30,10 +30,43 @@ function cpuOfEnded(): number {
   return ticksUs(statOf('self'), CUTIME);
 }
 
-function peakBytes(pid: number): number {
+/** Microseconds of CPU of each thread that runs, to the nanosecond; none where the kernel does not tell. */
+function threadTimes(pid: number): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [nanos] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+      times.set(thread, Number(nanos) / 1000);
+    } catch {
+      // it has just ended, or there are no such files
+    }
+  }
+  return times;
+}
+
+/** What a process had used at some moment. */
+export interface Moment {
+  readonly cpu_us: number;
+  readonly threads: ReadonlyMap<string, number>;
+}
+
+/**
+ * Microseconds of CPU between two moments: by its threads, because a program that does little may use less than a tick;
+ * in ticks when a thread has ended meanwhile, whose time is known to the process alone.
+ */
+export function cpuBetween(before: Moment, after: Moment): number {
+  const known = [...before.threads.keys()].every((thread) => after.threads.has(thread));
+  if (!known || after.threads.size === 0) return after.cpu_us - before.cpu_us;
+  let used_us = 0;
+  for (const [thread, time_us] of after.threads) used_us += time_us - (before.threads.get(thread) ?? 0);
+  return used_us;
+}
+
+/** A number in /proc/PID/status; 0 when the process has ended. */
+function statusOf(pid: number, key: 'VmHWM' | 'Threads'): number {
   try {
-    const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
-    return Number(kib ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
   } catch {
     return 0;
   }
@@ -101,10 +134,24 @@ export class Program<Line> {
     return ticksUs(fields, UTIME) + ticksUs(fields, CUTIME);
   }
 
+  moment(): Moment {
+    return { cpu_us: this.cpu(), threads: threadTimes(this.pid) };
+  }
+
+  threads(): number {
+    return statusOf(this.pid, 'Threads');
+  }
+
+  /** Largest resident memory that was seen. */
+  rss(): number {
+    this.look();
+    return this.rss_bytes;
+  }
+
   private readonly kill = () => void this.child.kill('SIGKILL');
 
   private look(): void {
-    this.rss_bytes = Math.max(this.rss_bytes, peakBytes(this.pid));
+    this.rss_bytes = Math.max(this.rss_bytes, statusOf(this.pid, 'VmHWM') * 1024);
   }
 
   /** Waits until `probe` finds something in the lines; throws when the program ends before. */
@@ -118,13 +165,13 @@ export class Program<Line> {
     });
   }
 
-  private until<Found>(probe: () => Found | undefined): Promise<Found> {
+  private until<Found>(probe: () => Found | undefined, ms_max = WAIT_MS_MAX): Promise<Found> {
     return new Promise((resolve, reject) => {
       const fail = (what: string) => reject(new Error(`${this.name} ${what}: ${this.stderr}`));
       const timer = setTimeout(() => {
         this.waiting.delete(look);
-        fail(`did not answer for ${WAIT_MS_MAX / 1000} s`);
-      }, WAIT_MS_MAX);
+        fail(`did not answer for ${ms_max / 1000} s`);
+      }, ms_max);
       const look = () => {
         const found = probe();
         if (found === undefined && this.exit === undefined) return;
@@ -138,9 +185,9 @@ export class Program<Line> {
     });
   }
 
-  /** Throws when the program ends before somebody has asked it to. */
-  failed(): Promise<never> {
-    return this.line<never>(() => undefined);
+  /** Throws when the program ends before somebody has asked it to, or what is waited for does not come within `ms_max`. */
+  failed(ms_max?: number): Promise<never> {
+    return this.until<never>(() => undefined, ms_max);
   }
 
   order(order: object): void {

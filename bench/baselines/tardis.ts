@@ -5,11 +5,11 @@ import { Count, connect, task } from './client.js';
 const mapper = normalizeTrades(task.exchange as Exchange, new Date());
 const count = new Count(() => {
   const ended_ms = performance.now();
-  socket.removeAllListeners('message');
+  connections.ignore();
   count.result(ended_ms);
-  socket.terminate();
+  connections.end();
 });
-const socket = connect((data) => {
+const connections = connect((data) => {
   const message = JSON.parse(data.toString());
   if (!mapper.canHandle(message)) return;
   for (const { amount } of mapper.map(message, new Date()) ?? []) count.trade(amount);

@@ -1,15 +1,15 @@
 /**
  * What every program of a comparison is told and what it answers: the logger's rivals get a Task as JSON argument,
  * connect, take `warmup` and then `messages` trades, finish what they write, and end. Each does what its users do, no
- * more: one connection, and its own way of reading, storing and counting. Shared by the programs and those who run them.
+ * more, in its own way of reading, storing and counting. Shared by the programs and those who run them.
  */
 import type { Exact } from './quantiles.js';
 
 export interface Task {
   readonly exchange: string;
-  /** address of the connection, as the exchange wants it, and what is sent first */
+  /** address of the connections, as the exchange wants it, and what is sent first over each of them */
   readonly url: string;
-  readonly subscribe: readonly string[];
+  readonly subscribe: readonly (readonly string[])[];
   /** addresses alone, for clients that know the rest */
   readonly ws: string;
   readonly rest: string;
@@ -17,8 +17,9 @@ export interface Task {
   readonly ca?: string;
   readonly symbols: readonly string[];
   readonly channel: string;
-  /** for the logger, which has a thread for each connection */
   readonly symbolsPerConnection: number;
+  /** after so long what was taken is in its files, where a program has a limit */
+  readonly flushSecs: number;
   readonly warmup: number;
   readonly messages: number;
   /** messages are sent on a schedule, and how long each takes is asked for */

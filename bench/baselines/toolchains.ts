@@ -8,9 +8,11 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, wri
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Command } from './contenders.js';
 
 const BUILD_MS_MAX = 600_000;
+/** A command to which the task is added, or what the machine lacks for it. */
+export type Command = readonly string[] | { readonly missing: string };
+
 /** The compiled program lies two folders deeper than the sources of the baselines. */
 const SOURCES = fileURLToPath(new URL('../../../bench/baselines/', import.meta.url));
 
@@ -60,15 +62,15 @@ function madeOnce(
   return folder;
 }
 
-/** The Rust program, compiled with cargo. */
-export async function rustCommand(): Promise<Command> {
+/** A Rust program, compiled with cargo; both are at once. */
+export async function rustCommand(program: 'columns' | 'same_work'): Promise<Command> {
   if (!isThere('cargo')) return { missing: 'cargo is not installed' };
   const made = madeOnce('rust', (source, folder) => {
     // cargo writes beside its manifest
     cpSync(source, folder, { recursive: true });
     return run('cargo', ['build', '--release', '--locked', '--quiet'], folder);
   });
-  return typeof made === 'string' ? [join(made, 'target/release/logger-baseline')] : made;
+  return typeof made === 'string' ? [join(made, 'target/release', program)] : made;
 }
 
 /** The Python program, in an environment of its own. */

@@ -1,4 +1,5 @@
 /** Baseline: the `ws` package, `JSON.parse`, and lines appended to a file per symbol. What most people write. */
-import { appendTrades } from './append.js';
+import { takeTrades } from './json_trades.js';
+import { SymbolFiles } from './symbol_files.js';
 
-appendTrades(JSON.parse);
+takeTrades(JSON.parse, new SymbolFiles());

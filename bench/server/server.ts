@@ -180,14 +180,14 @@ export class BenchServer implements VenueView {
   }
 
   /** Sends `messages` over all connections that have subscribed, at `rate` per second or as fast as they are taken. */
-  async send(messages: number, rate: number | undefined): Promise<Sent> {
+  async send(messages: number, rate: number | undefined, wait: Wait = 'awake'): Promise<Sent> {
     const late = createHistogram();
     const feeders = this.feeders(new HistogramWriter(late));
     assert(feeders.length > 0, 'nobody has subscribed');
     const [cpu, from_us] = [process.cpuUsage(), clockUs()];
     if (rate === undefined) {
       for (const [i, feeder] of feeders.entries()) feeder.send(share(messages, i, feeders.length), NOW);
-    } else await keepSchedule(feeders, messages, rate);
+    } else await keepSchedule(feeders, messages, rate, wait);
     await Promise.all(feeders.map((feeder) => feeder.drained()));
     const { user, system } = process.cpuUsage(cpu);
     return { ...this.sent(), cpu_us: user + system, wall_us: clockUs() - from_us, late: quantiles([late]) };
@@ -268,30 +268,56 @@ function share(whole: number, i: number, n: number): number {
   return Math.floor((whole * (i + 1)) / n) - Math.floor((whole * i) / n);
 }
 
-/** Between sends: with fewer messages in each, both ends would do little but call the kernel. */
+/** Between sends, unless messages are further apart: with fewer in each, both ends would do little but call the kernel. */
 const TICK_US = 100;
+/** Between sends: how the time is passed. Sockets have their turn in any case. */
+export type Wait = 'awake' | 'asleep';
+/** Of a wait that is longer than this the event loop sleeps the part in front of it. */
+const DOZE_US = 3000;
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Sends on time, whatever becomes of it: looks at the clock all the time and sends what is due in each tick, all with the
- * time of that tick; between ticks sockets have their turn. Threads that sleep wake late; this one has a core.
+ * Sends on time, whatever becomes of it: each message at its own time, or all that are due within a tick with the time of
+ * that tick, each over the connection behind that of the message before, so that connections are spread as evenly as
+ * messages. Threads that sleep wake late; one that looks at the clock all the time does not, and needs a core.
  */
-function keepSchedule(feeders: readonly Feeder[], messages: number, rate: number): Promise<void> {
+function keepSchedule(feeders: readonly Feeder[], messages: number, rate: number, wait: Wait): Promise<void> {
   const start_us = clockUs() + 1000;
+  const tick_us = Math.max(TICK_US, 1e6 / rate);
   let [tick, sent] = [0, 0];
   return new Promise((resolve) => {
     const next = () => {
-      const time_us = start_us + tick * TICK_US;
-      while (clockUs() < time_us);
-      tick++;
-      const due = Math.min(messages, Math.floor((tick * rate * TICK_US) / 1e6)) - sent;
-      for (let i = 0; i < feeders.length; i++) {
-        const count = share(due, i, feeders.length);
-        if (count > 0) feeders[(tick + i) % feeders.length].send(count, time_us);
+      const time_us = start_us + tick * tick_us;
+      const left_us = time_us - clockUs();
+      if (wait === 'asleep' && left_us > DOZE_US) {
+        setTimeout(next, Math.floor((left_us - DOZE_US / 2) / 1000));
+        return;
       }
+      waitUntil(time_us, wait);
+      tick++;
+      const due = dueBy(tick * tick_us, messages, rate) - sent;
+      sendInTurn(feeders, sent, due, time_us);
       sent += due;
       if (sent === messages) resolve();
       else setImmediate(next);
     };
     next();
   });
+}
+
+function waitUntil(time_us: number, wait: Wait): void {
+  for (let now_us = clockUs(); now_us < time_us; now_us = clockUs())
+    if (wait === 'asleep') Atomics.wait(NEVER, 0, 0, (time_us - now_us) / 1000);
+}
+
+/** Messages that are due within so much time; a tick that is as long as a message lasts has one, whatever is cut off. */
+function dueBy(elapsed_us: number, messages: number, rate: number): number {
+  return Math.min(messages, Math.floor((elapsed_us * rate) / 1e6 + 1e-6));
+}
+
+/** Message `first` and those behind it, each by the feeder behind that of the one before. */
+function sendInTurn(feeders: readonly Feeder[], first: number, count: number, time_us: number): void {
+  const n = feeders.length;
+  for (let i = 0; i < Math.min(count, n); i++)
+    feeders[(first + i) % n].send(Math.ceil((count - i) / n), time_us);
 }

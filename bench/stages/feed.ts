@@ -3,8 +3,8 @@
  * and does nothing with them; for every exchange and channel that the server has messages for, those with a budget over TLS, too.
  */
 import type { Channel } from '../../src/simulator/channels.js';
-import { amountOf, tellInput } from '../baselines/amounts.js';
-import { launchContender, type RunOptions } from '../baselines/comparison.js';
+import { amountOf, type RunOptions, SHORT_FLUSH_SECS, tellInput } from '../baselines/amounts.js';
+import { launchContender } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import { takeTurns } from '../baselines/turns.js';
 import { TEMPLATES } from '../server/templates.js';
@@ -48,6 +48,7 @@ function optionsOf(context: StageContext, { exchange, channel, tls }: Case): Run
   const { smoke, folder, signal, dropped } = context;
   return {
     ...{ exchange, channel, tls, folder, signal, dropped },
+    flushSecs: SHORT_FLUSH_SECS,
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : amountOf(context, RATE, MEASURED_S)),
   };

@@ -4,8 +4,8 @@
  * messages that it holds up. The threads that publish to the ring and write the journal say when they did
  * (baselines/stamped_shard.ts, baselines/stamped_writer.ts). Beside it what the machine alone would make late.
  */
-import { amountOf, tellInput } from '../baselines/amounts.js';
-import { launchContender, launchLogger, type Run, type RunOptions } from '../baselines/comparison.js';
+import { amountOf, type RunOptions, SHORT_FLUSH_SECS, tellInput } from '../baselines/amounts.js';
+import { launchContender, launchLogger, type Run } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';
 import type { Exact } from '../baselines/quantiles.js';
 import { takeTurns } from '../baselines/turns.js';
@@ -38,6 +38,7 @@ function optionsOf(context: StageContext, rate: number): RunOptions {
   const { messages } = amountOf(context, rate, MEASURED_S);
   return {
     ...{ exchange: EXCHANGE, channel: 'trades', tls: false, folder, signal, dropped, rate },
+    flushSecs: SHORT_FLUSH_SECS,
     ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS },
     ...(smoke ? SMOKE : { messages, warmup: WARMUP }),
   };

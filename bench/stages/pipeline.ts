@@ -4,9 +4,15 @@
  * of sizes; CPU is that of the whole process as the kernel counts it.
  */
 import { availableParallelism } from 'node:os';
-import { amountOf, loggerAmountOf, tellInput } from '../baselines/amounts.js';
-import { launchContender, launchLogger, type Run, type RunOptions } from '../baselines/comparison.js';
-import { CONTENDERS, type Contender } from '../baselines/contenders.js';
+import {
+  amountOf,
+  loggerAmountOf,
+  type RunOptions,
+  SHORT_FLUSH_SECS,
+  tellInput,
+} from '../baselines/amounts.js';
+import { launchContender, launchLogger, type Run } from '../baselines/comparison.js';
+import { type Available, available, CONTENDERS } from '../baselines/contenders.js';
 import { takeTurns } from '../baselines/turns.js';
 import type { Figure, StageContext } from '../stage.js';
 
@@ -19,7 +25,13 @@ const SMOKE = { symbols: 4, messages: 3000, warmup: 500 };
 
 const CPU_US = 1.0;
 /** CPU of the logger as part of that of another program. */
-const RATIOS: Readonly<Record<string, number>> = { ws_json: 1 / 4, tardis: 1 / 4, ccxt: 1 / 12, rust: 1 };
+const RATIOS: Readonly<Record<string, number>> = {
+  ws_json: 1 / 4,
+  tardis: 1 / 4,
+  ccxt: 1 / 12,
+  rust: 1,
+  rust_same_work: 1,
+};
 /** Messages per second, where server and logger have cores of their own and where they share two. */
 const RATE = { own: 1_000_000, shared: 700_000 };
 
@@ -38,37 +50,23 @@ function optionsOf(context: StageContext, exchange: string, tls: boolean, rate?:
     rate === undefined ? loggerAmountOf(context, connections, LOGGER_S) : amountOf(context, rate, RIVAL_S);
   return {
     ...{ exchange, tls, channel: 'trades', folder, signal, dropped },
-    ...{ symbols: SYMBOLS, symbolsPerConnection: SYMBOLS_PER_CONNECTION },
+    flushSecs: SHORT_FLUSH_SECS,
+    symbols: SYMBOLS,
+    // the logger's threads share the symbols; other programs take all of them over one connection
+    symbolsPerConnection: rate === undefined ? SYMBOLS_PER_CONNECTION : SYMBOLS,
     ...(smoke ? SMOKE : amount),
   };
 }
 
-/** Contenders that this machine can run, with their commands; the report says why the others are missing. */
-async function available(context: StageContext): Promise<[Contender, readonly string[]][]> {
-  const found: [Contender, readonly string[]][] = [];
-  for (const contender of CONTENDERS) {
-    if (context.smoke && !contender.smoke) continue;
-    context.progress(`${contender.name}: ${contender.summary}`);
-    const command = await contender.command();
-    if ('missing' in command) context.note(`${contender.name} was left out: ${command.missing}`);
-    else found.push([contender, command]);
-  }
-  return found;
-}
-
 /** Runs of all programs on an exchange in turn. */
-function runAll(
-  context: StageContext,
-  exchange: string,
-  contenders: readonly [Contender, readonly string[]][],
-): Promise<Runs> {
-  const rivals = contenders.filter(([{ exchanges }]) => exchanges.includes(exchange));
+function runAll(context: StageContext, exchange: string, contenders: readonly Available[]): Promise<Runs> {
+  const rivals = contenders.filter(({ contender }) => contender.exchanges.includes(exchange));
   const logger = (tls: boolean) => () => launchLogger(optionsOf(context, exchange, tls));
   return takeTurns(context, {
     logger: { launch: logger(false) },
     ...(exchange === TLS_EXCHANGE ? { 'logger tls': { launch: logger(true), runs: OTHER_RUNS } } : {}),
     ...Object.fromEntries(
-      rivals.map(([{ name, rate }, command]) => {
+      rivals.map(({ contender: { name, rate }, command }) => {
         const launch = () => launchContender(name, command, optionsOf(context, exchange, false, rate));
         return [name, { launch, runs: name in RATIOS ? undefined : OTHER_RUNS }];
       }),
@@ -149,7 +147,7 @@ const RULES = [
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   for (const rule of RULES) context.note(rule);
-  const contenders = await available(context);
+  const contenders = await available(context, CONTENDERS);
   for (const exchange of EXCHANGES) {
     tellInput(context, optionsOf(context, exchange, false));
     yield* figuresOf(exchange, await runAll(context, exchange, contenders));

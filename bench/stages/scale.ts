@@ -3,8 +3,8 @@
  * first of each is the baseline of the others, in turn with them. What is measured begins with all files made and all
  * rows of the warm-up in them, which is longer for more connections (baselines/amounts.ts).
  */
-import { loggerAmountOf, tellInput } from '../baselines/amounts.js';
-import { launchLogger, type RunOptions } from '../baselines/comparison.js';
+import { loggerAmountOf, type RunOptions, SHORT_FLUSH_SECS, tellInput } from '../baselines/amounts.js';
+import { launchLogger } from '../baselines/comparison.js';
 import { takeTurns } from '../baselines/turns.js';
 import type { Bound, Figure, StageContext } from '../stage.js';
 
@@ -37,6 +37,7 @@ function optionsOf(context: StageContext, { symbols, connections }: Size): RunOp
   const { smoke, folder, signal, dropped } = context;
   return {
     ...{ exchange: 'binance', channel: 'trades', tls: false, folder, signal, dropped },
+    flushSecs: SHORT_FLUSH_SECS,
     ...{ symbols, symbolsPerConnection: Math.ceil(symbols / connections) },
     ...(smoke ? SMOKE : loggerAmountOf(context, connections, MEASURED_S)),
   };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
+  ALL_LOADS,
   CHANGE_COLUMNS,
   type Comparison,
   changeLines,
@@ -16,12 +17,14 @@ import {
   figureLines,
   noteLines,
   originLines,
+  PACED_LOADS,
   pageOf,
   parseReport,
   type Report,
   regressions,
   runBench,
   STAGES,
+  secondsOf,
   type TextColumn,
 } from '../../bench/index.js';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
@@ -34,6 +37,7 @@ interface BenchCommandOptions {
   readonly smoke?: boolean;
   readonly effort: number;
   readonly runs: number;
+  readonly loads: readonly string[];
   readonly folder: string;
   /** true: to the standard output */
   readonly json?: string | true;
@@ -44,13 +48,22 @@ interface BenchCommandOptions {
 
 const RUNS = 2;
 const SMOKE_RUNS = 2;
+/** The stage that --loads is for. */
+const LOADED_STAGE = 'paced';
 
 function help(): string {
   const width = Math.max(...STAGES.map(({ name }) => name.length));
-  const seconds = STAGES.reduce((sum, stage) => sum + stage.seconds, 0);
+  const seconds = (loads: readonly string[], stages = STAGES) => secondsOf(stages, 1, { runs: RUNS, loads });
+  const paced = STAGES.filter(({ name }) => name === LOADED_STAGE);
+  const minutes = (loads: readonly string[]) => Math.ceil(seconds(loads, paced) / 60);
+  const loadWidth = Math.max(...PACED_LOADS.map(({ name }) => name.length));
   return `
-Stages (all of them take about ${seconds} seconds):
+Stages (all of them take about ${seconds([])} seconds):
 ${STAGES.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+Loads of stage ${LOADED_STAGE} (--loads; by default one of them, once, about ${minutes([])} minutes):
+${PACED_LOADS.map(({ name, summary }) => `  ${name.padEnd(loadWidth)}  ${summary} (${minutes([name])} min)`).join('\n')}
+  ${ALL_LOADS.padEnd(loadWidth)}  all of them (${minutes([ALL_LOADS])} min)
 
 Every figure is a median over runs that take turns with those of what it is compared with. The disk that is measured
 is the one that --folder lies on. Figures of a machine that does other work meanwhile say little.
@@ -58,6 +71,7 @@ ${exitStatuses({ ok: 'measured', failed: 'a stage has failed, messages were lost
   'logger bench',
   'logger bench parse ring --effort 3',
   'logger bench journal flush --folder /mnt/data',
+  'logger bench paced --loads 5000x10,idle --effort 0.5 --runs 1',
   'logger bench --json before.json',
   'logger bench --compare before.json --fail-on-regression 10',
 )}`;
@@ -72,6 +86,15 @@ function positive(text: string): number {
 function runCount(text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('It is a number of runs, 1 to 999.');
   return Number(text);
+}
+
+function loadList(text: string): string[] {
+  const names = text.split(',');
+  const known = [...PACED_LOADS.map(({ name }) => name), ALL_LOADS];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no load ${unknown}; loads: ${known.join(', ')}.`);
+  return names;
 }
 
 function stagesOf(names: readonly string[]): typeof STAGES {
@@ -94,6 +117,9 @@ export function benchCommand(): Command {
       new Option('--runs <n>', 'values of each figure')
         .argParser(runCount)
         .default(RUNS, `${RUNS}, with --smoke ${SMOKE_RUNS}`),
+    )
+    .addOption(
+      new Option('--loads <names>', 'loads of stage paced, see below').argParser(loadList).default([], 'one'),
     )
     .option('--folder <path>', 'where to write; decides which disk is measured', tmpdir())
     .option(
@@ -130,6 +156,8 @@ async function runBenchCommand(
     throw new LoggerError('USAGE', `--json would write to a file ${options.json}; stages come before it`);
   if (options.failOnRegression !== undefined && options.compare === undefined)
     throw new LoggerError('USAGE', '--fail-on-regression needs --compare');
+  if (options.loads.length > 0 && !stages.some(({ name }) => name === LOADED_STAGE))
+    throw new LoggerError('USAGE', `--loads is for stage ${LOADED_STAGE}, which is not among the stages`);
   // before minutes of measuring, not after them
   const before = options.compare === undefined ? undefined : readReport(options.compare);
   const report = await measure(stages, options, terminal);
@@ -165,7 +193,8 @@ class StageClock {
 
   constructor(
     private readonly progress: Progress,
-    private readonly effort: number,
+    /** what a stage is expected to take */
+    private readonly expected: (stage: (typeof STAGES)[number]) => number,
   ) {}
 
   doing(stage: (typeof STAGES)[number], text: string): void {
@@ -183,10 +212,6 @@ class StageClock {
     clearInterval(this.timer);
   }
 
-  private expected(stage: (typeof STAGES)[number]): number {
-    return Math.round(stage.seconds * this.effort);
-  }
-
   private tick(): void {
     if (this.stage === undefined || this.shown >= this.expected(this.stage)) return;
     this.shown++;
@@ -199,20 +224,21 @@ async function measure(
   options: BenchCommandOptions,
   terminal: ConstructorParameters<typeof Progress>[0],
 ): Promise<Report> {
-  const { effort, runs, folder, smoke = false } = options;
+  const { effort, runs, loads, folder, smoke = false } = options;
   const abort = new AbortController();
   const end = () => abort.abort(new LoggerError('ENDED_EARLY', 'ended before everything was measured'));
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, end);
-  const seconds = stages.reduce((sum, stage) => sum + stage.seconds * effort, 0);
-  const progress = new Progress(terminal, Math.round(seconds), 'seconds');
-  const clock = new StageClock(progress, effort);
+  const seconds = (some: typeof STAGES) => secondsOf(some, effort, { runs, loads });
+  const progress = new Progress(terminal, seconds(stages), 'seconds');
+  const clock = new StageClock(progress, (stage) => seconds([stage]));
   try {
     return await runBench({
       stages,
       smoke,
       effort,
       runs,
+      loads,
       folder,
       signal: abort.signal,
       doing: (stage, text) => clock.doing(stage, text),

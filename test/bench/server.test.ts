@@ -10,7 +10,7 @@ import { WebSocket } from 'ws';
 import { symbolsOf } from '../../bench/baselines/amounts.js';
 import { clockUs } from '../../bench/clock.js';
 import { FIRST_ID } from '../../bench/server/block.js';
-import { BenchServer, type Sent } from '../../bench/server/server.js';
+import { BenchServer, type Sent, type Wait } from '../../bench/server/server.js';
 import { TEMPLATES } from '../../bench/server/templates.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { RESULT } from '../../src/feed/exchange.js';
@@ -155,6 +155,62 @@ for (const [id, channels] of Object.entries(TEMPLATES)) {
 test('over TLS the frames are the same', async () => {
   const { texts, sent } = await receive('binance', 'trades', MESSAGES, { tls: true });
   assert.deepEqual(countOf(texts.map(TRADES_OF['binance'])), sent.symbols);
+});
+
+/** Opens a connection for each symbol; what came over each in the order of the connections. */
+async function receiveApart(rate: number, messages: number, wait: Wait): Promise<string[][]> {
+  const server = new BenchServer({ exchange: 'coinbase', symbols: SYMBOLS, tls: false });
+  const { ws } = await server.listen();
+  const exchange = await loadExchange('coinbase');
+  const texts: string[][] = [];
+  let streams = 0;
+  let changed = () => {};
+  server.onSubscriptions = (_, count) => {
+    streams = count;
+    changed();
+  };
+  for (const native of symbolsOf('coinbase', SYMBOLS)) {
+    const socket = new WebSocket(exchange.websocketUrl(ws, undefined));
+    closing.push(() => socket.terminate());
+    const own: string[] = [];
+    texts.push(own);
+    socket.on('message', (data) => {
+      if (String(data).startsWith('{"type":"match"')) own.push(String(data));
+      changed();
+    });
+    await once(socket, 'open');
+    for (const { text } of exchange.subscribe([{ channel: 'trades', native }], 1)) socket.send(text);
+    while (streams < texts.length) await new Promise<void>((resolve) => (changed = resolve));
+  }
+  await server.send(messages, rate, wait);
+  while (texts.flat().length < messages) await new Promise<void>((resolve) => (changed = resolve));
+  server.close();
+  return texts;
+}
+
+for (const wait of ['asleep', 'awake'] as const) {
+  test(`${wait}, every message has its own time and the connection behind that of the one before`, async () => {
+    const rate = 2000;
+    const texts = await receiveApart(rate, 300, wait);
+    const sent = texts
+      .flatMap((own, connection) =>
+        own.map((text) => ({ connection, timeUs: TRADES_OF['coinbase'](text).timeUs })),
+      )
+      .sort((a, b) => a.timeUs - b.timeUs);
+    for (const [i, { connection, timeUs }] of sent.entries()) {
+      assert.equal(connection, i % SYMBOLS, `message ${i}`);
+      assert.ok(Math.abs(timeUs - sent[0].timeUs - (i * 1e6) / rate) <= 1, `message ${i}`);
+    }
+  });
+}
+
+test('more messages than fit into ticks are spread over the connections all the same', async () => {
+  // 3.2 in each tick of 100 µs
+  const texts = await receiveApart(32_000, 600, 'awake');
+  assert.deepEqual(
+    texts.map((own) => own.length),
+    Array<number>(SYMBOLS).fill(600 / SYMBOLS),
+  );
 });
 
 test('on a schedule every message carries the microsecond it was due at', async () => {

@@ -101,6 +101,8 @@ test('wrong use is status 2 before anything is measured', () => {
     [['no-such-stage'], /^logger: no stage no-such-stage; stages: parse, ring, /],
     [['--json', 'ring'], /^logger: --json would write to a file ring; stages come before it/],
     [['--fail-on-regression', '5'], /^logger: --fail-on-regression needs --compare/],
+    [['paced', '--loads', '7x7'], /There is no load 7x7; loads: 500x1, .*, all\./],
+    [['ring', '--loads', 'idle'], /^logger: --loads is for stage paced, which is not among the stages/],
     [['--compare', path], /no-report\.json is no report of logger bench/],
     [['--compare', join(folder, 'missing.json')], /missing\.json cannot be read/],
     [['--runs', '0'], /It is a number of runs, 1 to 999/],

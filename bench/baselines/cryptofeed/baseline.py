@@ -46,7 +46,7 @@ async def main():
     Symbols.set(Binance.id, {symbol: symbol for symbol in symbols}, {"instrument_type": {}})
     feed = Binance(symbols=symbols, channels=[TRADES], callbacks={TRADES: count})
     async with websockets.connect(task["url"], compression=None, max_size=None) as socket:
-        for text in task["subscribe"]:
+        for text in task["subscribe"][0]:
             await socket.send(text)
             await asyncio.sleep(REQUEST_GAP_SECS)
         end = task["warmup"] + task["messages"]
