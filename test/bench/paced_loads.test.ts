@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ALL_LOADS, PACED_LOADS, pacedPlan, pacedSeconds } from '../../bench/paced_loads.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { planShards } from '../../src/feed/plan.js';
+import { planSessions } from '../../src/feed/plan.js';
 import { PROTOCOLS } from '../../src/simulator/simulator.js';
 
 /** Connections that the logger opens for a load. */
@@ -13,7 +13,7 @@ async function connectionsOf(name: string, ids: readonly string[], channels: str
   const symbols = Array.from({ length: load.symbols }, (_, i) => `S${i}`);
   const limits = { maxConnections: 1000, symbolsPerConnection: load.symbolsPerConnection };
   const exchanges = await Promise.all(ids.map(loadExchange));
-  return exchanges.reduce((sum, each) => sum + planShards(each, symbols, channels, limits).length, 0);
+  return exchanges.reduce((sum, each) => sum + planSessions(each, symbols, channels, limits).length, 0);
 }
 
 test('a load has as many connections as it says', async () => {
