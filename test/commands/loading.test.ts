@@ -16,6 +16,7 @@ const PROGRAM = [
   'src/base/version.js',
   'src/cli.js',
   'src/commands/common.js',
+  'src/commands/output.js',
   'src/commands/program.js',
 ];
 /** Commands that have to do with the simulator. */
