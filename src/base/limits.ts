@@ -41,6 +41,12 @@ export const NAME_BYTES_MAX = 200;
 export const SYMBOL_BYTES_MAX = 64;
 /** Depth of nesting that the JSON tokenizer follows. */
 export const JSON_DEPTH_MAX = 32;
+/**
+ * A message that the JSON parser makes objects of: its bytes and its values. What is larger is read by the byte scanner,
+ * which makes none, or refused. Documents that the scanner does not know are hundreds of bytes long.
+ */
+export const PARSED_BYTES_MAX = 1024 * 1024;
+export const PARSED_VALUES_MAX = 50_000;
 /** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
 export const SEQUENCE_HOLES_MAX = 64;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */

@@ -48,7 +48,7 @@ export const SECTIONS = {
       parser: choice({
         values: ['scan', 'json', 'simdjson'],
         default: 'scan',
-        doc: 'How messages are read: "scan" walks the bytes, "json" uses JSON.parse, "simdjson" the optional package of that name; all give the same rows.',
+        doc: 'How messages are read: "scan" walks the bytes, "json" uses JSON.parse, "simdjson" the optional package of that name; all give the same rows. Messages too large to be parsed (over 1 MiB or 50,000 values) are always walked: snapshots of order books.',
       }),
       exact: boolean({
         default: true,

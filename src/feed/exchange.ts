@@ -40,6 +40,7 @@ export const RESULT = {
   badNumber: 13,
   badTime: 14,
   badId: 15,
+  tooLarge: 16,
 } as const;
 
 /**
@@ -59,6 +60,7 @@ export const REFUSALS: Readonly<Record<number, string>> = {
   [RESULT.badNumber]: 'a value is not a number',
   [RESULT.badTime]: 'the time cannot be read',
   [RESULT.badId]: 'the trade id cannot be read',
+  [RESULT.tooLarge]: 'too large for the JSON parser, and of no kind that the byte scanner knows',
 };
 
 /** One channel of one symbol. */

@@ -6,6 +6,7 @@ import { latin1 } from '../base/number.js';
 import { SHARD } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
+import { isParseable } from './json/extent.js';
 import { UNFAMILIAR } from './json/fields.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
@@ -14,6 +15,8 @@ import type { RowTemplates } from './rows/templates.js';
 const KEPT_PER_SECOND = 20;
 /** Bytes kept of a refused message. */
 const KEPT_BYTES = 2048;
+/** RFC 6455 §7.4.1: a message whose text is not UTF-8, and one that is too big to be processed. */
+const CLOSE_CODES: Readonly<Record<number, number>> = { [RESULT.badUtf8]: 1007, [RESULT.tooLarge]: 1009 };
 /** Messages that the circuit breaker looks back on, and how many bad ones it wants to see at least. */
 const BREAKER_WINDOW = 128;
 const BREAKER_BAD_MIN = 16;
@@ -21,8 +24,8 @@ const BREAKER_BAD_MIN = 16;
 export interface IntakeEvents {
   /** a message was refused; trades may be missing now */
   refused(reason: string, sample: string): void;
-  /** the text of a message is not UTF-8: RFC 6455 wants the connection closed with 1007 */
-  invalidUtf8(): void;
+  /** a message of a kind that ends the connection, with this code of RFC 6455 */
+  unacceptable(code: number, reason: string): void;
   /** more than half of the recent messages did not parse */
   breaker(): void;
 }
@@ -74,6 +77,7 @@ export class Intake {
 
   /** Everything the scanner does not know; control messages are not counted as slow. */
   private slow(bytes: Uint8Array, start: number, end: number): number {
+    if (!isParseable(bytes, start, end)) return this.large(bytes, start, end);
     const text = decodeUtf8(bytes, start, end);
     let result: number = text === undefined ? RESULT.badUtf8 : RESULT.badJson;
     if (text !== undefined) {
@@ -86,6 +90,17 @@ export class Intake {
     }
     if (this.useScanner && result !== RESULT.control) this.counters[SHARD.slow_path]++;
     return result;
+  }
+
+  /**
+   * A message that nothing may make objects of: real ones are snapshots of books, which the scanner reads whatever
+   * parser is chosen.
+   */
+  private large(bytes: Uint8Array, start: number, end: number): number {
+    const { parser } = this;
+    const known = !this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
+    const result = known ? parser.emit() : RESULT.unfamiliar;
+    return result === RESULT.unfamiliar ? RESULT.tooLarge : result;
   }
 
   private document(document: JsonValue): number {
@@ -107,7 +122,8 @@ export class Intake {
     this.counters[SHARD.rejected]++;
     this.keep(result, bytes, start, end);
     this.events.refused(REFUSALS[result], latin1(bytes, start, Math.min(end, start + 200)));
-    if (result === RESULT.badUtf8) this.events.invalidUtf8();
+    if (result === RESULT.tooLarge) this.counters[SHARD.oversized]++;
+    if (result in CLOSE_CODES) this.events.unacceptable(CLOSE_CODES[result], REFUSALS[result]);
     const seen = (this.counters[SHARD.messages] - this.windowStart) >>> 0;
     if (seen > BREAKER_WINDOW) {
       this.windowStart = this.counters[SHARD.messages] - 1;

@@ -35,6 +35,8 @@ export class Harness {
   readonly gaps: Gap[] = [];
   readonly control: ControlEvent[] = [];
   readonly refusals: string[] = [];
+  /** codes that the connection would have been closed with */
+  readonly closeCodes: number[] = [];
   readonly streams: StreamIndex;
   readonly rows: Rows;
   readonly received = new Uint32Array(2);
@@ -124,7 +126,7 @@ export class Harness {
       this.counters,
       {
         refused: (reason) => this.refusals.push(reason),
-        invalidUtf8: () => {},
+        unacceptable: (code) => this.closeCodes.push(code),
         breaker: () => this.breaks++,
       },
     );

@@ -1,0 +1,71 @@
+/** What one message of an exchange may cost: whatever it sends, memory and time of a thread have bounds. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PARSED_BYTES_MAX, RING_WORDS } from '../../src/base/limits.js';
+import { loadExchange } from '../../src/exchanges/index.js';
+import { RESULT } from '../../src/feed/exchange.js';
+import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
+
+const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['scan', 'json', 'simdjson'];
+const FRAME_BYTES = 16 * 1024 * 1024;
+
+const [coinbase, advanced, kraken] = await Promise.all(
+  ['coinbase', 'coinbase-advanced', 'kraken'].map(loadExchange),
+);
+
+/** So many of these with a comma in between. */
+function list(count: number, element: (n: number) => string): string {
+  return Array.from({ length: count }, (_, n) => element(n)).join(',');
+}
+
+/** The element as often as it fits into a message of so many bytes. */
+function filled(bytes: number, element: string): string {
+  return `${element},`.repeat(Math.floor(bytes / (element.length + 1))).slice(0, -1);
+}
+
+describe('messages that a JSON parser would need much memory for', () => {
+  for (const parser of PARSERS) {
+    it(`are refused and end the connection with parser = "${parser}"`, () => {
+      const harness = new Harness(kraken, ['BTC/USD'], { parser });
+      const messages = [
+        `[${filled(FRAME_BYTES, '[]')}]`,
+        `{"a":[${filled(FRAME_BYTES, '{}')}]}`,
+        `[${list(50_001, () => '1')}]`,
+        `{"a":"\\n${'x'.repeat(PARSED_BYTES_MAX)}"}`,
+      ];
+      for (const [n, message] of messages.entries()) {
+        assert.equal(harness.feed(message), RESULT.tooLarge);
+        assert.deepEqual(harness.closeCodes, Array(n + 1).fill(1009));
+      }
+      assert.deepEqual([harness.count('oversized'), harness.count('rejected')], [4, 4]);
+    });
+
+    it(`are what is larger only with parser = "${parser}"`, () => {
+      const harness = new Harness(kraken, ['BTC/USD'], { parser });
+      assert.equal(harness.feed(`[${list(49_000, () => '"[[[,,,\\"{{{"')}]`), RESULT.unknownKind);
+      assert.equal(harness.feed(`{"a":"\\n${'x'.repeat(PARSED_BYTES_MAX - 100)}"}`), RESULT.unknownKind);
+      assert.equal(harness.count('oversized'), 0);
+    });
+
+    it(`are no snapshots of books with parser = "${parser}"`, () => {
+      const options = { parser, ringWords: RING_WORDS };
+      const one = new Harness(coinbase, ['BTC-USD'], options);
+      const asks = list(30_000, (n) => `["${50_000 + n}.01","0.${n}1"]`);
+      const bids = list(30_000, (n) => `["${50_000 - n}.01","0.${n}1"]`);
+      const snapshot = `{"type":"snapshot","product_id":"BTC-USD","asks":[${asks}],"bids":[${bids}]}`;
+      assert.equal(one.feed(snapshot), RESULT.rows);
+      assert.equal(one.takeRows().length, 60_000);
+      // as long as those of BTC-USD are in fact
+      const another = new Harness(advanced, ['BTC-USD'], options);
+      const side = (name: string) => (n: number) =>
+        `{"side":"${name}","event_time":"1970-01-01T00:00:00Z","price_level":"${50_000 + n}.01","new_quantity":"0.${n}1"}`;
+      const updates = `${list(22_693, side('bid'))},${list(18_957, side('offer'))}`;
+      const envelope = '"channel":"l2_data","timestamp":"2027-01-15T08:00:00.1Z","sequence_num":0';
+      const message = `{${envelope},"events":[{"type":"snapshot","product_id":"BTC-USD","updates":[${updates}]}]}`;
+      assert.ok(message.length > 4 * PARSED_BYTES_MAX);
+      assert.equal(another.feed(message), RESULT.rows);
+      assert.equal(another.takeRows().length, 41_650);
+      assert.deepEqual([one.count('oversized'), another.count('oversized')], [0, 0]);
+    });
+  }
+});
