@@ -47,6 +47,16 @@ export const JSON_DEPTH_MAX = 32;
  */
 export const PARSED_BYTES_MAX = 1024 * 1024;
 export const PARSED_VALUES_MAX = 50_000;
+/** Words of the shortest row of any table. */
+export const ROW_WORDS_MIN = 18;
+/** Elements of one kind in a message: what has more of them fits into no ring as rows. */
+export const MESSAGE_ELEMENTS_MAX = Math.floor(RING_WORDS / ROW_WORDS_MIN);
+/** Length of the shortest element of a list that an exchange could mean, with its comma: `["1","2"],` or `{"a":1},`. */
+export const ELEMENT_BYTES_MIN = 8;
+/** Values of a message whose places are kept for the next one; beyond them memory is given back. */
+export const MESSAGE_VALUES_KEPT = 64 * 1024;
+/** Levels per side of an order book that is kept for its checksums; the deepest that are sent have 1,000. */
+export const CHECKED_LEVELS_MAX = 4096;
 /** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
 export const SEQUENCE_HOLES_MAX = 64;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */

@@ -60,7 +60,7 @@ export const REFUSALS: Readonly<Record<number, string>> = {
   [RESULT.badNumber]: 'a value is not a number',
   [RESULT.badTime]: 'the time cannot be read',
   [RESULT.badId]: 'the trade id cannot be read',
-  [RESULT.tooLarge]: 'too large for the JSON parser, and of no kind that the byte scanner knows',
+  [RESULT.tooLarge]: 'larger than anything that the exchange sends',
 };
 
 /** One channel of one symbol. */

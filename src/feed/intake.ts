@@ -54,10 +54,18 @@ export class Intake {
     const { parser, templates } = this;
     const read = templates === undefined ? UNFAMILIAR : templates.read(bytes, start, end);
     if (read !== UNFAMILIAR) return read;
+    const result = this.inFull(bytes, start, end);
+    parser.fields.release();
+    return result;
+  }
+
+  /** A message that no template reads. */
+  private inFull(bytes: Uint8Array, start: number, end: number): number {
+    const { parser } = this;
     const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
     const result = known ? parser.emit() : RESULT.unfamiliar;
     if (result !== RESULT.rows) return this.other(result, bytes, start, end);
-    templates?.learn(bytes, start, end);
+    this.templates?.learn(bytes, start, end);
     return result;
   }
 

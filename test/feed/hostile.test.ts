@@ -1,16 +1,22 @@
 /** What one message of an exchange may cost: whatever it sends, memory and time of a thread have bounds. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { PARSED_BYTES_MAX, RING_WORDS } from '../../src/base/limits.js';
+import {
+  MESSAGE_ELEMENTS_MAX,
+  MESSAGE_VALUES_KEPT,
+  PARSED_BYTES_MAX,
+  RING_WORDS,
+} from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { RESULT } from '../../src/feed/exchange.js';
+import { JsonSlots } from '../../src/feed/json/slots.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 
 const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['scan', 'json', 'simdjson'];
 const FRAME_BYTES = 16 * 1024 * 1024;
 
-const [coinbase, advanced, kraken] = await Promise.all(
-  ['coinbase', 'coinbase-advanced', 'kraken'].map(loadExchange),
+const [coinbase, advanced, kraken, okx] = await Promise.all(
+  ['coinbase', 'coinbase-advanced', 'kraken', 'okx'].map(loadExchange),
 );
 
 /** So many of these with a comma in between. */
@@ -68,4 +74,77 @@ describe('messages that a JSON parser would need much memory for', () => {
       assert.deepEqual([one.count('oversized'), another.count('oversized')], [0, 0]);
     });
   }
+});
+
+/** Bytes outside of the heap that typed arrays hold. */
+function arrayBytes(): number {
+  return process.memoryUsage().arrayBuffers;
+}
+
+describe('lists of empty elements', () => {
+  const OKX = ['BTC-USDT'];
+  const empty = filled(FRAME_BYTES - 200, '{}');
+  const cases: readonly [name: string, harness: () => Harness, message: string][] = [
+    [
+      'trades of Kraken',
+      () => new Harness(kraken, ['BTC/USD']),
+      `{"channel":"trade","type":"update","data":[${empty}]}`,
+    ],
+    [
+      'trades of OKX',
+      () => new Harness(okx, OKX),
+      `{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[${empty}]}`,
+    ],
+    [
+      'levels of Kraken',
+      () => new Harness(kraken, ['BTC/USD']),
+      `{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[${empty}]}]}`,
+    ],
+    [
+      'levels of OKX',
+      () => new Harness(okx, OKX),
+      `{"arg":{"channel":"books","instId":"BTC-USDT"},"data":[{"asks":[${filled(FRAME_BYTES - 200, '[]')}]}]}`,
+    ],
+  ];
+  for (const [name, begin, message] of cases) {
+    it(`take no more memory than rows for the ring would, and give it back: ${name}`, () => {
+      const harness = begin();
+      harness.feed('{"zz":1}');
+      const bytes = Buffer.from(message);
+      const { fields } = harness.parser;
+      const release = fields.release.bind(fields);
+      const before = arrayBytes();
+      let peak = 0;
+      fields.release = () => {
+        peak = arrayBytes() - before;
+        release();
+      };
+      assert.equal(harness.feed(bytes), RESULT.tooLarge);
+      // the copy that the harness has made of the message, and the arrays with what they were before they grew
+      assert.ok(peak < FRAME_BYTES + 2 * MESSAGE_ELEMENTS_MAX * 24 * 18, `${peak} bytes`);
+      const kept = fields.nodes.reduce(
+        (sum, node) => sum + (node instanceof JsonSlots ? node.from.length : 0),
+        0,
+      );
+      assert.ok(kept < 2 * MESSAGE_VALUES_KEPT, `${kept} values`);
+    });
+  }
+
+  it('of short messages are read by the JSON parser, whatever it makes of them', () => {
+    const harness = new Harness(kraken, ['BTC/USD']);
+    const message = `{"channel":"trade","type":"update","data":[${filled(10_000, '{}')}]}`;
+    assert.equal(harness.feed(message), RESULT.missingField);
+    assert.equal(harness.count('slow_path'), 1);
+  });
+});
+
+describe('order books that are kept', () => {
+  it('have no more levels than any exchange sends', () => {
+    const harness = new Harness(okx, ['BTC-USDT'], { ringWords: RING_WORDS });
+    const book = (action: string, first: number, count: number, seq: number) =>
+      `{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"${action}","data":[{"asks":[${list(count, (n) => `["${first + n}","1","0","1"]`)}],"bids":[],"ts":"1800000000000","checksum":-1,"prevSeqId":${seq - 1},"seqId":${seq}}]}`;
+    assert.equal(harness.feed(book('snapshot', 1, 10_000, 1)), RESULT.tooLarge);
+    assert.equal(harness.feed(book('snapshot', 1, 400, 1)), RESULT.rows);
+    assert.deepEqual(harness.closeCodes, [1009]);
+  });
 });

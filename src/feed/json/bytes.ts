@@ -2,7 +2,12 @@
  * HOT: JSON texts as bytes, several times per message, in shard threads. Accepts only what JSON.parse accepts; escapes
  * are left to the JSON parser by answering UNFAMILIAR.
  */
-import { JSON_DEPTH_MAX } from '../../base/limits.js';
+import {
+  ELEMENT_BYTES_MIN,
+  JSON_DEPTH_MAX,
+  MESSAGE_ELEMENTS_MAX,
+  MESSAGE_VALUES_KEPT,
+} from '../../base/limits.js';
 
 /** The answer when the JSON parser has to look at the message. */
 export const UNFAMILIAR = -1;
@@ -40,6 +45,9 @@ export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
   '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
+/** Texts of a parsed document that there is room for at first. */
+const SCRATCH_BYTES = 4096;
+
 /** Nodes of one reader. */
 export const NODES_MAX = 16;
 
@@ -54,8 +62,17 @@ export class JsonSource {
   nodes = 0;
   /** rows that each of them has read in this message */
   readonly counts = new Int32Array(NODES_MAX);
-  private scratch = new Uint8Array(4096);
+  /** length of the message, or how much of it there could be */
+  length = 0;
+  /** it has needed memory that is worth giving back */
+  isLarge = false;
+  private scratch = new Uint8Array(SCRATCH_BYTES);
   private scratchUsed = 0;
+
+  /** Cold: elements that lists of this message may have. */
+  get elementsMax(): number {
+    return Math.min(MESSAGE_ELEMENTS_MAX, Math.floor(this.length / ELEMENT_BYTES_MIN));
+  }
 
   /** A connection reads into one buffer for as long as it lives. */
   look(bytes: Uint8Array): void {
@@ -65,9 +82,10 @@ export class JsonSource {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Cold: positions refer to texts that are added from now on. */
+  /** Cold: positions refer to texts that are added from now on, of a document of any length. */
   beginTexts(): void {
     this.scratchUsed = 0;
+    this.length = Number.POSITIVE_INFINITY;
     this.look(this.scratch);
   }
 
@@ -80,10 +98,19 @@ export class JsonSource {
       grown.set(this.scratch);
       this.scratch = grown;
       this.look(grown);
+      if (grown.length > MESSAGE_VALUES_KEPT) this.isLarge = true;
     }
     this.scratch.set(encoded, at);
     this.scratchUsed = at + encoded.length;
     return at;
+  }
+
+  /** Cold: gives back what a large document has needed. */
+  shrink(): void {
+    this.isLarge = false;
+    if (this.scratch.length <= MESSAGE_VALUES_KEPT) return;
+    this.scratch = new Uint8Array(SCRATCH_BYTES);
+    this.look(this.scratch);
   }
 
   /** Behind the newest text. */

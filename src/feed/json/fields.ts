@@ -108,6 +108,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   scan(bytes: Uint8Array, start: number, end: number): number {
     const { source, nodes } = this;
     source.look(bytes);
+    source.length = end - start;
     for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
     let i = this.value(start, end);
     if (i < 0) return UNFAMILIAR;
@@ -119,7 +120,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   value(i: number, end: number): number {
     const { source, shapes } = this;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow();
+    if ((row + 1) * this.width > this.from.length && !this.grow()) return UNFAMILIAR;
     if (!this.isLeaf) this.mark();
     for (let s = 0; s < shapes.length; s++) {
       const behind = shapes[s](source, this, i, end, row, this);
@@ -266,7 +267,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof JsonNumber)
       return false;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow();
+    if ((row + 1) * this.width > this.from.length && !this.grow()) return false;
     this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
     return this.keys.every((key, field) => {
       if (!Object.hasOwn(value, key)) return true;
@@ -286,6 +287,17 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const from = this.source.addText(textOf(value, kind));
     this.place(row * this.width + field, kind, from, this.source.end);
     return true;
+  }
+
+  /** HOT: behind each message; gives back what a large one has needed. What was read is gone then. */
+  release(): void {
+    if (this.source.isLarge) this.shrinkAll();
+  }
+
+  /** Cold. */
+  private shrinkAll(): void {
+    for (const node of this.nodes) if (node instanceof JsonSlots) node.shrink();
+    this.source.shrink();
   }
 
   /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */
