@@ -53,6 +53,9 @@ export const ROW_WORDS_MIN = 18;
 export const MESSAGE_ELEMENTS_MAX = Math.floor(RING_WORDS / ROW_WORDS_MIN);
 /** Length of the shortest element of a list that an exchange could mean, with its comma: `["1","2"],` or `{"a":1},`. */
 export const ELEMENT_BYTES_MIN = 8;
+/** A message that a function is compiled from has so many values at most, and so many bytes of text between them. */
+export const LEARNED_VALUES_MAX = 64;
+export const LEARNED_TEXT_BYTES_MAX = 4096;
 /** Values of a message whose places are kept for the next one; beyond them memory is given back. */
 export const MESSAGE_VALUES_KEPT = 64 * 1024;
 /** Levels per side of an order book that is kept for its checksums; the deepest that are sent have 1,000. */

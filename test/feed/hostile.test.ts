@@ -138,6 +138,65 @@ describe('lists of empty elements', () => {
   });
 });
 
+describe('what is learned', () => {
+  /** Feeds the message several times and answers how many functions were compiled for it. */
+  function compiled(harness: Harness, message: string | Uint8Array): number {
+    const { Function: original } = globalThis;
+    let count = 0;
+    globalThis.Function = new Proxy(original, {
+      construct(target, args: string[]) {
+        count++;
+        return new target(...args);
+      },
+    });
+    try {
+      for (let n = 0; n < 3; n++) harness.feed(message);
+    } finally {
+      globalThis.Function = original;
+    }
+    return count;
+  }
+
+  const trade = (extra: string) =>
+    `{"type":"match","trade_id":865127782,"side":"buy","size":"0.1","price":"49730.40","product_id":"BTC-USD","time":"2027-01-15T08:00:00.1Z"${extra}}`;
+  const MANY = (count: number) => list(count, (n) => `"k${n}":${n}`);
+
+  it('is a message of the usual size', () => {
+    for (const extra of [
+      '',
+      ',"zz":1',
+      `,${MANY(57)}`,
+      `,"${'k'.repeat(3900)}":1`,
+      `,"zz":"${'v'.repeat(8000)}"`,
+    ])
+      assert.equal(compiled(new Harness(coinbase, ['BTC-USD']), trade(extra)), 2, extra.slice(0, 20));
+  });
+
+  it('is not one with more values or texts', () => {
+    for (const extra of [
+      `,${MANY(58)}`,
+      `,${MANY(100_000)}`,
+      `,"${'k'.repeat(4096)}":1`,
+      `,"${'k'.repeat(1 << 20)}":1`,
+      `,${' '.repeat(1 << 20)}"zz":1`,
+    ]) {
+      const harness = new Harness(coinbase, ['BTC-USD']);
+      assert.equal(compiled(harness, trade(extra)), 0, extra.slice(0, 20));
+      assert.equal(harness.takeRows().length, 1, 'it is read all the same');
+    }
+  });
+
+  it('is no text that is not ASCII, which is checked each time', () => {
+    const harness = new Harness(coinbase, ['BTC-USD']);
+    assert.equal(compiled(harness, trade(',"価格":1')), 0);
+    assert.equal(harness.takeRows().length, 1);
+    const broken = Buffer.from(trade(',"zz\xff":1'), 'latin1');
+    assert.equal(compiled(harness, broken), 0);
+    assert.equal(harness.feed(broken), RESULT.badUtf8);
+    assert.deepEqual(harness.closeCodes, [1007, 1007, 1007, 1007]);
+  });
+});
+
 describe('order books that are kept', () => {
   it('have no more levels than any exchange sends', () => {
     const harness = new Harness(okx, ['BTC-USDT'], { ringWords: RING_WORDS });

@@ -13,6 +13,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { assert } from '../../base/errors.js';
+import { LEARNED_VALUES_MAX } from '../../base/limits.js';
 import {
   CLOSE_OBJECT,
   COLON,
@@ -179,8 +180,10 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const behind = this.read(start, end, row);
     const values = this.seen ?? NO_VALUES;
     this.seen = undefined;
-    if (behind < 0 || !learning) return behind;
-    this.shapes[this.nextShape] = learnShape(bytes, start, behind, values, this.width);
+    if (behind < 0 || !learning || values.length > LEARNED_VALUES_MAX) return behind;
+    const shape = learnShape(bytes, start, behind, values, this.width);
+    if (shape === undefined) return behind;
+    this.shapes[this.nextShape] = shape;
     this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
     return behind;
   }
@@ -222,14 +225,14 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       // objects within may be read by a node that learns, too, but never by this one
       const { seen } = this;
       const behind = this.nested(field, i, end, row);
-      if (behind >= 0) seen?.push({ field, kind: KIND.nested, from: i, to: behind });
+      if (behind >= 0) note(seen, field, KIND.nested, i, behind);
       return behind;
     }
     const kind = scalarKind(byte);
     const behind = scalarEnd(source, i, end, kind);
     if (behind < 0) return UNFAMILIAR;
     const quote = kind === KIND.string ? 1 : 0;
-    this.seen?.push({ field, kind, from: i + quote, to: behind - quote });
+    note(this.seen, field, kind, i + quote, behind - quote);
     if (field >= 0) this.place(row * this.width + field, kind, i + quote, behind - quote);
     return behind;
   }
@@ -306,6 +309,11 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     this.count = 1;
     for (let field = 0; field < this.keys.length; field++) this.copy(field, other, skipped + field);
   }
+}
+
+/** Notes down a value to learn from; of more than may be learned no more than one. */
+function note(seen: ValueSeen[] | undefined, field: number, kind: number, from: number, to: number): void {
+  if (seen !== undefined && seen.length <= LEARNED_VALUES_MAX) seen.push({ field, kind, from, to });
 }
 
 /** Cold: kind of a parsed value. */
