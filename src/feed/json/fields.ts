@@ -103,8 +103,8 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   }
 
   /**
-   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR. Of a key that
-   * occurs twice the last value counts, as in JSON.parse.
+   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR, as for a message
+   * with a known key that occurs twice.
    */
   scan(bytes: Uint8Array, start: number, end: number): number {
     const { source, nodes } = this;
@@ -219,9 +219,9 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     if (i >= end) return UNFAMILIAR;
     const { source } = this;
     const byte = source.bytes[i];
+    // of a key that occurs twice the last value counts, which only the JSON parser makes sure of for nested ones, too
+    if (field >= 0 && this.kind[row * this.width + field] !== KIND.absent) return UNFAMILIAR;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-      // the rows of an earlier one would be mistaken for rows of this one
-      if (field >= 0 && this.kind[row * this.width + field] === KIND.nested) return UNFAMILIAR;
       // objects within may be read by a node that learns, too, but never by this one
       const { seen } = this;
       const behind = this.nested(field, i, end, row);
