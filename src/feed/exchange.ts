@@ -54,7 +54,7 @@ export function worse(a: number, b: number): number {
 
 /** Why a message was refused, for people. */
 export const REFUSALS: Readonly<Record<number, string>> = {
-  [RESULT.badJson]: 'not valid JSON',
+  [RESULT.badJson]: 'not valid JSON, or nested too deeply',
   [RESULT.badUtf8]: 'not valid UTF-8',
   [RESULT.missingField]: 'a required value is missing or null',
   [RESULT.badNumber]: 'a value is not a number',

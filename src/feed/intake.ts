@@ -6,7 +6,7 @@ import { latin1 } from '../base/number.js';
 import { SHARD } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
-import { isParseable } from './json/extent.js';
+import { EXTENT, extentOf } from './json/extent.js';
 import { UNFAMILIAR } from './json/fields.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
@@ -85,19 +85,24 @@ export class Intake {
 
   /** Everything the scanner does not know; control messages are not counted as slow. */
   private slow(bytes: Uint8Array, start: number, end: number): number {
-    if (!isParseable(bytes, start, end)) return this.large(bytes, start, end);
+    const extent = extentOf(bytes, start, end);
+    if (extent === EXTENT.tooLarge) return this.large(bytes, start, end);
     const text = decodeUtf8(bytes, start, end);
-    let result: number = text === undefined ? RESULT.badUtf8 : RESULT.badJson;
-    if (text !== undefined) {
-      if (this.parser.plainTexts?.has(text)) return RESULT.control;
-      try {
-        result = this.document(this.parseJson(text));
-      } catch (error) {
-        if (!(error instanceof SyntaxError || this.isParserError(error))) throw error;
-      }
-    }
+    if (text === undefined) return RESULT.badUtf8;
+    if (this.parser.plainTexts?.has(text)) return RESULT.control;
+    const document = extent === EXTENT.tooDeep ? undefined : this.parse(text);
+    const result = document === undefined ? RESULT.badJson : this.document(document);
     if (this.useScanner && result !== RESULT.control) this.counters[SHARD.slow_path]++;
     return result;
+  }
+
+  /** Undefined for whatever a parser cannot read: each has errors of its own for that. */
+  private parse(text: string): JsonValue | undefined {
+    try {
+      return this.parseJson(text);
+    } catch {
+      return undefined;
+    }
   }
 
   /**
@@ -117,13 +122,6 @@ export class Intake {
       return document.map((part) => this.document(part)).reduce(worse);
     const result = parser.fields.loadDocument(document) ? parser.emit() : RESULT.unfamiliar;
     return result === RESULT.unfamiliar ? parser.control(document) : result;
-  }
-
-  /** The native parser throws plain errors for broken text. */
-  private isParserError(error: unknown): boolean {
-    return (
-      error instanceof Error && error.constructor === Error && !error.message.startsWith('assertion failed')
-    );
   }
 
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {

@@ -170,6 +170,12 @@ export class Harness {
   counts(): number[] {
     return [...this.counters];
   }
+
+  /** The same, without these. */
+  countsBut(names: readonly (keyof typeof SHARD_COUNTERS)[]): number[] {
+    const places = names.map((name) => SLOTS[name]);
+    return this.counts().filter((_, place) => !places.includes(place));
+  }
 }
 
 export function simdjsonMissing(): string | false {

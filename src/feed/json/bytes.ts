@@ -220,13 +220,19 @@ export function scalarEnd(source: JsonSource, i: number, end: number, kind: numb
   return kind === KIND.number ? numberEnd(source.bytes, i, end) : wordEnd(source.bytes, i, end, kind);
 }
 
+/**
+ * Nesting within a value that no node reads. Above it each level is a node, so what is accepted is never nested deeper
+ * than JSON_DEPTH_MAX; what may be is left to the JSON parser.
+ */
+const SKIPPED_DEPTH_MAX = JSON_DEPTH_MAX - NODES_MAX - 1;
+
 /** Index behind any value, which is checked but not looked at; UNFAMILIAR when it is not valid or has escapes. */
 export function valueEnd(source: JsonSource, i: number, end: number, depth = 0): number {
   const { bytes } = source;
   const open = bytes[i];
   if (open !== OPEN_OBJECT && open !== OPEN_ARRAY)
     return i < end ? scalarEnd(source, i, end, scalarKind(open)) : UNFAMILIAR;
-  if (depth >= JSON_DEPTH_MAX) return UNFAMILIAR;
+  if (depth >= SKIPPED_DEPTH_MAX) return UNFAMILIAR;
   const close = open === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
   i = skipSpace(bytes, i + 1, end);
   if (i < end && bytes[i] === close) return i + 1;

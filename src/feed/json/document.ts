@@ -12,7 +12,7 @@ import { JsonNumber } from './fields.js';
 export type JsonObject = { [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | JsonNumber | JsonValue[] | JsonObject;
 
-/** Parses one document; throws SyntaxError for anything that JSON.parse refuses, and for too deep nesting. */
+/** Parses one document; throws for anything that JSON.parse refuses. */
 export type JsonParser = (text: string) => JsonValue;
 
 /** A mark, the beginning of a string, a number or a word. */
@@ -129,6 +129,8 @@ export function parseKeepingText(text: string): JsonValue {
  * a message to the text-keeping parser. The quote tells a value from a colon within a time.
  */
 const FRAGILE_NUMBER = /(?:"\s*:|[[,])\s*(?:-|\d{16}|\d+[.eE])/;
+/** What the native parser refuses (half a surrogate pair), or makes the prototype of an object. */
+const FRAGILE_TEXT = /\\u|__proto__/;
 
 function exactOr(parse: (text: string) => unknown): JsonParser {
   return (text) => (FRAGILE_NUMBER.test(text) ? parseKeepingText(text) : (parse(text) as JsonValue));
@@ -140,7 +142,7 @@ export function createJsonParser(parser: 'scan' | 'json' | 'simdjson'): JsonPars
   if (parser === 'json') return exactOr(JSON.parse);
   try {
     const simdjson = createRequire(import.meta.url)('simdjson') as { parse(text: string): unknown };
-    return exactOr((text) => simdjson.parse(text));
+    return exactOr((text) => (FRAGILE_TEXT.test(text) ? parseKeepingText(text) : simdjson.parse(text)));
   } catch (cause) {
     throw new LoggerError(
       'DEPENDENCY_MISSING',

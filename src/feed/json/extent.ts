@@ -1,29 +1,42 @@
 /**
- * HOT where the byte scanner is switched off: how large a JSON text is, before a parser makes an object of each of its
- * values. Shard threads.
+ * HOT where the byte scanner is switched off: how large and how deep a JSON text is, before a parser makes an object of
+ * each of its values. Shard threads.
  */
-import { PARSED_BYTES_MAX, PARSED_VALUES_MAX } from '../../base/limits.js';
-import { BACKSLASH, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './bytes.js';
+import { JSON_DEPTH_MAX, PARSED_BYTES_MAX, PARSED_VALUES_MAX } from '../../base/limits.js';
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './bytes.js';
 
-/** 1 for bytes behind which another value may begin. */
-const BEGINS_VALUE = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte === COMMA || byte === OPEN_OBJECT || byte === OPEN_ARRAY ? 1 : 0,
-);
+/** What a text is to a parser; the same for all of them. */
+export const EXTENT = { parseable: 0, tooLarge: 1, tooDeep: 2 } as const;
 
-/** Whether the text in bytes[start, end) is small enough to be parsed. Exact for JSON; what is none may be counted wrong. */
-export function isParseable(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > PARSED_BYTES_MAX) return false;
-  // each value takes two bytes at the least
-  if (end - start <= 2 * PARSED_VALUES_MAX) return true;
+const MARK = { none: 0, comma: 1, open: 2, close: 3, quote: 4 } as const;
+const MARKS = new Uint8Array(256);
+MARKS[COMMA] = MARK.comma;
+MARKS[OPEN_OBJECT] = MARKS[OPEN_ARRAY] = MARK.open;
+MARKS[CLOSE_OBJECT] = MARKS[CLOSE_ARRAY] = MARK.close;
+MARKS[QUOTE] = MARK.quote;
+
+/** The EXTENT of the text in bytes[start, end): exact for JSON, while what is none may be taken for anything. */
+export function extentOf(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start > PARSED_BYTES_MAX) return EXTENT.tooLarge;
   let values = 1;
+  let depth = 0;
+  let deepest = 0;
   for (let i = start; i < end; i++) {
-    if (bytes[i] === QUOTE) i = closingQuote(bytes, i + 1, end);
-    else values += BEGINS_VALUE[bytes[i]];
+    const mark = MARKS[bytes[i]];
+    if (mark === MARK.none) continue;
+    if (mark === MARK.quote) i = closingQuote(bytes, i + 1, end);
+    else if (mark === MARK.close) depth--;
+    else {
+      // behind a comma or an opening bracket another value may begin
+      values++;
+      if (mark === MARK.open && ++depth > deepest) deepest = depth;
+    }
   }
-  return values <= PARSED_VALUES_MAX;
+  if (values > PARSED_VALUES_MAX) return EXTENT.tooLarge;
+  return deepest > JSON_DEPTH_MAX ? EXTENT.tooDeep : EXTENT.parseable;
 }
 
-/** Index of the quote that ends the string whose text begins at `i`, or `end` or the one behind it. */
+/** Index of the quote that ends the string whose text begins at `i`; `end` or the index behind it when there is none. */
 function closingQuote(bytes: Uint8Array, i: number, end: number): number {
   while (i < end && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
   return i;
