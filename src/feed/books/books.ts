@@ -103,7 +103,7 @@ export class Books {
   }
 
   /**
-   * A snapshot is about to be written: the book is complete with it, and what was missed before is known. Books without
+   * A snapshot has been written: the book is complete with it, and what was missed before is known. Books without
    * numbers of their own have 0.
    */
   snapshot(slot: number, sequence: number): void {
@@ -114,12 +114,11 @@ export class Books {
     this.follow(slot, sequence);
   }
 
-  /** A change that follows what is known is about to be written. */
+  /** A change that follows what is known has been written. */
   follow(slot: number, sequence: number): void {
     this.sequence[slot] = sequence;
     this.suspects[slot] = 0;
-    this.lastSeconds[slot] = this.received[0];
-    this.lastNanos[slot] = this.received[1];
+    this.stamp(slot);
   }
 
   /** The book is not complete any more; a new snapshot is asked for under the budget. */
@@ -129,7 +128,17 @@ export class Books {
       this.causes[slot] = cause === 'unknown' ? SUSPECTS[this.suspects[slot]] : cause;
       if (this.nowMs() - this.liveSinceMs[slot] > HEALTHY_MS) this.delays[slot] = 0;
     }
+    // what is missed of a book that has never been complete begins with what was refused of it
+    else if (this.lastSeconds[slot] === 0 && cause !== 'unknown') {
+      this.causes[slot] = cause;
+      this.stamp(slot);
+    }
     if (!this.waiting.has(slot)) this.wait(slot);
+  }
+
+  private stamp(slot: number): void {
+    this.lastSeconds[slot] = this.received[0];
+    this.lastNanos[slot] = this.received[1];
   }
 
   private wait(slot: number): void {
