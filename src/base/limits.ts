@@ -49,6 +49,9 @@ export const PARSED_BYTES_MAX = 1024 * 1024;
 export const PARSED_VALUES_MAX = 50_000;
 /** Words of the shortest row of any table. */
 export const ROW_WORDS_MIN = 18;
+/** Messages that were refused or are of no known kind, and whose text is kept: per second and connection, and their bytes. */
+export const REFUSED_KEPT_PER_SECOND = 20;
+export const REFUSED_KEPT_BYTES = 2048;
 /** Elements of one kind in a message: what has more of them fits into no ring as rows. */
 export const MESSAGE_ELEMENTS_MAX = Math.floor(RING_WORDS / ROW_WORDS_MIN);
 /** Length of the shortest element of a list that an exchange could mean, with its comma: `["1","2"],` or `{"a":1},`. */

@@ -63,6 +63,12 @@ export const REFUSALS: Readonly<Record<number, string>> = {
   [RESULT.tooLarge]: 'larger than anything that the exchange sends',
 };
 
+/** Why the text of a message is kept beside the tables, for people: by the number that stands with it. */
+export const REJECTED_REASONS: Readonly<Record<number, string>> = {
+  [RESULT.unknownKind]: 'well-formed, but of a kind that nothing is known about',
+  ...REFUSALS,
+};
+
 /** One channel of one symbol. */
 export interface Subscription {
   readonly channel: string;

@@ -2,19 +2,17 @@
  * HOT: one message at a time from the frame reader to the parser, with everything counted that does not become a row.
  * Shard threads.
  */
-import { latin1 } from '../base/number.js';
+import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../base/limits.js';
 import { SHARD } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
-import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
+import { decodeUtf8, type JsonParser, type JsonValue, sampleOf } from './json/document.js';
 import { EXTENT, extentOf } from './json/extent.js';
 import { UNFAMILIAR } from './json/fields.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
 
-/** Refused messages kept as text per second and shard; what exceeds this is only counted. */
-const KEPT_PER_SECOND = 20;
-/** Bytes kept of a refused message. */
-const KEPT_BYTES = 2048;
+/** Bytes of a refused message that a log line shows. */
+const LOGGED_BYTES = 200;
 /** RFC 6455 §7.4.1: a message whose text is not UTF-8, and one that is too big to be processed. */
 const CLOSE_CODES: Readonly<Record<number, number>> = { [RESULT.badUtf8]: 1007, [RESULT.tooLarge]: 1009 };
 /** Messages that the circuit breaker looks back on, and how many bad ones it wants to see at least. */
@@ -127,7 +125,7 @@ export class Intake {
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {
     this.counters[SHARD.rejected]++;
     this.keep(result, bytes, start, end);
-    this.events.refused(REFUSALS[result], latin1(bytes, start, Math.min(end, start + 200)));
+    this.events.refused(REFUSALS[result], sampleOf(bytes, start, end, LOGGED_BYTES));
     if (result === RESULT.tooLarge) this.counters[SHARD.oversized]++;
     if (result in CLOSE_CODES) this.events.unacceptable(CLOSE_CODES[result], REFUSALS[result]);
     const seen = (this.counters[SHARD.messages] - this.windowStart) >>> 0;
@@ -155,7 +153,7 @@ export class Intake {
       this.keptSecond = second;
       this.kept = 0;
     }
-    if (this.kept++ >= KEPT_PER_SECOND) return;
-    this.rows.rejected(reason, latin1(bytes, start, Math.min(end, start + KEPT_BYTES)));
+    if (this.kept++ >= REFUSED_KEPT_PER_SECOND) return;
+    this.rows.rejected(reason, sampleOf(bytes, start, end, REFUSED_KEPT_BYTES));
   }
 }

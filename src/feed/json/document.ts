@@ -158,6 +158,14 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   return isUtf8(view) ? view.toString('utf8') : undefined;
 }
 
+/** The beginning of a message for people: so many bytes at most, whole characters, and U+FFFD for what is none. */
+export function sampleOf(bytes: Uint8Array, start: number, end: number, bytesMax: number): string {
+  let to = Math.min(end, start + bytesMax);
+  // a byte that continues a character is not the first one left out
+  for (let back = 0; back < 3 && to < end && (bytes[to] & 0xc0) === 0x80; back++) to--;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, to - start).toString('utf8');
+}
+
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return (
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
