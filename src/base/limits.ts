@@ -12,8 +12,6 @@ export const FRAME_CARRY_BYTES = 16 * 1024;
 export const READ_AHEAD_BYTES = 128;
 /** RFC 6455 §5.5: control frames carry at most 125 bytes. */
 export const CONTROL_PAYLOAD_BYTES_MAX = 125;
-/** Fragments of one message; more is an attack on memory, not a message. */
-export const FRAGMENTS_MAX = 1024;
 /** The whole HTTP answer to the upgrade request. */
 export const HANDSHAKE_BYTES_MAX = 16 * 1024;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
