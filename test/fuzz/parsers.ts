@@ -10,6 +10,7 @@ import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
+import { UNFAMILIAR } from '../../src/feed/json/fields.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { Harness, type HarnessOptions, simdjsonMissing } from '../support/harness.js';
 import { Random } from '../support/random.js';
@@ -113,6 +114,8 @@ function verdictOn(bytes: Uint8Array): Verdict {
 /** One connection as one reader sees it. */
 class Reader {
   readonly harness: Harness;
+  /** messages that a template has read */
+  hits = 0;
 
   constructor(
     readonly name: string,
@@ -121,6 +124,14 @@ class Reader {
     options: HarnessOptions,
   ) {
     this.harness = new Harness(exchange, symbols, { ...options, ringWords: RING_WORDS });
+    const { templates } = this.harness.parser;
+    const read = templates?.read.bind(templates);
+    if (templates === undefined || read === undefined) return;
+    templates.read = (bytes, start, end) => {
+      const result = read(bytes, start, end);
+      if (result !== UNFAMILIAR) this.hits++;
+      return result;
+    };
   }
 
   /** What a message has done, but for the texts of refused messages. */
@@ -172,6 +183,11 @@ class Round {
   }
 
   run(): void {
+    this.feedAll();
+    for (const { hits } of this.readers) this.counts.templates += hits;
+  }
+
+  private feedAll(): void {
     const { random } = this;
     for (let n = 0; n < MESSAGES; n++) {
       const fixture = random.of(this.fixtures);
