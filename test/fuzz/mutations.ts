@@ -26,6 +26,22 @@ const ODD_KEYS = [
 const SPECIAL_BYTES = Buffer.from('"\\{}[],:0-.eE tfn\x00\x1f\x7f\x80\xc3\xff', 'latin1');
 const SPACES = [' ', '\n', '\t', '\r\n', '   ', '\u00a0', '\f'];
 
+const ODD_CHARACTERS = [
+  '\\',
+  '\\x',
+  '\\n',
+  '\\u00e9',
+  '\\ud800',
+  '"',
+  '\n',
+  '\u007f',
+  'é',
+  '币',
+  '😀',
+  ' ',
+  '',
+];
+
 /** A value nested so deeply. */
 function nested(random: Random, depth: number): string {
   const kinds = Array.from({ length: depth }, () => random.chance(0.5));
@@ -73,6 +89,12 @@ const MEMBER_CHANGES: readonly MemberChange[] = [
   (text, { to }, random) => replaced(text, to, to, random.of(SPACES)),
   (text, { at, key }, random) => escapedAt(text, at + 1, at + 1 + key.length, random),
   (text, { from, to }, random) => (text[from] === '"' ? escapedAt(text, from + 1, to - 1, random) : text),
+  // a character within a text that does not belong there
+  (text, { from, to }, random) => {
+    if (text[from] !== '"' || to - from < 3) return text;
+    const at = from + 1 + random.below(to - from - 2);
+    return replaced(text, at, at + random.below(2), random.of(ODD_CHARACTERS));
+  },
   // other digits, which leave a number one
   (text, { from, to }, random) => {
     const at = from + random.below(to - from);

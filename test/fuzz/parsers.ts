@@ -11,6 +11,9 @@ import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
 import { UNFAMILIAR } from '../../src/feed/json/fields.js';
+import type { DecodedRow } from '../../src/schema/codec.js';
+import { flag } from '../../src/schema/flags.js';
+import { BOOK } from '../../src/schema/tables.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { Harness, type HarnessOptions, simdjsonMissing } from '../support/harness.js';
 import { Random } from '../support/random.js';
@@ -40,6 +43,7 @@ const MESSAGES = 120;
 /** Counters that tell how a message was read, not what it was. */
 const HOW_IT_WAS_READ = ['slow_path'] as const;
 const RING_WORDS = 1 << 16;
+const EVENT_END = flag('event_end');
 
 interface Fixture {
   readonly message: string;
@@ -116,6 +120,8 @@ class Reader {
   readonly harness: Harness;
   /** messages that a template has read */
   hits = 0;
+  /** of the newest message */
+  bookRows: readonly DecodedRow[] = [];
 
   constructor(
     readonly name: string,
@@ -139,9 +145,9 @@ class Reader {
     const { harness } = this;
     const { gaps, refusals, control, closeCodes, resyncs, rows, reordered, breaks } = harness;
     const events = [gaps, refusals, control, closeCodes, resyncs].map((list) => list.splice(0));
-    const records = harness
-      .take()
-      .filter((record) => !('kind' in record) || record.kind !== TEXT_KIND.rejected);
+    const all = harness.take();
+    this.bookRows = all.filter((record): record is DecodedRow => record.table === BOOK.name);
+    const records = all.filter((record) => !('kind' in record) || record.kind !== TEXT_KIND.rejected);
     const counters = harness.countsBut(HOW_IT_WAS_READ);
     return { records, counters, counts: { ...rows.counts }, reordered, breaks, events };
   }
@@ -232,6 +238,11 @@ class Round {
         ![RESULT.badJson, RESULT.badUtf8].includes(expected.result as 10),
         this.where('JSON.parse', text),
       );
+    const last = oracle.bookRows.at(-1);
+    assert.ok(
+      last === undefined || (Number(last.values.flags) & EVENT_END) !== 0,
+      this.where('half an event', text),
+    );
     for (const reader of readers) {
       const seen = { result: reader.harness.feed(bytes), ...(reader.effects() as object) };
       assert.deepEqual(seen, expected, this.where(reader.name, text));
