@@ -9,6 +9,7 @@ import {
 } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { RESULT } from '../../src/feed/exchange.js';
+import { JsonFields } from '../../src/feed/json/fields.js';
 import { JsonSlots } from '../../src/feed/json/slots.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 
@@ -194,6 +195,32 @@ describe('what is learned', () => {
     assert.equal(compiled(harness, broken), 0);
     assert.equal(harness.feed(broken), RESULT.badUtf8);
     assert.deepEqual(harness.closeCodes, [1007, 1007, 1007, 1007]);
+  });
+});
+
+describe('objects within objects', () => {
+  it('are read a few times at the most, however many shapes are alike up to their ends', () => {
+    const harness = new Harness(advanced, ['BTC-USD'], { ringWords: RING_WORDS });
+    const message = (tail: string, count: number) => {
+      const trade = `{"trade_id":"1","product_id":"BTC-USD","price":"1.5","size":"1","time":"2027-01-15T08:00:00Z","side":"BUY","${tail}":1}`;
+      const event = `{"type":"update","trades":[${list(count, () => trade)}],"${tail}":1}`;
+      return `{"channel":"market_trades","timestamp":"2027-01-15T08:00:00Z","sequence_num":0,"events":[${event}],"${tail}":1}`;
+    };
+    for (let n = 1; n <= 8; n++) harness.feed(message(`t${n}`, 1));
+    // objects that were begun with trades in them
+    const { nodes } = harness.parser.fields;
+    const trades = nodes.find(
+      (node) => node instanceof JsonFields && node.keys.includes('trade_id') && node !== nodes[0],
+    );
+    assert.ok(trades instanceof JsonFields);
+    let begun = 0;
+    const value = trades.value.bind(trades);
+    trades.value = (i, end) => {
+      begun++;
+      return value(i, end);
+    };
+    harness.feed(message('t9', 1000));
+    assert.ok(begun >= 1000 && begun < 20_000, `${begun} objects were begun`);
   });
 });
 

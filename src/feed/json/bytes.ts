@@ -64,6 +64,8 @@ export class JsonSource {
   readonly counts = new Int32Array(NODES_MAX);
   /** length of the message, or how much of it there could be */
   length = 0;
+  /** bytes of nested values that have been read, again with each shape that had one in it and did not fit */
+  read = 0;
   /** it has needed memory that is worth giving back */
   isLarge = false;
   private scratch = new Uint8Array(SCRATCH_BYTES);

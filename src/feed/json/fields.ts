@@ -59,6 +59,8 @@ const FIRST_ROWS = 4;
 /** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
 const SHAPES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
+/** Nested values that are read so often, on the average of the whole message, are read without shapes from then on. */
+const READINGS_MAX = 8;
 const NO_VALUES: readonly ValueSeen[] = [];
 
 export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
@@ -78,7 +80,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   /** Field numbers are positions in `keys`; `children` reads the nested values of some of them. */
   constructor(
-    private readonly keys: readonly string[],
+    readonly keys: readonly string[],
     children: Readonly<Record<string, JsonNode>> = {},
   ) {
     super((keys.length + 3) & ~3, FIRST_ROWS);
@@ -110,6 +112,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const { source, nodes } = this;
     source.look(bytes);
     source.length = end - start;
+    source.read = 0;
     for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
     let i = this.value(start, end);
     if (i < 0) return UNFAMILIAR;
@@ -123,7 +126,9 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const row = this.count++;
     if ((row + 1) * this.width > this.from.length && !this.grow()) return UNFAMILIAR;
     if (!this.isLeaf) this.mark();
-    for (let s = 0; s < shapes.length; s++) {
+    // values within values are read anew with every shape of each object around them
+    const count = this.isLeaf || source.read <= source.length * READINGS_MAX ? shapes.length : 0;
+    for (let s = 0; s < count; s++) {
       const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
@@ -161,13 +166,19 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       const open = this.source.bytes[i];
       if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return UNFAMILIAR;
       const behind = valueEnd(this.source, i, end);
+      this.countRead(i, behind);
       if (behind >= 0 && field >= 0) this.place(row * this.width + field, KIND.nested, i, behind);
       return behind;
     }
     const first = child.count;
     const behind = child.value(i, end);
+    this.countRead(i, behind);
     if (behind >= 0) this.place(row * this.width + field, KIND.nested, first, child.count);
     return behind;
+  }
+
+  private countRead(from: number, behind: number): void {
+    if (behind >= 0) this.source.read += behind - from;
   }
 
   /** Reads in full; an object of a new shape is remembered. */
