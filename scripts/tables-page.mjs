@@ -1,7 +1,10 @@
 // TABLES.md from the declarations in src/schema. Used by generate.mjs.
+import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../dist/src/base/limits.js';
+import { REJECTED_REASONS } from '../dist/src/feed/exchange.js';
 import { COLUMN_TYPES } from '../dist/src/schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../dist/src/schema/flags.js';
 import { GAP_CAUSES, TABLES } from '../dist/src/schema/tables.js';
+import { REJECTED_FILE_BYTES_MAX } from '../dist/src/store/columns/rejected.js';
 import {
   checksumsFile,
   columnFile,
@@ -11,6 +14,7 @@ import {
 } from '../dist/src/store/disk/paths.js';
 
 const EXAMPLE_DAY = 20_778;
+const number = (value) => value.toLocaleString('en');
 
 function columnRow(column) {
   const { numpy } = COLUMN_TYPES[column.type];
@@ -117,7 +121,14 @@ export function tablesPage() {
     '',
     `- \`${literalsFile(EXAMPLE_DAY)}\` in the folder of a table: numbers that fit no digits column, one JSON object a line with row, column and text.`,
     `- \`${checksumsFile(EXAMPLE_DAY)}\` in the folder of a table, once the day is over: the number of rows, and bytes and CRC-32 of each of its files, which only grow behind these bytes (\`store/seal/file.ts\`).`,
-    `- \`${rejectedFile(EXAMPLE_DAY)}\` in the folder of an exchange: messages that could not be read, one JSON object a line.`,
+    `- \`${rejectedFile(EXAMPLE_DAY)}\` in the folder of an exchange: messages that could not be read, one JSON object a line with day, reason and text.`,
+    '',
+    `Of refused messages ${REFUSED_KEPT_PER_SECOND} a second and connection are kept, the first ${number(REFUSED_KEPT_BYTES)} bytes of each, until the file of the`,
+    `day has ${REJECTED_FILE_BYTES_MAX / 2 ** 20} MiB; all of them are counted. Bytes that are not UTF-8 are shown as U+FFFD.`,
+    '',
+    '| reason | meaning |',
+    '|---|---|',
+    ...Object.entries(REJECTED_REASONS).map(([reason, meaning]) => `| ${reason} | ${meaning} |`),
     '',
     READING,
   ];

@@ -12,8 +12,6 @@ export const FRAME_CARRY_BYTES = 16 * 1024;
 export const READ_AHEAD_BYTES = 128;
 /** RFC 6455 §5.5: control frames carry at most 125 bytes. */
 export const CONTROL_PAYLOAD_BYTES_MAX = 125;
-/** Fragments of one message; more is an attack on memory, not a message. */
-export const FRAGMENTS_MAX = 1024;
 /** The whole HTTP answer to the upgrade request. */
 export const HANDSHAKE_BYTES_MAX = 16 * 1024;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -41,6 +39,28 @@ export const NAME_BYTES_MAX = 200;
 export const SYMBOL_BYTES_MAX = 64;
 /** Depth of nesting that the JSON tokenizer follows. */
 export const JSON_DEPTH_MAX = 32;
+/**
+ * A message that the JSON parser makes objects of: its bytes and its values. What is larger is read by the byte scanner,
+ * which makes none, or refused. Documents that the scanner does not know are hundreds of bytes long.
+ */
+export const PARSED_BYTES_MAX = 1024 * 1024;
+export const PARSED_VALUES_MAX = 50_000;
+/** Words of the shortest row of any table. */
+export const ROW_WORDS_MIN = 18;
+/** Messages that were refused or are of no known kind, and whose text is kept: per second and connection, and their bytes. */
+export const REFUSED_KEPT_PER_SECOND = 20;
+export const REFUSED_KEPT_BYTES = 2048;
+/** Elements of one kind in a message: what has more of them fits into no ring as rows. */
+export const MESSAGE_ELEMENTS_MAX = Math.floor(RING_WORDS / ROW_WORDS_MIN);
+/** Length of the shortest element of a list that an exchange could mean, with its comma: `["1","2"],` or `{"a":1},`. */
+export const ELEMENT_BYTES_MIN = 8;
+/** A message that a function is compiled from has so many values at most, and so many bytes of text between them. */
+export const LEARNED_VALUES_MAX = 64;
+export const LEARNED_TEXT_BYTES_MAX = 4096;
+/** Values of a message whose places are kept for the next one; beyond them memory is given back. */
+export const MESSAGE_VALUES_KEPT = 64 * 1024;
+/** Levels per side of an order book that is kept for its checksums; the deepest that are sent have 1,000. */
+export const CHECKED_LEVELS_MAX = 4096;
 /** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
 export const SEQUENCE_HOLES_MAX = 64;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */

@@ -142,7 +142,8 @@ function refusesNames(value: unknown): string | undefined {
   if (value.length === 0) return 'the list is empty';
   const wrong = value.find((name) => typeof name !== 'string' || name === '');
   if (wrong !== undefined) return `the list holds ${shown(wrong)}`;
-  const twice = value.find((name, i) => value.indexOf(name) !== i);
+  const seen = new Set<unknown>();
+  const twice = value.find((name) => seen.size === seen.add(name).size);
   return twice === undefined ? undefined : `${shown(twice)} is listed twice`;
 }
 

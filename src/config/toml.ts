@@ -90,24 +90,65 @@ function collectKeys(tree: Tree, prefix: string, line: number, lines: Map<string
   }
 }
 
+/** Texts, comments and brackets of a line, and what is between them. */
+const TOKEN = /"""|'''|"(?:[^"\\]|\\.)*"|'[^']*'|#.*|[[\]{}]|[^"'#[\]{}]+|["']/y;
+/** By the quotes of a text over several lines: the rest of it as far as a line goes, and the quotes that end it. */
+const TEXTS = new Map([
+  ['"""', /(?:[^"\\]|\\[\s\S]?|"(?!""))*("{3,5})?/y],
+  ["'''", /(?:[^']|'(?!''))*('{3,5})?/y],
+]);
+
+/** What the lines so far have opened and not closed: brackets, or a text. */
+class OpenEnds {
+  private brackets = 0;
+  /** of the text that has not ended */
+  private text: RegExp | undefined;
+
+  /** Takes a line; whether everything is closed behind it. */
+  isClosedBehind(line: string): boolean {
+    for (let at = 0; at < line.length; ) {
+      const token = this.text ?? TOKEN;
+      token.lastIndex = at;
+      const [found = '', closing] = token.exec(line) ?? [];
+      at += Math.max(1, found.length);
+      if (this.text === undefined) this.take(found);
+      else if (closing !== undefined) this.text = undefined;
+    }
+    return this.text === undefined && this.brackets <= 0;
+  }
+
+  private take(token: string): void {
+    this.text = TEXTS.get(token);
+    if (token === '[' || token === '{') this.brackets++;
+    else if (token === ']' || token === '}') this.brackets--;
+  }
+}
+
 /**
- * Line of the statement that brought in each key (`http`, `http.port`, …) of a valid file. Found by parsing the
- * file line by line: a statement ends where the text so far is valid again, and it began on the line after the
- * previous such place. So there is no second grammar that could disagree with the parser.
+ * Line of the statement that brought in each key (`http`, `http.port`, …) of a valid file. Found by parsing the file
+ * statement by statement, each behind the head of its table: where one may end is guessed by what is open, and whether it
+ * does is what the parser says. So there is no second grammar that could disagree with the parser.
  */
 export function keyLines(source: string): Map<string, number> {
   const lines = new Map<string, number>();
-  const rows = source.split('\n');
+  const ends = new OpenEnds();
+  let table = '';
   let begin = 1;
-  let text = '';
-  rows.forEach((row, i) => {
-    text += `${row}\n`;
+  let statement: string[] = [];
+  for (const [i, row] of source.split('\n').entries()) {
+    statement.push(row);
+    if (!ends.isClosedBehind(row)) continue;
+    const text = `${statement.join('\n')}\n`;
+    const isHead = text.trimStart().startsWith('[');
     try {
-      collectKeys(parse(text), '', begin, lines);
-      begin = i + 2;
+      collectKeys(parse(isHead ? text : table + text), '', begin, lines);
     } catch {
-      // in the middle of a statement that spans lines
+      // it goes on all the same
+      continue;
     }
-  });
+    if (isHead) table = text;
+    begin = i + 2;
+    statement = [];
+  }
   return lines;
 }

@@ -35,6 +35,7 @@ export const SESSION_COUNTERS = {
   failures: counter('connections that ended without being asked to'),
   stale: counter('connections given up because nothing arrived'),
   breaker: counter('connections given up because most messages did not parse'),
+  oversized: counter('messages refused because they were too large to be parsed; each ended its connection'),
   refused: gauge('subscriptions that the exchange refused'),
   confirmed: gauge('subscriptions that the exchange confirmed'),
   silent: gauge('symbols that have sent nothing since they were subscribed'),

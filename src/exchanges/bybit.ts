@@ -278,15 +278,21 @@ class BybitParser implements MessageParser {
   }
 
   private bookMessage(books: Books, slot: number, u: number, snapshot: boolean): number {
-    if (snapshot) books.snapshot(slot, u);
-    else {
+    if (!snapshot) {
       if (!books.isLive(slot) || u <= books.last(slot)) return RESULT.unsynced;
       if (u !== books.last(slot) + 1) {
         books.broken(slot, 'unknown');
         return RESULT.unsynced;
       }
-      books.follow(slot, u);
     }
+    const result = this.bookRows(slot, u, snapshot);
+    if (result >= RESULT.ringFull) return result;
+    if (snapshot) books.snapshot(slot, u);
+    else books.follow(slot, u);
+    return result;
+  }
+
+  private bookRows(slot: number, u: number, snapshot: boolean): number {
     const { fields, levels, sides } = this;
     const { from, to } = this.data;
     const count = to[BIDS] - from[BIDS] + to[ASKS] - from[ASKS];

@@ -277,44 +277,35 @@ export class CoinbaseParser implements MessageParser {
     return RESULT.control;
   }
 
-  /** A book is about to be written; anything but `rows` ends the event. */
+  /** A book is about to be written; anything but `rows` is the end of it, else endBook() is. */
   private beginBook(slot: number, count: number, snapshot: boolean, time: number): number {
     const { books, levels, fields } = this;
     if (slot < 0 || books === undefined) return RESULT.unwanted;
     levels.begin(slot, count, snapshot);
-    if (fields.present(time) && !levels.iso(fields, time)) {
-      books.broken(slot, 'malformed');
-      return RESULT.badTime;
-    }
+    if (fields.present(time) && !levels.iso(fields, time))
+      return this.endBook(slot, count, snapshot, RESULT.badTime);
     if (fields.present(SEQUENCE_NUM)) levels.sequence(fields, SEQUENCE_NUM);
-    if (snapshot) books.snapshot(slot, 0);
-    else if (books.isLive(slot)) books.follow(slot, 0);
-    else {
-      books.broken(slot, 'unknown');
-      return RESULT.unsynced;
-    }
-    if (count > 0) return RESULT.rows;
-    if (!snapshot) return RESULT.control;
-    const result = levels.emptySnapshot();
-    if (result !== RESULT.rows) books.broken(slot, 'ring_full');
+    if (snapshot || books.isLive(slot)) return RESULT.rows;
+    books.broken(slot, 'unknown');
+    return RESULT.unsynced;
+  }
+
+  /** What became of the levels of a book, which is not complete any more when one could not be written. */
+  private endBook(slot: number, count: number, snapshot: boolean, levels: number): number {
+    let result = levels;
+    if (count === 0 && result === RESULT.rows)
+      result = snapshot ? this.levels.emptySnapshot() : RESULT.control;
+    if (result >= RESULT.ringFull)
+      this.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
+    else if (snapshot) this.books?.snapshot(slot, 0);
+    else this.books?.follow(slot, 0);
     return result;
   }
 
-  /** One level; a book that lacks one is not complete any more. */
-  private level(
-    slot: number,
-    side: number,
-    node: JsonTuples | JsonFields,
-    price: number,
-    size: number,
-  ): number {
-    const result =
-      side !== BOOK_SIDE.none && node.present(price) && node.present(size)
-        ? this.levels.level(side, node, price, size)
-        : RESULT.missingField;
-    if (result !== RESULT.rows)
-      this.books?.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
-    return result;
+  private level(side: number, node: JsonTuples | JsonFields, price: number, size: number): number {
+    return side !== BOOK_SIDE.none && node.present(price) && node.present(size)
+      ? this.levels.level(side, node, price, size)
+      : this.levels.abandon(RESULT.missingField);
   }
 
   private bookSnapshot(): number {
@@ -322,13 +313,14 @@ export class CoinbaseParser implements MessageParser {
     if (!fields.present(PRODUCT) || fields.kind[ASKS] !== KIND.nested || fields.kind[BIDS] !== KIND.nested)
       return RESULT.missingField;
     const slot = this.slot(fields, PRODUCT);
-    let result = this.beginBook(slot, asks.count + bids.count, true, TIME);
+    const count = asks.count + bids.count;
+    let result = this.beginBook(slot, count, true, TIME);
     if (result !== RESULT.rows) return result;
-    for (let row = 0; row < asks.count; row++)
-      result = worse(result, this.level(slot, BOOK_SIDE.ask, asks, row * 2, row * 2 + 1));
-    for (let row = 0; row < bids.count; row++)
-      result = worse(result, this.level(slot, BOOK_SIDE.bid, bids, row * 2, row * 2 + 1));
-    return result;
+    for (let row = 0; row < asks.count && result === RESULT.rows; row++)
+      result = this.level(BOOK_SIDE.ask, asks, row * 2, row * 2 + 1);
+    for (let row = 0; row < bids.count && result === RESULT.rows; row++)
+      result = this.level(BOOK_SIDE.bid, bids, row * 2, row * 2 + 1);
+    return this.endBook(slot, count, true, result);
   }
 
   private bookChange(): number {
@@ -337,12 +329,12 @@ export class CoinbaseParser implements MessageParser {
     const slot = this.slot(fields, PRODUCT);
     let result = this.beginBook(slot, changes.count, false, TIME);
     if (result !== RESULT.rows) return result;
-    for (let row = 0; row < changes.count; row++) {
+    for (let row = 0; row < changes.count && result === RESULT.rows; row++) {
       const o = row * 3;
       const side = sideOf(changes, o, fields.bytes, BUY, SELL);
-      result = worse(result, this.level(slot, side, changes, o + 1, o + 2));
+      result = this.level(side, changes, o + 1, o + 2);
     }
-    return result;
+    return this.endBook(slot, changes.count, false, result);
   }
 
   /** Advanced Trade: one envelope for all channels. */
@@ -416,12 +408,12 @@ export class CoinbaseParser implements MessageParser {
     // the time of the envelope: those of single updates differ within an event and are older than its snapshot
     let result = this.beginBook(slot, behind - first, snapshot, TIMESTAMP);
     if (result !== RESULT.rows) return result;
-    for (let n = first; n < behind; n++) {
+    for (let n = first; n < behind && result === RESULT.rows; n++) {
       const o = n * this.updates.width;
       const side = sideOf(updates, o + UPDATE_SIDE, fields.bytes, BID_SIDE, OFFER_SIDE);
-      result = worse(result, this.level(slot, side, updates, o + PRICE_LEVEL, o + NEW_QUANTITY));
+      result = this.level(side, updates, o + PRICE_LEVEL, o + NEW_QUANTITY);
     }
-    return result;
+    return this.endBook(slot, behind - first, snapshot, result);
   }
 
   /** Candles; one is finished once a later one is known. */

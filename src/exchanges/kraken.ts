@@ -311,15 +311,16 @@ class KrakenParser implements MessageParser {
     if (checked) this.writer.sentChecksum(sent);
     if (items.present(o + TIMESTAMP) && !this.writer.iso(items, o + TIMESTAMP))
       return this.unreadable(slot, RESULT.badTime);
-    if (snapshot) books.snapshot(slot, 0);
+    if (count === 0) result = snapshot ? this.writer.emptySnapshot() : RESULT.control;
+    else result = this.write(BOOK_SIDE.bid, o + BIDS);
+    if (result === RESULT.rows) result = this.write(BOOK_SIDE.ask, o + ASKS);
+    if (result > RESULT.ringFull) return this.unreadable(slot, result);
+    if (result === RESULT.ringFull) books.broken(slot, 'ring_full');
+    else if (snapshot) books.snapshot(slot, 0);
     else if (fits) books.follow(slot, 0);
     // what is missing came before this event: the gap begins with the last one that did fit
     if (!fits) books.broken(slot, 'checksum');
-    if (count === 0) return snapshot ? this.writer.emptySnapshot() : RESULT.control;
-    result = this.write(BOOK_SIDE.bid, o + BIDS);
-    if (result === RESULT.rows) result = this.write(BOOK_SIDE.ask, o + ASKS);
-    if (result === RESULT.ringFull) books.broken(slot, 'ring_full');
-    return result > RESULT.ringFull ? this.unreadable(slot, result) : result;
+    return result;
   }
 
   private unreadable(slot: number, result: number): number {

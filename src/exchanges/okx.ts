@@ -377,12 +377,14 @@ class OkxParser implements MessageParser {
     if (!levels.epoch(data, o + TIMESTAMP)) return RESULT.badTime;
     if (data.present(o + CHECKSUM)) levels.sentChecksum(this.sum);
     if (data.present(o + SEQ)) levels.sequenceNumber(seq);
+    if (count === 0) result = snapshot ? levels.emptySnapshot() : RESULT.control;
+    else result = levels.side(BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
+    if (result === RESULT.rows) result = levels.side(BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]);
+    if (result >= RESULT.ringFull) return result;
     if (snapshot) books?.snapshot(slot, seq);
     else books?.follow(slot, seq);
     if (!fits) books?.broken(slot, 'checksum');
-    if (count === 0) return snapshot ? levels.emptySnapshot() : RESULT.control;
-    result = levels.side(BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
-    return result === RESULT.rows ? levels.side(BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]) : result;
+    return result;
   }
 
   /** Notes down the checksum, a signed number of 32 bits, 0 when there is none; false when it is no number. */

@@ -21,7 +21,6 @@ import {
   RESULT,
   type Subscription,
   type SymbolInfo,
-  worse,
 } from '../feed/exchange.js';
 import { isObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
@@ -254,13 +253,12 @@ class UpbitParser implements MessageParser {
     }
     levels.begin(slot, count, true);
     if (!levels.epoch(fields, o + TIMESTAMP)) return RESULT.badTime;
-    sequence.touch(slot);
-    if (count === 0) return levels.emptySnapshot();
-    let result: number = RESULT.rows;
-    for (let at = first; at < behind; at += units.width) {
-      result = worse(this.level(BOOK_SIDE.ask, at + ASK_PRICE, at + ASK_SIZE), result);
-      result = worse(this.level(BOOK_SIDE.bid, at + BID_PRICE, at + BID_SIZE), result);
+    let result: number = count === 0 ? levels.emptySnapshot() : RESULT.rows;
+    for (let at = first; at < behind && result === RESULT.rows; at += units.width) {
+      result = this.level(BOOK_SIDE.ask, at + ASK_PRICE, at + ASK_SIZE);
+      if (result === RESULT.rows) result = this.level(BOOK_SIDE.bid, at + BID_PRICE, at + BID_SIZE);
     }
+    if (result === RESULT.rows) sequence.touch(slot);
     return result;
   }
 

@@ -40,6 +40,7 @@ export const RESULT = {
   badNumber: 13,
   badTime: 14,
   badId: 15,
+  tooLarge: 16,
 } as const;
 
 /**
@@ -53,12 +54,19 @@ export function worse(a: number, b: number): number {
 
 /** Why a message was refused, for people. */
 export const REFUSALS: Readonly<Record<number, string>> = {
-  [RESULT.badJson]: 'not valid JSON',
+  [RESULT.badJson]: 'not valid JSON, or nested too deeply',
   [RESULT.badUtf8]: 'not valid UTF-8',
   [RESULT.missingField]: 'a required value is missing or null',
   [RESULT.badNumber]: 'a value is not a number',
   [RESULT.badTime]: 'the time cannot be read',
   [RESULT.badId]: 'the trade id cannot be read',
+  [RESULT.tooLarge]: 'larger than anything that the exchange sends',
+};
+
+/** Why the text of a message is kept beside the tables, for people: by the number that stands with it. */
+export const REJECTED_REASONS: Readonly<Record<number, string>> = {
+  [RESULT.unknownKind]: 'well-formed, but of a kind that nothing is known about',
+  ...REFUSALS,
 };
 
 /** One channel of one symbol. */

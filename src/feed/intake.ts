@@ -2,18 +2,19 @@
  * HOT: one message at a time from the frame reader to the parser, with everything counted that does not become a row.
  * Shard threads.
  */
-import { latin1 } from '../base/number.js';
+import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../base/limits.js';
 import { SESSION } from '../counters/declarations.js';
 import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
-import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
+import { decodeUtf8, type JsonParser, type JsonValue, sampleOf } from './json/document.js';
+import { EXTENT, extentOf } from './json/extent.js';
 import { UNFAMILIAR } from './json/fields.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
 
-/** Refused messages kept as text per second and shard; what exceeds this is only counted. */
-const KEPT_PER_SECOND = 20;
-/** Bytes kept of a refused message. */
-const KEPT_BYTES = 2048;
+/** Bytes of a refused message that a log line shows. */
+const LOGGED_BYTES = 200;
+/** RFC 6455 §7.4.1: a message whose text is not UTF-8, and one that is too big to be processed. */
+const CLOSE_CODES: Readonly<Record<number, number>> = { [RESULT.badUtf8]: 1007, [RESULT.tooLarge]: 1009 };
 /** Messages that the circuit breaker looks back on, and how many bad ones it wants to see at least. */
 const BREAKER_WINDOW = 128;
 const BREAKER_BAD_MIN = 16;
@@ -21,8 +22,8 @@ const BREAKER_BAD_MIN = 16;
 export interface IntakeEvents {
   /** a message was refused; trades may be missing now */
   refused(reason: string, sample: string): void;
-  /** the text of a message is not UTF-8: RFC 6455 wants the connection closed with 1007 */
-  invalidUtf8(): void;
+  /** a message of a kind that ends the connection, with this code of RFC 6455 */
+  unacceptable(code: number, reason: string): void;
   /** more than half of the recent messages did not parse */
   breaker(): void;
 }
@@ -51,10 +52,18 @@ export class Intake {
     const { parser, templates } = this;
     const read = templates === undefined ? UNFAMILIAR : templates.read(bytes, start, end);
     if (read !== UNFAMILIAR) return read;
+    const result = this.inFull(bytes, start, end);
+    parser.fields.release();
+    return result;
+  }
+
+  /** A message that no template reads. */
+  private inFull(bytes: Uint8Array, start: number, end: number): number {
+    const { parser } = this;
     const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
     const result = known ? parser.emit() : RESULT.unfamiliar;
     if (result !== RESULT.rows) return this.other(result, bytes, start, end);
-    templates?.learn(bytes, start, end);
+    this.templates?.learn(bytes, start, end);
     return result;
   }
 
@@ -74,18 +83,35 @@ export class Intake {
 
   /** Everything the scanner does not know; control messages are not counted as slow. */
   private slow(bytes: Uint8Array, start: number, end: number): number {
+    const extent = extentOf(bytes, start, end);
+    if (extent === EXTENT.tooLarge) return this.large(bytes, start, end);
     const text = decodeUtf8(bytes, start, end);
-    let result: number = text === undefined ? RESULT.badUtf8 : RESULT.badJson;
-    if (text !== undefined) {
-      if (this.parser.plainTexts?.has(text)) return RESULT.control;
-      try {
-        result = this.document(this.parseJson(text));
-      } catch (error) {
-        if (!(error instanceof SyntaxError || this.isParserError(error))) throw error;
-      }
-    }
+    if (text === undefined) return RESULT.badUtf8;
+    if (this.parser.plainTexts?.has(text)) return RESULT.control;
+    const document = extent === EXTENT.tooDeep ? undefined : this.parse(text);
+    const result = document === undefined ? RESULT.badJson : this.document(document);
     if (this.useScanner && result !== RESULT.control) this.counters[SESSION.slow_path]++;
     return result;
+  }
+
+  /** Undefined for whatever a parser cannot read: each has errors of its own for that. */
+  private parse(text: string): JsonValue | undefined {
+    try {
+      return this.parseJson(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * A message that nothing may make objects of: real ones are snapshots of books, which the scanner reads whatever
+   * parser is chosen.
+   */
+  private large(bytes: Uint8Array, start: number, end: number): number {
+    const { parser } = this;
+    const known = !this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
+    const result = known ? parser.emit() : RESULT.unfamiliar;
+    return result === RESULT.unfamiliar ? RESULT.tooLarge : result;
   }
 
   private document(document: JsonValue): number {
@@ -96,18 +122,12 @@ export class Intake {
     return result === RESULT.unfamiliar ? parser.control(document) : result;
   }
 
-  /** The native parser throws plain errors for broken text. */
-  private isParserError(error: unknown): boolean {
-    return (
-      error instanceof Error && error.constructor === Error && !error.message.startsWith('assertion failed')
-    );
-  }
-
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {
     this.counters[SESSION.rejected]++;
     this.keep(result, bytes, start, end);
-    this.events.refused(REFUSALS[result], latin1(bytes, start, Math.min(end, start + 200)));
-    if (result === RESULT.badUtf8) this.events.invalidUtf8();
+    this.events.refused(REFUSALS[result], sampleOf(bytes, start, end, LOGGED_BYTES));
+    if (result === RESULT.tooLarge) this.counters[SESSION.oversized]++;
+    if (result in CLOSE_CODES) this.events.unacceptable(CLOSE_CODES[result], REFUSALS[result]);
     const seen = (this.counters[SESSION.messages] - this.windowStart) >>> 0;
     if (seen > BREAKER_WINDOW) {
       this.windowStart = this.counters[SESSION.messages] - 1;
@@ -133,7 +153,7 @@ export class Intake {
       this.keptSecond = second;
       this.kept = 0;
     }
-    if (this.kept++ >= KEPT_PER_SECOND) return;
-    this.rows.rejected(reason, latin1(bytes, start, Math.min(end, start + KEPT_BYTES)));
+    if (this.kept++ >= REFUSED_KEPT_PER_SECOND) return;
+    this.rows.rejected(reason, sampleOf(bytes, start, end, REFUSED_KEPT_BYTES));
   }
 }

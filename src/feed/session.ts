@@ -128,7 +128,7 @@ export class Session {
       this.counters,
       {
         refused: (reason, sample) => this.refusedMessage(reason, sample),
-        invalidUtf8: () => this.connection.fail(1007, 'text is not UTF-8'),
+        unacceptable: (code, reason) => this.connection.fail(code, reason),
         breaker: () => {
           this.counters[SESSION.breaker]++;
           // not while the frame reader is walking this very chunk

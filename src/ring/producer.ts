@@ -3,8 +3,9 @@
  * threads only. Nothing here allocates, and a full ring is a return value, not an error.
  *
  * Order of calls: claim(words) → write the record → commit(words), any number of times, then publish(). A claim that
- * is not committed leaves no trace. Nothing is visible to the consumer before publish().
+ * is not committed leaves no trace, nor does what rewind() takes back. Nothing is visible to the consumer before publish().
  */
+import { assert } from '../base/errors.js';
 import { headerWord, PADDING_TABLE_ID } from '../schema/layout.js';
 import { DATA_WORD, DOORBELL, HEAD_WORD, SLEEP, TAIL_WORD } from './layout.js';
 
@@ -57,6 +58,17 @@ export class RingProducer {
     this.u32[index] = PADDING;
     this.tail = (this.tail + toEnd) | 0;
     return 0;
+  }
+
+  /** What has been committed so far, to be handed to rewind(). */
+  get position(): number {
+    return this.tail;
+  }
+
+  /** Cold: takes back what was committed since then and has not been published. */
+  rewind(position: number): void {
+    assert(((position - this.published) | 0) >= 0, 'what was published is not taken back');
+    this.tail = position;
   }
 
   /** Keeps the record written to the last claim. */

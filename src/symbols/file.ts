@@ -92,10 +92,11 @@ class Reading {
 }
 
 function readEquivalence(reading: Reading, node: Value): Record<string, string[]> {
-  const groups: Record<string, string[]> = {};
+  const groups = new Map<string, string[]>();
   const groupOf = new Map<string, string>();
   for (const { key: group, value } of reading.pairs(node, 'equivalence')) {
-    groups[group] = [];
+    const assets: string[] = [];
+    groups.set(group, assets);
     for (const { text: asset, node: place } of reading.texts(value, group)) {
       const other = groupOf.get(asset);
       if (other !== undefined) {
@@ -107,10 +108,11 @@ function readEquivalence(reading: Reading, node: Value): Record<string, string[]
         );
       }
       groupOf.set(asset, group);
-      groups[group].push(asset);
+      assets.push(asset);
     }
   }
-  return groups;
+  // a name of the file may be one that objects have, too
+  return Object.fromEntries(groups);
 }
 
 /** Checks that hold across mappings, in the order of the file. */
@@ -152,7 +154,7 @@ class Uniqueness {
 function readMapping(
   reading: Reading,
   unique: Uniqueness,
-  exchanges: readonly string[],
+  exchanges: ReadonlySet<string>,
   node: Node,
 ): Mapping[] {
   const fields = new Map<string, string>();
@@ -165,7 +167,7 @@ function readMapping(
     if (FIELDS.includes(key)) {
       const text = reading.text(value, key);
       if (text !== undefined) fields.set(key, text);
-    } else if (exchanges.includes(exchange)) {
+    } else if (exchanges.has(exchange)) {
       for (const { text, node: place } of reading.texts(value, key, alternative || isScalar(value)))
         named.push({ exchange, native: text, alternative, node: place });
     } else {
@@ -193,19 +195,21 @@ function readMapping(
   unique.symbol(normalized, places.get('normalized'));
   if (named.length === 0) reading.problem(node, `${normalized} names no exchange`);
 
-  const natives: Record<string, string[]> = {};
+  const natives = new Map<string, string[]>();
   for (const alternative of [false, true]) {
     for (const name of named.filter((entry) => entry.alternative === alternative)) {
       unique.native(name.exchange, name.native, normalized, name.node);
-      natives[name.exchange] ??= [];
-      natives[name.exchange].push(name.native);
+      const names = natives.get(name.exchange);
+      if (names === undefined) natives.set(name.exchange, [name.native]);
+      else names.push(name.native);
     }
   }
+  const first = new Set(named.filter((entry) => !entry.alternative).map(({ exchange }) => exchange));
   for (const { exchange, node: place } of named.filter((entry) => entry.alternative)) {
-    if (!named.some((entry) => entry.exchange === exchange && !entry.alternative))
+    if (!first.has(exchange))
       reading.problem(place, `${exchange}${ALTERNATIVES} without ${exchange}: which name is the first?`);
   }
-  return [{ normalized, base, quote, quote_type: type as QuoteType, natives }];
+  return [{ normalized, base, quote, quote_type: type as QuoteType, natives: Object.fromEntries(natives) }];
 }
 
 /** Parses the text of a symbol file; throws SYMBOL_FILE_INVALID with every problem, one a line. */
@@ -233,8 +237,9 @@ export function parseSymbolFile(source: string, file: string): SymbolFile {
   const mappings: Mapping[] = [];
   const list = sections.get('mappings');
   const unique = new Uniqueness(reading);
+  const known = new Set(exchanges);
   if (isSeq(list)) {
-    for (const node of list.items) mappings.push(...readMapping(reading, unique, exchanges, node as Node));
+    for (const node of list.items) mappings.push(...readMapping(reading, unique, known, node as Node));
   } else if (sections.has('mappings')) {
     reading.problem(list, 'mappings must be a list');
   }

@@ -28,7 +28,8 @@ export interface SymbolFile {
 
 interface Entry {
   readonly mapping: Omit<Mapping, 'natives'>;
-  readonly natives: Map<string, string[]>;
+  /** by exchange, the preferred one first */
+  readonly natives: Map<string, Set<string>>;
 }
 
 export class SymbolMapper {
@@ -43,7 +44,7 @@ export class SymbolMapper {
     for (const { natives, ...mapping } of file.mappings) {
       this.entries.set(mapping.normalized, {
         mapping,
-        natives: new Map(Object.entries(natives).map(([exchange, names]) => [exchange, [...names]])),
+        natives: new Map(Object.entries(natives).map(([exchange, names]) => [exchange, new Set(names)])),
       });
       this.quoteTypes.set(mapping.quote, mapping.quote_type);
       for (const [exchange, names] of Object.entries(natives)) {
@@ -62,7 +63,8 @@ export class SymbolMapper {
 
   /** The name to subscribe at an exchange; undefined when it is not known to list the symbol. */
   toExchange(normalized: string, exchange: string): string | undefined {
-    return this.entries.get(normalized)?.natives.get(exchange)?.[0];
+    const [first] = this.entries.get(normalized)?.natives.get(exchange) ?? [];
+    return first;
   }
 
   /**
@@ -87,8 +89,8 @@ export class SymbolMapper {
       this.entries.set(normalized, entry);
     }
     const natives = entry.natives.get(exchange);
-    if (natives === undefined) entry.natives.set(exchange, [native]);
-    else natives.push(native);
+    if (natives === undefined) entry.natives.set(exchange, new Set([native]));
+    else natives.add(native);
     return normalized;
   }
 
@@ -96,7 +98,7 @@ export class SymbolMapper {
   list(): Mapping[] {
     return [...this.entries.values()].map(({ mapping, natives }) => ({
       ...mapping,
-      natives: Object.fromEntries(natives),
+      natives: Object.fromEntries([...natives].map(([exchange, names]) => [exchange, [...names]])),
     }));
   }
 
@@ -137,9 +139,9 @@ export class SymbolMapper {
 
   private forget(exchange: string, native: string, normalized: string): void {
     const { natives } = this.entries.get(normalized)!;
-    const left = natives.get(exchange)!.filter((name) => name !== native);
-    if (left.length > 0) natives.set(exchange, left);
-    else natives.delete(exchange);
+    const left = natives.get(exchange)!;
+    left.delete(native);
+    if (left.size === 0) natives.delete(exchange);
     if (natives.size === 0) this.entries.delete(normalized);
   }
 }

@@ -1,6 +1,7 @@
 /** Lines of keys, compared with what a person counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { allOrNames } from '../../src/config/kinds.js';
 import { keyLines, parseToml } from '../../src/config/toml.js';
 
 test('every key has the line its statement begins on, whatever spans lines in between', () => {
@@ -69,4 +70,43 @@ test('a value that is no TOML is answered with what to write', () => {
   // nothing is made up where quotes are not what is missing
   for (const other of ['a = { b = c }', '[http\na = 1', 'a = 1\na = 2', 'a = """\nopen', 'a ! b'])
     assert.doesNotMatch(told(other), /; write/, other);
+});
+
+test('the same where a text over several lines has quotes and backslashes within', () => {
+  const texts = [
+    `a = """x ""y"" \\"""" # "`,
+    `b = """\\\\"""`,
+    `c = """"quoted"""""`,
+    `d = '''\\'''`,
+    `e = '''it's ''fine'' ]'''''`,
+    `f = """`,
+    `  [not]`,
+    `  \\""" [`,
+    `"""`,
+    `g = [ "]", '[', """`,
+    `]""", [`,
+    `], ]`,
+    `h = {}`,
+    `[i]`,
+    `j = 1`,
+    `[[k]]`,
+    `l = 1`,
+    `[m]`,
+  ];
+  const lines = { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 10, h: 13, i: 14, 'i.j': 15, k: 16, m: 18 };
+  assert.deepEqual(Object.fromEntries(keyLines(texts.join('\n'))), lines);
+  assert.deepEqual(Object.fromEntries(keyLines(texts.join('\r\n'))), lines);
+});
+
+test('a long list and many keys take time by their lines, not by the square of these', () => {
+  // by the square these take minutes
+  const list = Array.from({ length: 100_000 }, (_, i) => `  "S${i}-USD",`);
+  const keys = Array.from({ length: 3000 }, (_, i) => `key_${i} = ${i}`);
+  const lines = keyLines(['symbols = [', ...list, ']', '[a.b]', ...keys].join('\n'));
+  assert.equal(lines.get('symbols'), 1);
+  assert.equal(lines.get('a.b.key_2999'), 100_003 + 3000);
+  const [option, twice] = [allOrNames({ doc: '', default: 'all', what: 'names' }), 'S7'];
+  const names = Array.from({ length: 100_000 }, (_, i) => `S${i}`);
+  assert.equal(option.refuses(names), undefined);
+  assert.match(option.refuses([...names, twice]) ?? '', /"S7" is listed twice/);
 });

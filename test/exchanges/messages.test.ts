@@ -13,6 +13,7 @@ import { flag } from '../../src/schema/flags.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { corpusMissing, readMessages, recordings } from '../support/corpus.js';
 import { Harness, type HarnessOptions, type ParserName, simdjsonMissing } from '../support/harness.js';
+import { membersOf } from '../support/json_text.js';
 import { randomFrom, shuffled } from '../support/random.js';
 
 const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['scan', 'json', 'simdjson'];
@@ -83,32 +84,6 @@ function rowsOf(
 }
 
 type Random = (below: number) => number;
-
-/** The source text of each member of the object in `text`; numbers keep their text. */
-function membersOf(text: string): [string, string][] {
-  const KEY = /[{,]\s*"((?:[^"\\]|\\.)*)"\s*:\s*/y;
-  const members: [string, string][] = [];
-  for (let match = KEY.exec(text); match !== null; match = KEY.exec(text)) {
-    const behind = valueEnd(text, KEY.lastIndex);
-    members.push([match[1], text.slice(KEY.lastIndex, behind).trimEnd()]);
-    KEY.lastIndex = behind;
-  }
-  return members;
-}
-
-/** Index of the comma or bracket behind the value that begins at `from`. */
-function valueEnd(text: string, from: number): number {
-  const TOKEN = /"(?:[^"\\]|\\.)*"|[^"]/gs;
-  TOKEN.lastIndex = from;
-  let depth = 0;
-  for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
-    const [token] = match;
-    if (depth === 0 && /^[,}\]]$/.test(token)) return match.index;
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-  }
-  return text.length;
-}
 
 /** The same object with its members in another order, and others in between. */
 function redressed(random: Random, text: string, escapes: boolean): string {

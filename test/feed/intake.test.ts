@@ -4,6 +4,8 @@ import { before, describe, it } from 'node:test';
 import type { SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { type Exchange, RESULT } from '../../src/feed/exchange.js';
+import { Intake } from '../../src/feed/intake.js';
+import { parseKeepingText } from '../../src/feed/json/document.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { Harness } from '../support/harness.js';
 
@@ -58,6 +60,49 @@ describe('intake', () => {
     const [long] = kept();
     assert.equal('text' in long && long.text.length, 2048);
     assert.equal(harness.count('rejected'), 102);
+  });
+
+  it('keeps and shows text as the exchange wrote it', () => {
+    const harness = new Harness(binance, ['BTCUSDT']);
+    const samples: string[] = [];
+    const events = {
+      refused: (_: string, text: string) => samples.push(text),
+      unacceptable() {},
+      breaker() {},
+    };
+    const intake = new Intake(
+      harness.parser,
+      parseKeepingText,
+      true,
+      harness.rows,
+      new Uint32Array(64),
+      events,
+    );
+    /** What is kept of a message, and what is shown of it. */
+    const feed = (message: string | Uint8Array) => {
+      const bytes = Buffer.from(message as string);
+      intake.message(bytes, 0, bytes.length);
+      const [record] = harness.take();
+      return ['text' in record && record.text, samples.pop()];
+    };
+    assert.deepEqual(feed('{"s":"币安人生usdt"'), ['{"s":"币安人生usdt"', '{"s":"币安人生usdt"']);
+    // cut between characters, of two, three and four bytes
+    for (const [character, bytes] of [
+      ['é', 2],
+      ['币', 3],
+      ['😀', 4],
+    ] as const) {
+      for (const front of ['', 'a', 'ab', 'abc']) {
+        const whole = (length: number) =>
+          front + character.repeat(Math.floor((length - front.length) / bytes));
+        assert.deepEqual(feed(front + character.repeat(2000)), [whole(2048), whole(200)]);
+      }
+    }
+    assert.deepEqual(feed(Buffer.from('"\xff\x80é"', 'latin1')), [
+      '"\ufffd\ufffd\ufffd"',
+      '"\ufffd\ufffd\ufffd"',
+    ]);
+    assert.deepEqual(feed(Buffer.alloc(5000, 0x80)), ['\ufffd'.repeat(2048 - 3), '\ufffd'.repeat(200 - 3)]);
   });
 
   it('counts every message exactly once', () => {

@@ -35,6 +35,8 @@ export class Harness {
   readonly gaps: Gap[] = [];
   readonly control: ControlEvent[] = [];
   readonly refusals: string[] = [];
+  /** codes that the connection would have been closed with */
+  readonly closeCodes: number[] = [];
   readonly streams: StreamIndex;
   readonly rows: Rows;
   readonly received = new Uint32Array(2);
@@ -125,7 +127,7 @@ export class Harness {
       this.counters,
       {
         refused: (reason) => this.refusals.push(reason),
-        invalidUtf8: () => {},
+        unacceptable: (code) => this.closeCodes.push(code),
         breaker: () => this.breaks++,
       },
     );
@@ -168,6 +170,12 @@ export class Harness {
   /** Every counter by its place. */
   counts(): number[] {
     return [...this.counters];
+  }
+
+  /** The same, without these. */
+  countsBut(names: readonly (keyof typeof SESSION_COUNTERS)[]): number[] {
+    const places = names.map((name) => SLOTS[name]);
+    return this.counts().filter((_, place) => !places.includes(place));
   }
 }
 

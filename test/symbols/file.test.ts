@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { loadSymbolMapper, parseSymbolFile } from '../../src/symbols/file.js';
+import { SymbolMapper } from '../../src/symbols/mapper.js';
 import { corpusMissing } from '../support/corpus.js';
 
 function problems(source: string): string[] {
@@ -150,6 +151,28 @@ test('the shipped file is valid and covers the main markets', () => {
     mapper.getUsdPairs('BTC').map(({ normalized }) => normalized),
     ['BTC-USD', 'BTC-USDT', 'BTC-USDC'],
   );
+});
+
+test('names that objects inherit are names', () => {
+  for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+    const text = `
+exchanges: [coinbase, ${name}]
+equivalence: { ${name}: [USD, USDT] }
+mappings:
+  - { normalized: BTC-USD, base: BTC, quote: USD, quote_type: fiat, coinbase: BTC-USD, ${name}: [BTCUSD, XBTUSD] }
+  - { normalized: ETH-USD, base: ETH, quote: USD, quote_type: fiat, coinbase: ETH-USD }`;
+    const file = parseSymbolFile(text, 'names.yaml');
+    assert.deepEqual(Object.entries(file.equivalence), [[name, ['USD', 'USDT']]]);
+    assert.deepEqual(Object.entries(file.mappings[0].natives), [
+      ['coinbase', ['BTC-USD']],
+      [name, ['BTCUSD', 'XBTUSD']],
+    ]);
+    const mapper = new SymbolMapper(file);
+    assert.equal(mapper.normalize(name, 'XBTUSD'), 'BTC-USD');
+    assert.equal(mapper.toExchange('BTC-USD', name), 'BTCUSD');
+    assert.equal(mapper.toExchange('ETH-USD', name), undefined);
+    assert.ok(mapper.areEquivalent('BTC-USD', 'BTC-USDT'));
+  }
 });
 
 /** What each exchange listed: native name, base, quote; from recorded REST answers. */

@@ -139,13 +139,12 @@ export class Books {
   private begins(slot: number, cause: GapCause): void {
     this.met[slot] = 1;
     if (this.lastSeconds[slot] !== 0) return;
-    this.lastSeconds[slot] = this.received[0];
-    this.lastNanos[slot] = this.received[1];
+    this.stamp(slot);
     this.causes[slot] = cause;
   }
 
   /**
-   * A snapshot is about to be written: the book is complete with it, and what was missed before is known. Books without
+   * A snapshot has been written: the book is complete with it, and what was missed before is known. Books without
    * numbers of their own have 0.
    */
   snapshot(slot: number, sequence: number): void {
@@ -158,12 +157,11 @@ export class Books {
     this.follow(slot, sequence);
   }
 
-  /** A change that follows what is known is about to be written. */
+  /** A change that follows what is known has been written. */
   follow(slot: number, sequence: number): void {
     this.sequence[slot] = sequence;
     this.suspects[slot] = 0;
-    this.lastSeconds[slot] = this.received[0];
-    this.lastNanos[slot] = this.received[1];
+    this.stamp(slot);
   }
 
   /** The book is not complete any more; a new snapshot is asked for under the budget. */
@@ -174,6 +172,11 @@ export class Books {
       if (this.nowMs() - this.liveSinceMs[slot] > HEALTHY_MS) this.delays[slot] = 0;
     } else this.begins(slot, cause);
     if (!this.waiting.has(slot)) this.wait(slot);
+  }
+
+  private stamp(slot: number): void {
+    this.lastSeconds[slot] = this.received[0];
+    this.lastNanos[slot] = this.received[1];
   }
 
   private wait(slot: number): void {

@@ -8,6 +8,7 @@
  *   const fits = checked.agrees(slot, sum);
  */
 import { assert } from '../../base/errors.js';
+import { CHECKED_LEVELS_MAX } from '../../base/limits.js';
 import { LevelBook } from '../../book/level_book.js';
 import type { BookRule } from '../../book/rules.js';
 import { type BOOK_SIDE, isLevel } from '../channels/levels.js';
@@ -62,6 +63,8 @@ export class CheckedBooks {
   ): number {
     const book = this.bookOf(slot);
     if (book === undefined) return RESULT.rows;
+    if (behind - first > CHECKED_LEVELS_MAX || book.side(side).count > CHECKED_LEVELS_MAX)
+      return RESULT.tooLarge;
     const { bytes, digits, from, to, width } = levels;
     for (let row = first; row < behind; row++) {
       const at = row * width;

@@ -121,12 +121,12 @@ export class RestBooks {
   private complete(slot: number, snapshot: BookEvent): void {
     const { books, context } = this;
     const { received } = context.rows;
-    books.snapshot(slot, snapshot.last);
     const result = this.levels.event(slot, snapshot, true);
     if (result !== RESULT.rows) {
       books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
       return;
     }
+    books.snapshot(slot, snapshot.last);
     this.fresh[slot] = 1;
     const [seconds, nanos] = received;
     for (const { change, receivedSeconds, receivedNanos } of this.kept.take(slot)) {

@@ -6,6 +6,8 @@
  *   if (!levels.epoch(fields, at)) return RESULT.badTime;
  *   levels.sequence(fields, at);
  *   for (…) { const result = levels.level(SIDE_BID, values, price, size); … }
+ *
+ * The first level that cannot be written ends the event, of which no row is left then.
  */
 import { HIGH_WORD, nearestFloat32 } from '../../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../../base/time.js';
@@ -59,6 +61,7 @@ export class Levels {
 
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
+    this.rows.mark();
     this.slot = slot;
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;
@@ -107,11 +110,17 @@ export class Levels {
     this.checksum = value >>> 0;
   }
 
+  /** The event cannot be written for this RESULT: the levels in front of what is wrong go, too. */
+  abandon(result: number): number {
+    this.rows.takeBack();
+    return result;
+  }
+
   /** The next level, whose price and size are these values: RESULT.rows, ringFull or badNumber. */
   level(side: number, values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
     const { digits, decimals } = values;
-    if (!rows.open(BOOK, this.slot)) return RESULT.ringFull;
+    if (!rows.open(BOOK, this.slot)) return this.abandon(RESULT.ringFull);
     const { u32, record } = rows;
     // all that the numbers and finish() do not set
     u32[record + B.side] = side;
@@ -138,16 +147,14 @@ export class Levels {
   /** A level with a number that is not plain. */
   private unusual(values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
-    if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true)) return RESULT.badNumber;
-    if (!rows.decimalAt(values, size, B.size, B.size_digits, 1, false)) return RESULT.badNumber;
+    if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true))
+      return this.abandon(RESULT.badNumber);
+    if (!rows.decimalAt(values, size, B.size, B.size_digits, 1, false)) return this.abandon(RESULT.badNumber);
     this.finish(0, 0);
     return RESULT.rows;
   }
 
-  /**
-   * The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level;
-   * those in front of it are written then.
-   */
+  /** The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level. */
   event(slot: number, event: BookEvent, snapshot: boolean): number {
     const count = event.behindBids - event.firstBid + event.behindAsks - event.firstAsk;
     this.begin(slot, count, snapshot);
@@ -169,7 +176,7 @@ export class Levels {
     const { width } = texts;
     for (let row = first; row < behind; row++) {
       const at = row * width;
-      if (!isLevel(texts, at)) return RESULT.missingField;
+      if (!isLevel(texts, at)) return this.abandon(RESULT.missingField);
       const result = this.level(side, texts, at, at + 1);
       if (result !== RESULT.rows) return result;
     }

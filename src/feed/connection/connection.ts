@@ -17,6 +17,9 @@ const HEALTHY_MS = 30_000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
 
+/** A tick counts for so much time at most. */
+const TICK_MS_MAX = 1000;
+
 export interface ConnectionOptions {
   readonly endpoint: string;
   /** which of the exchange's addresses, when it has several */
@@ -57,6 +60,10 @@ export class Connection {
   private askedMs = 0;
   private lastBytesMs = 0;
   private pingedMs = 0;
+  /** the message that had not ended at the newest tick, and how long it has been so */
+  private unfinished = 0;
+  private unfinishedMs = 0;
+  private tickedMs = 0;
   private readonly requests: RequestBudget;
   private stopped: (() => void) | undefined;
 
@@ -131,6 +138,7 @@ export class Connection {
 
   private opened(): void {
     this.openedMs = monotonicMs();
+    this.unfinished = 0;
     this.lastBytesMs = this.openedMs;
     this.requests.begin(this.openedMs);
     this.enter('CONNECTED');
@@ -217,6 +225,10 @@ export class Connection {
       this.giveUp(`nothing arrived for ${Math.round(quietMs / 1000)} s`, true);
       return;
     }
+    if (this.isDripping(this.client, now)) {
+      this.giveUp(`a message has not ended within ${Math.round(this.unfinishedMs / 1000)} s`, true);
+      return;
+    }
     this.keepAlive(now, quietMs);
     if (
       this.current === 'SUBSCRIBING' &&
@@ -227,6 +239,16 @@ export class Connection {
       this.send(this.subscriptions.overdue());
       this.settle();
     }
+  }
+
+  /** Whether one message has been on its way for too long, however many of its bytes arrive meanwhile. */
+  private isDripping({ unfinishedMessage, paused }: WebSocketClient, now: number): boolean {
+    const isSame = unfinishedMessage !== 0 && unfinishedMessage === this.unfinished && !paused;
+    // a tick that is late says nothing about what waits in the socket
+    this.unfinishedMs = isSame ? this.unfinishedMs + Math.min(now - this.tickedMs, TICK_MS_MAX) : 0;
+    this.unfinished = unfinishedMessage;
+    this.tickedMs = now;
+    return this.unfinishedMs > this.options.messageTimeoutMs;
   }
 
   private keepAlive(now: number, quietMs: number): void {

@@ -2,7 +2,12 @@
  * HOT: JSON texts as bytes, several times per message, in shard threads. Accepts only what JSON.parse accepts; escapes
  * are left to the JSON parser by answering UNFAMILIAR.
  */
-import { JSON_DEPTH_MAX } from '../../base/limits.js';
+import {
+  ELEMENT_BYTES_MIN,
+  JSON_DEPTH_MAX,
+  MESSAGE_ELEMENTS_MAX,
+  MESSAGE_VALUES_KEPT,
+} from '../../base/limits.js';
 
 /** The answer when the JSON parser has to look at the message. */
 export const UNFAMILIAR = -1;
@@ -17,7 +22,7 @@ export const OPEN_OBJECT = 0x7b;
 export const CLOSE_OBJECT = 0x7d;
 export const OPEN_ARRAY = 0x5b;
 export const CLOSE_ARRAY = 0x5d;
-const BACKSLASH = 0x5c;
+export const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 const POINT = 0x2e;
 const PLUS = 0x2b;
@@ -40,6 +45,9 @@ export const NUMERIC = Uint8Array.from({ length: 256 }, (_, byte) =>
   '0123456789+-.eE'.includes(String.fromCharCode(byte)) ? 1 : 0,
 );
 
+/** Texts of a parsed document that there is room for at first. */
+const SCRATCH_BYTES = 4096;
+
 /** Nodes of one reader. */
 export const NODES_MAX = 16;
 
@@ -54,8 +62,19 @@ export class JsonSource {
   nodes = 0;
   /** rows that each of them has read in this message */
   readonly counts = new Int32Array(NODES_MAX);
-  private scratch = new Uint8Array(4096);
+  /** length of the message, or how much of it there could be */
+  length = 0;
+  /** bytes of nested values that have been read, again with each shape that had one in it and did not fit */
+  read = 0;
+  /** it has needed memory that is worth giving back */
+  isLarge = false;
+  private scratch = new Uint8Array(SCRATCH_BYTES);
   private scratchUsed = 0;
+
+  /** Cold: elements that lists of this message may have. */
+  get elementsMax(): number {
+    return Math.min(MESSAGE_ELEMENTS_MAX, Math.floor(this.length / ELEMENT_BYTES_MIN));
+  }
 
   /** A connection reads into one buffer for as long as it lives. */
   look(bytes: Uint8Array): void {
@@ -65,9 +84,10 @@ export class JsonSource {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Cold: positions refer to texts that are added from now on. */
+  /** Cold: positions refer to texts that are added from now on, of a document of any length. */
   beginTexts(): void {
     this.scratchUsed = 0;
+    this.length = Number.POSITIVE_INFINITY;
     this.look(this.scratch);
   }
 
@@ -80,10 +100,19 @@ export class JsonSource {
       grown.set(this.scratch);
       this.scratch = grown;
       this.look(grown);
+      if (grown.length > MESSAGE_VALUES_KEPT) this.isLarge = true;
     }
     this.scratch.set(encoded, at);
     this.scratchUsed = at + encoded.length;
     return at;
+  }
+
+  /** Cold: gives back what a large document has needed. */
+  shrink(): void {
+    this.isLarge = false;
+    if (this.scratch.length <= MESSAGE_VALUES_KEPT) return;
+    this.scratch = new Uint8Array(SCRATCH_BYTES);
+    this.look(this.scratch);
   }
 
   /** Behind the newest text. */
@@ -193,13 +222,19 @@ export function scalarEnd(source: JsonSource, i: number, end: number, kind: numb
   return kind === KIND.number ? numberEnd(source.bytes, i, end) : wordEnd(source.bytes, i, end, kind);
 }
 
+/**
+ * Nesting within a value that no node reads. Above it each level is a node, so what is accepted is never nested deeper
+ * than JSON_DEPTH_MAX; what may be is left to the JSON parser.
+ */
+const SKIPPED_DEPTH_MAX = JSON_DEPTH_MAX - NODES_MAX - 1;
+
 /** Index behind any value, which is checked but not looked at; UNFAMILIAR when it is not valid or has escapes. */
 export function valueEnd(source: JsonSource, i: number, end: number, depth = 0): number {
   const { bytes } = source;
   const open = bytes[i];
   if (open !== OPEN_OBJECT && open !== OPEN_ARRAY)
     return i < end ? scalarEnd(source, i, end, scalarKind(open)) : UNFAMILIAR;
-  if (depth >= JSON_DEPTH_MAX) return UNFAMILIAR;
+  if (depth >= SKIPPED_DEPTH_MAX) return UNFAMILIAR;
   const close = open === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
   i = skipSpace(bytes, i + 1, end);
   if (i < end && bytes[i] === close) return i + 1;

@@ -12,7 +12,7 @@ import { JsonNumber } from './fields.js';
 export type JsonObject = { [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | JsonNumber | JsonValue[] | JsonObject;
 
-/** Parses one document; throws SyntaxError for anything that JSON.parse refuses, and for too deep nesting. */
+/** Parses one document; throws for anything that JSON.parse refuses. */
 export type JsonParser = (text: string) => JsonValue;
 
 /** A mark, the beginning of a string, a number or a word. */
@@ -129,6 +129,8 @@ export function parseKeepingText(text: string): JsonValue {
  * a message to the text-keeping parser. The quote tells a value from a colon within a time.
  */
 const FRAGILE_NUMBER = /(?:"\s*:|[[,])\s*(?:-|\d{16}|\d+[.eE])/;
+/** What the native parser refuses (half a surrogate pair), or makes the prototype of an object. */
+const FRAGILE_TEXT = /\\u|__proto__/;
 
 function exactOr(parse: (text: string) => unknown): JsonParser {
   return (text) => (FRAGILE_NUMBER.test(text) ? parseKeepingText(text) : (parse(text) as JsonValue));
@@ -140,7 +142,7 @@ export function createJsonParser(parser: 'scan' | 'json' | 'simdjson'): JsonPars
   if (parser === 'json') return exactOr(JSON.parse);
   try {
     const simdjson = createRequire(import.meta.url)('simdjson') as { parse(text: string): unknown };
-    return exactOr((text) => simdjson.parse(text));
+    return exactOr((text) => (FRAGILE_TEXT.test(text) ? parseKeepingText(text) : simdjson.parse(text)));
   } catch (cause) {
     throw new LoggerError(
       'DEPENDENCY_MISSING',
@@ -154,6 +156,14 @@ export function createJsonParser(parser: 'scan' | 'json' | 'simdjson'): JsonPars
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
   return isUtf8(view) ? view.toString('utf8') : undefined;
+}
+
+/** The beginning of a message for people: so many bytes at most, whole characters, and U+FFFD for what is none. */
+export function sampleOf(bytes: Uint8Array, start: number, end: number, bytesMax: number): string {
+  let to = Math.min(end, start + bytesMax);
+  // a byte that continues a character is not the first one left out
+  for (let back = 0; back < 3 && to < end && (bytes[to] & 0xc0) === 0x80; back++) to--;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, to - start).toString('utf8');
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {

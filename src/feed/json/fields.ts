@@ -13,6 +13,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { assert } from '../../base/errors.js';
+import { LEARNED_VALUES_MAX } from '../../base/limits.js';
 import {
   CLOSE_OBJECT,
   COLON,
@@ -58,6 +59,8 @@ const FIRST_ROWS = 4;
 /** Shapes that are remembered; once there are so many, only every so many misses one is exchanged. */
 const SHAPES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
+/** Nested values that are read so often, on the average of the whole message, are read without shapes from then on. */
+const READINGS_MAX = 8;
 const NO_VALUES: readonly ValueSeen[] = [];
 
 export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
@@ -77,7 +80,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   /** Field numbers are positions in `keys`; `children` reads the nested values of some of them. */
   constructor(
-    private readonly keys: readonly string[],
+    readonly keys: readonly string[],
     children: Readonly<Record<string, JsonNode>> = {},
   ) {
     super((keys.length + 3) & ~3, FIRST_ROWS);
@@ -102,12 +105,14 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   }
 
   /**
-   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR. Of a key that
-   * occurs twice the last value counts, as in JSON.parse.
+   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR, as for a message
+   * with a known key that occurs twice.
    */
   scan(bytes: Uint8Array, start: number, end: number): number {
     const { source, nodes } = this;
     source.look(bytes);
+    source.length = end - start;
+    source.read = 0;
     for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
     let i = this.value(start, end);
     if (i < 0) return UNFAMILIAR;
@@ -119,9 +124,11 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   value(i: number, end: number): number {
     const { source, shapes } = this;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow();
+    if ((row + 1) * this.width > this.from.length && !this.grow()) return UNFAMILIAR;
     if (!this.isLeaf) this.mark();
-    for (let s = 0; s < shapes.length; s++) {
+    // values within values are read anew with every shape of each object around them
+    const count = this.isLeaf || source.read <= source.length * READINGS_MAX ? shapes.length : 0;
+    for (let s = 0; s < count; s++) {
       const behind = shapes[s](source, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
@@ -159,13 +166,19 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       const open = this.source.bytes[i];
       if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return UNFAMILIAR;
       const behind = valueEnd(this.source, i, end);
+      this.countRead(i, behind);
       if (behind >= 0 && field >= 0) this.place(row * this.width + field, KIND.nested, i, behind);
       return behind;
     }
     const first = child.count;
     const behind = child.value(i, end);
+    this.countRead(i, behind);
     if (behind >= 0) this.place(row * this.width + field, KIND.nested, first, child.count);
     return behind;
+  }
+
+  private countRead(from: number, behind: number): void {
+    if (behind >= 0) this.source.read += behind - from;
   }
 
   /** Reads in full; an object of a new shape is remembered. */
@@ -178,8 +191,10 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const behind = this.read(start, end, row);
     const values = this.seen ?? NO_VALUES;
     this.seen = undefined;
-    if (behind < 0 || !learning) return behind;
-    this.shapes[this.nextShape] = learnShape(bytes, start, behind, values, this.width);
+    if (behind < 0 || !learning || values.length > LEARNED_VALUES_MAX) return behind;
+    const shape = learnShape(bytes, start, behind, values, this.width);
+    if (shape === undefined) return behind;
+    this.shapes[this.nextShape] = shape;
     this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
     return behind;
   }
@@ -215,20 +230,20 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     if (i >= end) return UNFAMILIAR;
     const { source } = this;
     const byte = source.bytes[i];
+    // of a key that occurs twice the last value counts, which only the JSON parser makes sure of for nested ones, too
+    if (field >= 0 && this.kind[row * this.width + field] !== KIND.absent) return UNFAMILIAR;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-      // the rows of an earlier one would be mistaken for rows of this one
-      if (field >= 0 && this.kind[row * this.width + field] === KIND.nested) return UNFAMILIAR;
       // objects within may be read by a node that learns, too, but never by this one
       const { seen } = this;
       const behind = this.nested(field, i, end, row);
-      if (behind >= 0) seen?.push({ field, kind: KIND.nested, from: i, to: behind });
+      if (behind >= 0) note(seen, field, KIND.nested, i, behind);
       return behind;
     }
     const kind = scalarKind(byte);
     const behind = scalarEnd(source, i, end, kind);
     if (behind < 0) return UNFAMILIAR;
     const quote = kind === KIND.string ? 1 : 0;
-    this.seen?.push({ field, kind, from: i + quote, to: behind - quote });
+    note(this.seen, field, kind, i + quote, behind - quote);
     if (field >= 0) this.place(row * this.width + field, kind, i + quote, behind - quote);
     return behind;
   }
@@ -266,7 +281,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof JsonNumber)
       return false;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length) this.grow();
+    if ((row + 1) * this.width > this.from.length && !this.grow()) return false;
     this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
     return this.keys.every((key, field) => {
       if (!Object.hasOwn(value, key)) return true;
@@ -288,12 +303,28 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     return true;
   }
 
+  /** HOT: behind each message; gives back what a large one has needed. What was read is gone then. */
+  release(): void {
+    if (this.source.isLarge) this.shrinkAll();
+  }
+
+  /** Cold. */
+  private shrinkAll(): void {
+    for (const node of this.nodes) if (node instanceof JsonSlots) node.shrink();
+    this.source.shrink();
+  }
+
   /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */
   copyRow(other: JsonFields, skipped: number): void {
     assert(other.keys.length - skipped === this.keys.length, 'both readers have the same fields');
     this.count = 1;
     for (let field = 0; field < this.keys.length; field++) this.copy(field, other, skipped + field);
   }
+}
+
+/** Notes down a value to learn from; of more than may be learned no more than one. */
+function note(seen: ValueSeen[] | undefined, field: number, kind: number, from: number, to: number): void {
+  if (seen !== undefined && seen.length <= LEARNED_VALUES_MAX) seen.push({ field, kind, from, to });
 }
 
 /** Cold: kind of a parsed value. */

@@ -94,6 +94,7 @@ export class JsonTuples extends JsonSlots implements JsonNode {
     const { bytes } = this.source;
     if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
     const base = this.nextRow();
+    if (base < 0) return UNFAMILIAR;
     if (width === 2) {
       const behind = this.pair(base, i, end);
       if (behind >= 0) return behind;
@@ -156,11 +157,11 @@ export class JsonTuples extends JsonSlots implements JsonNode {
     return behind;
   }
 
-  /** Index of the first column of a new row. */
+  /** Index of the first column of a new row, or UNFAMILIAR when the message cannot have so many. */
   private nextRow(): number {
     const { width } = this;
     const base = this.count++ * width;
-    if (base + width > this.from.length) this.grow();
+    if (base + width > this.from.length && !this.grow()) return UNFAMILIAR;
     for (let column = 0; column < width; column++) this.kind[base + column] = KIND.absent;
     return base;
   }
@@ -172,6 +173,7 @@ export class JsonTuples extends JsonSlots implements JsonNode {
   private loadTuple(tuple: unknown): boolean {
     if (!Array.isArray(tuple)) return false;
     const base = this.nextRow();
+    if (base < 0) return false;
     return tuple.every((value, column) => {
       const kind = kindOf(value);
       if (kind === KIND.nested) return false;

@@ -1,19 +1,41 @@
-/** Source that compares texts, of functions that are compiled from messages. Cold: once per shape or template. */
+/**
+ * The texts that functions compare which are compiled from messages, and their source. Cold: once per shape or template.
+ * What is learned from is the work of an exchange, so it has bounds: a message with more text, or with text that would
+ * have to be checked for UTF-8 each time, is read in full for ever.
+ */
+import { LEARNED_TEXT_BYTES_MAX } from '../../base/limits.js';
 import { UNFAMILIAR } from './bytes.js';
 
-/**
- * Compares bytes[from, to) with what stands at `i`, and moves `i` behind it: eight at a time as a double, as far as they are ASCII,
- * which makes neither a zero nor a NaN; else four at a time, the last ones overlapping.
- */
-export function literalSource(bytes: Uint8Array, from: number, to: number): string[] {
+/** The texts of one function, in order. */
+export class MatchedTexts {
+  private length = 0;
+  private isAscii = true;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  /** Whether a function may be made of the texts so far. */
+  get areLearnable(): boolean {
+    return this.isAscii && this.length <= LEARNED_TEXT_BYTES_MAX;
+  }
+
+  /** Source that compares bytes[from, to) with what stands at `i`, and moves `i` behind it; none when it must not be learned. */
+  source(from: number, to: number): string[] {
+    const { bytes } = this;
+    this.length += to - from;
+    for (let i = from; i < to && this.areLearnable; i++) if (bytes[i] >= 0x80) this.isAscii = false;
+    return this.areLearnable ? matchSource(bytes, from, to) : [];
+  }
+}
+
+/** Eight bytes at a time as a double, which ASCII makes neither a zero nor a NaN; else four, the last ones overlapping. */
+function matchSource(bytes: Uint8Array, from: number, to: number): string[] {
   const length = to - from;
   if (length === 0) return [];
   const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
   const tests: string[] = [];
   const word = (at: number) => `view.getInt32(i + ${at}, true) !== ${view.getInt32(at, true)}`;
   const double = (at: number) => `view.getFloat64(i + ${at}, true) !== ${view.getFloat64(at, true)}`;
-  const isAscii = bytes.subarray(from, to).every((byte) => byte < 0x80);
-  const [step, test] = length >= 8 && isAscii ? [8, double] : [4, word];
+  const [step, test] = length >= 8 ? [8, double] : [4, word];
   if (length < 4) for (let at = 0; at < length; at++) tests.push(`bytes[i + ${at}] !== ${view.getUint8(at)}`);
   else {
     for (let at = 0; at < length - step; at += step) tests.push(test(at));

@@ -25,7 +25,7 @@ import {
   UNFAMILIAR,
   wordEnd,
 } from './bytes.js';
-import { literalSource } from './match.js';
+import { MatchedTexts } from './match.js';
 import type { JsonSlots } from './slots.js';
 
 /** A value that full reading found, in the order of the object. */
@@ -67,14 +67,18 @@ const TOOLS = {
   wordEnd,
 };
 
-/** Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. */
+/**
+ * Learns the shape of the object in bytes[start, end) from its values in order; `width`: fields per row. Cold. Undefined
+ * when its texts must not be learned.
+ */
 export function learnShape(
   bytes: Uint8Array,
   start: number,
   end: number,
   values: readonly ValueSeen[],
   width: number,
-): Shape {
+): Shape | undefined {
+  const texts = new MatchedTexts(bytes);
   const lines = [
     'const { bytes, view } = source;',
     'const { from, to, kind, kinds, digits, decimals } = slots;',
@@ -86,7 +90,7 @@ export function learnShape(
   lines.push(...kindsSource(values, width));
   let at = start;
   for (const [v, { field, kind, from, to }] of values.entries()) {
-    lines.push(...literalSource(bytes, at, from));
+    lines.push(...texts.source(at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
     if (field >= 0 && (kind === KIND.number || isPlainNumber(bytes, from, to)))
       lines.push(...numberSource(field, kind));
@@ -94,7 +98,8 @@ export function learnShape(
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
   }
-  lines.push(...literalSource(bytes, at, end), 'return i;');
+  lines.push(...texts.source(at, end), 'return i;');
+  if (!texts.areLearnable) return undefined;
   const guesses = Int32Array.from(values, ({ from, to }) => to - from);
   return compile<Shape>('shape', 'source, slots, i, end, row, reader', lines, { guesses, ...TOOLS });
 }

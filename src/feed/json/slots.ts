@@ -4,6 +4,7 @@
  *
  *   value number `at`:   bytes[from[at], to[at]), kind[at]; digits[at] / 10^decimals[at] unless digits[at] is NOT_PLAIN
  */
+import { MESSAGE_VALUES_KEPT } from '../../base/limits.js';
 import { POWERS_OF_TEN } from '../../base/number.js';
 import { NOT_PLAIN } from '../../base/plain_number.js';
 import { JsonSource, KIND } from './bytes.js';
@@ -22,9 +23,9 @@ export class JsonSlots {
   /** `width`: values per object or tuple, which follow each other row by row. */
   constructor(
     readonly width: number,
-    rows: number,
+    private readonly firstRows: number,
   ) {
-    const size = width * rows;
+    const size = width * firstRows;
     this.from = new Int32Array(size);
     this.to = new Int32Array(size);
     this.kind = new Uint8Array(size);
@@ -58,12 +59,26 @@ export class JsonSlots {
     this.source.counts[this.node] = rows;
   }
 
-  /** Cold: room for more rows, twice as many as before. */
-  protected grow(): void {
-    const grown = new JsonSlots(this.width, (this.from.length / this.width) * 2);
+  /** Cold: room for more rows, twice as many as before; false when the message cannot have so many. */
+  protected grow(): boolean {
+    const rows = this.from.length / this.width;
+    const rowsMax = this.source.elementsMax;
+    if (rows >= rowsMax) return false;
+    const grown = new JsonSlots(this.width, Math.min(rows * 2, rowsMax));
     grown.copyAll(this);
-    ({ from: this.from, to: this.to, kind: this.kind, kinds: this.kinds } = grown);
-    ({ digits: this.digits, decimals: this.decimals } = grown);
+    this.takeArrays(grown);
+    if (this.from.length > MESSAGE_VALUES_KEPT) this.source.isLarge = true;
+    return true;
+  }
+
+  /** Cold: gives back what a large message has needed. */
+  shrink(): void {
+    if (this.from.length > MESSAGE_VALUES_KEPT) this.takeArrays(new JsonSlots(this.width, this.firstRows));
+  }
+
+  private takeArrays(other: JsonSlots): void {
+    ({ from: this.from, to: this.to, kind: this.kind, kinds: this.kinds } = other);
+    ({ digits: this.digits, decimals: this.decimals } = other);
   }
 
   private copyAll({ from, to, kind, digits, decimals }: JsonSlots): void {

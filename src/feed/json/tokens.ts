@@ -17,8 +17,16 @@ export interface Token {
 const digits = new Float64Array(1);
 const decimals = new Uint8Array(1);
 
-/** The values in bytes[start, end), a JSON text that a reader has accepted; undefined when it has escapes. */
-export function tokensOf(bytes: Uint8Array, start: number, end: number): Token[] | undefined {
+/**
+ * The values in bytes[start, end), a JSON text that a reader has accepted; undefined when it has escapes, or more values
+ * than `countMax`.
+ */
+export function tokensOf(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  countMax: number,
+): Token[] | undefined {
   const source = new JsonSource();
   source.look(bytes);
   const tokens: Token[] = [];
@@ -34,6 +42,7 @@ export function tokensOf(bytes: Uint8Array, start: number, end: number): Token[]
     const quote = bytes[i] === QUOTE ? 1 : 0;
     const [from, to] = [i + quote, behind - quote];
     if (bytes[next] !== COLON || next >= end) {
+      if (tokens.length === countMax) return undefined;
       const plain = plainEnd(source.view, from, to, 0, digits, decimals) === to && digits[0] >= 0;
       tokens.push({ from, to, kind, plain, pointed: plain && decimals[0] > 0 });
     }

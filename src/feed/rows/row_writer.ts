@@ -41,6 +41,12 @@ export interface Gap extends Omit<GapValues, 'tableId'> {
   readonly table: Table;
 }
 
+/** Where rows go; what was committed since a position can be taken back. */
+export interface ReversibleSink extends RowSink {
+  readonly position: number;
+  rewind(position: number): void;
+}
+
 /** Who is told of every trade that is stored. */
 export interface TradeListener {
   /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
@@ -68,12 +74,15 @@ export class Rows {
   private scalesHigh = 0;
   private flags = 0;
   private day = 0;
+  private marked = 0;
+  private rowsMarked = 0;
+  private literalsMarked = 0;
   /** numbers of the row being written that go to the side-car, and the message they stand in */
   private readonly sidecar = new Sidecar();
   private sidecarBytes: Uint8Array = new Uint8Array(0);
 
   constructor(
-    private readonly sink: RowSink,
+    private readonly sink: ReversibleSink,
     private readonly streams: StreamIndex,
     received: Uint32Array,
     private readonly clockSkewSecondsMax: number,
@@ -81,6 +90,20 @@ export class Rows {
     this.u32 = sink.u32;
     this.f32 = sink.f32;
     this.received = received;
+  }
+
+  /** HOT: rows from here on belong together: takeBack() removes them all. Until then nothing is published. */
+  mark(): void {
+    this.marked = this.sink.position;
+    this.rowsMarked = this.counts.rows;
+    this.literalsMarked = this.counts.literals;
+  }
+
+  /** Cold: the rows since mark() were never there. */
+  takeBack(): void {
+    this.sink.rewind(this.marked);
+    this.counts.rows = this.rowsMarked;
+    this.counts.literals = this.literalsMarked;
   }
 
   /** Starts a row of `table` for the stream in `slot`; false when the ring is full. */

@@ -3,12 +3,13 @@
  * that an exchange sent ever stands in it as text.
  */
 import { compile } from '../../base/compile.js';
+import { LEARNED_VALUES_MAX } from '../../base/limits.js';
 import { plainEnd } from '../../base/plain_number.js';
 import type { Sequence } from '../continuity/sequence.js';
 import { type ParserContext, RESULT } from '../exchange.js';
 import { KIND, numberEnd, scalarKind, textEnd, UNFAMILIAR, wordEnd } from '../json/bytes.js';
 import type { JsonFields } from '../json/fields.js';
-import { literalSource } from '../json/match.js';
+import { MatchedTexts } from '../json/match.js';
 import { JsonSlots } from '../json/slots.js';
 import { type Token, tokensOf } from '../json/tokens.js';
 import { decimalSource, NUMBER_TOOLS, NUMBER_VARIABLES, wholeSource } from './number_codegen.js';
@@ -22,8 +23,6 @@ import {
   timeField,
 } from './row_codegen.js';
 
-/** Numbers of a message. */
-const NUMBERS_MAX = 64;
 const UUID_LENGTH = 36;
 
 /** Where the native symbol of a row stands. */
@@ -72,8 +71,8 @@ export function compileTemplate(
 ): Template | undefined {
   const { plan, slots, sequence, symbol } = candidate;
   const counter = counting !== undefined && root.present(counting.field) ? counting : undefined;
-  const tokens = tokensOf(bytes, start, end);
-  if (tokens === undefined || tokens.length > NUMBERS_MAX) return undefined;
+  const tokens = tokensOf(bytes, start, end, LEARNED_VALUES_MAX);
+  if (tokens === undefined) return undefined;
   const asked = askedPlaces(root, free);
   const wanted = wantedPlaces(plan, slots, o, root, counter);
   const symbolPosition = (symbol.inObject === true ? o : 0) + symbol.field;
@@ -81,9 +80,10 @@ export function compileTemplate(
   const symbolAt = symbol.slots.from[symbolPosition];
   if (plan.also?.fields.some((field) => slots.kind[o + field] !== KIND.absent)) return undefined;
   const lines = ['let slot = -1, word = 0;', NUMBER_VARIABLES];
+  const texts = new MatchedTexts(bytes);
   let at = start;
   const literal = (to: number) => {
-    lines.push(...literalSource(bytes, at, to));
+    lines.push(...texts.source(at, to));
     at = to;
   };
   for (const [n, token] of tokens.entries()) {
@@ -103,6 +103,7 @@ export function compileTemplate(
     at = token.to;
   }
   literal(end);
+  if (!texts.areLearnable) return undefined;
   const values = [...wanted.values()];
   const access = {
     row: accessTo(
@@ -141,7 +142,7 @@ function evaluate(
     ...{ ...ROW_TOOLS, ...NUMBER_TOOLS },
     ...{ newest: counter?.newest, rows, streams, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
     ...{ plainEnd, numberEnd, scalarKind, textEnd, wordEnd },
-    ...{ digits: new Float64Array(NUMBERS_MAX), decimals: new Uint8Array(NUMBERS_MAX) },
+    ...{ digits: new Float64Array(LEARNED_VALUES_MAX), decimals: new Uint8Array(LEARNED_VALUES_MAX) },
   };
   const name = `template_${streams.specs[0].exchange}_${plan.table.name}`;
   return compile<Template>(name, 'bytes, view, i, end', lines, tools);

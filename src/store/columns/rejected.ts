@@ -9,7 +9,7 @@ import type { Quarantine } from '../disk/quarantine.js';
 import type { RejectedState } from '../journal/states.js';
 
 /** Size of one day's file of one exchange; what exceeds it is only counted. */
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
+export const REJECTED_FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Log extends RejectedState {
   readonly file: PooledFile;
@@ -37,7 +37,7 @@ export class RejectedLog {
       log = this.begin({ exchange, day, bytes });
       this.opened({ exchange, day, bytes });
     }
-    if (log.bytes + log.waitingBytes >= FILE_BYTES_MAX) return;
+    if (log.bytes + log.waitingBytes >= REJECTED_FILE_BYTES_MAX) return;
     const line = `${JSON.stringify({ day: isoDay(day), reason, text })}\n`;
     log.lines.push(line);
     log.waitingBytes += Buffer.byteLength(line);

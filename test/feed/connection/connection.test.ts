@@ -3,6 +3,7 @@
  * and the end. Time limits are short here; nothing is measured, everything is waited for.
  */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { WebSocket } from 'ws';
 import { loadExchange } from '../../../src/exchanges/index.js';
@@ -216,6 +217,25 @@ test('leaves a server that has gone silent', async (t) => {
   await rig.active();
   assert.match(rig.lost[0], /nothing arrived/);
   assert.ok(rig.sockets.length >= 2);
+});
+
+test('leaves a server whose message never ends, however often a byte of it arrives', async (t) => {
+  let drips = 0;
+  const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, { messageTimeoutMs: 3000 });
+  await rig.active();
+  const [socket] = rig.sockets;
+  // a fragment of 4096 bytes
+  const raw = (socket as unknown as { _socket: Socket })._socket;
+  raw.write(Buffer.of(0x01, 126, 0x10, 0x00));
+  const dripping = setInterval(() => {
+    drips++;
+    raw.write('x');
+  }, 20);
+  t.after(() => clearInterval(dripping));
+  await until(() => rig.stale === 1);
+  clearInterval(dripping);
+  assert.match(rig.lost[0], /has not ended/);
+  assert.ok(drips > 3);
 });
 
 test('pings a quiet server, and its pong counts as a sign of life', async (t) => {

@@ -14,7 +14,6 @@ import * as tls from 'node:tls';
 import { assert, LoggerError, messageOf } from '../../../base/errors.js';
 import {
   CLOSE_TIMEOUT_MS,
-  CONTROL_PAYLOAD_BYTES_MAX,
   HANDSHAKE_TIMEOUT_MS,
   PINGS_PER_SECOND_MAX,
   SEND_QUEUE_BYTES_MAX,
@@ -97,9 +96,6 @@ export class WebSocketClient {
   /** the connection broke while paused: how to tell it when all that arrived before is taken */
   private broken: (() => void) | undefined;
 
-  /** payload of the latest ping of the chunk, unanswered unless the length is negative */
-  private readonly pingPayload = Buffer.alloc(CONTROL_PAYLOAD_BYTES_MAX);
-  private pingLength = -1;
   private pings = 0;
   private pingsSinceMs = 0;
 
@@ -127,6 +123,11 @@ export class WebSocketClient {
   /** Whether a message was refused and waits for resume(). */
   get paused(): boolean {
     return this.isPaused;
+  }
+
+  /** A number for the message that has begun and not ended, 0 when there is none; see FrameReader. */
+  get unfinishedMessage(): number {
+    return this.reader.unfinishedMessage;
   }
 
   /** Opens the connection; ends in onOpen or onClose, never before this call has returned. */
@@ -284,7 +285,6 @@ export class WebSocketClient {
     const silent = this.state === 'closed' && this.ending === undefined;
     if (!silent) {
       this.isPaused = !taken && this.state !== 'closed';
-      if (this.pingLength >= 0) this.answerPing();
       this.handlers.onChunkEnd();
     }
     this.walking = false;
@@ -352,14 +352,7 @@ export class WebSocketClient {
       this.fail(1008, `over ${PINGS_PER_SECOND_MAX} pings within a second`);
       return;
     }
-    this.pingPayload.set(bytes.subarray(start, end));
-    this.pingLength = end - start;
-  }
-
-  /** RFC 6455 §5.5.3: of several pings only the latest needs a pong. */
-  private answerPing(): void {
-    this.send(OPCODE.pong, this.pingPayload.subarray(0, this.pingLength));
-    this.pingLength = -1;
+    this.send(OPCODE.pong, Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
   }
 
   private onPeerClose(code: number, reason: string): void {

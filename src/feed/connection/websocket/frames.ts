@@ -19,7 +19,6 @@ import { isUtf8 } from 'node:buffer';
 import { assert } from '../../../base/errors.js';
 import {
   CONTROL_PAYLOAD_BYTES_MAX,
-  FRAGMENTS_MAX,
   FRAME_ASSEMBLY_KEPT_BYTES,
   FRAME_CARRY_BYTES,
   READ_AHEAD_BYTES,
@@ -80,7 +79,8 @@ export class FrameReader {
   private longFrameIsLast = false;
   /** opcode of the message that is being assembled; 0 between messages */
   private messageOpcode = 0;
-  private fragments = 0;
+  /** grows whenever another message is the unfinished one */
+  private begun = 0;
 
   /** @param frameBytesMax the longest message in bytes, fragments joined */
   constructor(handlers: FrameHandlers, frameBytesMax: number) {
@@ -105,10 +105,13 @@ export class FrameReader {
       this.hold(this.chunk, start, end);
       return false;
     }
-    const from = FRAME_CARRY_BYTES + start - this.carried;
+    const { carried } = this;
+    const from = FRAME_CARRY_BYTES + start - carried;
     this.carried = 0;
     const to = FRAME_CARRY_BYTES + end;
     const at = this.walk(this.buffer, from, to);
+    // what is unfinished now is another frame than before
+    if (this.messageOpcode === 0 && (at > from || carried === 0)) this.begun++;
     if (this.refused) this.hold(this.buffer, at, to);
     else this.carry(this.buffer, at, to);
     return !this.refused;
@@ -138,6 +141,11 @@ export class FrameReader {
   /** Whether the bytes so far end within a frame or between the fragments of a message. */
   get unfinished(): boolean {
     return this.carried > 0 || this.longFrameLeft > 0 || this.messageOpcode !== 0;
+  }
+
+  /** A number for the message that has begun and not ended, the same for as long as it is that one; 0: there is none. */
+  get unfinishedMessage(): number {
+    return this.unfinished ? this.begun : 0;
   }
 
   /** Walks complete frames; returns where it stopped. What remains, if not refused, fits the carry. */
@@ -196,8 +204,6 @@ export class FrameReader {
     if (opcode > OPCODE.binary) return this.fail(1002, `a frame has the reserved opcode ${opcode}`);
     if (opcode === OPCODE.continuation) {
       if (this.messageOpcode === 0) return this.fail(1002, 'a continuation has no message to continue');
-      if (this.fragments === FRAGMENTS_MAX)
-        return this.fail(1008, `a message has over ${FRAGMENTS_MAX} fragments`);
     } else if (this.messageOpcode !== 0) {
       return this.fail(1002, 'a message begins before the fragments of another have ended');
     }
@@ -261,8 +267,9 @@ export class FrameReader {
   }
 
   private beginFragment(first: number): void {
-    if (this.messageOpcode === 0) this.messageOpcode = first & OPCODE_BITS;
-    this.fragments++;
+    if (this.messageOpcode !== 0) return;
+    this.messageOpcode = first & OPCODE_BITS;
+    this.begun++;
   }
 
   private continueLongFrame(bytes: Buffer, at: number, to: number): number {
@@ -292,7 +299,6 @@ export class FrameReader {
     else {
       this.assembled = 0;
       this.messageOpcode = 0;
-      this.fragments = 0;
       if (this.assembly.length > FRAME_ASSEMBLY_KEPT_BYTES) this.assembly = EMPTY;
     }
     return !this.halted;

@@ -336,13 +336,13 @@ test('a reset while paused is told behind the messages that had arrived', async 
 
 test('a frame over the limit, a broken frame and a flood of pings are answered with their codes', async (t) => {
   const pings = Array<Buffer>(PINGS_PER_SECOND_MAX + 1).fill(frame(9, 'x'));
-  const cases: [Buffer, number, RegExp][] = [
-    [frame(1, 'x'.repeat(1001)), 1009, /over 1000 bytes/],
-    [Buffer.from('c10161', 'hex'), 1002, /reserved bits/],
-    [Buffer.from('8802ffff', 'hex'), 1002, /invalid code 65535/],
-    [Buffer.concat(pings), 1008, /pings/],
+  const cases: [Buffer, number, RegExp, pongs: number][] = [
+    [frame(1, 'x'.repeat(1001)), 1009, /over 1000 bytes/, 0],
+    [Buffer.from('c10161', 'hex'), 1002, /reserved bits/, 0],
+    [Buffer.from('8802ffff', 'hex'), 1002, /invalid code 65535/, 0],
+    [Buffer.concat(pings), 1008, /pings/, PINGS_PER_SECOND_MAX],
   ];
-  for (const [bytes, code, reason] of cases) {
+  for (const [bytes, code, reason, pongs] of cases) {
     const answer: Buffer[] = [];
     const ended = deferred<void>();
     const recording = await upgraded(t, (socket) => {
@@ -354,28 +354,31 @@ test('a frame over the limit, a broken frame and a flood of pings are answered w
     assert.deepEqual([info.kind, info.code], ['protocol', code]);
     assert.match(info.reason, reason);
     await ended.promise;
-    const sent = unmask(Buffer.concat(answer));
+    // each pong has a byte of payload behind its header and mask
+    const sent = unmask(Buffer.concat(answer).subarray(pongs * 7));
     assert.equal(sent[0], 0x88);
     assert.equal(sent.readUInt16BE(6), code);
     assert.deepEqual(recording.events, ['open', 'text 6265666f7265', `close protocol ${code}`]);
   }
 });
 
-test('of the pings in one chunk the latest is answered, with its payload and a mask of its own', async (t) => {
+test('every ping is answered, with its payload and a mask of its own', async (t) => {
   const answers: Buffer[] = [];
   const recording = await upgraded(t, (socket) => {
     socket.on('data', (data) => answers.push(data));
     socket.write(Buffer.concat([frame(9, 'first'), frame(9, ''), frame(9, 'last'), frame(1, 'x')]));
   });
-  await until(() => answers.length > 0 && recording.messages.length === 1);
+  await until(() => Buffer.concat(answers).length >= 11 + 6 + 10 && recording.messages.length === 1);
   recording.client.ping();
-  recording.client.ping();
-  await until(() => Buffer.concat(answers).length === 10 + 6 + 6);
+  await until(() => Buffer.concat(answers).length === 11 + 6 + 10 + 6);
   const sent = Buffer.concat(answers);
-  assert.equal(sent[0], 0x8a);
-  assert.equal(unmask(sent.subarray(0, 10)).toString('latin1', 6), 'last');
-  const masks = [sent.subarray(2, 6), sent.subarray(12, 16), sent.subarray(18, 22)];
-  assert.equal(new Set(masks.map((mask) => mask.toString('hex'))).size, 3);
+  const pongs = [sent.subarray(0, 11), sent.subarray(11, 17), sent.subarray(17, 27)];
+  assert.deepEqual(
+    pongs.map((pong) => [pong[0], unmask(pong).toString('latin1', 6)]),
+    ['first', '', 'last'].map((text) => [0x8a, text]),
+  );
+  const masks = [...pongs, sent.subarray(27)].map((bytes) => bytes.toString('hex', 2, 6));
+  assert.equal(new Set(masks).size, 4);
 });
 
 test('a peer that never answers our close', async (t) => {

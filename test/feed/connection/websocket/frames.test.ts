@@ -1,13 +1,14 @@
 /** The frame reader alone: frames written by hand, cut everywhere, refused now and then. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FRAGMENTS_MAX, FRAME_CARRY_BYTES, SOCKET_CHUNK_BYTES } from '../../../../src/base/limits.js';
+import { FRAME_CARRY_BYTES, SOCKET_CHUNK_BYTES } from '../../../../src/base/limits.js';
 import { FrameReader } from '../../../../src/feed/connection/websocket/frames.js';
 import { eventsOf, frame, MIB, RecordingReader, randomFrom, randomPieces, textOf } from './helpers.js';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const z = (length: number) => '61'.repeat(length);
-const digestOf = (length: number) => eventsOf([frame(1, 'a'.repeat(length))])[0].slice('text '.length);
+const digestOfText = (text: string) => eventsOf([frame(1, text)])[0].slice('text '.length);
+const digestOf = (length: number) => digestOfText('a'.repeat(length));
 
 /** name, frames in hex as a server sends them, what a reader with a limit of 100,000 bytes tells */
 const TABLE: [string, string, string[]][] = [
@@ -105,17 +106,42 @@ for (const [name, text, expected] of TABLE) {
   });
 }
 
-test('a message may have FRAGMENTS_MAX fragments and not one more', () => {
-  const last = frame(0, 'z');
-  const fragments = (count: number) => [frame(1, 'a', false), ...Array(count - 1).fill(frame(0, '', false))];
-  assert.deepEqual(eventsOf([Buffer.concat([...fragments(FRAGMENTS_MAX - 1), last])]), ['text 617a']);
-  assert.deepEqual(eventsOf([Buffer.concat([...fragments(FRAGMENTS_MAX), last])]), ['fail 1008']);
+test('a message may have as many fragments as its bytes allow', () => {
+  const fragments = (count: number, text: string) =>
+    Buffer.concat([frame(1, 'a', false), ...Array(count).fill(frame(0, text, false)), frame(0, 'z')]);
+  assert.deepEqual(eventsOf([fragments(50_000, '')]), ['text 617a']);
+  assert.deepEqual(eventsOf([fragments(998, 'b')], 1000), [`text ${digestOfText(`a${'b'.repeat(998)}z`)}`]);
+  assert.deepEqual(eventsOf([fragments(999, 'b')], 1000), ['fail 1009']);
 });
 
-test('fragments are counted per message', () => {
-  const message = [frame(1, 'a', false), frame(0, 'b', false), frame(0, 'c')];
-  const stream = Buffer.concat(Array(FRAGMENTS_MAX).fill(message).flat());
-  assert.deepEqual(eventsOf([stream]), Array(FRAGMENTS_MAX).fill('text 616263'));
+test('an unfinished message has one number for as long as it is the same, and others have others', () => {
+  const recording = new RecordingReader();
+  const { reader } = recording;
+  const numbersOf = (pieces: readonly Buffer[]) =>
+    pieces.map((piece) => {
+      recording.push(piece);
+      return reader.unfinishedMessage;
+    });
+  /** The same message byte by byte, and whether its number stays. */
+  const dripped = (bytes: Buffer) => {
+    const numbers = numbersOf([...bytes].map((byte) => Buffer.of(byte)));
+    assert.equal(numbers.pop(), 0);
+    return new Set(numbers).size;
+  };
+  assert.equal(reader.unfinishedMessage, 0);
+  assert.equal(dripped(frame(1, textOf(100))), 1);
+  assert.equal(dripped(frame(9, 'ping')), 1);
+  const fragments = [frame(1, 'a', false), frame(9, 'p'), frame(0, 'b', false), frame(0, 'c')];
+  // the header of the first alone is not known to be one
+  assert.ok(dripped(Buffer.concat(fragments)) <= 2);
+  // longer than what is carried: from then on it is assembled
+  assert.ok(dripped(frame(1, textOf(FRAME_CARRY_BYTES + 100))) <= 2);
+  // each chunk ends within another message
+  const stream = Buffer.concat(Array(20).fill(frame(1, textOf(90))));
+  const chunks = Array.from({ length: 10 }, (_, n) => stream.subarray(n * 150, (n + 1) * 150));
+  const numbers = numbersOf(chunks).filter((number) => number !== 0);
+  assert.equal(new Set(numbers).size, numbers.length);
+  assert.ok(numbers.length > 5);
 });
 
 /** every kind of frame, short enough to cut everywhere */
