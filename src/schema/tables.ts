@@ -256,14 +256,14 @@ export const GAP_CAUSES = {
     id: 5,
     doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
   },
-  unsubscribed: {
-    id: 8,
-    doc: 'the symbol was not captured at that time: the configuration left it out and then named it again',
-  },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
   snapshot: {
     id: 7,
     doc: 'changes of an order book came before its first snapshot, which has to be asked for: of no use without it, or part of it',
+  },
+  unsubscribed: {
+    id: 8,
+    doc: 'the symbol was not captured at that time: the configuration left it out and then named it again',
   },
 } as const;
 
