@@ -5,7 +5,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadExchange } from '../../src/exchanges/index.js';
-import type { Channel } from '../../src/simulator/channels.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
 import { clockUs } from '../clock.js';
 import type { Sent, ServerEndpoint, ServerOptions } from '../server/server.js';
 import { symbolsOf } from './amounts.js';

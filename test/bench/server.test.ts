@@ -14,7 +14,7 @@ import { BenchServer, type Sent } from '../../bench/server/server.js';
 import { TEMPLATES } from '../../bench/server/templates.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { RESULT } from '../../src/feed/exchange.js';
-import type { Channel } from '../../src/simulator/channels.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
 import { Harness } from '../support/harness.js';
 
 const SYMBOLS = 3;
