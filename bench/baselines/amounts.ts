@@ -1,5 +1,5 @@
 /** How many messages a program gets, and which. Runs in the process of a stage. */
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { StageContext } from '../stage.js';
 import type { RunOptions } from './comparison.js';

@@ -19,7 +19,7 @@ import type {
   VenueView,
 } from '../../src/simulator/server/protocol.js';
 import { makeCertificate } from '../../src/simulator/server/tls.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { clockUs } from '../clock.js';
 import { FIRST_ID, type Stream, Totals } from './block.js';
 import { Feeder, NOW } from './feeder.js';

@@ -8,12 +8,12 @@ import { serverNotice } from '../server/start.js';
 import { MIX_NAMES } from '../simulator/market/channels.js';
 import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/server/faults.js';
 import {
-  PROTOCOLS,
   SIMULATOR_DEFAULTS,
   type Simulator,
   type SimulatorOptions,
   startSimulator,
 } from '../simulator/simulator.js';
+import { PROTOCOLS } from '../simulator/venues/index.js';
 import { examples, exitStatuses, wholeNumber } from './common.js';
 
 interface Flags {

@@ -12,31 +12,11 @@ import { startServer } from '../server/start.js';
 import { LEVELS_DEFAULT } from './market/market.js';
 import { type FaultRequest, parseFault } from './server/faults.js';
 import { LOOPBACK } from './server/loopback.js';
-import type { VenueProtocol, VenueTimings } from './server/protocol.js';
+import type { VenueTimings } from './server/protocol.js';
 import { readRecording } from './server/recording.js';
 import { type Certificate, makeCertificate } from './server/tls.js';
 import { Venue } from './server/venue.js';
-import { binanceFutures } from './venues/binance/futures.js';
-import { binance } from './venues/binance/spot.js';
-import { bybit, bybitLinear } from './venues/bybit/protocol.js';
-import { coinbaseAdvanced } from './venues/coinbase/advanced.js';
-import { coinbase } from './venues/coinbase/exchange.js';
-import { kraken } from './venues/kraken/protocol.js';
-import { okx } from './venues/okx/protocol.js';
-import { upbit } from './venues/upbit/protocol.js';
-
-/** The exchanges that can be simulated, by id. */
-export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
-  coinbase,
-  [coinbaseAdvanced.id]: coinbaseAdvanced,
-  binance,
-  [binanceFutures.id]: binanceFutures,
-  bybit,
-  [bybitLinear.id]: bybitLinear,
-  kraken,
-  okx,
-  upbit,
-};
+import { PROTOCOLS } from './venues/index.js';
 
 /** A fault is a few words. */
 const FAULT_BYTES_MAX = 64 * 1024;

@@ -8,15 +8,25 @@ import type { BookShape } from '../market/book.js';
 import { SLOTS, type Slab } from '../market/bytes.js';
 import type { Channel } from '../market/channels.js';
 import type { SymbolMarket } from '../market/market.js';
-import type { Engine, VenueSymbol } from './engine.js';
 import type { Link, Session, VenueProtocol } from './protocol.js';
 
 /** Bytes that may wait for a client before the market waits for it. */
 const BACKLOG_BYTES = 256 * 1024;
 
+/** A symbol whose events go to connections. */
+export type VenueSymbol = SymbolMarket<Connection>;
+
+/** What makes the events: it is told what a connection listens to. */
+export interface Events {
+  listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape?: BookShape): void;
+  unlisten(symbol: VenueSymbol, channel: Channel, connection: Connection): void;
+  /** The state of a channel for one connection, see Link.snapshot(). */
+  snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void;
+}
+
 export class Connection implements Link {
   readonly #socket: Socket;
-  readonly #engine: Engine;
+  readonly #events: Events;
   readonly #protocol: VenueProtocol;
   readonly #binary: boolean;
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -35,9 +45,9 @@ export class Connection implements Link {
   /** symbols with at least one data channel */
   readonly symbols: VenueSymbol[] = [];
 
-  constructor(socket: Socket, engine: Engine, protocol: VenueProtocol) {
+  constructor(socket: Socket, events: Events, protocol: VenueProtocol) {
     this.#socket = socket;
-    this.#engine = engine;
+    this.#events = events;
     this.#protocol = protocol;
     this.#binary = protocol.binary === true;
     this.#send_queued = () => this.#sendQueued();
@@ -142,21 +152,21 @@ export class Connection implements Link {
       this.#channels.set(symbol, channels);
       this.symbols.push(symbol);
     }
-    this.#engine.listen(symbol, channel, this, shape);
+    this.#events.listen(symbol, channel, this, shape);
   }
 
   unsubscribe(market: SymbolMarket, channel: Channel): void {
     const symbol = market as VenueSymbol;
     const channels = this.#channels.get(symbol);
     if (channels === undefined || !channels.delete(channel)) return;
-    this.#engine.unlisten(symbol, channel, this);
+    this.#events.unlisten(symbol, channel, this);
     if (channels.size > 0) return;
     this.#channels.delete(symbol);
     this.symbols.splice(this.symbols.indexOf(symbol), 1);
   }
 
   snapshot(symbol: SymbolMarket, channel: Channel, count = 1): void {
-    if (!this.closed) this.#engine.snapshot(symbol as VenueSymbol, channel, this, count);
+    if (!this.closed) this.#events.snapshot(symbol as VenueSymbol, channel, this, count);
   }
 
   /** The socket is gone. */
@@ -165,7 +175,7 @@ export class Connection implements Link {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     for (const [symbol, channels] of this.#channels) {
-      for (const channel of channels) this.#engine.unlisten(symbol, channel, this);
+      for (const channel of channels) this.#events.unlisten(symbol, channel, this);
     }
     this.#channels.clear();
     this.symbols.length = 0;

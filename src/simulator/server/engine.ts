@@ -10,13 +10,10 @@ import { SLOTS, Slab } from '../market/bytes.js';
 import { CHANNEL_BITS, CHANNELS, type Channel, KLINE_CHANNELS } from '../market/channels.js';
 import { Frame } from '../market/frame.js';
 import { ACCOUNT_FLAGS, AccountStream } from '../market/ledger.js';
-import type { SymbolMarket } from '../market/market.js';
 import { Random } from '../market/random.js';
-import type { Connection } from './connection.js';
+import type { Connection, Events, VenueSymbol } from './connection.js';
 import type { Faults } from './faults.js';
 import type { VenueProtocol } from './protocol.js';
-
-export type VenueSymbol = SymbolMarket<Connection>;
 
 export interface EngineOptions {
   readonly protocol: VenueProtocol;
@@ -49,7 +46,7 @@ const BOOK_STEPS_MAX = 6;
 const PART_BYTES = 384;
 const SNAPSHOT_BYTES_MIN = 256 * 1024;
 
-export class Engine {
+export class Engine implements Events {
   readonly #options: EngineOptions;
   readonly #slab = new Slab();
   readonly #frame = new Frame(this.#slab);
@@ -99,7 +96,6 @@ export class Engine {
       this.#open.splice(this.#open.indexOf(symbol), 1);
   }
 
-  /** Sends the state of a channel to one connection, see Link.snapshot(). */
   snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void {
     this.#now_us = this.#options.clock_us();
     this.#start(symbol, channel, {});

@@ -17,9 +17,9 @@ import { EventValues } from '../../../src/simulator/market/ledger.js';
 import { SymbolMarket } from '../../../src/simulator/market/market.js';
 import { orderIdWord } from '../../../src/simulator/market/random.js';
 import type { Link } from '../../../src/simulator/server/protocol.js';
-import { PROTOCOLS } from '../../../src/simulator/simulator.js';
 import { binance } from '../../../src/simulator/venues/binance/spot.js';
 import { coinbase } from '../../../src/simulator/venues/coinbase/exchange.js';
+import { PROTOCOLS } from '../../../src/simulator/venues/index.js';
 import type { Json } from '../client.js';
 
 const NOW_US = 1_790_000_000_123_456;

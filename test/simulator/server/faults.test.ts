@@ -10,12 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoggerError, messageOf } from '../../../src/base/errors.js';
 import { AccountRecords, accountFile } from '../../../src/simulator/market/ledger.js';
 import { parseFault, parseFaultText } from '../../../src/simulator/server/faults.js';
-import {
-  PROTOCOLS,
-  type Simulator,
-  type SimulatorOptions,
-  startSimulator,
-} from '../../../src/simulator/simulator.js';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../../src/simulator/venues/index.js';
 import { corpusMissing } from '../../support/corpus.js';
 import { Client, until } from '../client.js';
 import { recording, recordingPath } from '../corpus.js';

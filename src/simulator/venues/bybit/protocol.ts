@@ -394,5 +394,4 @@ function protocolOf(id: string, category: 'spot' | 'linear'): VenueProtocol {
   };
 }
 
-export const bybit = protocolOf('bybit', 'spot');
-export const bybitLinear = protocolOf('bybit-linear', 'linear');
+export default [protocolOf('bybit', 'spot'), protocolOf('bybit-linear', 'linear')];

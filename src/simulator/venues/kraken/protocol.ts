@@ -283,7 +283,7 @@ const CHANNELS: readonly Channel[] = [
   ...KLINE_CHANNELS.filter((channel) => channel !== 'klines_3m'),
 ];
 
-export const kraken: VenueProtocol = {
+const kraken: VenueProtocol = {
   id: 'kraken',
   checksums: true,
   channels: CHANNELS,
@@ -315,3 +315,5 @@ export const kraken: VenueProtocol = {
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"symbol":"([^"]+)"/.exec(raw)?.[1],
 };
+
+export default kraken;

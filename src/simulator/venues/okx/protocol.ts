@@ -214,7 +214,7 @@ function composeCandle(s: SymbolMarket, frame: Frame, interval: number): number 
 
 const CHANNELS: readonly Channel[] = ['trades', 'ticker', 'bbo', 'agg_trades', 'book', ...KLINE_CHANNELS];
 
-export const okx: VenueProtocol = {
+const okx: VenueProtocol = {
   id: 'okx',
   channels: CHANNELS,
   timings: {
@@ -246,3 +246,5 @@ export const okx: VenueProtocol = {
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"instId":"([^"]+)"/.exec(raw)?.[1],
 };
+
+export default okx;

@@ -209,7 +209,7 @@ function composeCandle(s: SymbolMarket, frame: Frame, interval: number): number 
 
 const CHANNELS: readonly Channel[] = ['trades', 'ticker', 'book', ...CANDLE_TYPES.keys()];
 
-export const upbit: VenueProtocol = {
+const upbit: VenueProtocol = {
   id: 'upbit',
   channels: CHANNELS,
   binary: true,
@@ -239,3 +239,5 @@ export const upbit: VenueProtocol = {
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"(?:code|cd)":"([^"]+)"/.exec(raw)?.[1],
 };
+
+export default upbit;
