@@ -4,9 +4,10 @@
  */
 import { latin1 } from '../base/number.js';
 import { SESSION } from '../counters/declarations.js';
-import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
+import type { MessageParser } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue } from './json/document.js';
 import { UNFAMILIAR } from './json/fields.js';
+import { REFUSALS, RESULT, worse } from './rows/result.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
 

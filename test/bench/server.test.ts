@@ -13,7 +13,7 @@ import { FIRST_ID } from '../../bench/server/block.js';
 import { BenchServer, type Sent } from '../../bench/server/server.js';
 import { TEMPLATES } from '../../bench/server/templates.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { RESULT } from '../../src/feed/exchange.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import type { Channel } from '../../src/simulator/market/channels.js';
 import { Harness } from '../support/harness.js';
 
