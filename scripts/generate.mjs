@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
 import { sampleToml } from '../dist/src/config/document.js';
 import { loadExchanges } from '../dist/src/exchanges/index.js';
-import { optionsPage } from './options-page.mjs';
-import { withChannels } from './readme-channels.mjs';
-import { tablesPage } from './tables-page.mjs';
+import { optionsPage } from './options_page.mjs';
+import { withChannels } from './readme_channels.mjs';
+import { tablesPage } from './tables_page.mjs';
 
 const root = new URL('../', import.meta.url);
 const exchanges = await loadExchanges();

@@ -1,6 +1,6 @@
 /** What a run of a program is asked for: which messages it gets, and how many. Runs in the process of a stage. */
-import type { Channel } from '../../src/simulator/channels.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import type { ServerOptions } from '../server/server.js';
 import { TEMPLATES } from '../server/templates.js';
 import type { StageContext } from '../stage.js';

@@ -6,7 +6,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FaultRequest } from '../../src/simulator/faults.js';
+import type { FaultRequest } from '../../src/simulator/server/faults.js';
 import type { AccountSummary, Endpoints } from '../../src/simulator/simulator.js';
 import { clockUs } from '../clock.js';
 import type { Launched } from './comparison.js';

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { Program } from './program.js';
 import { STAMPS_ENV } from './stamped_logger.js';
 

@@ -5,7 +5,7 @@
  * A frame costs some stores: four digits at a time from a table; digits further left only where they have changed.
  */
 import { assert } from '../../src/base/errors.js';
-import type { Listing } from '../../src/simulator/catalogue.js';
+import type { Listing } from '../../src/simulator/market/catalogue.js';
 import { priceOf, sizeOf, type Template, type TimeForm, type Varied } from './templates.js';
 
 /** Bytes of a block, one write. */

@@ -9,11 +9,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { assert } from '../../src/base/errors.js';
 import { createHistogram, HistogramWriter, type Quantiles, quantiles } from '../../src/counters/histogram.js';
-import type { Channel } from '../../src/simulator/channels.js';
-import { SymbolMarket } from '../../src/simulator/market.js';
-import type { Link, RestAnswer, RestRequest, Session, VenueView } from '../../src/simulator/protocol.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
-import { makeCertificate } from '../../src/simulator/tls.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
+import { SymbolMarket } from '../../src/simulator/market/market.js';
+import type {
+  Link,
+  RestAnswer,
+  RestRequest,
+  Session,
+  VenueView,
+} from '../../src/simulator/server/protocol.js';
+import { makeCertificate } from '../../src/simulator/server/tls.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { clockUs } from '../clock.js';
 import { FIRST_ID, type Stream, Totals } from './block.js';
 import { Feeder, NOW } from './feeder.js';

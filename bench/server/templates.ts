@@ -3,9 +3,9 @@
  * `<time>` as the exchange writes it, `<price>` and `<size>`. Everything but the places is fixed when a frame is made.
  * Texts and key orders are those of the simulator and of recorded traffic. Runs in the server's process.
  */
-import type { Listing } from '../../src/simulator/catalogue.js';
-import type { Channel } from '../../src/simulator/channels.js';
-import { decimalText } from '../../src/simulator/protocol.js';
+import type { Listing } from '../../src/simulator/market/catalogue.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
+import { decimalText } from '../../src/simulator/server/protocol.js';
 
 /** How an exchange writes a time: milliseconds since 1970, or ISO 8601 with microseconds. */
 export type TimeForm = 'ms' | 'iso';

@@ -2,7 +2,7 @@
  * Stage `feed`: messages from the wire to the ring alone, as a process of shard threads and a thread that takes the rows
  * and does nothing with them; for every exchange and channel that the server has messages for, those with a budget over TLS, too.
  */
-import type { Channel } from '../../src/simulator/channels.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
 import { amountOf, type RunOptions, SHORT_FLUSH_SECS, tellInput } from '../baselines/amounts.js';
 import { launchContender } from '../baselines/comparison.js';
 import { FEED } from '../baselines/contenders.js';

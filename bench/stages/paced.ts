@@ -4,7 +4,7 @@
  * up, so messages are spread evenly: each is sent at its own time, over the connection behind that of the message before.
  */
 
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { type RunOptions, tellInput } from '../baselines/amounts.js';
 import { type Available, available, CONTENDERS } from '../baselines/contenders.js';
 import { type DeploymentRun, launchDeployment } from '../baselines/deployment.js';

@@ -18,7 +18,7 @@ import {
   comparisonOf,
   formatComparison,
   symbolsToCompare,
-} from '../simulator/compare.js';
+} from '../simulator/compare/compare.js';
 import type { Endpoints } from '../simulator/simulator.js';
 import type { SessionStatus } from '../supervisor/snapshot.js';
 import type { Supervisor } from '../supervisor/supervisor.js';

@@ -60,7 +60,7 @@ const COMMANDS: readonly Entry[] = [
   {
     name: 'check-config',
     description: 'validate the configuration and show what it amounts to',
-    load: async () => (await import('./check-config.js')).checkConfigCommand(),
+    load: async () => (await import('./check_config.js')).checkConfigCommand(),
   },
 ];
 

@@ -5,15 +5,15 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { serverNotice } from '../server/start.js';
-import { MIX_NAMES } from '../simulator/channels.js';
-import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/faults.js';
+import { MIX_NAMES } from '../simulator/market/channels.js';
+import { FAULT_KINDS, type FaultRequest, parseFaultText } from '../simulator/server/faults.js';
 import {
-  PROTOCOLS,
   SIMULATOR_DEFAULTS,
   type Simulator,
   type SimulatorOptions,
   startSimulator,
 } from '../simulator/simulator.js';
+import { PROTOCOLS } from '../simulator/venues/index.js';
 import { examples, exitStatuses, wholeNumber } from './common.js';
 
 interface Flags {

@@ -14,21 +14,20 @@ import { RestBooks } from '../feed/books/rest_books.js';
 import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/channels/klines.js';
 import { Levels } from '../feed/channels/levels.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
-import {
-  type Channel,
-  type ControlRequest,
-  type Exchange,
-  type FetchJson,
-  type MessageParser,
-  type ParserContext,
-  RESULT,
-  type Subscription,
-  type SymbolInfo,
-  worse,
+import type {
+  Channel,
+  ControlRequest,
+  Exchange,
+  FetchJson,
+  MessageParser,
+  ParserContext,
+  Subscription,
+  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowPlan } from '../feed/rows/row_codegen.js';
 import type { WriteRow } from '../feed/rows/row_plan.js';
 import { RowTemplates } from '../feed/rows/templates.js';

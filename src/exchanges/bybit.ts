@@ -22,21 +22,20 @@ import {
 import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import { KnownTickers } from '../feed/channels/ticker_state.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
-import {
-  type Channel,
-  type ControlRequest,
-  type Exchange,
-  type FetchJson,
-  type MessageParser,
-  type ParserContext,
-  RESULT,
-  type Subscription,
-  type SymbolInfo,
-  worse,
+import type {
+  Channel,
+  ControlRequest,
+  Exchange,
+  FetchJson,
+  MessageParser,
+  ParserContext,
+  Subscription,
+  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowPlan } from '../feed/rows/row_codegen.js';
 import type { WriteRow } from '../feed/rows/row_plan.js';
 import { RowTemplates } from '../feed/rows/templates.js';

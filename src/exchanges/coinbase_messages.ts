@@ -13,16 +13,11 @@ import type { Books } from '../feed/books/books.js';
 import { klineNumbers, klineTime } from '../feed/channels/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
-import {
-  type ControlEvent,
-  type MessageParser,
-  type ParserContext,
-  RESULT,
-  worse,
-} from '../feed/exchange.js';
+import type { ControlEvent, MessageParser, ParserContext } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue } from '../feed/json/document.js';
 import { JsonFields, KIND, kindOf, textOf } from '../feed/json/fields.js';
 import { JsonList, JsonTuples } from '../feed/json/lists.js';
+import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowPlan } from '../feed/rows/row_codegen.js';
 import type { WriteRow } from '../feed/rows/row_plan.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';

@@ -20,20 +20,19 @@ import {
   klineTime,
 } from '../feed/channels/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
-import {
-  type ControlRequest,
-  type Exchange,
-  type FetchJson,
-  type MessageParser,
-  type ParserContext,
-  RESULT,
-  type Subscription,
-  type SymbolInfo,
-  worse,
+import type {
+  ControlRequest,
+  Exchange,
+  FetchJson,
+  MessageParser,
+  ParserContext,
+  Subscription,
+  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonList } from '../feed/json/lists.js';
+import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowPlan } from '../feed/rows/row_codegen.js';
 import type { WriteRow } from '../feed/rows/row_plan.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';

@@ -12,19 +12,19 @@ import { parseUtcTime, TIME, TIME_RESULT } from '../base/time.js';
 import { klineChannels, klineNumbers, klineTime } from '../feed/channels/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
-import {
-  type ControlRequest,
-  type Exchange,
-  type FetchJson,
-  type MessageParser,
-  type ParserContext,
-  RESULT,
-  type Subscription,
-  type SymbolInfo,
+import type {
+  ControlRequest,
+  Exchange,
+  FetchJson,
+  MessageParser,
+  ParserContext,
+  Subscription,
+  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonList } from '../feed/json/lists.js';
+import { RESULT } from '../feed/rows/result.js';
 import type { RowPlan } from '../feed/rows/row_codegen.js';
 import type { WriteRow } from '../feed/rows/row_plan.js';
 import { RowTemplates } from '../feed/rows/templates.js';

@@ -4,10 +4,11 @@
  */
 import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../base/limits.js';
 import { SESSION } from '../counters/declarations.js';
-import { type MessageParser, REFUSALS, RESULT, worse } from './exchange.js';
+import type { MessageParser } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue, sampleOf } from './json/document.js';
 import { EXTENT, extentOf } from './json/extent.js';
 import { UNFAMILIAR } from './json/fields.js';
+import { REFUSALS, RESULT, worse } from './rows/result.js';
 import type { Rows } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
 

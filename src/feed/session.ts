@@ -16,12 +16,13 @@ import { Connection, type ConnectionOptions } from './connection/connection.js';
 import { reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import { STATES } from './connection/state.js';
+import type { Gap } from './continuity/gap_log.js';
 import { WaitingGaps } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
 import type { Exchange, MessageParser, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
-import { type Gap, Rows } from './rows/row_writer.js';
+import { Rows } from './rows/row_writer.js';
 import { StreamIndex, type StreamSpec } from './rows/streams.js';
 
 /** How often a socket that waits for room in the ring is tried again. */

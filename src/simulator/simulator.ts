@@ -9,34 +9,14 @@ import { LoggerError, messageOf } from '../base/errors.js';
 import type { Answer, Request, Server } from '../server/contract.js';
 import { jsonAnswer } from '../server/routing.js';
 import { startServer } from '../server/start.js';
-import { binance } from './binance.js';
-import { binanceFutures } from './binance-futures.js';
-import { bybit, bybitLinear } from './bybit.js';
-import { coinbase } from './coinbase.js';
-import { coinbaseAdvanced } from './coinbase-advanced.js';
-import { type FaultRequest, parseFault } from './faults.js';
-import { kraken } from './kraken.js';
-import { LOOPBACK } from './loopback.js';
-import { LEVELS_DEFAULT } from './market.js';
-import { okx } from './okx.js';
-import type { VenueProtocol, VenueTimings } from './protocol.js';
-import { readRecording } from './recording.js';
-import { type Certificate, makeCertificate } from './tls.js';
-import { upbit } from './upbit.js';
-import { Venue } from './venue.js';
-
-/** The exchanges that can be simulated, by id. */
-export const PROTOCOLS: Readonly<Record<string, VenueProtocol>> = {
-  coinbase,
-  [coinbaseAdvanced.id]: coinbaseAdvanced,
-  binance,
-  [binanceFutures.id]: binanceFutures,
-  bybit,
-  [bybitLinear.id]: bybitLinear,
-  kraken,
-  okx,
-  upbit,
-};
+import { LEVELS_DEFAULT } from './market/market.js';
+import { type FaultRequest, parseFault } from './server/faults.js';
+import { LOOPBACK } from './server/loopback.js';
+import type { VenueTimings } from './server/protocol.js';
+import { readRecording } from './server/recording.js';
+import { type Certificate, makeCertificate } from './server/tls.js';
+import { Venue } from './server/venue.js';
+import { PROTOCOLS } from './venues/index.js';
 
 /** A fault is a few words. */
 const FAULT_BYTES_MAX = 64 * 1024;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ALL_LOADS, PACED_LOADS, pacedPlan, pacedSeconds } from '../../bench/paced_loads.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { planSessions } from '../../src/feed/plan.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 
 /** Connections that the logger opens for a load. */
 async function connectionsOf(name: string, ids: readonly string[], channels: string[]): Promise<number> {

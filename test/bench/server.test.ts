@@ -13,8 +13,8 @@ import { FIRST_ID } from '../../bench/server/block.js';
 import { BenchServer, type Sent, type Wait } from '../../bench/server/server.js';
 import { TEMPLATES } from '../../bench/server/templates.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { RESULT } from '../../src/feed/exchange.js';
-import type { Channel } from '../../src/simulator/channels.js';
+import { RESULT } from '../../src/feed/rows/result.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
 import { Harness } from '../support/harness.js';
 
 const SYMBOLS = 3;

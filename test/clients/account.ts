@@ -3,10 +3,10 @@
  * client that we did not write has understood can be compared with what was sent.
  */
 import assert from 'node:assert/strict';
-import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/account.js';
-import { levelHash } from '../../src/simulator/book.js';
-import type { Channel } from '../../src/simulator/channels.js';
-import { hashText, ORDER_ROLES, orderIdWord } from '../../src/simulator/random.js';
+import { levelHash } from '../../src/simulator/market/book.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
+import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/market/ledger.js';
+import { hashText, ORDER_ROLES, orderIdWord } from '../../src/simulator/market/random.js';
 
 /** A trade in plain words; prices and sizes without zeros that say nothing. */
 export interface Trade {

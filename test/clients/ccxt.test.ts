@@ -1,7 +1,7 @@
 /** The simulated exchanges seen by `ccxt`: markets over REST, trades and order books over WebSocket. */
 import assert from 'node:assert/strict';
 import ccxt, { type Exchange } from 'ccxt';
-import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/upbit-trades.js';
+import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/venues/upbit/trades.js';
 import { decimalOf, type Trade } from './account.js';
 import { type Client, clientTest, type Taking } from './venue.js';
 

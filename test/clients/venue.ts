@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import type { Channel } from '../../src/simulator/channels.js';
-import { PROTOCOLS } from '../../src/simulator/simulator.js';
+import type { Channel } from '../../src/simulator/market/channels.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
 import { type Book, bookOf, type SentTrade, type Trade, tradesOf } from './account.js';
 

@@ -61,12 +61,13 @@ test('--version, --help and help load no command', () => {
 });
 
 test('the help of a command loads no other command, no exchange, and neither bench nor simulator without need', () => {
-  const entries = COMMAND_NAMES.map((name) => `src/commands/${name}.js`);
+  const entryOf = (name: string) => `src/commands/${name.replaceAll('-', '_')}.js`;
+  const entries = COMMAND_NAMES.map(entryOf);
   for (const name of COMMAND_NAMES) {
     const loaded = loadedFor(name, '--help');
     assert.deepEqual(
       loaded.filter((file) => entries.includes(file)),
-      [`src/commands/${name}.js`],
+      [entryOf(name)],
     );
     assert.deepEqual(
       loaded.filter((file) => file.startsWith('src/exchanges/') && !file.endsWith('/index.js')),

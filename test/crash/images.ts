@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   afterProcesses,
   sleep,

@@ -11,9 +11,13 @@ import { join } from 'node:path';
 import { EXIT } from '../../src/base/errors.js';
 import { decodeName } from '../../src/base/names.js';
 import { TRADES } from '../../src/schema/tables.js';
-import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/account.js';
-import { type ChannelComparison, compareAccount, formatComparison } from '../../src/simulator/compare.js';
-import { faultsOf } from '../../src/simulator/comparison.js';
+import {
+  type ChannelComparison,
+  compareAccount,
+  formatComparison,
+} from '../../src/simulator/compare/compare.js';
+import { faultsOf } from '../../src/simulator/compare/comparison.js';
+import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/market/ledger.js';
 import { DiskIo } from '../../src/store/disk/io.js';
 import { listTableDays, readBlocks, u64Of } from '../../src/store/read/reader.js';
 import { planRecovery } from '../../src/store/recovery/recovery.js';

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,

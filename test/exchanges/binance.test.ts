@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { type Exchange, RESULT } from '../../src/feed/exchange.js';
+import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, KLINES } from '../../src/schema/tables.js';

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { type Exchange, RESULT } from '../../src/feed/exchange.js';
+import type { Exchange } from '../../src/feed/exchange.js';
 import type { JsonValue } from '../../src/feed/json/document.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { flag } from '../../src/schema/flags.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { describeRow } from '../support/market_rows.js';

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { RESULT } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { Harness } from '../support/harness.js';
 
 type Levels = readonly (readonly [price: string, size: string])[];

@@ -8,9 +8,9 @@ import {
   RING_WORDS,
 } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { RESULT } from '../../src/feed/exchange.js';
 import { JsonFields } from '../../src/feed/json/fields.js';
 import { JsonSlots } from '../../src/feed/json/slots.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 
 const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['scan', 'json', 'simdjson'];

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { type Exchange, RESULT } from '../../src/feed/exchange.js';
+import type { Exchange } from '../../src/feed/exchange.js';
 import { Intake } from '../../src/feed/intake.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { Harness } from '../support/harness.js';
 

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
-import { type Exchange, RESULT } from '../../src/feed/exchange.js';
+import type { Exchange } from '../../src/feed/exchange.js';
 import { Intake } from '../../src/feed/intake.js';
+import { RESULT } from '../../src/feed/rows/result.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { everyMember } from '../support/json_text.js';
 

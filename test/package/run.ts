@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { chooseServer, SERVER_VARIABLE } from '../../src/server/start.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 
 const SHIPPED = [
   'package.json',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { MD, TRADES } from '../../src/schema/tables.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import { listTableDays, readColumns, u32Of } from '../../src/store/read/reader.js';
 import {
   FAKETIME,

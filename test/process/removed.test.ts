@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import { listTableDays } from '../../src/store/read/reader.js';
 import { readGaps } from '../../src/store/read/sequences.js';
 import {

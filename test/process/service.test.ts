@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   afterProcesses,
   startLoggerProcess,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare.js';
+import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
 import { FAULTS, SABOTEUR, sabotage } from '../support/faults.js';
 import {
   startLoggerProcess,

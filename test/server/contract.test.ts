@@ -17,7 +17,7 @@ import {
   type SocketOptions,
 } from '../../src/server/contract.js';
 import { chooseServer, type ServerChoice, startServer } from '../../src/server/start.js';
-import { makeCertificate } from '../../src/simulator/tls.js';
+import { makeCertificate } from '../../src/simulator/server/tls.js';
 import { Client, until } from '../simulator/client.js';
 
 /** The libraries that load here. */

@@ -20,7 +20,7 @@ interface Racer {
 }
 
 function start(directory: string): Racer {
-  const child = spawn(process.execPath, ['dist/test/support/take-lock.js', directory]);
+  const child = spawn(process.execPath, ['dist/test/support/take_lock.js', directory]);
   const racer = { child, text: '' };
   child.stdout.on('data', (chunk) => (racer.text += chunk));
   return racer;

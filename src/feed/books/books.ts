@@ -8,7 +8,7 @@
  * Whether a change follows what is known is the exchange's rule and decided in its file; so is the sequence number.
  */
 import { BOOK, type GapCause } from '../../schema/tables.js';
-import type { Gap } from '../rows/row_writer.js';
+import type { Gap } from '../continuity/gap_log.js';
 
 /** New snapshots that one connection asks for: so many at once, then one per interval. */
 const RESYNC_BURST = 10;

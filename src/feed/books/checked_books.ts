@@ -12,8 +12,8 @@ import { CHECKED_LEVELS_MAX } from '../../base/limits.js';
 import { LevelBook } from '../../book/level_book.js';
 import type { BookRule } from '../../book/rules.js';
 import { type BOOK_SIDE, isLevel } from '../channels/levels.js';
-import { RESULT } from '../exchange.js';
 import type { JsonSlots } from '../json/slots.js';
+import { RESULT } from '../rows/result.js';
 
 export class CheckedBooks {
   /** by slot */

@@ -3,9 +3,9 @@
  * anew for every message; positions refer to the message that was read last.
  */
 import { TIME } from '../../base/time.js';
-import { RESULT } from '../exchange.js';
 import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
+import { RESULT } from '../rows/result.js';
 import { parseEpoch, u64At } from '../rows/values.js';
 import type { BookChange } from './delta_buffer.js';
 

@@ -12,7 +12,8 @@
  */
 
 import { type BookEvent, Levels } from '../channels/levels.js';
-import { type ParserContext, RESULT } from '../exchange.js';
+import type { ParserContext } from '../exchange.js';
+import { RESULT } from '../rows/result.js';
 import type { Books } from './books.js';
 import { type BookChange, isReadable, type KeptChange, KeptChanges } from './delta_buffer.js';
 

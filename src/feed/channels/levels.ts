@@ -13,9 +13,9 @@ import { HIGH_WORD, nearestFloat32 } from '../../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../../base/time.js';
 import { flag } from '../../schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../../schema/tables.js';
-import { RESULT } from '../exchange.js';
 import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
+import { RESULT } from '../rows/result.js';
 import type { Rows } from '../rows/row_writer.js';
 import { parseEpoch, u64At } from '../rows/values.js';
 

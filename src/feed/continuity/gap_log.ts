@@ -4,7 +4,14 @@
  * first, and is counted. Shard threads.
  */
 import { SESSION } from '../../counters/declarations.js';
-import type { Gap } from '../rows/row_writer.js';
+import type { GapValues } from '../../schema/gap.js';
+import type { Table } from '../../schema/layout.js';
+
+/** A hole in a table of one symbol, as it goes to GAPS. */
+export interface Gap extends Omit<GapValues, 'tableId'> {
+  readonly slot: number;
+  readonly table: Table;
+}
 
 /** Rows that wait for room in the ring. */
 export const WAITING_GAPS_MAX = 65_536;

@@ -11,9 +11,8 @@ import { u64Words } from '../../base/exact.js';
 import { SEQUENCE_HOLES_MAX } from '../../base/limits.js';
 import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
-import type { Channel } from '../exchange.js';
-import type { Gap } from '../rows/row_writer.js';
 import type { StreamSpec } from '../rows/streams.js';
+import type { Gap } from './gap_log.js';
 import { RecentIds } from './recent_ids.js';
 
 /** How long a hole may wait for late messages before it is reported. */
@@ -72,6 +71,15 @@ interface Stretch {
   readonly to: number;
 }
 
+/** What a sequence has to know of its channel. */
+export interface SequenceOptions {
+  readonly table: Table;
+  /** 'unordered': ids tell a repeated message, and nothing about what is missing */
+  readonly ids: string;
+  /** of unordered ids: the column that holds them, where it is not trade_id */
+  readonly idColumn?: string;
+}
+
 export interface SequenceEvents {
   gap(gap: Gap): void;
   reordered(): void;
@@ -108,7 +116,7 @@ export class Sequence {
   private readonly idWord: number;
 
   constructor(
-    channel: Pick<Channel, 'table' | 'ids' | 'idColumn'>,
+    channel: SequenceOptions,
     private readonly received: Uint32Array,
     private readonly events: SequenceEvents,
     private readonly nowMs: () => number,

@@ -10,8 +10,8 @@ import { HIGH_WORD, nearestFloat32, POWERS_OF_TEN } from '../../base/number.js';
 import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../../base/time.js';
 import { flag } from '../../schema/flags.js';
 import { HEADER_WORDS, scalesByte, scalesColumn, type Table } from '../../schema/layout.js';
-import { RESULT } from '../exchange.js';
 import { KIND } from '../json/bytes.js';
+import { RESULT } from './result.js';
 
 /**
  * What a column is made of; the numbers are fields of the object. A column that may be missing may lack its value and

@@ -11,9 +11,9 @@
 import { compile } from '../../base/compile.js';
 import { flag } from '../../schema/flags.js';
 import { SEEN, type Sequence } from '../continuity/sequence.js';
-import { RESULT } from '../exchange.js';
 import { KIND } from '../json/bytes.js';
 import type { JsonSlots } from '../json/slots.js';
+import { RESULT } from './result.js';
 import {
   type Access,
   ROW_TOOLS,

@@ -19,10 +19,11 @@ import {
 } from '../../base/number.js';
 import { TIME } from '../../base/time.js';
 import { flag } from '../../schema/flags.js';
-import { type GapValues, setGap } from '../../schema/gap.js';
+import { setGap } from '../../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../schema/layout.js';
 import { GAPS, TRADES } from '../../schema/tables.js';
 import { TEXT_KIND } from '../../schema/text.js';
+import type { Gap } from '../continuity/gap_log.js';
 import type { Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
 import { Sidecar } from './sidecar.js';
@@ -33,12 +34,6 @@ import { type RowSink, writeText } from './texts.js';
 export interface RowCounts {
   rows: number;
   literals: number;
-}
-
-/** A hole in a table of one symbol, as it goes to GAPS. */
-export interface Gap extends Omit<GapValues, 'tableId'> {
-  readonly slot: number;
-  readonly table: Table;
 }
 
 /** Where rows go; what was committed since a position can be taken back. */

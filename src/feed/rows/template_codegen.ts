@@ -6,13 +6,13 @@ import { compile } from '../../base/compile.js';
 import { LEARNED_VALUES_MAX } from '../../base/limits.js';
 import { plainEnd } from '../../base/plain_number.js';
 import type { Sequence } from '../continuity/sequence.js';
-import { type ParserContext, RESULT } from '../exchange.js';
 import { KIND, numberEnd, scalarKind, textEnd, UNFAMILIAR, wordEnd } from '../json/bytes.js';
 import type { JsonFields } from '../json/fields.js';
 import { MatchedTexts } from '../json/match.js';
 import { JsonSlots } from '../json/slots.js';
 import { type Token, tokensOf } from '../json/tokens.js';
 import { decimalSource, NUMBER_TOOLS, NUMBER_VARIABLES, wholeSource } from './number_codegen.js';
+import { RESULT } from './result.js';
 import {
   type Access,
   fieldOf,
@@ -22,6 +22,8 @@ import {
   type Source,
   timeField,
 } from './row_codegen.js';
+import type { Rows } from './row_writer.js';
+import type { StreamIndex } from './streams.js';
 
 const UUID_LENGTH = 36;
 
@@ -51,6 +53,12 @@ export interface Candidate {
 
 export type Template = (bytes: Uint8Array, view: DataView, i: number, end: number) => number;
 
+/** Where rows go, and of which stream they are. */
+export interface RowTarget {
+  readonly rows: Rows;
+  readonly streams: StreamIndex;
+}
+
 /** Values that do not matter for the row: of which node, and which field. */
 export type FreeFields = readonly (readonly [slots: JsonSlots, fields: readonly number[]])[];
 
@@ -59,7 +67,7 @@ export type FreeFields = readonly (readonly [slots: JsonSlots, fields: readonly 
  * What is asked for in the message around `root`, goes into no row and is not free, is part of the texts.
  */
 export function compileTemplate(
-  context: ParserContext,
+  target: RowTarget,
   candidate: Candidate,
   o: number,
   root: JsonFields,
@@ -123,7 +131,7 @@ export function compileTemplate(
       `if (${access.row.digits(fieldOf(plan.columns.trade_id))} !== sequence.expected(slot)) return ${UNFAMILIAR};`,
     );
   lines.push(...rowSource(plan, access, '', countSource(access.message, counter)), `return ${RESULT.rows};`);
-  return evaluate(context, lines, plan, sequence, counter);
+  return evaluate(target, lines, plan, sequence, counter);
 }
 
 /** Takes the number of the message as the newest one, once its row cannot be refused any more. */
@@ -132,7 +140,7 @@ function countSource(message: Access, counter: Counter | undefined): string {
 }
 
 function evaluate(
-  { rows, streams }: ParserContext,
+  { rows, streams }: RowTarget,
   lines: readonly string[],
   plan: RowPlan,
   sequence: Sequence,

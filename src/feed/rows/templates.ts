@@ -13,7 +13,6 @@
  */
 import { READ_AHEAD_BYTES } from '../../base/limits.js';
 import type { Sequence } from '../continuity/sequence.js';
-import type { ParserContext } from '../exchange.js';
 import { JsonSource, UNFAMILIAR } from '../json/bytes.js';
 import type { JsonFields } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
@@ -24,6 +23,7 @@ import {
   type Counter,
   compileTemplate,
   type FreeFields,
+  type RowTarget,
   type SymbolPlace,
   type Template,
 } from './template_codegen.js';
@@ -43,7 +43,7 @@ export class RowTemplates {
   private o = 0;
 
   constructor(
-    private readonly context: ParserContext,
+    private readonly target: RowTarget,
     private readonly root: JsonFields,
     private readonly free: FreeFields,
     private readonly counter?: Counter,
@@ -58,7 +58,7 @@ export class RowTemplates {
     also?: (o: number) => void,
   ): WriteRow {
     const { root } = this;
-    const { rows } = this.context;
+    const { rows } = this.target;
     if (sequence === undefined || symbol === undefined)
       return compileRow(plan, slots, root, rows, sequence, also);
     const candidate = { plan, slots, sequence, symbol };
@@ -101,8 +101,8 @@ export class RowTemplates {
     if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
-    const { context, root, free, counter, o } = this;
-    const template = compileTemplate(context, candidate, o, root, free, counter, bytes, start, end);
+    const { target, root, free, counter, o } = this;
+    const template = compileTemplate(target, candidate, o, root, free, counter, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;

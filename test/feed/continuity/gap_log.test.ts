@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CounterReader, createCounters } from '../../../src/counters/counters.js';
 import { SESSION_COUNTERS } from '../../../src/counters/declarations.js';
+import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { WAITING_GAPS_MAX, WaitingGaps } from '../../../src/feed/continuity/gap_log.js';
-import type { Gap } from '../../../src/feed/rows/row_writer.js';
 
 test('holes are listed in their order as the ring has room, and what cannot wait is counted', () => {
   const shared = createCounters(SESSION_COUNTERS);

@@ -1,9 +1,9 @@
 /** Repeated trades where ids have no order: exactly the last ones are known, whatever they look like. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { RECENT_IDS, RecentIds } from '../../../src/feed/continuity/recent_ids.js';
 import { Sequence } from '../../../src/feed/continuity/sequence.js';
-import type { Gap } from '../../../src/feed/rows/row_writer.js';
 import { TRADES } from '../../../src/schema/tables.js';
 import { randomFrom } from '../../support/random.js';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SEQUENCE_HOLES_MAX } from '../../../src/base/limits.js';
+import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { SEEN, Sequence } from '../../../src/feed/continuity/sequence.js';
-import type { Gap } from '../../../src/feed/rows/row_writer.js';
 import { MD, TRADES } from '../../../src/schema/tables.js';
 import { randomFrom } from '../../support/random.js';
 

@@ -1,8 +1,8 @@
 /** A sequence that goes on behind what an earlier run stored: what it lists, and what it takes for a repetition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { SEEN, Sequence } from '../../../src/feed/continuity/sequence.js';
-import type { Gap } from '../../../src/feed/rows/row_writer.js';
 import { MD, TRADES } from '../../../src/schema/tables.js';
 
 function make(table: typeof MD | typeof TRADES) {

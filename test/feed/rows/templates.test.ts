@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../../src/exchanges/index.js';
-import { type Exchange, RESULT } from '../../../src/feed/exchange.js';
+import type { Exchange } from '../../../src/feed/exchange.js';
 import { UNFAMILIAR } from '../../../src/feed/json/fields.js';
+import { RESULT } from '../../../src/feed/rows/result.js';
 import { Harness } from '../../support/harness.js';
 
 interface Venue {

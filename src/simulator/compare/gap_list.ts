@@ -1,0 +1,77 @@
+/**
+ * The holes that GAPS lists for one symbol, to look up whether a missing event is among them.
+ * Runs in the comparing process; used by compare.ts.
+ */
+import { GAPS } from '../../schema/tables.js';
+import { readRows } from './rows.js';
+
+const TWO_32 = 4294967296;
+/** What the clocks of simulator and logger may differ by. */
+const CLOCKS_APART_S = 0.05;
+
+/** Holes of one table of one symbol, as GAPS lists them. */
+export class GapList {
+  readonly #ids: [from: number, to: number][] = [];
+  readonly #times: [from_s: number, to_s: number][] = [];
+
+  addIds(from: number, to: number): void {
+    this.#ids.push([from, to]);
+  }
+
+  addTimes(from_s: number, to_s: number): void {
+    this.#times.push([from_s, to_s]);
+  }
+
+  /** Joins what overlaps, so that ids can be looked up. */
+  complete(): void {
+    const sorted = this.#ids.splice(0).sort((a, b) => a[0] - b[0]);
+    for (const [from, to] of sorted) {
+      const last = this.#ids.at(-1);
+      if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to);
+      else this.#ids.push([from, to]);
+    }
+  }
+
+  hasId(id: number): boolean {
+    let [low, high] = [0, this.#ids.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ids[middle][1] < id) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#ids.length && this.#ids[low][0] <= id;
+  }
+
+  /**
+   * Whether a hole holds the moment of sending, or overlaps the time of receiving, which lies between the neighbours on
+   * disk. What was sent behind a hole is not in it.
+   */
+  hasTime(sent_s: number, before_s: number, after_s: number): boolean {
+    return this.#times.some(
+      ([from, to]) =>
+        sent_s <= to + CLOCKS_APART_S &&
+        (sent_s >= from ||
+          Math.max(from, before_s) < Math.min(to, after_s) ||
+          // rows of one chunk from the socket have the same receive time
+          (from === before_s && to === after_s)),
+    );
+  }
+}
+
+/** The holes of a symbol by table id. */
+export function readGaps(dataPath: string, exchange: string, symbol: string): Map<number, GapList> {
+  const rows = readRows(dataPath, exchange, symbol, GAPS);
+  const byTable = new Map<number, GapList>();
+  const u64 = (column: string, row: number) => rows.word(column, row) + rows.word(column, row, 1) * TWO_32;
+  const seconds = (name: string, row: number) =>
+    rows.word(`${name}_time`, row) + rows.word(`${name}_nanos`, row) * 1e-9;
+  for (let row = 0; row < rows.count; row++) {
+    const table = rows.word('table', row);
+    const gaps = byTable.get(table) ?? new GapList();
+    byTable.set(table, gaps);
+    if (u64('from_id', row) > 0) gaps.addIds(u64('from_id', row), u64('to_id', row));
+    else gaps.addTimes(seconds('from', row), seconds('to', row));
+  }
+  for (const gaps of byTable.values()) gaps.complete();
+  return byTable;
+}

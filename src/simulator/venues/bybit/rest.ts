@@ -1,0 +1,131 @@
+/**
+ * Public REST calls of Bybit v5: instruments with the paging of the linear list, the newest trades, books, time.
+ * Runs in the simulator process; used by protocol.ts.
+ */
+import { ASK, BID } from '../../market/book.js';
+import { catalogue, type Listing } from '../../market/catalogue.js';
+import { BUY, type SymbolMarket } from '../../market/market.js';
+import {
+  decimalText,
+  integerParameter,
+  json,
+  type RestAnswer,
+  type RestRequest,
+  TokenBucket,
+  type VenueView,
+} from '../../server/protocol.js';
+
+const RULES = {
+  quotes: ['USDT', 'USDC', 'EUR', 'BTC'],
+  join: '',
+  size_scale: (usd: number) => Math.min(6, Math.max(0, Math.ceil(Math.log10(usd)) + 2)),
+  first_trade_id: 1_189_000_000,
+  unicode: false,
+};
+const LINEAR_RULES = { ...RULES, quotes: ['USDT', 'USDC'], first_trade_id: 760_000_000 };
+const PRELAUNCH = 'NEWUSDT';
+const TRADES_MAX = { spot: 60, linear: 1000 };
+const PAGE_MAX = 1000;
+const PAGE_DEFAULT = 500;
+const LEVELS_MAX = 200;
+
+export function listSpot(count: number): Listing[] {
+  return catalogue(RULES, count);
+}
+
+/** Contracts in USDC end with PERP; one more has not begun to trade. */
+export function listLinear(count: number): Listing[] {
+  const open = catalogue(LINEAR_RULES, count).map((listing) =>
+    listing.quote === 'USDC' ? { ...listing, name: `${listing.base}PERP` } : listing,
+  );
+  return [...open, { ...open[0], name: PRELAUNCH, base: 'NEW', quote: 'USDT', rank: count, closed: true }];
+}
+
+export class BybitRest {
+  readonly #venue: VenueView;
+  readonly #category: 'spot' | 'linear';
+  readonly #bucket = new TokenBucket({ burst: 600, per_s: 120 }, 0);
+
+  constructor(venue: VenueView, category: 'spot' | 'linear') {
+    this.#venue = venue;
+    this.#category = category;
+  }
+
+  answer({ path, query, now_ms }: RestRequest): RestAnswer {
+    if (!this.#bucket.take(now_ms)) return json({ retCode: 10006, retMsg: 'access too frequent' }, 403);
+    const answer = (result: unknown, retCode = 0, retMsg = 'OK') =>
+      json({ retCode, retMsg, result, retExtInfo: {}, time: Math.floor(now_ms) });
+    const call = /^\/v5\/market\/([a-z-]+)$/.exec(path)?.[1];
+    if (call === 'time') return answer({ timeSecond: String(Math.floor(now_ms / 1000)) });
+    if (call === undefined || !['instruments-info', 'recent-trade', 'orderbook'].includes(call))
+      return json({ retCode: 10001, retMsg: 'not found' }, 404);
+    if (query.get('category') !== this.#category)
+      return answer({}, 10001, 'params error: Category is invalid');
+    if (call === 'instruments-info') return answer(this.#instruments(query));
+    const symbol = this.#venue.symbols.get(query.get('symbol') ?? '');
+    if (symbol === undefined) return answer({}, 10001, 'params error: Symbol Invalid');
+    return answer(call === 'orderbook' ? bookOf(symbol, query, now_ms) : this.#trades(symbol, query));
+  }
+
+  #instruments(query: URLSearchParams): Record<string, unknown> {
+    const status = query.get('status') ?? 'Trading';
+    const listed = this.#venue.listings.filter(({ closed }) => (status === 'Trading') === (closed !== true));
+    const entries = listed.map((listing) => this.#instrumentOf(listing, status));
+    const category = this.#category;
+    if (category === 'spot') return { category, list: entries };
+    const limit = Math.min(integerParameter(query, 'limit') ?? PAGE_DEFAULT, PAGE_MAX);
+    const from = Number(/^first=(\d+)$/.exec(query.get('cursor') ?? '')?.[1] ?? 0);
+    const behind = from + limit;
+    const nextPageCursor = behind < entries.length ? encodeURIComponent(`first=${behind}`) : '';
+    return { category, list: entries.slice(from, behind), nextPageCursor };
+  }
+
+  #instrumentOf({ name, base, quote, price_scale, size_scale }: Listing, status: string): unknown {
+    const common = { symbol: name, baseCoin: base, quoteCoin: quote, status };
+    const priceFilter = { tickSize: decimalText(1, price_scale) };
+    const lot = decimalText(1, size_scale);
+    return this.#category === 'spot'
+      ? { ...common, innovation: '0', lotSizeFilter: { basePrecision: lot }, priceFilter }
+      : {
+          ...common,
+          contractType: 'LinearPerpetual',
+          settleCoin: quote,
+          launchTime: '1585526400000',
+          deliveryTime: '0',
+          priceFilter,
+          lotSizeFilter: { qtyStep: lot },
+        };
+  }
+
+  #trades(symbol: SymbolMarket, query: URLSearchParams): Record<string, unknown> {
+    const category = this.#category;
+    const limit = Math.min(integerParameter(query, 'limit') ?? 60, TRADES_MAX[category]);
+    const { name, price_scale, size_scale } = symbol.listing;
+    const list: unknown[] = [];
+    for (let id = symbol.last_id; id > symbol.last_id - limit; id--) {
+      const trade = symbol.past(id);
+      if (trade === undefined) break;
+      list.push({
+        execId: String(id),
+        symbol: name,
+        price: decimalText(trade.price_ticks, price_scale),
+        size: decimalText(trade.size_lots, size_scale),
+        side: trade.side === BUY ? 'Buy' : 'Sell',
+        time: String(Math.floor(trade.time_us / 1000)),
+      });
+    }
+    return { category, list };
+  }
+}
+
+function bookOf(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): Record<string, unknown> {
+  const { book, listing } = symbol;
+  const limit = Math.min(integerParameter(query, 'limit') ?? 25, LEVELS_MAX);
+  const levels = (side: number) =>
+    Array.from({ length: Math.min(limit, book.count(side)) }, (_, rank) => [
+      decimalText(book.price(side, rank), listing.price_scale),
+      decimalText(book.size(side, rank), listing.size_scale),
+    ]);
+  const { sequence: seq, book_events: u } = symbol;
+  return { s: listing.name, b: levels(BID), a: levels(ASK), ts: Math.floor(now_ms), u, seq };
+}

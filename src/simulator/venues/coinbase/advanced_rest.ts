@@ -1,0 +1,158 @@
+/**
+ * Public REST calls of Coinbase Advanced Trade: products with their USDC aliases, trades, books, time. Trades by id are
+ * those of Coinbase Exchange, whose calls are answered here, too.
+ * Runs in the simulator process; used by advanced.ts.
+ */
+import { ASK, BID } from '../../market/book.js';
+import type { Listing } from '../../market/catalogue.js';
+import { BUY, type SymbolMarket } from '../../market/market.js';
+import {
+  decimalText,
+  decodePath,
+  integerParameter,
+  json,
+  type RestAnswer,
+  type RestRequest,
+  TokenBucket,
+  type VenueView,
+} from '../../server/protocol.js';
+import { CoinbaseRest, isDelisted, isoMicros } from './exchange_rest.js';
+
+const BASE = '/api/v3/brokerage';
+const SIZE_DECIMALS = 8;
+const TRADES_MAX = 100;
+const LEVELS_MAX = 1000;
+
+function notFound(product: string): RestAnswer {
+  return json({ error: 'NOT_FOUND', message: `Product ${product} not supported` }, 404);
+}
+
+function productOf(listing: Listing, symbol: SymbolMarket | undefined, alias = ''): Record<string, unknown> {
+  const { name, base, quote, price_scale, size_scale, price_ticks, closed } = listing;
+  const id = alias === '' ? name : alias;
+  const aliased = quote === 'USD' && alias === '';
+  const tick = decimalText(1, price_scale);
+  return {
+    product_id: id,
+    price: decimalText(symbol?.last_price ?? price_ticks, price_scale),
+    base_increment: decimalText(1, size_scale),
+    quote_increment: tick,
+    quote_min_size: '1',
+    quote_max_size: '150000000',
+    base_min_size: decimalText(1, size_scale),
+    base_max_size: '3400',
+    watched: false,
+    is_disabled: false,
+    new: false,
+    status: isDelisted(name) ? 'delisted' : 'online',
+    cancel_only: false,
+    limit_only: false,
+    post_only: false,
+    trading_disabled: closed === true,
+    auction_mode: false,
+    product_type: 'SPOT',
+    quote_currency_id: alias === '' ? quote : 'USDC',
+    base_currency_id: base,
+    alias: alias === '' ? '' : name,
+    alias_to: aliased ? [`${base}-USDC`] : [],
+    view_only: false,
+    price_increment: tick,
+    display_name: id,
+    product_venue: 'CBE',
+  };
+}
+
+export class AdvancedRest {
+  readonly #venue: VenueView;
+  readonly #exchange: CoinbaseRest;
+  readonly #bucket = new TokenBucket({ burst: 15, per_s: 10 }, 0);
+
+  constructor(venue: VenueView) {
+    this.#venue = venue;
+    this.#exchange = new CoinbaseRest(venue);
+  }
+
+  answer(request: RestRequest): RestAnswer {
+    const { path, query, now_ms } = request;
+    if (!path.startsWith(BASE)) return this.#exchange.answer(request);
+    if (!this.#bucket.take(now_ms))
+      return json({ errors: [{ id: 'rate_limit_exceeded', message: 'Too many requests' }] }, 429);
+    const parts = path.slice(BASE.length).split('/').filter(Boolean);
+    if (parts[0] === 'time')
+      return json({ iso: new Date(now_ms).toISOString(), epochSeconds: String(Math.floor(now_ms / 1000)) });
+    if (parts[0] !== 'market') return json({ error: 'NOT_FOUND' }, 404);
+    if (parts[1] === 'product_book') return this.#book(query, now_ms);
+    if (parts[1] !== 'products' || parts.length > 4) return json({ error: 'NOT_FOUND' }, 404);
+    if (parts.length === 2) return this.#products(query);
+    const name = decodePath(parts[2]);
+    const listing = this.#listing(name);
+    if (listing === undefined) return notFound(name);
+    const symbol = this.#venue.symbols.get(listing.name);
+    if (parts.length === 3) return json(productOf(listing, symbol, listing.name === name ? '' : name));
+    return parts[3] === 'ticker' && symbol !== undefined ? this.#trades(symbol, query) : notFound(name);
+  }
+
+  #listing(name: string): Listing | undefined {
+    const names = [name, name.replace(/-USDC$/, '-USD')];
+    return this.#venue.listings.find((listing) => names.includes(listing.name));
+  }
+
+  #products(query: URLSearchParams): RestAnswer {
+    const { listings, symbols } = this.#venue;
+    if ((query.get('product_type') ?? 'SPOT') !== 'SPOT') return json({ products: [], num_products: 0 });
+    const products = listings.flatMap((listing) => {
+      const symbol = symbols.get(listing.name);
+      const alias = `${listing.base}-USDC`;
+      const real = listings.some(({ name }) => name === alias);
+      const row = productOf(listing, symbol);
+      return listing.quote !== 'USD' || real ? [row] : [row, productOf(listing, symbol, alias)];
+    });
+    const offset = integerParameter(query, 'offset') ?? 0;
+    const limit = integerParameter(query, 'limit') ?? products.length;
+    return json({ products: products.slice(offset, offset + limit), num_products: products.length });
+  }
+
+  #trades(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const limit = integerParameter(query, 'limit') ?? TRADES_MAX;
+    if (Number.isNaN(limit) || limit > LEVELS_MAX) return json({ error: 'INTERNAL' }, 500);
+    const { price_scale, size_scale, name } = symbol.listing;
+    const trades: Record<string, unknown>[] = [];
+    for (let id = symbol.last_id; trades.length < Math.min(limit, TRADES_MAX); id--) {
+      const trade = symbol.past(id);
+      if (trade === undefined) break;
+      trades.push({
+        trade_id: String(id),
+        product_id: name,
+        price: decimalText(trade.price_ticks, price_scale),
+        size: decimalText(trade.size_lots, size_scale),
+        time: isoMicros(trade.time_us),
+        side: trade.side === BUY ? 'SELL' : 'BUY',
+        bid: '',
+        ask: '',
+        exchange: 'coinbase',
+      });
+    }
+    return json({
+      trades,
+      best_bid: decimalText(symbol.bid, price_scale),
+      best_ask: decimalText(symbol.ask, price_scale),
+    });
+  }
+
+  /** A look at the book, which nobody builds one from. */
+  #book(query: URLSearchParams, now_ms: number): RestAnswer {
+    const name = query.get('product_id') ?? '';
+    const symbol = this.#venue.symbols.get(this.#listing(name)?.name ?? '');
+    if (symbol === undefined) return notFound(name);
+    const limit = Math.min(integerParameter(query, 'limit') ?? LEVELS_MAX, LEVELS_MAX);
+    const { price_scale, size_scale } = symbol.listing;
+    const levels = symbol.levels();
+    const [bids, asks] = [BID, ASK].map((side) =>
+      Array.from({ length: Math.min(limit, levels.count(side)) }, (_, rank) => ({
+        price: decimalText(levels.price(side, rank), price_scale),
+        size: decimalText(levels.size(side, rank), size_scale, SIZE_DECIMALS),
+      })),
+    );
+    return json({ pricebook: { product_id: name, bids, asks, time: isoMicros(now_ms * 1000) } });
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Public REST calls of OKX: instruments, trades by id with the paging of the real one, books, time.
+ * Runs in the simulator process; used by protocol.ts.
+ */
+import { ASK, BID } from '../../market/book.js';
+import { powerOfTen, trimmedScale } from '../../market/bytes.js';
+import { catalogue, type Listing } from '../../market/catalogue.js';
+import { BUY, type SymbolMarket } from '../../market/market.js';
+import {
+  decimalText,
+  integerParameter,
+  json,
+  type RestAnswer,
+  type RestRequest,
+  TokenBucket,
+  type VenueView,
+} from '../../server/protocol.js';
+
+const RULES = {
+  quotes: ['USDT', 'USDC', 'BTC', 'EUR', 'USD'],
+  join: '-',
+  size_scale: (usd: number) => Math.min(8, Math.max(0, Math.ceil(Math.log10(usd)) + 3)),
+  first_trade_id: 1_062_000_000,
+  unicode: false,
+};
+const SUSPENDED = 'LUNC-EUR';
+const TRADES_MAX = 500;
+const PAGE_MAX = 100;
+const LEVELS_MAX = 400;
+
+/** The first `count` instruments that trade, and one that does not. */
+export function listInstruments(count: number): Listing[] {
+  const open = catalogue(RULES, count);
+  const [base, quote] = SUSPENDED.split('-');
+  return [...open, { ...open[0], name: SUSPENDED, base, quote, rank: count, closed: true }];
+}
+
+function instrumentOf({
+  name,
+  base,
+  quote,
+  price_scale,
+  size_scale,
+  closed,
+}: Listing): Record<string, unknown> {
+  return {
+    alias: '',
+    baseCcy: base,
+    category: '1',
+    ctVal: '',
+    instFamily: '',
+    instId: name,
+    instType: 'SPOT',
+    lotSz: decimalText(1, size_scale),
+    minSz: decimalText(1, size_scale),
+    quoteCcy: quote,
+    settleCcy: '',
+    state: closed === true ? 'suspend' : 'live',
+    tickSz: decimalText(1, price_scale),
+    uly: '',
+    upcChg: [],
+  };
+}
+
+function trimmed(units: number, scale: number): string {
+  const left = trimmedScale(units, scale);
+  return decimalText(units / powerOfTen(scale - left), left);
+}
+
+/** Trades from `newest` down to `oldest`, newest first. */
+function tradesOf(symbol: SymbolMarket, newest: number, oldest: number): Record<string, unknown>[] {
+  const { name, price_scale, size_scale } = symbol.listing;
+  const rows: Record<string, unknown>[] = [];
+  for (let id = Math.min(newest, symbol.last_id); id >= Math.max(1, oldest); id--) {
+    const trade = symbol.past(id);
+    if (trade === undefined) continue;
+    rows.push({
+      instId: name,
+      side: trade.side === BUY ? 'buy' : 'sell',
+      sz: trimmed(trade.size_lots, size_scale),
+      source: '0',
+      px: trimmed(trade.price_ticks, price_scale),
+      tradeId: String(id),
+      ts: String(Math.floor(trade.time_us / 1000)),
+    });
+  }
+  return rows;
+}
+
+const good = (data: unknown[]): RestAnswer => json({ code: '0', msg: '', data });
+const bad = (code: string, msg: string, status = 200): RestAnswer => json({ code, data: [], msg }, status);
+
+export class OkxRest {
+  readonly #venue: VenueView;
+  readonly #bucket = new TokenBucket({ burst: 20, per_s: 10 }, 0);
+
+  constructor(venue: VenueView) {
+    this.#venue = venue;
+  }
+
+  answer({ path, query, now_ms }: RestRequest): RestAnswer {
+    if (!this.#bucket.take(now_ms)) return json({ msg: 'Too Many Requests', code: '50011' }, 429);
+    if (path === '/api/v5/public/time') return good([{ ts: String(Math.floor(now_ms)) }]);
+    if (path === '/api/v5/public/instruments') return this.#instruments(query);
+    const symbol = this.#venue.symbols.get(query.get('instId') ?? '');
+    const known = ['trades', 'history-trades', 'books'].find((call) => path === `/api/v5/market/${call}`);
+    if (known === undefined) return bad('50026', 'System error. Try again later.', 404);
+    if (symbol === undefined)
+      return bad('51001', "Instrument ID, Instrument ID code, or Spread ID doesn't exist.");
+    if (known === 'books') return this.#book(symbol, query);
+    return known === 'trades' ? this.#newest(symbol, query) : this.#history(symbol, query);
+  }
+
+  #instruments(query: URLSearchParams): RestAnswer {
+    if (query.get('instType') !== 'SPOT') return bad('51000', 'Parameter instType error', 400);
+    const wanted = query.get('instId');
+    const listed = this.#venue.listings.filter(({ name }) => wanted === null || name === wanted);
+    return good(listed.map(instrumentOf));
+  }
+
+  #newest(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const limit = integerParameter(query, 'limit') ?? PAGE_MAX;
+    if (!(limit >= 1)) return bad('51000', 'Parameter limit error', 400);
+    const { last_id } = symbol;
+    return good(tradesOf(symbol, last_id, last_id - Math.min(limit, TRADES_MAX) + 1));
+  }
+
+  /** `after` goes back from an id; `before` alone gives the newest page above one. */
+  #history(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const limit = Math.min(integerParameter(query, 'limit') ?? PAGE_MAX, PAGE_MAX);
+    const after = integerParameter(query, 'after');
+    const before = integerParameter(query, 'before');
+    if (!(limit >= 1) || Number.isNaN(after ?? 0) || Number.isNaN(before ?? 0))
+      return bad('51000', 'Parameter error', 400);
+    const newest = after === undefined ? symbol.last_id : Math.min(after - 1, symbol.last_id);
+    return good(tradesOf(symbol, newest, Math.max(newest - limit + 1, (before ?? 0) + 1)));
+  }
+
+  #book(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const size = Math.min(integerParameter(query, 'sz') ?? 1, LEVELS_MAX);
+    if (!(size >= 1)) return bad('51000', 'Parameter sz error', 400);
+    const { book, listing } = symbol;
+    const levels = (side: number) =>
+      Array.from({ length: Math.min(size, book.count(side)) }, (_, rank) => [
+        trimmed(book.price(side, rank), listing.price_scale),
+        trimmed(book.size(side, rank), listing.size_scale),
+        '0',
+        '1',
+      ]);
+    const ts = String(Math.floor(symbol.last_time_us / 1000));
+    return good([{ asks: levels(ASK), bids: levels(BID), ts, seqId: symbol.update_id }]);
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The control side of an Upbit connection: a request replaces everything before it, nothing is acknowledged, what is
+ * unknown is passed over in silence, an error is followed by the end.
+ * Runs in the simulator process; used by protocol.ts.
+ */
+import type { BookShape } from '../../market/book.js';
+import type { Channel, KlineChannel } from '../../market/channels.js';
+import type { SymbolMarket } from '../../market/market.js';
+import type { Link, Session, VenueView } from '../../server/protocol.js';
+
+export const PATH = '/websocket/v1';
+/** Type of each channel of candles that there is. */
+export const CANDLE_TYPES: ReadonlyMap<KlineChannel, string> = new Map([
+  ['klines_1m', 'candle.1m'],
+  ['klines_3m', 'candle.3m'],
+  ['klines_5m', 'candle.5m'],
+  ['klines_15m', 'candle.15m'],
+  ['klines_30m', 'candle.30m'],
+  ['klines_1h', 'candle.60m'],
+  ['klines_4h', 'candle.240m'],
+]);
+const CHANNELS = new Map<string, Channel>([
+  ['trade', 'trades'],
+  ['ticker', 'ticker'],
+  ['orderbook', 'book'],
+  ...[...CANDLE_TYPES].map(([channel, type]): [string, Channel] => [type, channel]),
+]);
+const SHAPE: BookShape = { window: 30, whole: true };
+const CLOSE_DELAY_MS = 150;
+/** When the first of what a request asked for is sent. */
+const SNAPSHOT_DELAY_MS = 10;
+
+type Part = Readonly<Record<string, unknown>>;
+
+export class UpbitSession implements Session {
+  readonly #venue: VenueView;
+  readonly #link: Link;
+  #wanted: (readonly [SymbolMarket, Channel])[] = [];
+  /** when the client was heard last, and when the next {"status":"UP"} is due; 0 = it has not asked for any */
+  #heard_ms: number;
+  #up_ms = 0;
+
+  constructor(venue: VenueView, link: Link, now_ms: number) {
+    this.#venue = venue;
+    this.#link = link;
+    this.#heard_ms = now_ms;
+  }
+
+  get active(): boolean {
+    return this.#wanted.length > 0;
+  }
+
+  message(text: string, now_ms: number): void {
+    this.#heard_ms = now_ms;
+    if (text === 'PING') {
+      this.#up_ms = now_ms + this.#venue.timings.heartbeat_ms;
+      return;
+    }
+    let parts: unknown;
+    try {
+      parts = JSON.parse(text);
+    } catch {
+      parts = undefined;
+    }
+    if (!Array.isArray(parts))
+      this.#refuse('{"error":{"message":"Format 이 맞지 않습니다.","name":"WRONG_FORMAT"}}');
+    else this.#request(parts.filter((part): part is Part => typeof part === 'object' && part !== null));
+  }
+
+  #request(parts: readonly Part[]): void {
+    const types = parts.filter(({ type }) => type !== undefined);
+    const unknown = types.find(({ type }) => !CHANNELS.has(String(type)));
+    if (!parts.some(({ ticket }) => typeof ticket === 'string'))
+      this.#refuse('{"error":{"name":"NO_TICKET","message":"티켓이 존재하지 않거나, 유효하지 않습니다."}}');
+    else if (types.length === 0)
+      this.#refuse('{"error":{"name":"NO_TYPE","message":"타입이 존재하지 않습니다."}}');
+    else if (unknown !== undefined)
+      this.#refuse(
+        `{"error":{"message":"${String(unknown.type)} 은 지원하지 않는 타입입니다.","name":"INVALID_PARAM"}}`,
+      );
+    else if (types.some(({ codes }) => !Array.isArray(codes) || codes.length === 0))
+      this.#refuse('{"error":{"name":"NO_CODES","message":"코드가 존재하지 않습니다."}}');
+    else this.#replace(types);
+  }
+
+  #refuse(error: string): void {
+    this.#link.sendBinary(error);
+    this.#link.later(CLOSE_DELAY_MS, () => this.#link.end(1000, ''));
+  }
+
+  #replace(types: readonly Part[]): void {
+    for (const [symbol, channel] of this.#wanted) this.#link.unsubscribe(symbol, channel);
+    const wanted = types.flatMap(({ type, codes }) =>
+      (codes as readonly unknown[]).flatMap((code): (readonly [SymbolMarket, Channel])[] => {
+        const symbol = this.#venue.symbols.get(String(code));
+        return symbol === undefined ? [] : [[symbol, CHANNELS.get(String(type)) as Channel]];
+      }),
+    );
+    this.#wanted = wanted;
+    this.#link.later(SNAPSHOT_DELAY_MS, () => {
+      if (this.#wanted !== wanted) return;
+      this.#link.cork(() => {
+        for (const [symbol, channel] of wanted) {
+          this.#link.subscribe(symbol, channel, channel === 'book' ? SHAPE : undefined);
+          if (channel === 'trades' || channel === 'ticker' || channel === 'book')
+            this.#link.snapshot(symbol, channel, 1);
+        }
+      });
+    });
+  }
+
+  ping(now_ms: number): void {
+    this.#heard_ms = now_ms;
+  }
+
+  pong(now_ms: number): void {
+    this.#heard_ms = now_ms;
+  }
+
+  tick(now_ms: number): void {
+    const { heartbeat_ms, idle_ms } = this.#venue.timings;
+    if (this.#up_ms > 0 && now_ms >= this.#up_ms) {
+      this.#up_ms = now_ms + heartbeat_ms;
+      this.#link.sendBinary('{"status":"UP"}');
+    }
+    // without a close frame
+    if (idle_ms > 0 && now_ms - Math.max(this.#heard_ms, this.#link.sent_ms) >= idle_ms) this.#link.abort();
+  }
+}
