@@ -1,13 +1,17 @@
 /**
  * Every command that README.md and READING.md show, and every script of package.json, is run by something: those that
- * capture, look and read by this test, on a capture of its own, the others by what RUN_BY names.
+ * capture, look and read by this test, on a capture of its own, the others by what RUN_BY names. And every file, page
+ * and heading that a page names is there.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, symlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { buildCli } from '../src/commands/program.js';
 import {
+  afterProcesses,
   type LoggerProcess,
   runProgramIn,
   startLoggerLine,
@@ -27,7 +31,8 @@ const RUN_BY: readonly (readonly [line: RegExp, file: string, text: string])[] =
   [/^npm ci && npm start$/, '.ci/run', ' npm start -- --seconds 20\n'],
   [/^npm ci && npm test$/, '.ci/run', ' npm test\n'],
   [/^npm run build$/, '.ci/run', ' npm run build '],
-  [/^npm test -- [\w/-]+$/, 'test/skips.test.ts', "args: ['some', "],
+  [/^npm test -- [\w/-]+( --name '[^']+')?$/, 'test/skips.test.ts', "args: ['some', '--name', 'good']"],
+  [/^npm run test:quick$/, '.ci/run', ' npm run test:quick\n'],
   [/^npm run test:live -- kraken\b/, 'test/live/run.test.ts', "runProgram('dist/test/live/run.js'"],
   [/^(npm run|npx logger) bench\b/, 'test/commands/bench.test.ts', "bench('--smoke'"],
 ];
@@ -116,10 +121,22 @@ test('what captures, looks and reads does so as it stands on the pages', async (
   await simulator.stop();
   for (const line of shown(HERE).filter((line) => line.startsWith(LOGGER) && !/^npx logger run\b/.test(line)))
     await t.test(line, async () => {
-      const { status, text } = await runProgramIn(folder, ...argumentsOf(line));
+      const run = / --follow\b/.test(line) ? followIn : runProgramIn;
+      const { status, text } = await run(folder, ...argumentsOf(line));
       assert.equal(status, 0, text);
     });
 });
+
+/** Runs what goes on until Ctrl+C, which comes once it has printed something. */
+async function followIn(cwd: string, ...args: readonly string[]): Promise<{ status: number; text: string }> {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  afterProcesses(() => child.kill('SIGKILL'));
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
+  child.stdout.once('data', () => child.kill('SIGINT'));
+  const [status] = await once(child, 'close');
+  return { status, text };
+}
 
 /** A running logger answers what the page asks, at its own port. */
 async function answers(logger: LoggerProcess, line: string): Promise<void> {
@@ -128,3 +145,47 @@ async function answers(logger: LoggerProcess, line: string): Promise<void> {
   const url = (line.split(' ')[1] ?? '').replace(':9090', `:${port}`);
   await until(`${line} answers 200`, async () => (await fetch(url)).status === 200);
 }
+
+/** Pages that people write, with those below docs/. */
+const WRITTEN = [
+  ...readdirSync('.'),
+  ...readdirSync('docs/internals').map((name) => `docs/internals/${name}`),
+]
+  .filter((name) => name.endsWith('.md') && !['CHANGELOG.md', 'OPTIONS.md', 'TABLES.md'].includes(name))
+  .sort();
+/** Where a file that a page names may lie. */
+const ROOTS = ['.', 'src', ...['feed', 'store'].map((room) => join('src', room))];
+
+/** What a link to a heading of a page ends with, for all of them. */
+function anchorsOf(page: string): string[] {
+  const headings = [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every page, picture and heading that a page links to is there', () => {
+  assert.ok(WRITTEN.includes('ARCHITECTURE.md') && WRITTEN.includes('docs/internals/store.md'));
+  for (const page of WRITTEN)
+    for (const [, target] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [path, anchor] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      assert.ok(existsSync(file), `${page} links to ${target}`);
+      if (anchor !== undefined) assert.ok(anchorsOf(file).includes(anchor), `${page} links to ${target}`);
+    }
+});
+
+test('every file that a page names is there', () => {
+  for (const page of WRITTEN)
+    for (const [, name] of read(page).matchAll(/`([\w./-]+\/[\w.-]+\.(?:ts|js|json|mjs|svg|service))`/g)) {
+      const source = name.replace(/^dist\/(.*)\.js$/, '$1.ts');
+      assert.ok(
+        ROOTS.some((root) => existsSync(join(root, source))),
+        `${page} names ${name}`,
+      );
+    }
+});

@@ -1,7 +1,7 @@
 /**
- * The exchanges are the files of this folder: adding one needs no list to be edited. A file may hold several exchanges
- * of one company whose messages are alike, `binance.ts` those with the ids `binance` and `binance-…`. Used by commands,
- * the supervisor and the shard entry point.
+ * The exchanges are the files of this folder; what captures has no list of them. A file may hold several exchanges of one
+ * company whose messages are alike, `binance.ts` those with the ids `binance` and `binance-…`; one with `_` in its name is
+ * a part of another. Used by commands, the supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
 import { assert, LoggerError } from '../base/errors.js';

@@ -1,5 +1,5 @@
 /**
- * Source that reads plain numbers, of functions that are compiled from messages (template_source.ts). Cold: once per
+ * Source that reads plain numbers, of functions that are compiled from messages (template_codegen.ts). Cold: once per
  * template. What it does is what plainEnd() does, which it calls for everything that is longer or looks different than
  * the number it was made from; but it is in place, has no loop, and its result is in variables.
  *

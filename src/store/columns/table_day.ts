@@ -1,5 +1,5 @@
 /**
- * The rows of one symbol, table and day on their way to their column files. Rows wait as records (waiting_rows.ts) and
+ * The rows of one symbol, table and day on their way to their column files. Rows wait as records (row_arena.ts) and
  * are transposed into columns when they are written. Used by the writer, and by recovery for what the journal holds.
  *
  * Everything is written at the place that its row number says, so writing the same rows again changes nothing.

@@ -15,7 +15,7 @@ export type DiskPart =
   | 'checkpoint'
   | 'refused messages'
   | "tomorrow's files"
-  /** files in use were removed; nothing is written before new ones are begun (renewal.ts) */
+  /** files in use were removed; nothing is written before new ones are begun (writer/removed_files.ts) */
   | 'files';
 export type Log = (level: 'info' | 'warn' | 'error', text: string) => void;
 

@@ -75,7 +75,7 @@ export function literalsFile(day: number): string {
   return `literals.${dayStamp(day)}.jsonl`;
 }
 
-/** Messages of an exchange that were refused, by receive day: `{"recv":"…","symbol":"…","reason":"…","text":"…"}`. */
+/** Messages of an exchange that were refused, by receive day: `{"day":"2026-11-21","reason":11,"text":"…"}`. */
 export function rejectedFile(day: number): string {
   return `rejected.${dayStamp(day)}.jsonl`;
 }

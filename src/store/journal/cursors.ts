@@ -1,7 +1,8 @@
 /**
  * How far each sink has come in the journal: `{data_path}/journal/cursors/{sink}.json`, written by the sink after what
  * it delivered is safe, `{"position": n}` for the last block delivered. Segments behind the slowest cursor are kept
- * for it; the writer only reads these files, and takes the slowest one away when the journal has become too large.
+ * for it; the writer only reads these files, and takes the slowest one away when the journal has become too large. So
+ * far no sink exists, and nothing writes a cursor.
  */
 import { join } from 'node:path';
 import { readWhole, type StoreIo } from '../disk/io.js';

@@ -1,6 +1,6 @@
 /**
- * Where the bytes of the journal lie; what is done with them is elsewhere (journal.ts writes, journal_reader.ts
- * reads). The journal is a folder of segments, `{data_path}/journal/{number}.segment`; a segment is a run of blocks:
+ * Where the bytes of the journal lie; what is done with them is elsewhere (journal.ts writes, reader.ts reads). The
+ * journal is a folder of segments, `{data_path}/journal/{number}.segment`; a segment is a run of blocks:
  *
  *   byte 0   u32  magic, not zero: a file may grow as zeros before its data arrives
  *   byte 4   u32  CRC-32 (IEEE) of everything behind it, header and payload

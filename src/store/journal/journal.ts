@@ -1,5 +1,5 @@
 /**
- * Writes the journal (format: journal_format.ts). Writer thread only. Order of calls: append() any number of blocks,
+ * Writes the journal (format: format.ts). Writer thread only. Order of calls: append() any number of blocks,
  * which only gathers them in memory; write() hands them to the operating system, after which a killed process loses
  * none of them; startSync() and, as often as one likes, settle() make durable what was written when it began, after
  * which a power cut does not cost it either. The calls that may keep a busy disk for seconds run beside the writer
@@ -166,7 +166,7 @@ export class Journal {
     this.complete(BLOCK_KIND.records, length);
   }
 
-  /** Appends a block of JSON; see journal_format.ts for what belongs to a kind. */
+  /** Appends a block of JSON; see format.ts for what belongs to a kind. */
   appendJson(kind: number, value: unknown): void {
     const payload = jsonPayload(value);
     this.makeRoom(payload.length);

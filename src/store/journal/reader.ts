@@ -1,6 +1,6 @@
 /**
- * Reads segments of the journal (format: journal_format.ts), the same way for recovery and for whoever follows the
- * journal. Changes nothing. Synchronous, in fixed memory but for the longest block.
+ * Reads segments of the journal (format: format.ts), up to the size that they have when they are opened: for recovery,
+ * and for a writer that starts. Changes nothing. Synchronous, in fixed memory but for the longest block.
  *
  * A reader never goes past a block that is not whole: what stands behind it has no meaning by itself. Whether that is
  * the normal end after a crash or damage is for the caller to judge, from what lookBehind() finds.

@@ -37,7 +37,7 @@ export interface WalkedBlock {
   readonly block: Block;
   readonly tables: readonly Table[];
   readonly streams: Streams;
-  /** of the records of this segment, as far as they were met, by stream and table (recovery_records.ts) */
+  /** of the records of this segment, as far as they were met, by stream and table (records.ts) */
   readonly places: Map<number, Place[]>;
 }
 

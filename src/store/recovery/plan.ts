@@ -1,6 +1,6 @@
 /**
  * What recovery would do, from the checkpoint, the journal and the sizes of files: every case that it finds
- * (recovery_cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
+ * (cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
  * itself. Used by recovery.ts.
  */
 import { join } from 'node:path';

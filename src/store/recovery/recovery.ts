@@ -3,7 +3,7 @@
  * was durable once, none twice, none that is torn. Runs on the main thread before capture starts, and in
  * `logger recover`. Any step may be cut short and run again to the same end:
  *
- *   1  plan: read checkpoint, journal and file sizes (recovery_plan.ts); refuse what cannot be explained
+ *   1  plan: read checkpoint, journal and file sizes (plan.ts); refuse what cannot be explained
  *   2  make durable what is read from the journal: a killed process may have left it in memory only
  *   3  write every row behind the checkpoint at the place that its number says
  *   4  cut files to length

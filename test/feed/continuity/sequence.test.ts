@@ -33,13 +33,13 @@ class Watched {
     this.sequence.resize(slots);
   }
 
-  /** Delivers ids one second apart. */
   /** Continues as after a restart. */
   seed(lastId: number): void {
     this.sequence.seed(0, [0, 0]);
     this.sequence.seedIds(0, lastId, []);
   }
 
+  /** Delivers ids one second apart. */
   accept(...ids: number[]): number[] {
     return ids.map((id) => {
       this.received[0]++;
