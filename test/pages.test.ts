@@ -42,6 +42,7 @@ const SCRIPT_RUN_BY: Readonly<Record<string, readonly [file: string, text: strin
   'test:images': ['test/crash/programs.test.ts', 'dist/test/crash/images.js'],
   'test:power': ['test/crash/programs.test.ts', 'scripts/power.mjs'],
   'test:live': ['test/live/run.test.ts', 'dist/test/live/run.js'],
+  'test:fuzz': ['test/fuzz/fuzz.test.ts', 'dist/test/fuzz/run.js'],
   bench: ['test/commands/bench.test.ts', "bench('--smoke'"],
   generate: ['test/generate.test.ts', 'scripts/generate.mjs'],
   // what it would change fails `npm run lint`

@@ -1,5 +1,6 @@
 /** A short run of the fuzzers (run.ts) with seeds of its own. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fuzzFrames, noFrameCounts } from './frames.js';
 import { fuzzParsers, noParserCounts } from './parsers.js';
@@ -18,4 +19,16 @@ test('streams of frames, good and damaged, tell what they tell to ws', async () 
   assert.ok(counts.events > 4000, `${counts.events} events are too few to mean anything`);
   for (const outcome of ['fail 1002', 'fail 1007', 'fail 1009', 'reviewed: longer length than needed'])
     assert.ok((counts.outcomes.get(outcome) ?? 0) > 0, `no stream ended with ${outcome}`);
+});
+
+test('the program fuzzes for as long as it is told to, and says what it has tried', () => {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['dist/test/fuzz/run.js', '--seconds', '2', '--seed', '7'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /[1-9]\d* messages/);
 });
