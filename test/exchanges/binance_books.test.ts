@@ -338,9 +338,7 @@ describe('changes and snapshots', () => {
     scene.harness.feed(change(3, 3));
     scene.answer(3);
     assert.ok(scene.harness.feed(change(4, 4, '[["5","1"],["1","x"]]')) >= RESULT.badJson);
-    const rows = scene.harness.takeRows();
-    assert.equal(rows.length, 3);
-    assert.ok(!has(rows[2], flag('event_end')), 'it shows that the event is not whole');
+    assert.deepEqual(scene.rows(), ['S3', 'S3'], 'no part of it is stored');
     assert.equal(scene.harness.feed(change(5, 5)), RESULT.kept);
     scene.turn();
     scene.answer(4);
@@ -358,7 +356,7 @@ describe('changes and snapshots', () => {
     assert.deepEqual(scene.rows(), ['S1', 'S1']);
     const levels = JSON.stringify(Array.from({ length: 50 }, (_, i) => [`${i + 1}`, '1']));
     assert.equal(scene.harness.feed(change(2, 2, levels)), RESULT.ringFull);
-    assert.ok(scene.rows().length < 50);
+    assert.deepEqual(scene.rows(), []);
     scene.turn();
     scene.answer(2);
     assert.deepEqual(scene.rows(), ['S2', 'S2']);
