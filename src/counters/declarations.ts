@@ -57,6 +57,8 @@ export const WRITER_COUNTERS = {
   dropped_rows: counter('rows that could not be written and were given up'),
   removals: counter('times that files in use were found removed'),
   removed_rows: counter('rows that were lost with files that somebody removed'),
+  damages: counter('table-days that were found damaged; their rows are in the quarantine and listed in GAPS'),
+  damaged_rows: counter('rows that were put into the quarantine with them'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),

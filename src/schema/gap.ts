@@ -1,5 +1,8 @@
 /** The values of a row of GAPS, in one place for those who find holes: shards and the writer. */
+import { DAY_WORD, STREAM_WORD } from './layout.js';
 import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
+
+const DAY_SECS = 86_400;
 
 /** A hole in a table of one symbol. */
 export interface GapValues {
@@ -37,6 +40,21 @@ export function setGap(
   u32[record + at.to_time] = gap.toSeconds;
   u32[record + at.to_nanos] = gap.toNanos;
   setU64(u32, record + at.messages, gap.messages);
+}
+
+/** A row of GAPS as a record of its own; `now`: when the hole was established, seconds and nanoseconds. */
+export function gapRecord(
+  stream: number,
+  gap: GapValues,
+  [seconds, nanos]: Iterable<number>,
+): { readonly day: number; readonly record: Uint32Array } {
+  const day = Math.floor(seconds / DAY_SECS);
+  const record = new Uint32Array(GAPS.words);
+  record[0] = GAPS.headerWord;
+  record[STREAM_WORD] = stream;
+  record[DAY_WORD] = day;
+  setGap(record, 0, gap, seconds, nanos);
+  return { day, record };
 }
 
 function setU64(u32: Uint32Array, index: number, value: number): void {

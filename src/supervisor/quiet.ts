@@ -16,6 +16,8 @@ export interface QuietTimes {
   readonly dropQuietSecs: number;
   /** seconds since files were found removed; Infinity when none ever were */
   readonly removalQuietSecs: number;
+  /** seconds since files were found damaged; Infinity when none ever were */
+  readonly damageQuietSecs: number;
 }
 
 interface Totals {
@@ -23,6 +25,7 @@ interface Totals {
   readonly rows_drained: number;
   readonly rows_written: number;
   readonly removals: number;
+  readonly damages: number;
 }
 
 /** Since when a number has been what it is. */
@@ -44,6 +47,7 @@ export class Quiet {
   private writtenMs = 0;
   private readonly drops = new Unchanged(Number.NEGATIVE_INFINITY);
   private readonly removals = new Unchanged(Number.NEGATIVE_INFINITY);
+  private readonly damages = new Unchanged(Number.NEGATIVE_INFINITY);
   private samples = 0;
 
   /** The writer is about to start: nothing is late before now. */
@@ -64,6 +68,7 @@ export class Quiet {
       unwrittenSecs: (now - this.writtenMs) / 1000,
       dropQuietSecs: this.drops.secs(dropped, now),
       removalQuietSecs: this.removals.secs(writer.removals, now),
+      damageQuietSecs: this.damages.secs(writer.damages, now),
     };
   }
 }

@@ -64,6 +64,10 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   else if (silent >= WRITER_STALLED_SECS) degraded.push('a checkpoint waits for the disk');
   if (s.removalQuietSecs < LOSS_MEMORY_SECS)
     unhealthy.push('files were removed while they were in use; what they held is listed in GAPS');
+  if (s.damageQuietSecs < LOSS_MEMORY_SECS)
+    unhealthy.push(
+      `${s.writer.damages} table-days were found damaged; what they held is in quarantine/ and listed in GAPS`,
+    );
   if (s.unwrittenSecs > s.flushIntervalSecs * 2)
     unhealthy.push(`rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`);
   const { disk } = s;
@@ -164,6 +168,8 @@ export function healthOf(s: Snapshot) {
       bytes_written: s.writer.bytes_written * 64,
       disk_errors: s.writer.disk_errors,
       rows_removed: s.writer.removed_rows,
+      table_days_damaged: s.writer.damages,
+      rows_damaged: s.writer.damaged_rows,
       receive_to_journal_us: s.writerLatency,
     },
     journal: {

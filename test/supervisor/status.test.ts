@@ -42,6 +42,8 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
     /disk does not answer/,
   ],
   ['files were removed', { removalQuietSecs: 59 }, 'unhealthy', /listed in GAPS/],
+  ['files were damaged', { damageQuietSecs: 59 }, 'unhealthy', /damaged; .* quarantine\/ .* GAPS/],
+  ['files were damaged long ago', { damageQuietSecs: 60 }, 'healthy', /^$/],
   ['files were removed long ago', { removalQuietSecs: 60 }, 'healthy', /^$/],
   ['rows wait for the disk', { unwrittenSecs: 11 }, 'unhealthy', /rows wait.*11 s/],
   ['rows wait within twice the interval', { unwrittenSecs: 10 }, 'healthy', /^$/],

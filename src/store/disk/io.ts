@@ -25,8 +25,10 @@ export interface StoreIo {
   write(fd: number, bytes: Uint8Array, from: number, to: number, position: number): void;
   /** Reads up to `bytes.length - from` bytes; answers how many there were. */
   read(fd: number, bytes: Uint8Array, from: number, position: number): number;
-  /** Size of a file, or -1 when there is none. */
+  /** Size of a file, NO_FILE when there is none, FOREIGN where something else stands or nobody may look. */
   sizeOf(path: string): number;
+  /** What stands at a path itself: links are not followed. */
+  kindOf(path: string): PathKind;
   truncate(fd: number, bytes: number): void;
   /** Creates a folder and those above it. */
   makeFolder(path: string): void;
@@ -53,6 +55,27 @@ export interface StoreIo {
   beginSyncFs(path: string): void;
   /** Whether what was begun has ended; throws as syncFs does, and then it has ended, too. */
   syncFsEnded(): boolean;
+}
+
+export type PathKind = 'file' | 'folder' | 'none' | 'foreign';
+
+/** What sizeOf answers without a file: both are below every size. */
+export const NO_FILE = -1;
+export const FOREIGN = -2;
+
+/** Errors of one path, not of the disk: what stands there is not what we made, or is not ours to use. */
+const OF_PATH: readonly unknown[] = [
+  'EACCES',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'ENXIO',
+  'EPERM',
+];
+
+export function isOfPath(error: unknown): boolean {
+  return OF_PATH.includes((error as NodeJS.ErrnoException).code);
 }
 
 /** Never in append mode: Linux would ignore the positions. */
@@ -104,7 +127,15 @@ export class DiskIo implements StoreIo {
   }
 
   sizeOf(path: string): number {
-    return fs.statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+    const found = look(path);
+    if (typeof found === 'string') return found === 'none' ? NO_FILE : FOREIGN;
+    return found.isFile() ? found.size : FOREIGN;
+  }
+
+  kindOf(path: string): PathKind {
+    const found = look(path);
+    if (typeof found === 'string') return found;
+    return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'foreign';
   }
 
   truncate(fd: number, bytes: number): void {
@@ -190,6 +221,15 @@ export class DiskIo implements StoreIo {
 
   syncFsEnded(): boolean {
     return this.background?.ended() ?? true;
+  }
+}
+
+function look(path: string): fs.Stats | 'none' | 'foreign' {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false }) ?? 'none';
+  } catch (error) {
+    if (isOfPath(error)) return 'foreign';
+    throw error;
   }
 }
 

@@ -148,7 +148,8 @@ export class Recovery {
       {
         rowsMax: Math.min(ROWS_MAX, Math.max(1, rows)),
         exact: true,
-        quarantine: undefined,
+        journaled: true,
+        quarantine: this.quarantine,
         files: this.files,
         waiting: this.waiting,
       },

@@ -2,7 +2,7 @@
  * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
  * when a table-day is full, or when too much memory waits. Writer thread only; take() is HOT, once per row.
  */
-import { assert } from '../../base/errors.js';
+import { assert, messageOf } from '../../base/errors.js';
 import { DRAIN, WRITER } from '../../counters/declarations.js';
 import { type DecodedText, decodeRecord } from '../../schema/codec.js';
 import {
@@ -15,11 +15,13 @@ import {
 } from '../../schema/layout.js';
 import { TABLES } from '../../schema/tables.js';
 import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
+import { Damaged } from '../columns/found_files.js';
 import { RejectedLog } from '../columns/rejected.js';
 import { WaitingRows } from '../columns/row_arena.js';
-import { TableDay, type TableDayOptions } from '../columns/table_day.js';
+import { TableDay, type TableDayKey, type TableDayOptions } from '../columns/table_day.js';
 import type { DiskHealth } from '../disk/disk_health.js';
-import type { FilePool } from '../disk/file_pool.js';
+import { type FilePool, FilesGone } from '../disk/file_pool.js';
+import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { RejectedState, States } from '../journal/states.js';
@@ -59,7 +61,8 @@ export interface StagingOptions {
   readonly stagedBytesMax: number;
   readonly exact: boolean;
   readonly files: FilePool;
-  readonly quarantine: Quarantine | undefined;
+  readonly journaled: boolean;
+  readonly quarantine: Quarantine;
   readonly counters: Uint32Array;
   readonly disk: DiskHealth;
   readonly nowMs: () => number;
@@ -69,6 +72,8 @@ export interface StagingOptions {
 export interface StagingEvents {
   /** a table-day was opened; its rows come next */
   readonly opened: (tableDay: TableDay) => void;
+  /** rows that were found and could not stay are in the quarantine (tableDay.lost) */
+  readonly lost: (tableDay: TableDay) => void;
   readonly openedRejected: (state: RejectedState) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
@@ -106,13 +111,14 @@ export class Staging {
     private readonly options: StagingOptions,
     private readonly events: StagingEvents,
   ) {
-    const { dataPath, files, quarantine, exact } = options;
+    const { dataPath, files, journaled, quarantine, exact } = options;
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
     this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
     this.tableDayOptions = {
       rowsMax: options.rowsPerTableDay,
       exact,
+      journaled,
       quarantine,
       files,
       waiting: this.waiting,
@@ -202,7 +208,7 @@ export class Staging {
     if (this.options.disk.refuses('columns')) return undefined;
     const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
     try {
-      tableDay.open();
+      openOrSetAside(tableDay);
     } catch (error) {
       this.options.disk.failed('columns', error, folder);
       return undefined;
@@ -210,6 +216,7 @@ export class Staging {
     this.tableDays.set(name, tableDay);
     this.listed[tableDay.list] = tableDay;
     this.events.opened(tableDay);
+    if (tableDay.lost !== undefined) this.events.lost(tableDay);
     if (day > this.newestDay) {
       if (this.newestDay > 0) this.events.dayBegan();
       this.newestDay = day;
@@ -289,9 +296,17 @@ export class Staging {
       this.flushed(byRing, staged, bytes, newest);
       return true;
     } catch (error) {
-      disk.failed('columns', error, tableDay.key.folder);
+      this.flushFailed(tableDay, error);
       return false;
     }
+  }
+
+  /** What one table-day alone cannot use goes the way of files that were removed. */
+  private flushFailed(tableDay: TableDay, error: unknown): void {
+    const { folder } = tableDay.key;
+    const alone = isOfPath(error) && tableDay.unusable === undefined;
+    if (alone) tableDay.unusable = error;
+    this.options.disk.failed('columns', alone ? new FilesGone(folder, messageOf(error)) : error, folder);
   }
 
   private flushed(byRing: ReadonlyMap<number, number>, rows: number, bytes: number, newest: number): void {
@@ -327,8 +342,7 @@ export class Staging {
   }
 
   /** The stream and ring of a table-day that is known. */
-  streamOf(tableDay: TableDay): WriterStream {
-    const { exchange, directory } = tableDay.key;
+  streamOf({ exchange, directory }: TableDayKey): WriterStream {
     const found = this.streams.find((s) => s?.exchange === exchange && s.directory === directory);
     assert(found !== undefined, `${exchange} ${directory} was announced to the writer`);
     return found;
@@ -397,6 +411,16 @@ export class Staging {
       reached: () =>
         this.rejected.reached(rejected) && tableDays.every(({ tableDay, state }) => tableDay.reached(state)),
     };
+  }
+}
+
+/** Files that cannot be gone on with stop nothing but themselves. */
+function openOrSetAside(tableDay: TableDay): void {
+  try {
+    tableDay.open();
+  } catch (error) {
+    if (!(error instanceof Damaged)) throw error;
+    tableDay.setAside(error);
   }
 }
 

@@ -13,10 +13,12 @@ import { HistogramWriter } from '../../counters/histogram.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { DOORBELL } from '../../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
+import type { LostRows } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
 import { DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
 import { FilePool } from '../disk/file_pool.js';
 import type { StoreIo } from '../disk/io.js';
+import { isoDay } from '../disk/paths.js';
 import { Quarantine, quarantineName } from '../disk/quarantine.js';
 import { BLOCK_KIND, type StreamEntry } from '../journal/format.js';
 import type { Journal } from '../journal/journal.js';
@@ -25,6 +27,7 @@ import { encodeStates, type RejectedState, type TableDayState } from '../journal
 import { Checkpointer } from './checkpointer.js';
 import { makeToday, Tomorrow } from './day_files.js';
 import { Durability } from './durability.js';
+import { Losses } from './losses.js';
 import type {
   WriterCommand,
   WriterInit,
@@ -60,7 +63,8 @@ export class Writer {
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
   private readonly doorbell: Int32Array;
-  private readonly quarantine: Quarantine | undefined;
+  private readonly quarantine: Quarantine;
+  private readonly losses: Losses;
   /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
   private readonly taken: number[] = [];
   private readonly receivedMs: number[] = [];
@@ -91,13 +95,15 @@ export class Writer {
     const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
-    if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    this.losses = new Losses(counters, this.drains);
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
       {
         ...init,
         stagedBytesMax: STAGED_BYTES_MAX,
         files,
+        journaled: journal !== undefined,
         quarantine: this.quarantine,
         counters,
         disk,
@@ -105,6 +111,7 @@ export class Writer {
       },
       {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
+        lost: (tableDay) => this.lost(tableDay),
         openedRejected: (state) => this.openedRejected.push(state),
         beforeFlush: (tableDay) => this.beforeFlush(tableDay),
         flushable: (tableDay) => this.flushable(tableDay),
@@ -225,6 +232,7 @@ export class Writer {
   private drainAll(): number {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
+    this.listLosses();
     let words = 0;
     for (let n = 0; n < rings.length; n++) {
       if (staging.overfull && !staging.relieve()) break;
@@ -235,6 +243,22 @@ export class Writer {
     this.firstRing++;
     this.commit();
     return words;
+  }
+
+  /** Rows that cannot stay in their files: told at once, and listed at the next turn. */
+  private lost({ key, lost }: TableDay): void {
+    const { rows, why } = lost as LostRows;
+    const { exchange, directory, table, day } = key;
+    const text = `${exchange} ${directory} ${table.name} ${isoDay(day)}: ${why}; ${rows} rows are in ${this.quarantine.folder} and listed in GAPS, the day goes on without them`;
+    this.post({ kind: 'log', level: 'error', text });
+    this.losses.add(this.staging.streamOf(key), key, lost as LostRows);
+  }
+
+  private listLosses(): void {
+    this.losses.stage(this.staging, (record) => {
+      this.appendRecords(record, 0, record.length);
+      this.uncommitted = true;
+    });
   }
 
   /** Stages one run of records of one ring and appends it to the journal. */
@@ -331,7 +355,7 @@ export class Writer {
       this.carryOut(command);
     const { counters, journal, staging } = this;
     counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
-    counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    counters[WRITER.quarantined] = Math.ceil(this.quarantine.bytes / 64);
     if (journal !== undefined) {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
       counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
@@ -363,6 +387,7 @@ export class Writer {
     this.renewal.look(true);
     this.disk.retryNow();
     if (this.disk.isFailing('files')) this.renewal.turn();
+    this.listLosses();
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;
