@@ -17,6 +17,7 @@ import { Connection, type ConnectionOptions } from './connection/connection.js';
 import { reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import { STATES } from './connection/state.js';
+import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import { WaitingGaps } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
 import type { Exchange, MessageParser, Subscription } from './exchange.js';
@@ -69,6 +70,7 @@ export type ShardReport =
 
 export class Shard {
   private readonly clock = new WallClock();
+  private readonly clockSteps = new ClockSteps(this.clock);
   private readonly producer: RingProducer;
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
@@ -372,6 +374,7 @@ export class Shard {
   private tick(): void {
     const { counters } = this;
     this.clock.read();
+    for (const gap of this.clockSteps.look(this.streams.size, () => this.receivers())) this.gaps.note(gap);
     for (const sequence of this.sequences.values()) sequence.reportDue();
     this.parser.tick?.();
     this.candles?.tick(this.stopping);
@@ -392,6 +395,12 @@ export class Shard {
     counters[SHARD.refused] = this.connection.subscriptions.count('refused');
     counters[SHARD.confirmed] = this.connection.subscriptions.count('confirmed');
     counters[SHARD.silent] = this.countSilent();
+  }
+
+  private receivers(): Seen[] {
+    const { books } = this;
+    const ofBooks = books === undefined ? [] : [{ table: BOOK, seen: (slot: number) => books.seen(slot) }];
+    return [...this.sequences.values(), ...ofBooks];
   }
 
   private countSilent(): number {

@@ -254,6 +254,10 @@ export const GAP_CAUSES = {
     doc: 'rows could not be written to disk, or were lost with files that were removed: then from the start of the day on',
   },
   checksum: { id: 6, doc: 'the order book did not agree with the checksum that the exchange sent' },
+  clock: {
+    id: 7,
+    doc: 'nothing is missing: the receive clock was set back from from_time to to_time, which lies before it; times of receipt in between occur twice',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;

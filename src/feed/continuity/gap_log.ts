@@ -21,9 +21,14 @@ export class WaitingGaps {
   ) {}
 
   add(gap: Gap): void {
+    this.counters[SHARD.gaps]++;
+    this.counters[SHARD.missing] += gap.messages;
+    this.note(gap);
+  }
+
+  /** Something to be listed that is no hole. */
+  note(gap: Gap): void {
     const { counters, waiting } = this;
-    counters[SHARD.gaps]++;
-    counters[SHARD.missing] += gap.messages;
     waiting.push(gap);
     if (waiting.length <= WAITING_GAPS_MAX) return;
     waiting.shift();

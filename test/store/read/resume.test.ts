@@ -124,10 +124,9 @@ for (const [days, stamp] of [
     assert.deepEqual(found.lastReceived, { TRADES: [DAY_START + 3600, 200_000_000] });
     // and what is missing besides is found
     trades(root, ids(...range(10, 50), ...range(61, 80), ...range(91, 100)));
-    assert.deepEqual(
-      resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200).unlistedIds,
-      [[81, 90]],
-    );
+    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200).unlistedIds, [
+      [81, 90],
+    ]);
   });
 }
 
