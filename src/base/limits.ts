@@ -42,7 +42,7 @@ export const SYMBOL_BYTES_MAX = 64;
 /** Depth of nesting that the JSON tokenizer follows. */
 export const JSON_DEPTH_MAX = 32;
 /** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
-export const SEQUENCE_HOLES_MAX = 64;
+export const SEQUENCE_HOLES_MAX = 1024;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */
 export const BOOK_CHANGES_KEPT_MAX = 512;
 /** Memory for these of all books of one connection. */

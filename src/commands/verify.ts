@@ -5,16 +5,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
+import { type GapRow, listedIds, readGaps } from '../store/read/listings.js';
 import { joined, type ProblemList, Problems } from '../store/read/problems.js';
 import { listTableDays, type TableDay, type TableDayFilter } from '../store/read/reader.js';
-import {
-  checkSequence,
-  type DayIds,
-  type GapRow,
-  type IdMeaning,
-  listedIds,
-  readGaps,
-} from '../store/read/sequences.js';
+import { checkListings, checkSequence, type DayIds, type IdMeaning } from '../store/read/sequences.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
 import { examples } from './common.js';
@@ -247,6 +241,7 @@ function judgeSymbol(
       report.gaps.push({ exchange, symbol, ...gap });
   }
   const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
+  if (meanings.get(exchange) === 'contiguous') add(TRADES.name, checkListings(trades, gaps));
   if (trades.length === 0) return;
   const sequence = checkSequence(trades, listedIds(gaps), meanings.get(exchange));
   report.symbols.push({ exchange, symbol, ...sequence });

@@ -2,9 +2,10 @@
 import { tableById } from '../schema/tables.js';
 import { isoDay } from '../store/disk/paths.js';
 import { intervalText } from '../store/read/intervals.js';
+import type { GapRow } from '../store/read/listings.js';
 import type { Problem } from '../store/read/problems.js';
 import { causeName, isoTime } from '../store/read/row_text.js';
-import type { GapRow, SequenceReport } from '../store/read/sequences.js';
+import type { SequenceReport } from '../store/read/sequences.js';
 import type { BookReport } from '../store/verify/books.js';
 import type { SealState, TableDayReport } from '../store/verify/table_day.js';
 

@@ -224,6 +224,7 @@ export class Shard {
   private createSequences(): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.gaps.add(gap),
+      repaired: (gap: Gap) => this.gaps.note(gap),
       reordered: () => {
         this.counters[SHARD.reordered]++;
       },

@@ -3,7 +3,10 @@
  * MISSING_SHIFT on, bit n says that the n-th optional column of the table was not in the message.
  */
 export const FLAGS = {
-  repaired: { bit: 0, doc: 'fetched by backfill, not received live' },
+  repaired: {
+    bit: 0,
+    doc: 'of a row of GAPS: what rows before it list of its range is there after all, or was never missing; of any other row: fetched by backfill, not received live',
+  },
   duplicate_kept: {
     bit: 1,
     doc: 'may be a duplicate of another row; kept because that could not be ruled out',

@@ -9,15 +9,16 @@
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
 import { GAPS, TABLES, TRADES } from '../../schema/tables.js';
+import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { holes, type Interval, subtract, union } from './intervals.js';
+import { type GapRow, listings, readGaps } from './listings.js';
 import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
-import { type GapRow, listedIds, readGaps } from './sequences.js';
 
 /** What is on disk of one stream. */
 export interface StreamResume {
-  /** newest trade id as decimal text; '' when there is none */
+  /** newest trade id that is stored, or listed right behind, as decimal text; '' when there is none */
   readonly lastTradeId: string;
   /** the trade ids stored last, as decimal texts from old to new, for exchanges whose ids do not count up */
   readonly recentTradeIds: readonly string[];
@@ -74,10 +75,12 @@ export function resumeStream(
   const trades = placeOf(TRADES);
   const ids = lastIds(trades);
   if (ids === undefined) return { lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived };
+  const gaps = countsUp ? [...gapRows(placeOf(GAPS))] : [];
+  const listed = listings(gaps).open;
   return {
-    lastTradeId: String(newestOf(ids.values)),
+    lastTradeId: String(behind(newestOf(ids.values), listed)),
     recentTradeIds: [...ids.values.subarray(-RECENT_IDS)].map(String),
-    unlistedIds: ids.contiguous || !countsUp ? [] : unlisted(ids, trades, placeOf(GAPS)),
+    unlistedIds: ids.contiguous || !countsUp ? [] : unlisted(ids, trades, listed),
     lastReceived,
   };
 }
@@ -105,7 +108,17 @@ function lastRows(
   const rows = Math.min(...columns.map(({ name, bytes }) => Math.floor((sizes.get(name) ?? 0) / bytes)));
   if (rows === 0) return undefined;
   const tableDay = { exchange: '', symbol: '', directory, table, day, rows, columns: names, ragged: false };
-  return readColumns(tableDay, names, Math.max(0, rows - rowsMax));
+  return usable(() => readColumns(tableDay, names, Math.max(0, rows - rowsMax)));
+}
+
+/** Files that are closed to us hold nothing: the writer sets them aside when it opens them. */
+function usable<R>(read: () => R): R | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isOfPath(error)) return undefined;
+    throw error;
+  }
 }
 
 /** When the newest row of a table was received; a time that has not come yet is that of a clock that was wrong. */
@@ -190,18 +203,32 @@ function newestOf(ids: BigUint64Array): bigint {
   return newest;
 }
 
-function unlisted({ values, floor }: LastIds, trades: Place, gaps: Place): StreamResume['unlistedIds'] {
+/** The newest id that is stored or listed right behind what is stored: what is listed is not listed again. */
+function behind(newest: bigint, listed: readonly Interval[]): bigint {
+  return listed.find(({ from, to }) => from <= newest + 1n && to > newest)?.to ?? newest;
+}
+
+function unlisted(
+  { values, floor }: LastIds,
+  trades: Place,
+  listed: readonly Interval[],
+): StreamResume['unlistedIds'] {
   const { merged } = union([...values].map((id) => ({ from: id, to: id })));
   const between = holes(merged).filter(({ from, to }) => from > floor && to <= Number.MAX_SAFE_INTEGER);
-  const left = subtract(between, listedIds(gapRows(gaps)));
+  const left = subtract(between, listed);
   const lost = left.length === 0 ? left : subtract(left, suspectIds(trades));
   return lost.map(({ from, to }) => [Number(from), Number(to)] as const);
 }
 
-/** Rows of GAPS of the days that may list a hole within the rows that were looked at. */
+/** Rows of GAPS of the days that may list a hole within the rows that were looked at, in the order of the days. */
 function* gapRows(place: Place): Generator<GapRow> {
   const tableDayOf = (day: number) => tableDayAt({ ...place, exchange: '', symbol: '', day });
-  for (const day of around(place, (day) => tableDayOf(day).rows)) yield* readGaps(tableDayOf(day));
+  const rowsOn = (day: number) => {
+    const { rows, columns } = tableDayOf(day);
+    return columns.length === place.table.columns.length ? rows : 0;
+  };
+  for (const day of [...around(place, rowsOn)].reverse())
+    yield* usable(() => [...readGaps(tableDayOf(day))]) ?? [];
 }
 
 /** Ids that a clock which was wrong has filed under any other day: asked for only when some are missing. */

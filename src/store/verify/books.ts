@@ -9,10 +9,10 @@ import { type BookRule, bookRule } from '../../book/rules.js';
 import { flag } from '../../schema/flags.js';
 import { BOOK, BOOK_SIDE, GAP_CAUSES, GAPS } from '../../schema/tables.js';
 import { readLiterals } from '../read/decimals.js';
+import { readGaps } from '../read/listings.js';
 import { type ProblemList, Problems } from '../read/problems.js';
 import { type Block, listTableDays, readBlocks, type TableDay, u32Of, u64Of } from '../read/reader.js';
 import { isoTime } from '../read/row_text.js';
-import { readGaps } from '../read/sequences.js';
 
 /** Which books: those of a symbol, judged on one day or on all. */
 export interface BookRequest {

@@ -169,3 +169,10 @@ test('ids that do not count up: the last ones as they were stored, and no holes'
   );
   assert.deepEqual(unlistedIds, []);
 });
+
+test('what GAPS lists right behind the newest row is not listed again', (t) => {
+  const root = dataDirectory(t);
+  trades(root, ids(1, 2, 3));
+  writeTableDay(root, { table: 'GAPS' }, [gap(4, 9), { ...gap(8, 9), flags: 1 }, gap(20, 30)]);
+  assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['7', []]);
+});
