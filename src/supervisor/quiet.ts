@@ -18,6 +18,8 @@ export interface QuietTimes {
   readonly removalQuietSecs: number;
   /** seconds since files were found damaged; Infinity when none ever were */
   readonly damageQuietSecs: number;
+  /** seconds since a segment of the journal could not be made durable; Infinity when that never was */
+  readonly poisonQuietSecs: number;
 }
 
 interface Totals {
@@ -26,6 +28,7 @@ interface Totals {
   readonly rows_written: number;
   readonly removals: number;
   readonly damages: number;
+  readonly journal_poisoned: number;
 }
 
 /** Since when a number has been what it is. */
@@ -48,6 +51,7 @@ export class Quiet {
   private readonly drops = new Unchanged(Number.NEGATIVE_INFINITY);
   private readonly removals = new Unchanged(Number.NEGATIVE_INFINITY);
   private readonly damages = new Unchanged(Number.NEGATIVE_INFINITY);
+  private readonly poisonings = new Unchanged(Number.NEGATIVE_INFINITY);
   private samples = 0;
 
   /** The writer is about to start: nothing is late before now. */
@@ -69,6 +73,7 @@ export class Quiet {
       dropQuietSecs: this.drops.secs(dropped, now),
       removalQuietSecs: this.removals.secs(writer.removals, now),
       damageQuietSecs: this.damages.secs(writer.damages, now),
+      poisonQuietSecs: this.poisonings.secs(writer.journal_poisoned, now),
     };
   }
 }

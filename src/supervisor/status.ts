@@ -73,6 +73,10 @@ function findings(s: Snapshot): { readonly unhealthy: string[]; readonly degrade
   const { disk } = s;
   if (disk?.level === 'unhealthy' || disk?.level === 'degraded')
     (disk.level === 'unhealthy' ? unhealthy : degraded).push(roomText(disk));
+  if (s.poisonQuietSecs < LOSS_MEMORY_SECS)
+    degraded.push(
+      `journal_poisoned: the disk refused to make ${s.writer.journal_poisoned} segments of the journal durable; their blocks were written again`,
+    );
   if (s.shards.length === 0) degraded.push('starting');
   for (const [exchange, shards] of byExchange(s)) {
     const up = shards.filter((shard) => shard.state === 'ACTIVE').length;
@@ -177,6 +181,7 @@ export function healthOf(s: Snapshot) {
       unsynced_ms: s.writer.unsynced_ms,
       sync_us: s.writer.journal_sync_us,
       waits: s.writer.journal_waits,
+      poisoned: s.writer.journal_poisoned,
       checkpoints: s.writer.checkpoints,
       sinks_cut_off: s.writer.cursors_cut_off,
       quarantined_bytes: s.writer.quarantined * 64,

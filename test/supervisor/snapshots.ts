@@ -51,6 +51,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     dropQuietSecs: Number.POSITIVE_INFINITY,
     removalQuietSecs: Number.POSITIVE_INFINITY,
     damageQuietSecs: Number.POSITIVE_INFINITY,
+    poisonQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
     writerLatency: quantiles,

@@ -42,6 +42,8 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
     /disk does not answer/,
   ],
   ['files were removed', { removalQuietSecs: 59 }, 'unhealthy', /listed in GAPS/],
+  ['a sync of the journal failed', { poisonQuietSecs: 0.2 }, 'degraded', /journal_poisoned/],
+  ['a sync of the journal failed long ago', { poisonQuietSecs: 60 }, 'healthy', /^$/],
   ['files were damaged', { damageQuietSecs: 59 }, 'unhealthy', /damaged; .* quarantine\/ .* GAPS/],
   ['files were damaged long ago', { damageQuietSecs: 60 }, 'healthy', /^$/],
   ['files were removed long ago', { removalQuietSecs: 60 }, 'healthy', /^$/],

@@ -61,6 +61,8 @@ export interface JournalOptions {
   readonly streams: () => readonly StreamEntry[];
   /** what happens to the journal, for counters and log */
   readonly event: (event: JournalEvent, amount: number) => void;
+  /** why a segment was given up */
+  readonly poisoned?: (why: string) => void;
 }
 
 /** `covered`: everything appended will be durable at the next `synced` */
@@ -315,6 +317,7 @@ export class Journal {
     this.closeFile();
     this.syncFailed(error);
     this.options.event('poisoned', 1);
+    this.options.poisoned?.(messageOf(error));
   }
 
   private syncFailed(error: unknown): void {

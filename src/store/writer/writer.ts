@@ -123,7 +123,17 @@ export class Writer {
     if (journal !== undefined) {
       const { drains } = this;
       const streams = () => this.streams;
-      this.durability = new Durability({ io, dataPath, journal, streams, drains, counters, disk, nowMs });
+      this.durability = new Durability({
+        io,
+        dataPath,
+        journal,
+        streams,
+        drains,
+        counters,
+        disk,
+        log,
+        nowMs,
+      });
       this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
     }
