@@ -59,9 +59,26 @@ export function foreignFolder(io: StoreIo, folder: string): string | undefined {
   return [dirname(symbol), symbol, folder].find((path) => !['folder', 'none'].includes(io.kindOf(path)));
 }
 
-export function findFiles(io: StoreIo, key: FilesKey, options: FindOptions): FoundFiles {
-  const foreign = foreignFolder(io, key.folder);
+/** What makes the files of a table-day unusable, whatever rows they hold; undefined when they can be used. */
+export function unusable(io: StoreIo, key: FilesKey): Damaged | undefined {
+  try {
+    expectFolders(io, key);
+    for (const { name } of key.table.columns) usableSize(io, pathOf(key, name));
+    usableSize(io, `${key.folder}/${literalsFile(key.day)}`);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Damaged) return error;
+    throw error;
+  }
+}
+
+function expectFolders(io: StoreIo, { folder }: FilesKey): void {
+  const foreign = foreignFolder(io, folder);
   if (foreign !== undefined) throw new Damaged(foreign, 'is no folder of ours: links are not followed');
+}
+
+export function findFiles(io: StoreIo, key: FilesKey, options: FindOptions): FoundFiles {
+  expectFolders(io, key);
   const written = key.table.columns.filter((column) => isWrittenFor(key.exchange, column));
   const sizes = new Map(written.map(({ name }) => [name, usableSize(io, pathOf(key, name))]));
   const sizeOf = (column: Column) => sizes.get(column.name) as number;

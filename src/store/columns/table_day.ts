@@ -6,6 +6,7 @@
  */
 import type { Column } from '../../schema/columns.js';
 import type { FilePool, PooledFile } from '../disk/file_pool.js';
+import { withFile } from '../disk/io.js';
 import { literalsFile } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { TableDayState } from '../journal/states.js';
@@ -217,12 +218,36 @@ export class TableDay {
     }));
   }
 
-  /** Cuts off what stands behind the last row; answers the number of bytes. */
-  cut(quarantine: Quarantine | undefined): number {
+  /** Whole rows that stand behind the last one, in the longest column. */
+  rowsBehind(): number {
+    const { io } = this.options.files;
+    const rows = this.columns.map(({ column, path }) => Math.floor(io.sizeOf(path) / column.bytes));
+    return Math.max(0, ...rows.map((count) => count - this.written));
+  }
+
+  /** Receive time of the last row in the files as [seconds, nanoseconds]; undefined where there is none. */
+  lastReceived(): readonly [number, number] | undefined {
+    const seconds = this.lastWord('recv_time');
+    const nanos = this.lastWord('recv_nanos');
+    return seconds === undefined || nanos === undefined ? undefined : [seconds, nanos];
+  }
+
+  private lastWord(name: string): number | undefined {
+    const used = this.columns.find(({ column }) => column.name === name);
+    if (used === undefined || this.written === 0) return undefined;
+    const { io } = this.options.files;
+    const word = Buffer.alloc(4);
+    return withFile(io, io.openToRead(used.path), (fd) =>
+      io.read(fd, word, 0, (this.written - 1) * 4) === 4 ? word.readUInt32LE() : undefined,
+    );
+  }
+
+  /** Cuts off what stands behind the last row, with a copy in the quarantine; answers the number of bytes. */
+  cut(quarantine: Quarantine): number {
     let cut = 0;
     for (const { path, bytes, size } of this.files()) {
       if (size <= bytes) continue;
-      quarantine?.keepTail(path, bytes);
+      quarantine.keepTail(path, bytes);
       this.options.files.truncate(path, bytes);
       cut += size - bytes;
     }

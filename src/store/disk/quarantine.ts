@@ -12,6 +12,8 @@ const REPORT_FILE = 'report.txt';
 export class Quarantine {
   /** bytes taken in */
   bytes = 0;
+  /** whether anything is in it, files without bytes and the report too */
+  used = false;
 
   constructor(
     private readonly io: StoreIo,
@@ -58,6 +60,7 @@ export class Quarantine {
   /** A name that nothing has yet. */
   private targetOf(path: string, suffix: string): string {
     const { io, dataPath } = this;
+    this.used = true;
     const root = join(dataPath, QUARANTINE_FOLDER);
     if (!['folder', 'none'].includes(io.kindOf(root)))
       throw Object.assign(new Error(`ENOTDIR: ${root} is no folder: links are not followed`), {
@@ -72,6 +75,7 @@ export class Quarantine {
 
   /** Writes down why. */
   report(text: string): void {
+    this.used = true;
     const bytes = Buffer.from(text);
     withFile(this.io, openWithFolder(this.io, join(this.folder, REPORT_FILE)), (fd) => {
       this.io.truncate(fd, 0);

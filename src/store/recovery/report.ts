@@ -1,5 +1,5 @@
 /** A recovery plan in words, for `logger recover`, the log and the quarantine. */
-import { CASES, refuses } from './cases.js';
+import { CASES, loses, refuses } from './cases.js';
 import type { RecoveryPlan } from './plan.js';
 
 /** Table-days told one by one. */
@@ -21,10 +21,14 @@ export function explain(plan: RecoveryPlan): string {
   for (const [name, { base, rows }] of touched.slice(0, TOLD_MAX))
     lines.push(`  ${name}: rows ${base.rows} to ${base.rows + rows - 1}`);
   if (touched.length > TOLD_MAX) lines.push(`  and ${touched.length - TOLD_MAX} more table-days`);
-  const outcome = findings.some(refuses)
-    ? 'this cannot be recovered without loss; --accept-loss goes on with what can be explained'
-    : plan.nothing
-      ? 'there is nothing to do'
-      : 'this can be recovered without loss';
-  return [...lines, '', outcome].join('\n');
+  return [...lines, '', outcomeOf(plan)].join('\n');
+}
+
+function outcomeOf({ findings, nothing }: RecoveryPlan): string {
+  if (findings.some(refuses))
+    return 'this cannot be recovered without loss; --accept-loss goes on with what can be explained';
+  if (nothing) return 'there is nothing to do';
+  return findings.some(loses)
+    ? 'everything that the journal holds can be recovered; what it does not explain is kept in quarantine/ and listed in GAPS'
+    : 'everything that the journal holds can be recovered';
 }

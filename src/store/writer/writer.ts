@@ -27,7 +27,7 @@ import { encodeStates, type RejectedState, type TableDayState } from '../journal
 import { Checkpointer } from './checkpointer.js';
 import { makeToday, Tomorrow } from './day_files.js';
 import { Durability } from './durability.js';
-import { Losses } from './losses.js';
+import { Losses, NotedLosses } from './losses.js';
 import type {
   WriterCommand,
   WriterInit,
@@ -65,6 +65,7 @@ export class Writer {
   private readonly doorbell: Int32Array;
   private readonly quarantine: Quarantine;
   private readonly losses: Losses;
+  private readonly noted: NotedLosses | undefined;
   /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
   private readonly taken: number[] = [];
   private readonly receivedMs: number[] = [];
@@ -136,6 +137,7 @@ export class Writer {
       });
       this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+      this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
     }
     const { staging, checkpointer, drains } = this;
     this.renewal = new Renewal({
@@ -374,6 +376,8 @@ export class Writer {
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
     staging.restIdle(now);
+    if (journal !== undefined)
+      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.turn(journal));
     this.makeTomorrow();
     this.checkpointer?.turn();
   }
