@@ -13,6 +13,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
+import { openToOthers } from '../supervisor/resources.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { loadSymbolMapper } from '../symbols/file.js';
@@ -49,6 +50,8 @@ export async function startCapture(
   log: Logger,
 ): Promise<Capture> {
   const lock = await DataLock.take(config.logger.data_path);
+  const open = openToOthers(config.logger.data_path);
+  if (open !== undefined) log.warn(open);
   const mapper = loadSymbolMapper(symbolFile());
   const supervisor = new Supervisor({
     config,

@@ -1,5 +1,5 @@
 /** What the threads are given from the configuration and the system. Main thread, at start. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { LoggerError, messageOf } from '../base/errors.js';
 import type { Config } from '../config/options.js';
 import type { WriterJournal } from '../store/writer/messages.js';
@@ -54,4 +54,11 @@ export function writable<R>(dataPath: string, act: () => R): R {
       { cause: error },
     );
   }
+}
+
+/** Why others can change what is written to the data directory; undefined when they cannot. */
+export function openToOthers(dataPath: string): string | undefined {
+  const { mode } = statSync(dataPath);
+  if ((mode & 0o002) === 0) return undefined;
+  return `${dataPath} can be written to by every user: what stands there may have been put there by anybody; chmod o-w it`;
 }
