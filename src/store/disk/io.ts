@@ -260,9 +260,20 @@ export function withFile<R>(io: StoreIo, fd: number, use: (fd: number) => R): R 
   }
 }
 
+/** What a link, a folder or a closed file in the place of one of ours is answered with. */
+export function notOurs(path: string, code: 'ELOOP' | 'ENOTDIR'): Error {
+  return Object.assign(
+    new Error(`${code}: ${path} is none of ours: a link, of another kind, or closed to us`),
+    {
+      code,
+    },
+  );
+}
+
 /** The bytes of a file, or undefined when there is none. */
 export function readWhole(io: StoreIo, path: string): Buffer | undefined {
   const size = io.sizeOf(path);
+  if (size === FOREIGN) throw notOurs(path, 'ELOOP');
   if (size < 0) return undefined;
   return withFile(io, io.openToRead(path), (fd) => {
     const bytes = Buffer.alloc(size);

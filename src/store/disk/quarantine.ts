@@ -3,7 +3,7 @@
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
 import { dirname, join, relative } from 'node:path';
-import { NO_FILE, openWithFolder, type StoreIo, withFile } from './io.js';
+import { NO_FILE, notOurs, openWithFolder, type StoreIo, withFile } from './io.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 export const QUARANTINE_FOLDER = 'quarantine';
@@ -62,10 +62,7 @@ export class Quarantine {
     const { io, dataPath } = this;
     this.used = true;
     const root = join(dataPath, QUARANTINE_FOLDER);
-    if (!['folder', 'none'].includes(io.kindOf(root)))
-      throw Object.assign(new Error(`ENOTDIR: ${root} is no folder: links are not followed`), {
-        code: 'ENOTDIR',
-      });
+    if (!['folder', 'none'].includes(io.kindOf(root))) throw notOurs(root, 'ENOTDIR');
     const target = `${join(this.folder, relative(dataPath, path))}${suffix}`;
     for (let n = 0; ; n++) {
       const candidate = n === 0 ? target : `${target}.${n}`;

@@ -5,6 +5,10 @@
  */
 export const CASES = {
   fresh: { decision: 'go on', doc: 'no checkpoint and no segment: a new data directory' },
+  'journal-missing': {
+    decision: 'go on',
+    doc: 'column files and no journal: none was kept, or it was removed with the rows that only it held',
+  },
   clean: { decision: 'go on', doc: 'the checkpoint covers the whole journal: an orderly end' },
   redo: { decision: 'redo', doc: 'blocks behind the checkpoint are written to the columns again' },
   'torn-tail': { decision: 'redo', doc: 'the journal ends within a block that nobody was told of: a crash' },
@@ -80,6 +84,11 @@ export function refuses(finding: Finding): boolean {
 /** Whether something goes to the quarantine that may have been of worth. */
 export function loses({ label }: Finding): boolean {
   return ['cut', 'set aside'].includes(CASES[label].decision);
+}
+
+/** What somebody should look at, although the process goes on. */
+export function worries(finding: Finding): boolean {
+  return loses(finding) || ['journal-missing', 'cursor-damaged'].includes(finding.label);
 }
 
 /** A block that cannot be redone; the log ends before it. */

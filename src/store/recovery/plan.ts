@@ -3,12 +3,19 @@
  * (cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
  * itself. Used by recovery.ts.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Table } from '../../schema/layout.js';
 import { TABLES } from '../../schema/tables.js';
 import { unusable } from '../columns/found_files.js';
-import type { StoreIo } from '../disk/io.js';
-import { columnFile, literalsFile, rejectedFile, tableDirectory } from '../disk/paths.js';
+import { notOurs, type StoreIo } from '../disk/io.js';
+import {
+  columnFile,
+  literalsFile,
+  parseColumnFile,
+  RESERVED_FOLDERS,
+  rejectedFile,
+  tableDirectory,
+} from '../disk/paths.js';
 import { type Checkpoint, readCheckpoint } from '../journal/checkpoint.js';
 import { cursorPath, readCursors } from '../journal/cursors.js';
 import { BLOCK_KIND } from '../journal/format.js';
@@ -72,13 +79,14 @@ export class RecoveryPlanner {
 
   plan(): RecoveryPlan {
     const { io, folder, findings, tableDays, rejected } = this;
+    if (!['folder', 'none'].includes(io.kindOf(folder))) throw notOurs(folder, 'ENOTDIR');
     const segments = findSegments(io, folder);
     const found = readCheckpoint(io, folder);
     const checkpoint = found === 'damaged' ? undefined : found;
     if (found === 'damaged') this.note('checkpoint-damaged', folder);
     else if (found === undefined && segments.length > 0)
       this.note('checkpoint-missing', `${segments.length} segments`);
-    else if (found === undefined) this.note('fresh', this.dataPath);
+    else if (found === undefined) this.note(this.hasColumns() ? 'journal-missing' : 'fresh', this.dataPath);
     const counted: Checkpoint = checkpoint ?? { sequence: 0, segment: 0, segmentsUsed: 0, states: NO_STATES };
     const range = new LogFinder(io, folder, counted, checkpoint === undefined ? [] : segments).find();
     findings.push(...range.findings);
@@ -104,6 +112,20 @@ export class RecoveryPlanner {
 
   private note(label: CaseLabel, text: string): void {
     this.findings.push({ label, text });
+  }
+
+  private hasColumns(): boolean {
+    const { io, dataPath } = this;
+    const below = (folders: string[]) =>
+      folders.flatMap((folder) => io.list(folder).map((name) => join(folder, name)));
+    return io
+      .list(dataPath)
+      .filter((name) => !RESERVED_FOLDERS.has(name))
+      .some((exchange) =>
+        below([join(dataPath, exchange)]).some((symbol) =>
+          below(below([symbol])).some((path) => parseColumnFile(basename(path)) !== undefined),
+        ),
+      );
   }
 
   /** No number that a sink has seen is used again. */

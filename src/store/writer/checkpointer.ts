@@ -9,7 +9,7 @@ import { WRITER } from '../../counters/declarations.js';
 import { type DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
 import { type StoreIo, wasTried } from '../disk/io.js';
 import { writeCheckpoint } from '../journal/checkpoint.js';
-import { cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
+import { cursorPath, cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
 import type { Journal } from '../journal/journal.js';
 import { NO_STATES, type States } from '../journal/states.js';
 import type { StagedSnapshot, Staging } from './staging.js';
@@ -45,6 +45,8 @@ export class Checkpointer {
   /** newest block that a checkpoint covers */
   private covered: number;
   private coveredSegment = 0;
+  /** sinks whose cursor cannot be read */
+  private readonly toldCursors = new Set<string>();
   private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
@@ -212,7 +214,17 @@ export class Checkpointer {
   }
 
   private removable(): number {
-    return removableUpTo(this.covered, readCursors(this.options.io, this.options.folder));
+    const cursors = readCursors(this.options.io, this.options.folder);
+    for (const { sink, damaged } of cursors) {
+      if (!damaged || this.toldCursors.has(sink)) continue;
+      this.toldCursors.add(sink);
+      const path = cursorPath(this.options.folder, sink);
+      this.options.log(
+        'warn',
+        `${path} is no {"position": n}: the journal is kept for it until it is mended or removed`,
+      );
+    }
+    return removableUpTo(this.covered, cursors);
   }
 
   /** No sink may fill the disk: beyond the limit the slowest one loses its claim. */

@@ -156,6 +156,19 @@ function refused(label: CaseLabel, make: (scene: Scene) => void, code = 'JOURNAL
 }
 
 found('fresh', () => {});
+found(
+  'journal-missing',
+  (s) => {
+    s.capture(3, {}, true);
+    s.complete();
+    for (const name of s.disk.list(FOLDER)) s.disk.unlink(`${FOLDER}/${name}`);
+  },
+  (s) => {
+    s.capture(3);
+    recover(s.disk, DATA);
+    s.complete();
+  },
+);
 found('clean', (s) => s.capture(4, {}, true));
 found('redo', (s) => s.capture(4));
 found(
