@@ -4,10 +4,11 @@
  */
 import { GAPS } from '../../schema/tables.js';
 import { isoDay } from '../disk/paths.js';
-import type { IdSummary } from './id_runs.js';
+import { IdRuns, type IdSummary } from './id_runs.js';
 import { holes, type Interval, intersect, intervalText, sizeOf, subtract, union } from './intervals.js';
 import { type GapRow, listings } from './listings.js';
 import { type ProblemList, Problems } from './problems.js';
+import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
 
 export interface DayIds {
   readonly day: number;
@@ -155,4 +156,16 @@ function reportDay(day: number, ids: IdSummary, problems: Problems, notes: strin
     notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
   if (ids.tooManyHoles)
     problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
+}
+
+/** Ids of rows with a suspect clock, of days that were not judged themselves. */
+export function suspectIds(tableDays: Iterable<TableDay>): Interval[] {
+  const suspect: Interval[] = [];
+  for (const tableDay of tableDays) {
+    const runs = new IdRuns();
+    for (const block of readBlocks(tableDay, ['trade_id', 'flags']))
+      runs.add(u64Of(block, 'trade_id'), u32Of(block, 'flags'), block.fromRow);
+    suspect.push(...(runs.finish()?.suspect ?? []));
+  }
+  return union(suspect).merged;
 }
