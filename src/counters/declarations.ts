@@ -63,6 +63,12 @@ export const WRITER_COUNTERS = {
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),
   buffered_rows: gauge('rows that wait for their flush'),
+  ring_wait_ms: gauge(
+    'age of the oldest row when it was taken from its ring, longest within the last second or two, ms',
+  ),
+  unjournaled_ms: gauge(
+    'the same when it was in the journal file, where a kill does not cost it any more, ms',
+  ),
   journal_blocks: counter('blocks written to the journal'),
   journal_written: counter('bytes written to the journal in 64-byte units'),
   journal_size: gauge('size of all segments in 64 KiB'),

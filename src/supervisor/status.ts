@@ -178,6 +178,9 @@ export function healthOf(s: Snapshot) {
     },
     journal: {
       bytes: s.writer.journal_size * 65_536,
+      // what it would cost now: a kill the second, a power cut the third
+      ring_wait_ms: atLeastQuiet(s, s.writer.ring_wait_ms),
+      unjournaled_ms: atLeastQuiet(s, s.writer.unjournaled_ms),
       unsynced_ms: s.writer.unsynced_ms,
       sync_us: s.writer.journal_sync_us,
       waits: s.writer.journal_waits,
@@ -194,6 +197,11 @@ export function healthOf(s: Snapshot) {
       failures: s.sealer.failures,
     },
   };
+}
+
+/** While the writer stands nothing is measured, and what has come since is at least as old. */
+function atLeastQuiet({ writerQuietSecs }: Snapshot, ms: number): number {
+  return Math.max(ms, Math.round(writerQuietSecs * 1000));
 }
 
 function exchangeHealth(s: Snapshot, id: string, shards: readonly ShardStatus[]) {

@@ -95,11 +95,11 @@ export function findFiles(io: StoreIo, key: FilesKey, options: FindOptions): Fou
   };
 }
 
-/** Size of a file that can be opened for writing, 0 without a file. */
+/** Size of a file that can be opened for writing, 0 without a file; one without rows shows at its first write. */
 function usableSize(io: StoreIo, path: string): number {
   const size = io.sizeOf(path);
   if (size === FOREIGN) throw new Damaged(path, 'is no file of ours: a link, a folder, or closed to us');
-  if (size < 0) return 0;
+  if (size <= 0) return 0;
   try {
     io.close(io.openExisting(path));
   } catch (error) {

@@ -283,13 +283,26 @@ export function readWhole(io: StoreIo, path: string): Buffer | undefined {
 
 /** Puts a small file in the place of an older one so that a crash leaves the one or the other, whole. */
 export function replaceFile(io: StoreIo, folder: string, name: string, bytes: Uint8Array): void {
-  const temporary = `${folder}/${name}.tmp`;
+  withFile(io, writeTemporary(io, folder, name, bytes), (fd) => io.fdatasync(fd));
+  io.rename(temporaryOf(folder, name), `${folder}/${name}`);
+  io.syncFolder(folder);
+}
+
+/** What is to become a file, under another name; the descriptor is open. */
+export function writeTemporary(io: StoreIo, folder: string, name: string, bytes: Uint8Array): number {
+  const temporary = temporaryOf(folder, name);
   // after a crash within a rename both names may stand for the file that is to be replaced
   if (io.sizeOf(temporary) >= 0) io.unlink(temporary);
-  withFile(io, io.open(temporary), (fd) => {
+  const fd = io.open(temporary);
+  try {
     io.write(fd, bytes, 0, bytes.length, 0);
-    io.fdatasync(fd);
-  });
-  io.rename(temporary, `${folder}/${name}`);
-  io.syncFolder(folder);
+    return fd;
+  } catch (error) {
+    io.close(fd);
+    throw error;
+  }
+}
+
+export function temporaryOf(folder: string, name: string): string {
+  return `${folder}/${name}.tmp`;
 }

@@ -35,6 +35,8 @@ const LATE_FLUSH_SLICE_MS = 20;
 const DUE_PART = 0.8;
 /** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
 const IDLE_MS = 60_000;
+/** Table-days that are opened before what was taken goes to the journal: each costs dozens of system calls. */
+const OPENED_PER_TAKE = 8;
 const TABLE_SLOTS = 256;
 /** Of a stream and table: the newest day and the list of its rows. */
 const SLOT_WORDS = 2;
@@ -105,6 +107,7 @@ export class Staging {
   private readonly rowsMax: number;
   private readonly tableDayOptions: TableDayOptions;
   private newestDay = 0;
+  private openedNow = 0;
   private restedMs = 0;
 
   constructor(
@@ -142,7 +145,8 @@ export class Staging {
   take(words: Uint32Array, from: number, to: number, ring: number): number {
     let rows = 0;
     let at = from;
-    while (at < to) {
+    this.openedNow = 0;
+    while (at < to && this.openedNow < OPENED_PER_TAKE) {
       const id = recordTableId(words[at]);
       const size = recordWords(words[at]);
       if (id === PADDING_TABLE_ID || at + size > to) break;
@@ -206,6 +210,7 @@ export class Staging {
     const { exchange, directory } = this.announced(stream);
     const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
     if (this.options.disk.refuses('columns')) return undefined;
+    this.openedNow++;
     const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
     try {
       openOrSetAside(tableDay);

@@ -38,6 +38,7 @@ import type {
 } from './messages.js';
 import { Renewal } from './removed_files.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
@@ -70,6 +71,8 @@ export class Writer {
   private readonly taken: number[] = [];
   private readonly receivedMs: number[] = [];
   private uncommitted = false;
+  private readonly ringWait = new LongestAge();
+  private readonly unjournaled = new LongestAge();
   private readonly clock = new WallClock();
   private readonly tomorrow: Tomorrow;
   private readonly renewal: Renewal;
@@ -245,6 +248,7 @@ export class Writer {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
     this.listLosses();
+    this.clock.read();
     let words = 0;
     for (let n = 0; n < rings.length; n++) {
       if (staging.overfull && !staging.relieve()) break;
@@ -284,7 +288,9 @@ export class Writer {
     const recordsEnd = this.staging.take(words, ring.start, stop, ringIndex);
     const padded = recordsEnd < end && recordTableId(words[recordsEnd]) === PADDING_TABLE_ID;
     const taken = (padded ? end : recordsEnd) - ring.start;
-    this.receivedMs[ringIndex] = receivedMs(words, ring.start);
+    const received = receivedMs(words, ring.start);
+    this.receivedMs[ringIndex] = received;
+    if (received > 0) this.ringWait.seen(this.wallMs() - received);
     this.taken[ringIndex] = taken;
     this.uncommitted = true;
     if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
@@ -343,14 +349,21 @@ export class Writer {
     }
     this.uncommitted = false;
     this.clock.read();
-    const now = this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
+    const now = this.wallMs();
     for (let ring = 0; ring < this.taken.length; ring++) {
       if (this.taken[ring] === 0) continue;
       this.rings[ring].release(this.taken[ring]);
       this.taken[ring] = 0;
-      if (this.receivedMs[ring] > 0) this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+      if (this.receivedMs[ring] === 0) continue;
+      this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+      this.unjournaled.seen(now - this.receivedMs[ring]);
     }
     return true;
+  }
+
+  /** ms since 1970 by the last look at the clock */
+  private wallMs(): number {
+    return this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
   }
 
   protected receive(): WriterCommand | undefined {
@@ -367,6 +380,8 @@ export class Writer {
       this.carryOut(command);
     const { counters, journal, staging } = this;
     counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
+    counters[WRITER.ring_wait_ms] = this.ringWait.read(now);
+    counters[WRITER.unjournaled_ms] = this.unjournaled.read(now);
     counters[WRITER.quarantined] = Math.ceil(this.quarantine.bytes / 64);
     if (journal !== undefined) {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
