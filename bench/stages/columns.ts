@@ -9,6 +9,7 @@ import { WaitingRows } from '../../src/store/columns/row_arena.js';
 import { TableDay } from '../../src/store/columns/table_day.js';
 import { FilePool } from '../../src/store/disk/file_pool.js';
 import { DiskIo } from '../../src/store/disk/io.js';
+import { Quarantine } from '../../src/store/disk/quarantine.js';
 import { descriptorBudget } from '../../src/supervisor/resources.js';
 import { alternate } from '../alternate.js';
 import { putRow } from '../rows.js';
@@ -68,10 +69,12 @@ class OneTableDay {
     const producer = new RingProducer(createRing(1 << 18), createDoorbell());
     for (let n = 0; n < BATCH_ROWS; n++) putRow(producer, table, 0, 1, n);
     this.words = producer.u32;
-    const files = new FilePool(new DiskIo(), descriptorBudget(), () => {});
+    const io = new DiskIo();
+    const files = new FilePool(io, descriptorBudget(), () => {});
+    const quarantine = new Quarantine(io, folder, 'bench');
     this.tableDay = new TableDay(
       { table, exchange: 'bench', directory: 'ONE', day: 1, ring: 0, folder },
-      { rowsMax: BATCH_ROWS, exact: true, quarantine: undefined, files, waiting: new WaitingRows() },
+      { rowsMax: BATCH_ROWS, exact: true, journaled: false, quarantine, files, waiting: new WaitingRows() },
     );
   }
 

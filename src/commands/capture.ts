@@ -14,6 +14,7 @@ import { type HttpServer, startHttp } from '../http/server.js';
 import { serverNotice } from '../server/start.js';
 import { DataLock } from '../supervisor/lock.js';
 import { Notifier } from '../supervisor/notify.js';
+import { openToOthers } from '../supervisor/resources.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
@@ -75,6 +76,8 @@ export async function startCapture(
   log: Logger,
 ): Promise<Capture> {
   const lock = await DataLock.take(config.logger.data_path);
+  const open = openToOthers(config.logger.data_path);
+  if (open !== undefined) log.warn(open);
   const mapper = loadSymbolMapper(symbolFile(config.logger.symbol_file));
   const supervisor = new Supervisor({
     config,

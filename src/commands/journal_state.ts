@@ -4,7 +4,7 @@ import { groupBy } from '../base/group_by.js';
 import { type Backlog, journalBacklog } from '../store/backlog.js';
 import { DiskIo } from '../store/disk/io.js';
 import type { TableDayFilter } from '../store/read/reader.js';
-import { DataLock } from '../supervisor/lock.js';
+import { isOwned } from '../supervisor/lock.js';
 
 export interface JournalState extends Backlog {
   /** whether a logger captures into the directory, which writes what waits */
@@ -14,8 +14,8 @@ export interface JournalState extends Backlog {
 }
 
 /** Looks at the journal; a logger that runs may change it meanwhile. */
-export async function journalState(dataPath: string, filter: TableDayFilter): Promise<JournalState> {
-  const running = await DataLock.isTaken(dataPath);
+export function journalState(dataPath: string, filter: TableDayFilter): JournalState {
+  const running = isOwned(dataPath) !== false;
   try {
     return { ...journalBacklog(new DiskIo(), dataPath, filter), running };
   } catch (error) {

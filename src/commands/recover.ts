@@ -8,6 +8,7 @@ import { refuses } from '../store/recovery/cases.js';
 import { planRecovery, recover } from '../store/recovery/recovery.js';
 import { explain } from '../store/recovery/report.js';
 import { DataLock } from '../supervisor/lock.js';
+import { writable } from '../supervisor/resources.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 
@@ -23,10 +24,11 @@ const HELP = `
 Nothing may capture into the data directory meanwhile.
 ${exitStatuses(
   {
-    ok: 'all rows are there, or can be brought back without loss',
+    ok: 'everything that the journal holds is in the columns, or can be brought there',
     failed: 'there is no such data directory',
     refused: 'the journal is damaged or foreign, and --accept-loss was not given',
   },
+  'ioError',
   'locked',
 )}${examples(
   'logger recover --dry-run',
@@ -37,14 +39,17 @@ ${exitStatuses(
 /** Prints the plan and, unless it is a dry run, carries it out; answers the exit status. */
 export function runRecover(options: RecoverOptions, output: Writable): number {
   const io = new DiskIo();
-  const plan = planRecovery(io, options.data);
+  const plan = writable(options.data, () => planRecovery(io, options.data));
   output.write(`${explain(plan, options.verbose)}\n`);
   if (options.dryRun) return plan.findings.some(refuses) ? EXIT.refused : EXIT.ok;
-  const { rows, tableDays, cutBytes, quarantine, clean, milliseconds } = recover(io, options.data, options);
+  const done = writable(options.data, () => recover(io, options.data, options));
+  const { rows, tableDays, cutBytes, lostRows, quarantine, clean, milliseconds } = done;
   if (!clean)
     output.write(
       `recovered in ${Math.round(milliseconds)} ms: ${rows} rows written again in ${tableDays} table-days, ${cutBytes} bytes cut off\n`,
     );
+  if (lostRows > 0)
+    output.write(`${lostRows} rows that the journal does not explain: the next capture lists them in GAPS\n`);
   if (quarantine !== undefined) output.write(`damaged files are in ${quarantine}\n`);
   return EXIT.ok;
 }

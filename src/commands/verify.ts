@@ -6,18 +6,21 @@ import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { groupBy } from '../base/group_by.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { BOOK, GAPS, TABLES, TRADES, tableByName } from '../schema/tables.js';
+import type { Interval } from '../store/read/intervals.js';
+import { type GapRow, listedIds, readGaps } from '../store/read/listings.js';
 import { joined, type ProblemList, Problems } from '../store/read/problems.js';
 import { listTableDays, requireData, type TableDay, type TableDayFilter } from '../store/read/reader.js';
 import {
+  checkListings,
   checkSequence,
   type DayIds,
-  type GapRow,
   type IdMeaning,
-  listedIds,
-  readGaps,
+  suspectIds,
 } from '../store/read/sequences.js';
 import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
+import { type JournalProblem, verifyJournal } from '../store/verify/journal.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
+import { isOwned } from '../supervisor/lock.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
 import { type JournalState, journalState, waitingText } from './journal_state.js';
@@ -47,7 +50,8 @@ Checks that all columns of a table-day are there, whole and of equal length; tha
 with the bytes that its checksum file says; that every 32-bit float is the correctly rounded value of its exact
 digits; that sides, flags and times are valid and rows lie in the file of their day; that side-car lines belong to
 rows; that order books made of their rows have the checksums that the exchange sent and are never crossed; and that
-every trade id between the first and the last is there once or listed in GAPS. Reads only; files that are being
+every trade id between the first and the last is there once or listed in GAPS, not both; and that the files have what
+the journal and its checkpoint know. Reads only; files that are being
 written meanwhile are no problem, and neither is a closed day that has no checksum file yet. Rows that a crash left in
 the journal are counted and no problem either: the next start, or \`logger recover\`, writes them to the columns.
 ${exitStatuses({ ok: 'all is well', failed: 'anything is wrong, or there is nothing to verify' })}${examples(
@@ -92,7 +96,7 @@ export async function runVerify(
   requireData(options.data);
   const filter = chooseFilter(options);
   const tableDays = listTableDays(options.data, filter);
-  const journal = await journalState(options.data, filter);
+  const journal = journalState(options.data, filter);
   if (tableDays.length === 0) {
     const waiting = waitingText(journal);
     throw new LoggerError(
@@ -111,6 +115,7 @@ export async function runVerify(
     meanings,
     journal,
   );
+  addJournal(options.data, filter, report);
   const output = new Output(stream);
   output.write(options.json ? jsonReport(report) : textReport(report, Date.now() - started, options.gaps));
   await output.end();
@@ -243,15 +248,33 @@ function judge(
   }
   const { exchange, symbol } = filter;
   const gapDays = groupBy(listTableDays(data, { exchange, symbol, table: GAPS.name }), symbolKey);
-  for (const [key, days] of groupBy(reports, symbolKey))
-    judgeSymbol(filter, days, gapDays.get(key) ?? [], meanings, report);
+  for (const [key, days] of groupBy(reports, symbolKey)) {
+    const [{ exchange, symbol }] = days;
+    const otherDays = () =>
+      listTableDays(data, { exchange, symbol, table: TRADES.name }).filter(({ day }) => day !== filter.day);
+    judgeSymbol(filter, days, gapDays.get(key) ?? [], otherDays, meanings, report);
+  }
   return report;
+}
+
+/** Adds what the journal knows of the table-days that were asked for. */
+function addJournal(data: string, filter: TableDayFilter, report: VerifyReport): void {
+  const wanted = (at: NonNullable<JournalProblem['at']>) =>
+    (['exchange', 'symbol', 'table', 'day'] as const).every(
+      (key) => filter[key] === undefined || filter[key] === at[key],
+    );
+  for (const { at, text } of verifyJournal(data, isOwned(data) !== false)) {
+    if (at !== undefined && !wanted(at)) continue;
+    report.problemCount++;
+    report.problems.push({ ...(at ?? { exchange: '-', symbol: '-', table: '-' }), check: 'journal', text });
+  }
 }
 
 function judgeSymbol(
   filter: TableDayFilter,
   reports: readonly TableDayReport[],
   gapDays: readonly TableDay[],
+  otherDays: () => TableDay[],
   meanings: IdMeanings,
   report: VerifyReport,
 ): void {
@@ -269,8 +292,12 @@ function judgeSymbol(
       report.gaps.push({ exchange, symbol, ...gap });
   }
   const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
+  if (meanings.get(exchange) === 'contiguous') add(TRADES.name, checkListings(trades, gaps));
   if (trades.length === 0) return;
-  const sequence = checkSequence(trades, listedIds(gaps), meanings.get(exchange));
+  const judge = (elsewhere: Interval[]) =>
+    checkSequence(trades, listedIds(gaps), meanings.get(exchange), elsewhere);
+  let sequence = judge([]);
+  if (sequence.missing > 0n && filter.day !== undefined) sequence = judge(suspectIds(otherDays()));
   report.symbols.push({ exchange, symbol, ...sequence });
   add(TRADES.name, sequence.problems);
   for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);

@@ -59,10 +59,18 @@ export const WRITER_COUNTERS = {
   dropped_rows: counter('rows that could not be written and were given up'),
   removals: counter('times that files in use were found removed'),
   removed_rows: counter('rows that were lost with files that were removed'),
+  damages: counter('table-days that were found damaged; their rows are in the quarantine and listed in GAPS'),
+  damaged_rows: counter('rows that were put into the quarantine with them'),
   disk_errors: counter('failed disk calls'),
   disk_failing: gauge('1 while the disk refuses writes'),
   last_error: gauge('errno of the last failed disk call'),
   buffered_rows: gauge('rows that wait for their flush'),
+  ring_wait_ms: gauge(
+    'age of the oldest row when it was taken from its ring, longest within the last second or two, ms',
+  ),
+  unjournaled_ms: gauge(
+    'the same when it was in the journal file, where a kill does not cost it any more, ms',
+  ),
   journal_blocks: counter('blocks written to the journal'),
   journal_written: counter('bytes written to the journal in 64-byte units'),
   journal_size: gauge('size of all segments in 64 KiB'),

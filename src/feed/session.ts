@@ -16,6 +16,7 @@ import { Connection, type ConnectionOptions } from './connection/connection.js';
 import { reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import { STATES } from './connection/state.js';
+import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import type { Gap } from './continuity/gap_log.js';
 import { WaitingGaps } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
@@ -81,6 +82,7 @@ export class Session {
   private readonly intake: Intake;
   private readonly connection: Connection;
   private readonly gaps: WaitingGaps;
+  private readonly clockSteps: ClockSteps;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
@@ -96,6 +98,7 @@ export class Session {
     private readonly host: SessionHost,
   ) {
     const { producer, clock } = host;
+    this.clockSteps = new ClockSteps(clock);
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
@@ -217,6 +220,7 @@ export class Session {
   private createSequences(): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.gaps.add(gap),
+      repaired: (gap: Gap) => this.gaps.note(gap),
       reordered: () => {
         this.counters[SESSION.reordered]++;
       },
@@ -369,6 +373,7 @@ export class Session {
   /** Everything that is due; called a few times a second, with the clock read. */
   tick(): void {
     const { counters } = this;
+    for (const gap of this.clockSteps.look(this.streams.size, () => this.receivers())) this.gaps.note(gap);
     for (const sequence of this.sequences.values()) sequence.reportDue();
     this.parser.tick?.();
     this.candles?.tick(this.stopping);
@@ -387,6 +392,12 @@ export class Session {
   relieved(): void {
     this.times[1] = 0;
     this.dropCause = 'ring_full';
+  }
+
+  private receivers(): Seen[] {
+    const { books } = this;
+    const ofBooks = books === undefined ? [] : [{ table: BOOK, seen: (slot: number) => books.seen(slot) }];
+    return [...this.sequences.values(), ...ofBooks];
   }
 
   private countSilent(): number {

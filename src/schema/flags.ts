@@ -5,7 +5,7 @@
 export const FLAGS = {
   repaired: {
     bit: 0,
-    doc: 'fetched by backfill, not received live; never set so far, as nothing is backfilled yet',
+    doc: 'of a row of GAPS: what rows before it list of its range is there after all, or was never missing; of any other row: fetched by backfill, which nothing is so far',
   },
   duplicate_kept: {
     bit: 1,

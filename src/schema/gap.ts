@@ -1,5 +1,10 @@
 /** The values of a row of GAPS, in one place for those who find holes: shards and the writer. */
+import { flag } from './flags.js';
+import { DAY_WORD, STREAM_WORD } from './layout.js';
 import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
+
+const DAY_SECS = 86_400;
+const REPAIRED = flag('repaired');
 
 /** A hole in a table of one symbol. */
 export interface GapValues {
@@ -15,6 +20,8 @@ export interface GapValues {
   readonly toNanos: number;
   /** messages known to be missing, 0 when unknown */
   readonly messages: number;
+  /** takes back what was listed of its range before: it is there after all, or was never missing */
+  readonly repaired?: boolean;
 }
 
 /** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the hole was established. */
@@ -37,6 +44,22 @@ export function setGap(
   u32[record + at.to_time] = gap.toSeconds;
   u32[record + at.to_nanos] = gap.toNanos;
   setU64(u32, record + at.messages, gap.messages);
+  u32[record + at.flags] = gap.repaired ? REPAIRED : 0;
+}
+
+/** A row of GAPS as a record of its own; `now`: when the hole was established, seconds and nanoseconds. */
+export function gapRecord(
+  stream: number,
+  gap: GapValues,
+  [seconds, nanos]: Iterable<number>,
+): { readonly day: number; readonly record: Uint32Array } {
+  const day = Math.floor(seconds / DAY_SECS);
+  const record = new Uint32Array(GAPS.words);
+  record[0] = GAPS.headerWord;
+  record[STREAM_WORD] = stream;
+  record[DAY_WORD] = day;
+  setGap(record, 0, gap, seconds, nanos);
+  return { day, record };
 }
 
 function setU64(u32: Uint32Array, index: number, value: number): void {

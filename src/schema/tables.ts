@@ -265,6 +265,10 @@ export const GAP_CAUSES = {
     id: 8,
     doc: 'the symbol was not captured at that time: the configuration left it out and then named it again',
   },
+  clock: {
+    id: 9,
+    doc: 'nothing is missing: the receive clock was set back from from_time to to_time, which lies before it; times of receipt in between occur twice',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;

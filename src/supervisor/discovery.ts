@@ -93,7 +93,16 @@ export class StreamDirectory {
   }
 
   private resume({ id, channels }: Resumable, directory: string): StreamResume {
-    return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
+    try {
+      return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
+    } catch (error) {
+      // what cannot be read where we write is a matter of the disk
+      if (!(error instanceof LoggerError) || error.code !== 'DATA_UNREADABLE') throw error;
+      throw new LoggerError(
+        'DISK_WRITE',
+        `${error.message}; give it to the user of the logger, or move it away`,
+      );
+    }
   }
 
   /** Two symbols that differ in case alone would share a folder on some file systems. */

@@ -115,6 +115,15 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   },
   {
     status: 'unhealthy',
+    doc: `table-days were found damaged in the last ${HEALTH_SECS.lossShown} s`,
+    find: (s) =>
+      when(
+        s.damageQuietSecs < HEALTH_SECS.lossShown,
+        `${s.writer.damages} table-days were found damaged; what they held is in quarantine/ and listed in GAPS`,
+      ),
+  },
+  {
+    status: 'unhealthy',
     doc: `rows wait, and for more than ${FLUSH_INTERVALS_MAX} × \`logger.flush_interval_secs\` none has reached the disk`,
     find: (s) =>
       when(isUnwritten(s), `rows wait, but none has reached the disk for ${Math.round(s.unwrittenSecs)} s`),
@@ -139,6 +148,15 @@ export const HEALTH_RULES: readonly HealthRule[] = [
       when(!isStalled(s) && diskSilentSecs(s) >= HEALTH_SECS.diskSilent, 'a checkpoint waits for the disk'),
   },
   diskRule('degraded', 'degraded'),
+  {
+    status: 'degraded',
+    doc: `the disk refused to make a segment of the journal durable in the last ${HEALTH_SECS.lossShown} s`,
+    find: (s) =>
+      when(
+        s.poisonQuietSecs < HEALTH_SECS.lossShown,
+        `journal_poisoned: the disk refused to make ${s.writer.journal_poisoned} segments of the journal durable; their blocks were written again`,
+      ),
+  },
   {
     status: 'degraded',
     doc: 'no connection has been started yet',

@@ -16,6 +16,10 @@ export interface QuietTimes {
   readonly dropQuietSecs: number;
   /** seconds since files were found removed; Infinity when none ever were */
   readonly removalQuietSecs: number;
+  /** seconds since files were found damaged; Infinity when none ever were */
+  readonly damageQuietSecs: number;
+  /** seconds since a segment of the journal could not be made durable; Infinity when that never was */
+  readonly poisonQuietSecs: number;
 }
 
 interface Totals {
@@ -23,6 +27,8 @@ interface Totals {
   readonly rows_drained: number;
   readonly rows_written: number;
   readonly removals: number;
+  readonly damages: number;
+  readonly journal_poisoned: number;
 }
 
 /** Since when a number has been what it is. */
@@ -44,6 +50,8 @@ export class Quiet {
   private writtenMs = 0;
   private readonly drops = new Unchanged(Number.NEGATIVE_INFINITY);
   private readonly removals = new Unchanged(Number.NEGATIVE_INFINITY);
+  private readonly damages = new Unchanged(Number.NEGATIVE_INFINITY);
+  private readonly poisonings = new Unchanged(Number.NEGATIVE_INFINITY);
   private samples = 0;
 
   /** The writer is about to start: nothing is late before now. */
@@ -69,6 +77,8 @@ export class Quiet {
       unwrittenSecs: (now - this.writtenMs) / 1000,
       dropQuietSecs: this.drops.secs(dropped, now),
       removalQuietSecs: this.removals.secs(writer.removals, now),
+      damageQuietSecs: this.damages.secs(writer.damages, now),
+      poisonQuietSecs: this.poisonings.secs(writer.journal_poisoned, now),
     };
   }
 }

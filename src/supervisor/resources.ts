@@ -1,7 +1,8 @@
 /** What the threads are given from the configuration and the system. Main thread, at start. */
-import { readFileSync } from 'node:fs';
-import { LoggerError, messageOf } from '../base/errors.js';
+import { readFileSync, statSync } from 'node:fs';
+import { errnoOf, LoggerError, messageOf } from '../base/errors.js';
 import type { Config } from '../config/options.js';
+import { isOfPath } from '../store/disk/io.js';
 import type { WriterJournal } from '../store/writer/messages.js';
 
 /** What a start after a crash has to redo at most. */
@@ -46,12 +47,18 @@ export function descriptorBudget(): number {
 export function writable<R>(dataPath: string, act: () => R): R {
   try {
     return act();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new LoggerError(
-      'DISK_WRITE',
-      `cannot write to ${dataPath}: ${messageOf(error)}; check that it is mounted, writable and not full`,
-      { cause: error },
-    );
+  } catch (cause) {
+    if (errnoOf(cause) === 0) throw cause;
+    const text = isOfPath(cause)
+      ? `cannot use ${dataPath}: ${messageOf(cause)}; move away what stands there, or give it to the user of the logger`
+      : `cannot write to ${dataPath}: ${messageOf(cause)}; check that it is mounted, writable and not full`;
+    throw new LoggerError('DISK_WRITE', text, { cause });
   }
+}
+
+/** Why others can change what is written to the data directory; undefined when they cannot. */
+export function openToOthers(dataPath: string): string | undefined {
+  const { mode } = statSync(dataPath);
+  if ((mode & 0o002) === 0) return undefined;
+  return `${dataPath} can be written to by every user: what stands there may have been put there by anybody; chmod o-w it`;
 }

@@ -38,13 +38,19 @@ export function healthOf(s: Snapshot) {
       bytes_written: s.writer.bytes_written * 64,
       disk_errors: s.writer.disk_errors,
       rows_removed: s.writer.removed_rows,
+      table_days_damaged: s.writer.damages,
+      rows_damaged: s.writer.damaged_rows,
       receive_to_journal_us: s.writerLatency,
     },
     journal: {
       bytes: s.writer.journal_size * 65_536,
+      // what it would cost now: a kill the second, a power cut the third
+      ring_wait_ms: atLeastQuiet(s, s.writer.ring_wait_ms),
+      unjournaled_ms: atLeastQuiet(s, s.writer.unjournaled_ms),
       unsynced_ms: s.writer.unsynced_ms,
       sync_us: s.writer.journal_sync_us,
       waits: s.writer.journal_waits,
+      poisoned: s.writer.journal_poisoned,
       checkpoints: s.writer.checkpoints,
       sinks_cut_off: s.writer.cursors_cut_off,
       quarantined_bytes: s.writer.quarantined * 64,
@@ -57,6 +63,11 @@ export function healthOf(s: Snapshot) {
       failures: s.sealer.failures,
     },
   };
+}
+
+/** While the writer stands nothing is measured, and what has come since is at least as old. */
+function atLeastQuiet({ writerQuietSecs }: Snapshot, ms: number): number {
+  return Math.max(ms, Math.round(writerQuietSecs * 1000));
 }
 
 function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatus[]) {

@@ -10,6 +10,7 @@ import type { Exchange } from '../feed/exchange.js';
 import { createDoorbell, DOORBELL } from '../ring/layout.js';
 import { DiskIo } from '../store/disk/io.js';
 import { journalFolder } from '../store/journal/start.js';
+import { CASES, worries } from '../store/recovery/cases.js';
 import { recover } from '../store/recovery/recovery.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
@@ -119,7 +120,10 @@ export class Supervisor {
       if (this.config.journal.enabled) io.makeFolder(journalFolder(data_path));
       return result;
     });
-    if (quarantine !== undefined) this.log.error({ quarantine }, 'damaged files are in quarantine');
+    if (quarantine !== undefined)
+      this.log.error({ quarantine, lost_rows: done.lostRows }, 'what could not be used is in quarantine');
+    const told = this.config.journal.enabled ? findings.filter(worries) : [];
+    for (const { label, text } of told) this.log.warn({ case: label }, `${CASES[label].doc}: ${text}`);
     if (clean) return;
     for (const { label, text } of findings) this.log.info({ case: label }, text);
     this.log.info({ ...done, milliseconds: Math.round(milliseconds) }, 'recovered from the journal');

@@ -36,6 +36,25 @@ for (const [name, step] of [
   });
 }
 
+test('a step back is noted with the stamps on both sides, a step ahead is not', () => {
+  const clock = new WallClock();
+  clock.read();
+  for (const [offset, setBacks] of [
+    [HOUR, 0],
+    [0, 1],
+    [-HOUR, 2],
+    [0, 2],
+  ] as const) {
+    const before = stampMs(clock);
+    Date.now = () => now() + offset;
+    clock.read();
+    assert.equal(clock.setBacks, setBacks);
+    if (setBacks === 0 || stampMs(clock) > before) continue;
+    assert.equal(clock.before[0], Math.floor(before / 1000));
+    assert.deepEqual(clock.after, clock.now);
+  }
+});
+
 test('without a step stamps never go back', () => {
   const clock = new WallClock();
   let last = 0;
@@ -46,4 +65,5 @@ test('without a step stamps never go back', () => {
     assert.ok(stamp >= last - 1, `${last - stamp} ms back`);
     last = stamp;
   }
+  assert.equal(clock.setBacks, 0);
 });

@@ -13,12 +13,18 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { runVerify, type VerifyOptions } from '../../src/commands/verify.js';
+import { createCounters } from '../../src/counters/counters.js';
+import { SEALER_COUNTERS } from '../../src/counters/declarations.js';
+import { DiskIo } from '../../src/store/disk/io.js';
+import { recover } from '../../src/store/recovery/recovery.js';
+import { Sealer } from '../../src/store/seal/sealer.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
+import { FIRST_DAY, STREAMS, World } from '../support/store_world.js';
 
 interface Told {
   readonly ok: boolean;
   readonly problem_count: number;
-  readonly problems: { table: string; check: string; text: string }[];
+  readonly problems: { symbol: string; table: string; check: string; text: string }[];
   readonly notes: string[];
   readonly [key: string]: unknown;
 }
@@ -356,4 +362,87 @@ test('ids that do not count up: holes are none, a repetition is one unless the i
   assert.match((await of('bybit', [rows[1]]))[0], /2290000001202469371 .* more than once/);
   assert.deepEqual(await of('bybit-linear', [rows[1]]), []);
   assert.equal((await of('binance', [])).length, 2);
+});
+
+/** A data directory as a writer leaves it: with `stop` in order, otherwise killed. */
+function written(t: { after(run: () => void): void }, stop: boolean) {
+  const root = dataDirectory(t);
+  const clock = { ms: 1000 };
+  const world = new World(new DiskIo(), clock, [0, 0, 0], {
+    dataPath: root,
+    flushIntervalMs: 100,
+    checkpointMs: 500,
+  });
+  const turns = (count: number) => {
+    for (let turn = 0; turn < count; turn++) {
+      clock.ms += 150;
+      world.writer.turn();
+    }
+  };
+  for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
+  world.publish();
+  turns(12);
+  if (stop) world.writer.finish();
+  else {
+    world.row(0, FIRST_DAY);
+    world.publish();
+    clock.ms += 1;
+    world.writer.turn();
+  }
+  return root;
+}
+
+const journalTexts = async (root: string) =>
+  (await verify(root)).problems
+    .filter(({ check }) => check === 'journal')
+    .map(({ symbol, text }) => `${symbol} ${text}`);
+
+test('rows that wait in the journal are told, after an orderly end there are none', async (t) => {
+  assert.deepEqual(await journalTexts(written(t, true)), []);
+  const root = written(t, false);
+  assert.deepEqual(await journalTexts(root), [
+    'A 1 rows wait in the journal; the next start or `logger recover` brings them to the files',
+  ]);
+  recover(new DiskIo(), root);
+  assert.deepEqual(await journalTexts(root), []);
+});
+
+test('a table-day and a symbol that a checkpoint knows and that are gone are told', async (t) => {
+  const root = written(t, false);
+  rmSync(join(root, 'x', 'A', 'TRADES'), { recursive: true });
+  rmSync(join(root, 'y'), { recursive: true });
+  const texts = await journalTexts(root);
+  for (const symbol of ['A 0 rows are there, 1 were durable', 'A 0 rows are there, 1 were durable'])
+    assert.ok(
+      texts.some((text) => text.startsWith(symbol)),
+      texts.join('\n'),
+    );
+  assert.equal(texts.filter((text) => text.includes('were durable')).length, 2);
+});
+
+test('a sealed table-day whose columns are gone is told', async (t) => {
+  const root = dataDirectory(t);
+  writeTableDay(root, { table: 'MD' }, [{ recv_time: DAY_START }]);
+  const folder = writeTableDay(root, { table: 'TRADES' }, [trade(1)]);
+  const counters = new Uint32Array(createCounters(SEALER_COUNTERS));
+  const sealer = new Sealer(new DiskIo(), { dataPath: root, counters, log: () => undefined });
+  for (const _ of sealer.pass(0, 30_000));
+  for (const name of readdirSync(folder)) if (name.endsWith('.bin')) rmSync(join(folder, name));
+  const { ok, text } = await capture({ data: root });
+  assert.equal(ok, false);
+  assert.match(text, /TRADES 2026-11-21: checksums:/);
+});
+
+test('ids that a wrong receive clock has filed under another day are not missing, for one day alone neither', async (t) => {
+  const root = dataDirectory(t);
+  writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(2), trade(5)]);
+  const suspect = { flags: 4, recv_time: DAY_START + 2 * 86_400 };
+  writeTableDay(root, { table: 'TRADES', stamp: '23.11.26' }, [
+    trade(3, undefined, undefined, suspect),
+    trade(4, undefined, undefined, suspect),
+  ]);
+  for (const day of [undefined, '2026-11-21', '2026-11-23']) {
+    const { problems } = await verify(root, { day });
+    assert.deepEqual(problems, [], day);
+  }
 });

@@ -250,6 +250,7 @@ async function capture(
   const wrong = comparison.channels.some((channel) => faultsOf(channel) > 0 && !isExcused(channel, options));
   problems.push(wrong ? formatComparison(comparison) : '', await verifyProblems(dataPath));
   problems.push(...lostTrades(account, dataPath, lived, options.windowMs));
+  options.report(windowsText(lived, oldestLost(account, dataPath, lived)));
   const text = formatComparison(comparison).split('\n');
   options.report([text[0], text.find((line) => line.startsWith('total'))].join('\n'));
   return { lives: lived, problems: problems.filter((problem) => problem !== '') };
@@ -272,6 +273,32 @@ async function orderlyLife(folder: string, simulator: SimulatorProcess): Promise
   return status === 0 ? '' : `an orderly stop answered ${status}: ${describe(logger)}`;
 }
 
+/** For how long before each kill, in ms, a trade that is not on disk had been handed over; 0 where none is missing. */
+function windowsText(lives: readonly Life[], oldest: ReadonlyMap<Life, number>): string {
+  const sorted = lives
+    .filter(({ ready }) => ready !== undefined)
+    .map((life) => Math.round(oldest.get(life) ?? 0))
+    .sort((a, b) => a - b);
+  if (sorted.length === 0) return 'no kill came while the logger was up';
+  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+  const over = sorted.filter((ms) => ms > 100).length;
+  return `what ${sorted.length} kills cost: median ${at(0.5)} ms, p90 ${at(0.9)} ms, longest ${at(1)} ms; ${over} over 100 ms`;
+}
+
+interface Trade {
+  readonly place: string;
+  readonly life: Life;
+  /** how long before the kill it was handed over, ms */
+  readonly ageMs: number;
+}
+
+function oldestLost(account: string, dataPath: string, lives: readonly Life[]): Map<Life, number> {
+  const oldest = new Map<Life, number>();
+  for (const { life, ageMs } of missingTrades(account, dataPath, lives))
+    oldest.set(life, Math.max(oldest.get(life) ?? 0, ageMs));
+  return oldest;
+}
+
 /** Trades handed over while the logger was up and `windowMs` before it was killed that are not on disk. */
 export function lostTrades(
   account: string,
@@ -279,6 +306,38 @@ export function lostTrades(
   lives: readonly Life[],
   windowMs: number,
 ): string[] {
+  const lost = new Map<string, number>();
+  for (const { place, ageMs } of missingTrades(account, dataPath, lives))
+    if (ageMs >= windowMs) lost.set(place, (lost.get(place) ?? 0) + 1);
+  return [...lost].map(
+    ([place, count]) => `${place}: ${count} trades were lost more than ${windowMs} ms before a kill`,
+  );
+}
+
+/** Trades handed over while the logger was up that are not on disk. */
+function* missingTrades(account: string, dataPath: string, lives: readonly Life[]): Generator<Trade> {
+  const stored = storedIds(dataPath);
+  for (const exchange of readdirSync(account)) {
+    for (const folder of exchange.endsWith('.json') ? [] : readdirSync(join(account, exchange))) {
+      const symbol = decodeName(folder) as string;
+      const path = accountFile(account, exchange, symbol, 'trades');
+      if (!existsSync(path)) continue;
+      const events = new AccountRecords(path, 'trades');
+      const place = `${exchange} ${symbol}`;
+      const ids = stored.get(place) ?? new Set();
+      for (let event = 0; event < events.count; event++) {
+        if (events.word(event, ACCOUNT_AT.delivered) === 0 || events.has(event, 'history')) continue;
+        const sent =
+          events.word(event, ACCOUNT_AT.sent) * 1000 + events.word(event, ACCOUNT_AT.sent + 1) / 1e6;
+        const life = lives.find(({ ready, killed }) => ready !== undefined && sent > ready && sent < killed);
+        if (life !== undefined && !ids.has(BigInt(events.u64(event, ACCOUNT_AT.id))))
+          yield { place, life, ageMs: life.killed - sent };
+      }
+    }
+  }
+}
+
+function storedIds(dataPath: string): Map<string, Set<bigint>> {
   const stored = new Map<string, Set<bigint>>();
   for (const tableDay of listTableDays(dataPath, { table: TRADES.name })) {
     const name = `${tableDay.exchange} ${tableDay.symbol}`;
@@ -287,28 +346,5 @@ export function lostTrades(
     for (const block of readBlocks(tableDay, ['trade_id']))
       for (const id of u64Of(block, 'trade_id')) ids.add(id);
   }
-  const problems: string[] = [];
-  for (const exchange of readdirSync(account)) {
-    for (const folder of exchange.endsWith('.json') ? [] : readdirSync(join(account, exchange))) {
-      const symbol = decodeName(folder) as string;
-      const path = accountFile(account, exchange, symbol, 'trades');
-      if (!existsSync(path)) continue;
-      const events = new AccountRecords(path, 'trades');
-      const ids = stored.get(`${exchange} ${symbol}`) ?? new Set();
-      let lost = 0;
-      for (let event = 0; event < events.count; event++) {
-        if (events.word(event, ACCOUNT_AT.delivered) === 0 || events.has(event, 'history')) continue;
-        const sent =
-          events.word(event, ACCOUNT_AT.sent) * 1000 + events.word(event, ACCOUNT_AT.sent + 1) / 1e6;
-        const life = lives.find(({ ready, killed }) => ready !== undefined && sent > ready && sent < killed);
-        if (life === undefined || sent > life.killed - windowMs) continue;
-        if (!ids.has(BigInt(events.u64(event, ACCOUNT_AT.id)))) lost++;
-      }
-      if (lost > 0)
-        problems.push(
-          `${exchange} ${symbol}: ${lost} trades were lost more than ${windowMs} ms before a kill`,
-        );
-    }
-  }
-  return problems;
+  return stored;
 }

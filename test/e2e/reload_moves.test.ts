@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { GAP_CAUSES, TRADES } from '../../src/schema/tables.js';
 import { holes, union } from '../../src/store/read/intervals.js';
+import { listedIds, readGaps } from '../../src/store/read/listings.js';
 import { listTableDays, readBlocks, u64Of } from '../../src/store/read/reader.js';
-import { listedIds, readGaps } from '../../src/store/read/sequences.js';
 import { startLoggerProcess, startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
 
 const SYMBOLS = ['BTC-USD', 'ETH-USD', 'SOL-USD', 'XRP-USD', 'DOGE-USD'];

@@ -405,3 +405,23 @@ test('adds candles up, and says which of them may lack a trade', async (t) => {
   assert.equal(rig.counters().late_trades, 0);
   assert.equal(rig.counters().duplicates, 1);
 });
+
+test('a receive clock that is set back is noted for what was received before', async (t) => {
+  const rig = await Rig.start(t, [spec(7, 'BTC-USD'), spec(8, 'ETH-USD')]);
+  await until(() => rig.sockets.length === 1 && rig.requests > 0);
+  rig.sockets[0]?.send(match(1));
+  await until(() => rig.ids().length === 1);
+  const { now } = Date;
+  t.after(() => {
+    Date.now = now;
+  });
+  Date.now = () => now() - 3_600_000;
+  await until(() => rig.gaps().length > 0);
+  const [{ values }, ...others] = rig.of('GAPS');
+  assert.deepEqual(rig.gaps(), ['clock 0-0']);
+  assert.deepEqual(others, []);
+  const back = Number(values.from_time) - Number(values.to_time);
+  assert.ok(back > 3590 && back <= 3600, `${back}`);
+  assert.equal(rig.counters().gaps, 0);
+  await rig.stop();
+});

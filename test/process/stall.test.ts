@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { readGaps } from '../../src/store/read/listings.js';
 import { listTableDays } from '../../src/store/read/reader.js';
-import { readGaps } from '../../src/store/read/sequences.js';
 import { mountImage, runs } from '../support/mounts.js';
 import {
   type LoggerProcess,

@@ -164,6 +164,8 @@ test('a journal that cannot be synced is replaced once; the second failure ends 
   const once = live({ call: 'fdatasync', n: 4, forever: false, code: 'EIO' }, 1, true);
   assert.equal(once.outcome, 'stopped');
   assert.equal(countOf(once, 'journal_poisoned'), 1);
+  const warnings = once.world?.writer.reports.filter((r) => r.kind === 'log' && r.level === 'warn') ?? [];
+  assert.match(JSON.stringify(warnings), /journal could not be made durable once: EIO/);
   assert.equal(countOf(once, 'disk_failing'), 0);
   assert.equal(live({ call: 'fdatasync', n: 4, forever: true, code: 'EIO' }, 1, true).outcome, 'fatal');
 });

@@ -1,14 +1,25 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT, LoggerError } from '../../src/base/errors.js';
-import { DataLock } from '../../src/supervisor/lock.js';
+import { DataLock, isOwned } from '../../src/supervisor/lock.js';
 
 const RACERS = 100;
+const KILLED_ROUNDS = 3;
 const skip = process.platform === 'linux' ? false : 'abstract sockets are a matter of Linux';
 
 const root = mkdtempSync(join(tmpdir(), 'logger-lock-'));
@@ -19,8 +30,8 @@ interface Racer {
   text: string;
 }
 
-function start(directory: string): Racer {
-  const child = spawn(process.execPath, ['dist/test/support/take_lock.js', directory]);
+function start(directory: string, ...more: string[]): Racer {
+  const child = spawn(process.execPath, ['dist/test/support/take_lock.js', directory, ...more]);
   const racer = { child, text: '' };
   child.stdout.on('data', (chunk) => (racer.text += chunk));
   return racer;
@@ -94,4 +105,68 @@ test('a directory that was replaced or removed is another one', { skip }, async 
   await assert.rejects(DataLock.take(join(root, 'away')), refusal(/in use/));
   next.release();
   lock.release();
+});
+
+test('whoever takes the name of the socket does not keep the logger from starting', { skip }, async (t) => {
+  const directory = join(root, 'squatted');
+  mkdirSync(directory);
+  const { dev, ino } = statSync(directory, { bigint: true });
+  const squatter = createServer(() => {});
+  squatter.listen({ path: `\0logger:${dev}:${ino}:`.padEnd(108, '-') });
+  await once(squatter, 'listening');
+  t.after(() => squatter.close());
+  const lock = await DataLock.take(directory);
+  assert.equal(lock.holds(), true);
+  assert.equal(statSync(join(directory, 'lock')).mode & 0o777, 0o600);
+  // a second one is refused all the same, it only does not learn by whom
+  await assert.rejects(DataLock.take(directory), refusal(/does not answer/));
+  lock.release();
+});
+
+test('a lock file that was removed or replaced is not the lock any more', { skip }, async () => {
+  const directory = join(root, 'unlinked');
+  const lock = await DataLock.take(directory);
+  rmSync(join(directory, 'lock'));
+  assert.equal(lock.holds(), false);
+  await lock.renew();
+  assert.equal(lock.holds(), true);
+  await assert.rejects(DataLock.take(directory), refusal(/in use/));
+  lock.release();
+});
+
+test('a link in the place of the lock file is not followed', { skip }, async () => {
+  const directory = join(root, 'linked');
+  mkdirSync(directory);
+  symlinkSync(join(root, 'elsewhere'), join(directory, 'lock'));
+  await assert.rejects(
+    DataLock.take(directory),
+    (error) => error instanceof LoggerError && error.code === 'DISK_WRITE',
+  );
+  assert.equal(existsSync(join(root, 'elsewhere')), false);
+});
+
+test('what the owner starts does not keep the lock when the owner is killed', { skip }, async () => {
+  const directory = join(root, 'children');
+  for (let round = 0; round < KILLED_ROUNDS; round++) {
+    const { child } = start(directory, 'with-child');
+    child.stdin.write('go\n');
+    const [text] = (await once(child.stdout, 'data')) as [Buffer];
+    const grandchild = Number(/child (\d+)/.exec(text.toString())?.[1]);
+    child.kill('SIGKILL');
+    const lock = await DataLock.take(directory);
+    assert.equal(lock.holds(), true);
+    assert.equal(process.kill(grandchild, 0), true, 'the child lives on');
+    process.kill(grandchild, 'SIGKILL');
+    lock.release();
+  }
+});
+
+test('whether a directory is owned can be asked without taking it', { skip }, async () => {
+  const directory = join(root, 'asked');
+  assert.equal(isOwned(directory), false);
+  const lock = await DataLock.take(directory);
+  assert.equal(isOwned(directory), true);
+  lock.release();
+  assert.equal(isOwned(directory), false);
+  (await DataLock.take(directory)).release();
 });

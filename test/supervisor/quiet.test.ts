@@ -5,7 +5,14 @@ import { Quiet, SAMPLE_MS } from '../../src/supervisor/quiet.js';
 import { healthOf } from '../../src/supervisor/status.js';
 import { snapshot } from './snapshots.js';
 
-const TOTALS = { heartbeat: 1, rows_drained: 0, rows_written: 0, removals: 0 };
+const TOTALS = {
+  heartbeat: 1,
+  rows_drained: 0,
+  rows_written: 0,
+  removals: 0,
+  damages: 0,
+  journal_poisoned: 0,
+};
 
 test('a writer that stands still is red before a second is over, and not while it turns', () => {
   const quiet = new Quiet();

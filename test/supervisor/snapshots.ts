@@ -59,6 +59,8 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     unwrittenSecs: 0,
     dropQuietSecs: Number.POSITIVE_INFINITY,
     removalQuietSecs: Number.POSITIVE_INFINITY,
+    damageQuietSecs: Number.POSITIVE_INFINITY,
+    poisonQuietSecs: Number.POSITIVE_INFINITY,
     flushIntervalSecs: 5,
     latency: { venue: quantiles },
     recentLatency: { venue: quantiles },

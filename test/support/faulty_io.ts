@@ -1,5 +1,5 @@
 /** A simulated disk of which the n-th call of a kind fails, once or from then on. */
-import { type StoreIo, wasTried } from '../../src/store/disk/io.js';
+import { type PathKind, type StoreIo, wasTried } from '../../src/store/disk/io.js';
 import type { SimulatedDisk } from './simulated_disk.js';
 
 export const FAULTY_CALLS = [
@@ -96,6 +96,10 @@ export class FaultyIo implements StoreIo {
 
   sizeOf(path: string): number {
     return this.disk.sizeOf(path);
+  }
+
+  kindOf(path: string): PathKind {
+    return this.disk.kindOf(path);
   }
 
   truncate(fd: number, bytes: number): void {

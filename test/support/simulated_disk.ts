@@ -6,7 +6,7 @@
  * durable, when it ends, what had been written when it began; until then it counts for nothing. Whoever makes the call
  * for the sync of a file may come to it late: by then its descriptor must stand for the same file.
  */
-import type { StoreIo } from '../../src/store/disk/io.js';
+import { FOREIGN, NO_FILE, type PathKind, type StoreIo } from '../../src/store/disk/io.js';
 import type { Random } from './random.js';
 
 const SECTOR = 512;
@@ -253,7 +253,12 @@ export class SimulatedDisk implements StoreIo {
 
   sizeOf(path: string): number {
     const node = this.resolve(path);
-    return node instanceof FileNode ? node.size : -1;
+    return node instanceof FileNode ? node.size : node === undefined ? NO_FILE : FOREIGN;
+  }
+
+  kindOf(path: string): PathKind {
+    const node = this.resolve(path);
+    return node === undefined ? 'none' : node instanceof FileNode ? 'file' : 'folder';
   }
 
   truncate(fd: number, bytes: number): void {

@@ -2,11 +2,11 @@
  * HOT: an event of an order book as it stands in a message, once per event, in shard threads. One object per parser, read
  * anew for every message; positions refer to the message that was read last.
  */
-import { TIME } from '../../base/time.js';
+import { TIME, TIME_RESULT } from '../../base/time.js';
 import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
-import { parseEpoch, u64At } from '../rows/values.js';
+import { readEpoch, u64At } from '../rows/values.js';
 import type { BookChange } from './delta_buffer.js';
 
 export class BookMessage implements BookChange {
@@ -34,8 +34,9 @@ export class BookMessage implements BookChange {
       return RESULT.missingField;
     this.last = u64At(fields, id);
     if (this.last < 0) return RESULT.badId;
-    this.timed = fields.present(time);
-    if (this.timed && !parseEpoch(fields, time)) return RESULT.badTime;
+    const moment = fields.present(time) ? readEpoch(fields, time) : TIME_RESULT.outOfRange;
+    if (moment === TIME_RESULT.invalid) return RESULT.badTime;
+    this.timed = moment === TIME_RESULT.ok;
     this.seconds = TIME[0];
     this.nanos = TIME[1];
     this.firstBid = from[bids];

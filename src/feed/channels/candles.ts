@@ -26,9 +26,9 @@ const TWO_TO_32 = 4_294_967_296;
 const T = TRADES.at;
 const A = CANDLE_AT;
 const S = SUM_AT;
-/** Trades that cannot be added up, or may have been added up before. */
+/** Trades that cannot be added up, or may have been added up before, or whose time is not known. */
 const LEFT_OUT =
-  flag('duplicate_kept') | flag('suspect_clock') | flag('failed_validation') | flag('literal_in_sidecar');
+  flag('duplicate_kept') | flag('no_event_time') | flag('failed_validation') | flag('literal_in_sidecar');
 
 export interface CandleEvents {
   /** a trade is in no candle: too late for it, or far ahead of the clock */

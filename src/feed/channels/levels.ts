@@ -17,7 +17,7 @@ import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
 import type { Rows } from '../rows/row_writer.js';
-import { parseEpoch, u64At } from '../rows/values.js';
+import { readEpoch, u64At } from '../rows/values.js';
 
 /** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
 export interface BookEvent {
@@ -74,9 +74,9 @@ export class Levels {
 
   /** Event time in milliseconds or microseconds; false when it cannot be read. */
   epoch(fields: JsonFields, at: number): boolean {
-    if (!parseEpoch(fields, at)) return false;
-    this.keepTime();
-    return true;
+    const result = readEpoch(fields, at);
+    if (result === TIME_RESULT.ok) this.keepTime();
+    return result !== TIME_RESULT.invalid;
   }
 
   /** Event time as ISO text; false when it cannot be read. */

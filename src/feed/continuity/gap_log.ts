@@ -28,9 +28,14 @@ export class WaitingGaps {
   ) {}
 
   add(gap: Gap): void {
+    this.counters[SESSION.gaps]++;
+    this.counters[SESSION.missing] += gap.messages;
+    this.note(gap);
+  }
+
+  /** Something to be listed that is no hole. */
+  note(gap: Gap): void {
     const { counters, waiting } = this;
-    counters[SESSION.gaps]++;
-    counters[SESSION.missing] += gap.messages;
     waiting.push(gap);
     if (waiting.length <= WAITING_GAPS_MAX) return;
     waiting.shift();

@@ -82,6 +82,8 @@ export interface SequenceOptions {
 
 export interface SequenceEvents {
   gap(gap: Gap): void;
+  /** a row for ids that were listed and are stored now, or were never missing */
+  repaired?(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
   /** the newest id was out of line with those before and behind it: the ids go on below */
@@ -345,8 +347,16 @@ export class Sequence {
 
   private boundHoles(slot: number): void {
     const state = this.state(slot);
-    if (state.holes.length <= SEQUENCE_HOLES_MAX) return;
-    const hole = state.holes.shift() as Hole;
+    const { holes } = state;
+    if (holes.length <= SEQUENCE_HOLES_MAX) return;
+    // those that were listed have waited long enough
+    const [hole] = holes.splice(
+      Math.max(
+        0,
+        holes.findIndex(({ reported }) => reported),
+      ),
+      1,
+    );
     this.report(slot, hole);
     state.forgottenTo = Math.max(state.forgottenTo, hole.to);
   }
@@ -362,6 +372,7 @@ export class Sequence {
         { ...hole, from: to + 1 },
       ].filter((part) => part.from <= part.to);
       state.holes.splice(at, 1, ...rest);
+      if (hole.reported) this.repair(slot, Math.max(from, hole.from), Math.min(to, hole.to));
       this.boundHoles(slot);
       this.events.reordered();
       if (this.returns(slot, state, from, to, hole)) this.takeBack(slot, state, to);
@@ -374,7 +385,9 @@ export class Sequence {
       this.events.reordered();
       return SEEN.fresh;
     }
-    return from <= state.forgottenTo ? SEEN.uncertain : SEEN.duplicate;
+    if (from > state.forgottenTo) return SEEN.duplicate;
+    this.repair(slot, from, Math.min(to, state.forgottenTo));
+    return SEEN.uncertain;
   }
 
   /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
@@ -391,6 +404,7 @@ export class Sequence {
     const last = this.lastId[slot];
     const above = state.holes.filter(({ from }) => from > id);
     state.holes = state.holes.filter(({ from }) => from <= id);
+    for (const { from, to, reported } of above) if (reported) this.repair(slot, from, to);
     above.forEach(({ to }, i) => {
       const end = (above[i + 1]?.from ?? last + 1) - 1;
       if (end > to) state.ahead.push({ from: to + 1, to: end });
@@ -441,6 +455,24 @@ export class Sequence {
       toSeconds: hole.toSeconds,
       toNanos: hole.toNanos,
       messages: hole.to - hole.from + 1,
+    });
+  }
+
+  /** What was listed of a range is there after all, or was never missing. */
+  private repair(slot: number, fromId: number, toId: number): void {
+    const [seconds, nanos] = this.received;
+    this.events.repaired?.({
+      slot,
+      table: this.table,
+      cause: 'unknown',
+      fromId,
+      toId,
+      fromSeconds: seconds,
+      fromNanos: nanos,
+      toSeconds: seconds,
+      toNanos: nanos,
+      messages: toId - fromId + 1,
+      repaired: true,
     });
   }
 

@@ -238,6 +238,7 @@ export class Rows {
   float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
     if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
     this.f32[this.record + word] = VALUE[0];
+    if (VALUE[0] < 0) this.flags |= FLAG_INVALID;
     return true;
   }
 

@@ -11,6 +11,8 @@ import type { Rows } from './row_writer.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
+const ZERO = 0x30;
+const NINE = 0x39;
 
 /** Whether all of these values are there; `base` is the first value of the object. */
 export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {
@@ -89,14 +91,7 @@ export function isoTime(
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  const result = parseIsoTime(fields.view, fields.from[at], fields.to[at]);
-  if (result === TIME_RESULT.invalid) return false;
-  if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
-  else {
-    rows.timeOfReceipt(secondsWord, nanosWord);
-    rows.flag(SUSPECT_CLOCK);
-  }
-  return true;
+  return setTime(rows, parseIsoTime(fields.view, fields.from[at], fields.to[at]), secondsWord, nanosWord);
 }
 
 /** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
@@ -107,18 +102,39 @@ export function epochTime(
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  if (!parseEpoch(fields, at)) return false;
-  rows.time(secondsWord, nanosWord);
+  return setTime(rows, readEpoch(fields, at), secondsWord, nanosWord);
+}
+
+/** Sets what stands in TIME; a time that no u32 can hold is not believed and gives way to that of receipt. */
+function setTime(rows: Rows, result: number, secondsWord: number, nanosWord: number): boolean {
+  if (result === TIME_RESULT.invalid) return false;
+  if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
+  else {
+    rows.timeOfReceipt(secondsWord, nanosWord);
+    rows.flag(SUSPECT_CLOCK);
+  }
   return true;
 }
 
-/** Milliseconds or microseconds since 1970 into TIME; false when they cannot be read. */
+/** Milliseconds or microseconds since 1970 into TIME; false when they cannot be read, or are beyond u32 seconds. */
 export function parseEpoch(fields: JsonSlots, at: number): boolean {
-  const digits = fields.digits[at];
-  const plain = digits >= 0 && fields.decimals[at] === 0;
-  const value = plain ? digits : parseLongUint(fields.bytes, fields.from[at], fields.to[at]);
+  return readEpoch(fields, at) === TIME_RESULT.ok;
+}
+
+/** The same as a TIME_RESULT. */
+export function readEpoch(fields: JsonSlots, at: number): number {
+  const { digits, decimals, bytes, from, to } = fields;
+  const plain = digits[at] >= 0 && decimals[at] === 0;
+  const value = plain ? digits[at] : parseLongUint(bytes, from[at], to[at]);
   EPOCH[0] = value;
-  return value >= 0 && setTimeFromEpoch();
+  if (value < 0) return isWhole(bytes, from[at], to[at]) ? TIME_RESULT.outOfRange : TIME_RESULT.invalid;
+  return setTimeFromEpoch() ? TIME_RESULT.ok : TIME_RESULT.outOfRange;
+}
+
+/** Whether it is a whole number of whatever length. */
+function isWhole(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] < ZERO || bytes[i] > NINE) return false;
+  return from < to;
 }
 
 /** What is not plain: the 16 digits of microseconds, below 2^53 until the year 2255, or zeros in front. */

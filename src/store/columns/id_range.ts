@@ -6,7 +6,7 @@ import type { Table } from '../../schema/layout.js';
 import { type StoreIo, withFile } from '../disk/io.js';
 
 export const ID_COLUMN = 'trade_id';
-const ID_BYTES = 8;
+export const ID_BYTES = 8;
 const TWO_32 = 4294967296;
 /** Ids come a little out of order: so many at each end of a file are looked at. */
 const ROWS_LOOKED_AT = 4096;

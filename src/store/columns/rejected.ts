@@ -96,12 +96,13 @@ export class RejectedLog {
     log.bytes = 0;
   }
 
-  /** Cuts off what stands behind the last line; answers the number of bytes. */
-  cut(): number {
+  /** Cuts off what stands behind the last line, with a copy in the quarantine; answers the number of bytes. */
+  cut(quarantine: Quarantine): number {
     let cut = 0;
     for (const [path, { bytes }] of this.logs) {
       const size = this.files.io.sizeOf(path);
       if (size <= bytes) continue;
+      quarantine.keepTail(path, bytes);
       this.files.truncate(path, bytes);
       cut += size - bytes;
     }

@@ -4,25 +4,23 @@
  *
  * Everything is written at the place that its row number says, so writing the same rows again changes nothing.
  */
-import { type Column, isWrittenFor } from '../../schema/columns.js';
-import type { Table } from '../../schema/layout.js';
+import type { Column } from '../../schema/columns.js';
 import type { FilePool, PooledFile } from '../disk/file_pool.js';
-import { columnFile, literalsFile } from '../disk/paths.js';
+import { withFile } from '../disk/io.js';
+import { literalsFile } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { TableDayState } from '../journal/states.js';
+import { type Damaged, type FilesKey, findFiles, pathOf } from './found_files.js';
 import { ID_COLUMN, IdRange } from './id_range.js';
+import { type LostRows, lostRows, setFilesAside, textsOfRows } from './lost_rows.js';
 import type { WaitingRows } from './row_arena.js';
 import { beginBatch, columnStart, transpose } from './transpose.js';
 
-export interface TableDayKey {
-  readonly table: Table;
-  readonly exchange: string;
+export interface TableDayKey extends FilesKey {
   /** folder name of the symbol */
   readonly directory: string;
-  readonly day: number;
   /** index of the ring of its first row; most have no other, but every connection of a symbol writes its GAPS */
   readonly ring: number;
-  readonly folder: string;
 }
 
 export interface TableDayOptions {
@@ -31,7 +29,8 @@ export interface TableDayOptions {
   /** whether a day that begins now has the exact columns */
   readonly exact: boolean;
   /** a journal vouches for the files: what does not fit together was not left by a crash */
-  readonly quarantine: Quarantine | undefined;
+  readonly journaled: boolean;
+  readonly quarantine: Quarantine;
   readonly files: FilePool;
   readonly waiting: WaitingRows;
 }
@@ -54,6 +53,10 @@ export class TableDay {
   baseSequence = 0;
   /** ids of the rows in the files, for tables that have any */
   readonly ids: IdRange | undefined;
+  /** rows that were found and could not stay when it was opened */
+  lost: LostRows | undefined;
+  /** what the system answered when its files could not be used while others can; undefined when they can */
+  unusable: unknown;
   /** waiting rows of other rings than the first, by ring */
   private readonly others = new Map<number, number>();
   private opened = false;
@@ -123,39 +126,38 @@ export class TableDay {
   }
 
   /**
-   * Finds how many rows the files hold. A table-day keeps the set of columns it began with: `exact` or the tables may
-   * have changed since. What stands behind the shortest column is no whole row and is cut off; where a journal is kept
-   * no crash leaves such a thing, and a copy goes to the quarantine.
+   * Finds how many rows the files hold. A table-day keeps the set of columns it began with: `exact` may have changed
+   * since. What stands behind the shortest column is no whole row and is cut off; a copy goes to the quarantine. Throws
+   * Damaged for files that cannot be gone on with.
    */
   open(): void {
     if (this.opened) return;
+    const { files, quarantine } = this.options;
+    const found = findFiles(files.io, this.key, this.options);
+    this.use(found.columns.map(({ name }) => name));
+    this.written = found.rows;
+    this.textBytes = found.textBytes;
+    if (found.ragged) this.cutTorn(found.longest, quarantine);
+    if (this.written > 0 && this.ids !== undefined)
+      this.ids.addFile(files.io, pathOf(this.key, ID_COLUMN), this.written);
+  }
+
+  private cutTorn(longest: number, quarantine: Quarantine): void {
     const { io } = this.options.files;
-    const sizes = new Map(
-      this.key.table.columns.map((c) => [c.name, Math.max(0, io.sizeOf(this.pathOf(c)))]),
-    );
-    const sizeOf = (column: Column) => sizes.get(column.name) as number;
-    const rowsOf = (column: Column) => Math.floor(sizeOf(column) / column.bytes);
-    this.use(this.columnsBegun(rowsOf).map((column) => column.name));
-    this.written = Math.min(...this.columns.map(({ column }) => rowsOf(column)));
-    this.textBytes = Math.max(0, io.sizeOf(this.textPath));
-    const ragged = this.columns.some(({ column }) => sizeOf(column) !== this.written * column.bytes);
-    if (ragged) this.cut(this.options.quarantine);
-    const ids = this.columns.find(({ column }) => column.name === ID_COLUMN);
-    if (this.written > 0 && ids !== undefined) this.ids?.addFile(io, ids.path, this.written);
+    const { key, written } = this;
+    if (longest > written)
+      this.lost = lostRows(io, key, written, `its columns have ${written} to ${longest} rows`);
+    this.textBytes = textsOfRows(io, this.textPath, written);
+    this.cut(quarantine);
   }
 
-  private pathOf(column: Column): string {
-    return `${this.key.folder}/${columnFile(column.name, this.key.day)}`;
-  }
-
-  private columnsBegun(rowsOf: (column: Column) => number): readonly Column[] {
-    const columns = this.key.table.columns.filter((column) => isWrittenFor(this.key.exchange, column));
-    const plain = columns.filter((column) => !column.exact);
-    const begun = columns.filter((column) => rowsOf(column) > 0);
-    if (begun.length === 0) return this.options.exact ? columns : plain;
-    if (this.options.quarantine !== undefined) return begun;
-    const complete = plain.every((column) => rowsOf(column) > 0);
-    return (complete ? begun.some((column) => column.exact) : this.options.exact) ? columns : plain;
+  /** Its files cannot be gone on with: they go to the quarantine, and the day is begun anew. Throws as open() does. */
+  setAside(damage: Damaged): void {
+    const { files, quarantine } = this.options;
+    const lost = lostRows(files.io, this.key, 0, damage.message);
+    setFilesAside(files.io, quarantine, this.key);
+    this.open();
+    this.lost = lost;
   }
 
   /** Takes over what a journal says that the files held, whatever stands in them. */
@@ -178,7 +180,7 @@ export class TableDay {
     this.columns = this.key.table.columns
       .filter((column) => names.includes(column.name))
       .map((column) => {
-        const path = this.pathOf(column);
+        const path = pathOf(this.key, column.name);
         return { column, path, file: this.options.files.file(path) };
       });
     this.values = this.columns.map(({ column }) => column);
@@ -216,12 +218,36 @@ export class TableDay {
     }));
   }
 
-  /** Cuts off what stands behind the last row; answers the number of bytes. */
-  cut(quarantine: Quarantine | undefined): number {
+  /** Whole rows that stand behind the last one, in the longest column. */
+  rowsBehind(): number {
+    const { io } = this.options.files;
+    const rows = this.columns.map(({ column, path }) => Math.floor(io.sizeOf(path) / column.bytes));
+    return Math.max(0, ...rows.map((count) => count - this.written));
+  }
+
+  /** Receive time of the last row in the files as [seconds, nanoseconds]; undefined where there is none. */
+  lastReceived(): readonly [number, number] | undefined {
+    const seconds = this.lastWord('recv_time');
+    const nanos = this.lastWord('recv_nanos');
+    return seconds === undefined || nanos === undefined ? undefined : [seconds, nanos];
+  }
+
+  private lastWord(name: string): number | undefined {
+    const used = this.columns.find(({ column }) => column.name === name);
+    if (used === undefined || this.written === 0) return undefined;
+    const { io } = this.options.files;
+    const word = Buffer.alloc(4);
+    return withFile(io, io.openToRead(used.path), (fd) =>
+      io.read(fd, word, 0, (this.written - 1) * 4) === 4 ? word.readUInt32LE() : undefined,
+    );
+  }
+
+  /** Cuts off what stands behind the last row, with a copy in the quarantine; answers the number of bytes. */
+  cut(quarantine: Quarantine): number {
     let cut = 0;
     for (const { path, bytes, size } of this.files()) {
       if (size <= bytes) continue;
-      quarantine?.keepTail(path, bytes);
+      quarantine.keepTail(path, bytes);
       this.options.files.truncate(path, bytes);
       cut += size - bytes;
     }
@@ -295,6 +321,7 @@ export class TableDay {
 
   /** Looks at every file. */
   isAnyGone(): boolean {
+    if (this.unusable !== undefined) return true;
     return this.opened && this.files().some(({ bytes, size }) => bytes > 0 && size < bytes);
   }
 
@@ -306,11 +333,14 @@ export class TableDay {
     return [waiting.oldest(this.list, recv_time), waiting.oldest(this.list, recv_nanos)];
   }
 
-  /** Its files are gone: what waits goes to new ones, from row 0 on. What is left of the old ones is set aside. */
+  /**
+   * Its files are gone or cannot be used: what waits goes to new ones, from row 0 on. What is left of the old ones is set
+   * aside.
+   */
   beginAgain(quarantine: Quarantine): void {
-    for (const { file } of this.columns) file.close();
-    this.textFile.close();
-    for (const { path, size } of this.files()) if (size >= 0) quarantine.move(path);
+    this.rest();
+    setFilesAside(this.options.files.io, quarantine, this.key);
+    this.unusable = undefined;
     const texts = this.texts.splice(0).map((line) => JSON.parse(line) as { row: number });
     for (const text of texts.filter(({ row }) => row >= this.written))
       this.texts.push(`${JSON.stringify({ ...text, row: text.row - this.written })}\n`);

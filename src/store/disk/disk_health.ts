@@ -67,6 +67,16 @@ export class DiskHealth {
     this.log('info', `${part}: the disk takes writes again`);
   }
 
+  /** Does what can wait: what the disk refuses is tried again later. */
+  attempt(part: DiskPart, path: string, act: () => void): void {
+    if (this.refuses(part)) return;
+    try {
+      act();
+    } catch (error) {
+      this.failed(part, error, path);
+    }
+  }
+
   /** At the end there is no later. */
   retryNow(): void {
     for (const part of this.failing.keys()) this.failing.set(part, 0);

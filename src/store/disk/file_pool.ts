@@ -4,12 +4,15 @@
  */
 import { openWithFolder, type StoreIo, withFile } from './io.js';
 
-/** Files in use were removed, or are shorter than what was written to them. */
+/** Files in use were removed, are shorter than what was written to them, or cannot be used any more. */
 export class FilesGone extends Error {
   readonly code = 'ENOENT';
 
-  constructor(readonly path: string) {
-    super(`ENOENT: ${path} was removed while it was in use`);
+  constructor(
+    readonly path: string,
+    why = `ENOENT: ${path} was removed while it was in use`,
+  ) {
+    super(why);
   }
 }
 

@@ -25,8 +25,10 @@ export interface StoreIo {
   write(fd: number, bytes: Uint8Array, from: number, to: number, position: number): void;
   /** Reads up to `bytes.length - from` bytes; answers how many there were. */
   read(fd: number, bytes: Uint8Array, from: number, position: number): number;
-  /** Size of a file, or -1 when there is none. */
+  /** Size of a file, NO_FILE when there is none, FOREIGN where something else stands or nobody may look. */
   sizeOf(path: string): number;
+  /** What stands at a path itself: links are not followed. */
+  kindOf(path: string): PathKind;
   truncate(fd: number, bytes: number): void;
   /** Creates a folder and those above it. */
   makeFolder(path: string): void;
@@ -53,6 +55,27 @@ export interface StoreIo {
   beginSyncFs(path: string): void;
   /** Whether what was begun has ended; throws as syncFs does, and then it has ended, too. */
   syncFsEnded(): boolean;
+}
+
+export type PathKind = 'file' | 'folder' | 'none' | 'foreign';
+
+/** What sizeOf answers without a file: both are below every size. */
+export const NO_FILE = -1;
+export const FOREIGN = -2;
+
+/** Errors of one path, not of the disk: what stands there is not what we made, or is not ours to use. */
+const OF_PATH: readonly unknown[] = [
+  'EACCES',
+  'EISDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'ENXIO',
+  'EPERM',
+];
+
+export function isOfPath(error: unknown): boolean {
+  return OF_PATH.includes((error as NodeJS.ErrnoException).code);
 }
 
 /** Never in append mode: Linux would ignore the positions. */
@@ -104,7 +127,15 @@ export class DiskIo implements StoreIo {
   }
 
   sizeOf(path: string): number {
-    return fs.statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+    const found = look(path);
+    if (typeof found === 'string') return found === 'none' ? NO_FILE : FOREIGN;
+    return found.isFile() ? found.size : FOREIGN;
+  }
+
+  kindOf(path: string): PathKind {
+    const found = look(path);
+    if (typeof found === 'string') return found;
+    return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'foreign';
   }
 
   truncate(fd: number, bytes: number): void {
@@ -193,6 +224,15 @@ export class DiskIo implements StoreIo {
   }
 }
 
+function look(path: string): fs.Stats | 'none' | 'foreign' {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false }) ?? 'none';
+  } catch (error) {
+    if (isOfPath(error)) return 'foreign';
+    throw error;
+  }
+}
+
 /** Opens a file and makes its folder when that is what is missing. */
 export function openWithFolder(io: StoreIo, path: string): number {
   try {
@@ -220,9 +260,20 @@ export function withFile<R>(io: StoreIo, fd: number, use: (fd: number) => R): R 
   }
 }
 
+/** What a link, a folder or a closed file in the place of one of ours is answered with. */
+export function notOurs(path: string, code: 'ELOOP' | 'ENOTDIR'): Error {
+  return Object.assign(
+    new Error(`${code}: ${path} is none of ours: a link, of another kind, or closed to us`),
+    {
+      code,
+    },
+  );
+}
+
 /** The bytes of a file, or undefined when there is none. */
 export function readWhole(io: StoreIo, path: string): Buffer | undefined {
   const size = io.sizeOf(path);
+  if (size === FOREIGN) throw notOurs(path, 'ELOOP');
   if (size < 0) return undefined;
   return withFile(io, io.openToRead(path), (fd) => {
     const bytes = Buffer.alloc(size);
@@ -232,13 +283,26 @@ export function readWhole(io: StoreIo, path: string): Buffer | undefined {
 
 /** Puts a small file in the place of an older one so that a crash leaves the one or the other, whole. */
 export function replaceFile(io: StoreIo, folder: string, name: string, bytes: Uint8Array): void {
-  const temporary = `${folder}/${name}.tmp`;
+  withFile(io, writeTemporary(io, folder, name, bytes), (fd) => io.fdatasync(fd));
+  io.rename(temporaryOf(folder, name), `${folder}/${name}`);
+  io.syncFolder(folder);
+}
+
+/** What is to become a file, under another name; the descriptor is open. */
+export function writeTemporary(io: StoreIo, folder: string, name: string, bytes: Uint8Array): number {
+  const temporary = temporaryOf(folder, name);
   // after a crash within a rename both names may stand for the file that is to be replaced
   if (io.sizeOf(temporary) >= 0) io.unlink(temporary);
-  withFile(io, io.open(temporary), (fd) => {
+  const fd = io.open(temporary);
+  try {
     io.write(fd, bytes, 0, bytes.length, 0);
-    io.fdatasync(fd);
-  });
-  io.rename(temporary, `${folder}/${name}`);
-  io.syncFolder(folder);
+    return fd;
+  } catch (error) {
+    io.close(fd);
+    throw error;
+  }
+}
+
+export function temporaryOf(folder: string, name: string): string {
+  return `${folder}/${name}.tmp`;
 }

@@ -3,7 +3,7 @@
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
 import { dirname, join, relative } from 'node:path';
-import { openWithFolder, type StoreIo, withFile } from './io.js';
+import { NO_FILE, notOurs, openWithFolder, type StoreIo, withFile } from './io.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 export const QUARANTINE_FOLDER = 'quarantine';
@@ -12,6 +12,8 @@ const REPORT_FILE = 'report.txt';
 export class Quarantine {
   /** bytes taken in */
   bytes = 0;
+  /** whether anything is in it, files without bytes and the report too */
+  used = false;
 
   constructor(
     private readonly io: StoreIo,
@@ -27,10 +29,9 @@ export class Quarantine {
   /** Copies what a file holds from `from` on, before it is cut off there; nothing without such a file. */
   keepTail(path: string, from: number): void {
     const { io } = this;
-    const suffix = from === 0 ? '' : `.from-${from}`;
-    const target = `${join(this.folder, relative(this.dataPath, path))}${suffix}`;
     const size = io.sizeOf(path);
     if (size < 0) return;
+    const target = this.targetOf(path, from === 0 ? '' : `.from-${from}`);
     withFile(io, io.openToRead(path), (source) =>
       withFile(io, openWithFolder(io, target), (fd) => {
         const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, Math.max(1, size - from)));
@@ -46,18 +47,32 @@ export class Quarantine {
     );
   }
 
-  /** Moves a file here, whole. */
+  /** Moves a file here, whole, or whatever else stands in its place; a link goes as a link. */
   move(path: string): void {
     const { io } = this;
-    const target = join(this.folder, relative(this.dataPath, path));
+    const target = this.targetOf(path, '');
     io.makeFolder(dirname(target));
-    const size = io.sizeOf(path);
+    const size = Math.max(0, io.sizeOf(path));
     io.rename(path, target);
     this.bytes += size;
   }
 
+  /** A name that nothing has yet. */
+  private targetOf(path: string, suffix: string): string {
+    const { io, dataPath } = this;
+    this.used = true;
+    const root = join(dataPath, QUARANTINE_FOLDER);
+    if (!['folder', 'none'].includes(io.kindOf(root))) throw notOurs(root, 'ENOTDIR');
+    const target = `${join(this.folder, relative(dataPath, path))}${suffix}`;
+    for (let n = 0; ; n++) {
+      const candidate = n === 0 ? target : `${target}.${n}`;
+      if (io.sizeOf(candidate) === NO_FILE) return candidate;
+    }
+  }
+
   /** Writes down why. */
   report(text: string): void {
+    this.used = true;
     const bytes = Buffer.from(text);
     withFile(this.io, openWithFolder(this.io, join(this.folder, REPORT_FILE)), (fd) => {
       this.io.truncate(fd, 0);

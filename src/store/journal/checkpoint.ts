@@ -29,6 +29,11 @@ const crcOf = (text: string): string => crc32(text).toString(16).padStart(8, '0'
 
 /** Makes a checkpoint durable in the place of the one before. */
 export function writeCheckpoint(io: StoreIo, folder: string, checkpoint: Checkpoint): void {
+  replaceFile(io, folder, CHECKPOINT_FILE, checkpointBytes(checkpoint));
+}
+
+/** What the file of a checkpoint holds. */
+export function checkpointBytes(checkpoint: Checkpoint): Buffer {
   const encoded: Encoded = {
     format: 1,
     sequence: checkpoint.sequence,
@@ -37,7 +42,7 @@ export function writeCheckpoint(io: StoreIo, folder: string, checkpoint: Checkpo
     ...encodeStates(checkpoint.states),
   };
   const json = JSON.stringify(encoded);
-  replaceFile(io, folder, CHECKPOINT_FILE, Buffer.from(`${crcOf(json)} ${json}\n`));
+  return Buffer.from(`${crcOf(json)} ${json}\n`);
 }
 
 /** The checkpoint of a journal folder: undefined when there is none, 'damaged' when it cannot be read. */

@@ -5,13 +5,15 @@
  * far no sink exists, and nothing writes a cursor.
  */
 import { join } from 'node:path';
-import { readWhole, type StoreIo } from '../disk/io.js';
+import { isOfPath, readWhole, type StoreIo } from '../disk/io.js';
 import { CURSORS_FOLDER } from './format.js';
 
 export interface Cursor {
   readonly sink: string;
   /** last block that was delivered */
   readonly position: number;
+  /** the file cannot be read */
+  readonly damaged: boolean;
 }
 
 const EXTENSION = '.json';
@@ -24,18 +26,24 @@ export function readCursors(io: StoreIo, journal: string): Cursor[] {
   return io
     .list(folder)
     .filter((name) => name.endsWith(EXTENSION))
-    .map((name) => ({
-      sink: name.slice(0, -EXTENSION.length),
-      position: positionOf(readWhole(io, join(folder, name))),
-    }));
+    .map((name) => {
+      const sink = name.slice(0, -EXTENSION.length);
+      const position = positionOf(io, cursorPath(journal, sink));
+      return { sink, position: position ?? 0, damaged: position === undefined };
+    });
 }
 
-function positionOf(bytes: Buffer | undefined): number {
+export function cursorPath(journal: string, sink: string): string {
+  return join(journal, CURSORS_FOLDER, `${sink}${EXTENSION}`);
+}
+
+function positionOf(io: StoreIo, path: string): number | undefined {
   try {
-    const { position } = JSON.parse(bytes?.toString('utf8') ?? '');
-    return Number.isSafeInteger(position) && position >= 0 ? position : 0;
-  } catch {
-    return 0;
+    const { position } = JSON.parse(readWhole(io, path)?.toString('utf8') ?? '');
+    return Number.isSafeInteger(position) && position >= 0 ? position : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || isOfPath(error)) return undefined;
+    throw error;
   }
 }
 

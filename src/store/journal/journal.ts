@@ -61,6 +61,8 @@ export interface JournalOptions {
   readonly streams: () => readonly StreamEntry[];
   /** what happens to the journal, for counters and log */
   readonly event: (event: JournalEvent, amount: number) => void;
+  /** why a segment was given up */
+  readonly poisoned?: (why: string) => void;
 }
 
 /** `covered`: everything appended will be durable at the next `synced` */
@@ -74,8 +76,9 @@ interface NextSegment {
   readonly bytes: number;
 }
 
-/** The call that runs beside the writer: for the first bytes that are held, for a header, or for a number. */
+/** The call that runs beside the writer: for the first bytes that are held, for a header, for a number, or for others. */
 type Running =
+  | { readonly what: 'other'; readonly ended: (error: unknown) => void }
   | { readonly what: 'blocks'; readonly bytes: number; readonly sequence: number; readonly sinceMs: number }
   | { readonly what: 'head'; readonly next: NextSegment }
   | { readonly what: 'number' };
@@ -245,6 +248,14 @@ export class Journal {
     }
   }
 
+  /** Begins a call of somebody else beside the writer; false when one runs. */
+  beside(begin: () => void, ended: (error: unknown) => void): boolean {
+    if (this.running !== undefined) return false;
+    begin();
+    this.running = { what: 'other', ended };
+    return true;
+  }
+
   /** Goes on when the call beside the writer has ended; answers whether none runs. `wait`: for its end. */
   settle(wait = false): boolean {
     const { running } = this;
@@ -253,11 +264,13 @@ export class Journal {
       if (!this.io.syncEnded(wait)) return false;
     } catch (error) {
       this.running = undefined;
-      this.failed(running, error);
+      if (running.what === 'other') running.ended(error);
+      else this.failed(running, error);
       return true;
     }
     this.running = undefined;
-    if (running.what === 'blocks') this.synchronized(running);
+    if (running.what === 'other') running.ended(undefined);
+    else if (running.what === 'blocks') this.synchronized(running);
     else if (running.what === 'head') this.takeNext(running.next);
     else this.numbered = 'durable';
     return true;
@@ -315,6 +328,7 @@ export class Journal {
     this.closeFile();
     this.syncFailed(error);
     this.options.event('poisoned', 1);
+    this.options.poisoned?.(messageOf(error));
   }
 
   private syncFailed(error: unknown): void {
@@ -400,15 +414,13 @@ export class Journal {
 
   /** Removes segments before `segment` that hold nothing behind `sequence`; the one being written stays. */
   removeUpTo(sequence: number, segment: number): void {
-    let removed = 0;
     while (this.segments.length > 1) {
       const { id, newest } = this.segments[0];
       if (newest > sequence || id >= segment) break;
       this.remove(id);
       this.segments.shift();
-      removed++;
     }
-    if (removed > 0) this.io.syncFolder(this.folder);
+    // names that a power cut brings back are those of segments that the checkpoint covers
   }
 
   /** Behind a sync(): ends the last segment and removes it too when nothing in it is behind `sequence`. */

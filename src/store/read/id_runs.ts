@@ -7,14 +7,15 @@ import { FLAGS } from '../../schema/flags.js';
 import { type Interval, minimum } from './intervals.js';
 
 const DUPLICATE_KEPT = 1 << FLAGS.duplicate_kept.bit;
+const SUSPECT_CLOCK = 1 << FLAGS.suspect_clock.bit;
 /** More separate stretches of ids than this in one day: the ids of this exchange do not follow each other. */
 export const ISLANDS_MAX = 1 << 18;
 
 interface Run extends Interval {
   /** row of its first id */
   readonly row: number;
-  /** whether its rows have the flag duplicate_kept */
-  readonly kept: boolean;
+  /** bits of its rows: duplicate_kept, suspect_clock */
+  readonly flags: number;
 }
 
 /** An id that came a second time without the flag that allows it. */
@@ -33,6 +34,8 @@ export interface IdSummary {
   readonly islands: readonly Interval[];
   /** ids of rows flagged as kept duplicates */
   readonly kept: readonly Interval[];
+  /** ids of rows with a suspect clock: filed under the day they were received on, whenever that was */
+  readonly suspect: readonly Interval[];
   readonly duplicateCount: bigint;
   /** the first of each stretch of duplicates, bounded */
   readonly duplicates: readonly Duplicate[];
@@ -50,7 +53,7 @@ export class IdRuns {
   private readonly runs: Run[] = [];
   private from = 0n;
   private fromRow = 0;
-  private kept = false;
+  private flags = 0;
   private open = false;
   /** words of the id that would continue the open run; -1 matches none */
   private nextLow = -1;
@@ -68,10 +71,10 @@ export class IdRuns {
     for (let i = 0; i < ids.length; i++) {
       const low = words[2 * i]!;
       const high = words[2 * i + 1]!;
-      const kept = (flags[i]! & DUPLICATE_KEPT) !== 0;
-      if (low !== this.nextLow || high !== this.nextHigh || kept !== this.kept) {
+      const bits = flags[i]! & (DUPLICATE_KEPT | SUSPECT_CLOCK);
+      if (low !== this.nextLow || high !== this.nextHigh || bits !== this.flags) {
         this.close(row + i);
-        this.begin(ids[i]!, row + i, kept);
+        this.begin(ids[i]!, row + i, bits);
       }
       this.expectAfter(low, high);
     }
@@ -84,22 +87,22 @@ export class IdRuns {
     if (this.nextLow === 0 && this.nextHigh === 0) this.nextLow = this.nextHigh = -1;
   }
 
-  private begin(id: bigint, row: number, kept: boolean): void {
+  private begin(id: bigint, row: number, flags: number): void {
     this.first ??= id;
     this.from = id;
     this.fromRow = row;
-    this.kept = kept;
+    this.flags = flags;
     this.open = true;
   }
 
   private close(endRow: number): void {
     if (!this.open) return;
-    const { from, fromRow: row, kept } = this;
+    const { from, fromRow: row, flags } = this;
     const to = from + BigInt(endRow - row) - 1n;
     if (from < this.max) this.outOfOrder += minimum(to, this.max - 1n) - from + 1n;
     if (from < this.first!) this.belowFirst += minimum(to, this.first! - 1n) - from + 1n;
     if (to > this.max) this.max = to;
-    if (this.runs.length < 2 * ISLANDS_MAX) this.runs.push({ from, to, row, kept });
+    if (this.runs.length < 2 * ISLANDS_MAX) this.runs.push({ from, to, row, flags });
     else this.dropped = true;
   }
 
@@ -111,10 +114,12 @@ export class IdRuns {
     const runs = [...this.runs].sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : a.row - b.row));
     const islands: { from: bigint; to: bigint }[] = [];
     const kept: Interval[] = [];
+    const suspect: Interval[] = [];
     const duplicates: Duplicate[] = [];
     let duplicateCount = 0n;
     for (const run of runs) {
-      if (run.kept) {
+      if ((run.flags & SUSPECT_CLOCK) !== 0) suspect.push({ from: run.from, to: run.to });
+      if ((run.flags & DUPLICATE_KEPT) !== 0) {
         kept.push({ from: run.from, to: run.to });
         continue;
       }
@@ -133,6 +138,7 @@ export class IdRuns {
       max: this.max,
       islands: tooManyHoles ? [] : islands,
       kept: tooManyHoles ? [] : kept,
+      suspect: tooManyHoles ? [] : suspect,
       duplicateCount,
       duplicates,
       outOfOrder: this.outOfOrder,

@@ -44,6 +44,11 @@ export function subtract(from: readonly Interval[], cover: readonly Interval[]):
   return left;
 }
 
+/** What is in both; both merged. */
+export function intersect(a: readonly Interval[], b: readonly Interval[]): Interval[] {
+  return subtract(a, subtract(a, b));
+}
+
 /** How many ids intervals hold. */
 export function sizeOf(intervals: readonly Interval[]): bigint {
   return intervals.reduce((sum, { from, to }) => sum + (to - from + 1n), 0n);

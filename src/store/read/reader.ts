@@ -3,7 +3,7 @@
  * Runs in commands and pool tasks, never beside capture: all I/O is synchronous. It may read while the logger
  * writes: columns are appended one after the other, so the shortest column says how many rows are whole.
  */
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { assert, LoggerError, messageOf } from '../../base/errors.js';
@@ -70,10 +70,14 @@ export interface Block {
 /** Rows of a block unless told otherwise: 64 Ki rows of the widest column are 1 MiB. */
 export const BLOCK_ROWS = 65_536;
 
-/** Names within a folder; none when it is a file or went away meanwhile. */
-function entries(directory: string): string[] {
+/** Names within a folder, of folders alone or of everything; none when it is a file or went away meanwhile. */
+function entries(directory: string, foldersAlone = false): string[] {
   try {
-    return readdirSync(directory).sort();
+    // links are not followed below the data directory
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => !foldersAlone || entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOTDIR' || code === 'ENOENT') return [];
@@ -120,12 +124,12 @@ export function listExchanges(dataPath: string): string[] {
 
 /** Native symbols that have a folder under an exchange, by name. */
 export function listSymbols(dataPath: string, exchange: string): string[] {
-  return entries(join(dataPath, exchange)).flatMap((name) => decodeName(name) ?? []);
+  return entries(join(dataPath, exchange), true).flatMap((name) => decodeName(name) ?? []);
 }
 
 /** Tables that a symbol has, in the order of their declaration. */
 export function listTables(dataPath: string, exchange: string, symbol: string): Table[] {
-  const names = new Set(entries(join(dataPath, exchange, encodeName(symbol))));
+  const names = new Set(entries(join(dataPath, exchange, encodeName(symbol)), true));
   return TABLES.filter((table) => names.has(table.name));
 }
 
@@ -149,7 +153,7 @@ export function listDays(directory: string, table: Table): number[] {
 export function columnSizes(directory: string, table: Table, day: number): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const { name } of table.columns) {
-    const stat = statSync(join(directory, columnFile(name, day)), { throwIfNoEntry: false });
+    const stat = lstatSync(join(directory, columnFile(name, day)), { throwIfNoEntry: false });
     if (stat?.isFile()) sizes.set(name, stat.size);
   }
   return sizes;

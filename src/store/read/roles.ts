@@ -29,6 +29,7 @@ export interface Roles {
 }
 
 export const RECV_TIME = 'recv_time';
+export const RECV_NANOS = 'recv_nanos';
 
 function derive(table: Table): Roles {
   const names = new Set(table.columns.map((c) => c.name));

@@ -2,60 +2,13 @@
  * Judges the trade ids of one symbol over consecutive days: every id between the lowest and the highest must have
  * been seen or be listed in GAPS. Called by `logger verify` on the main thread with the reports of its table-days.
  */
-import { FLAGS } from '../../schema/flags.js';
-import { GAPS, TRADES } from '../../schema/tables.js';
+import { GAPS } from '../../schema/tables.js';
 import { isoDay } from '../disk/paths.js';
-import type { IdSummary } from './id_runs.js';
-import { holes, type Interval, intervalText, sizeOf, subtract, union } from './intervals.js';
+import { IdRuns, type IdSummary } from './id_runs.js';
+import { holes, type Interval, intersect, intervalText, sizeOf, subtract, union } from './intervals.js';
+import { type GapRow, listings } from './listings.js';
 import { type ProblemList, Problems } from './problems.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
-
-/** A row of GAPS. Times in seconds and nanoseconds since 1970; ids 0 where the channel has none. */
-export interface GapRow {
-  readonly day: number;
-  readonly table: number;
-  readonly cause: number;
-  readonly fromId: bigint;
-  readonly toId: bigint;
-  readonly fromTime: number;
-  readonly fromNanos: number;
-  readonly toTime: number;
-  readonly toNanos: number;
-  readonly messages: bigint;
-  readonly repaired: boolean;
-}
-
-/** GAPS rows of one symbol on one day, in file order. */
-export function* readGaps(tableDay: TableDay): Generator<GapRow> {
-  const repaired = 1 << FLAGS.repaired.bit;
-  for (const block of readBlocks(tableDay)) {
-    const u32 = (name: string) => u32Of(block, name);
-    const u64 = (name: string) => u64Of(block, name);
-    for (let i = 0; i < block.rows; i++) {
-      yield {
-        day: tableDay.day,
-        table: u32('table')[i]!,
-        cause: u32('cause')[i]!,
-        fromId: u64('from_id')[i]!,
-        toId: u64('to_id')[i]!,
-        fromTime: u32('from_time')[i]!,
-        fromNanos: u32('from_nanos')[i]!,
-        toTime: u32('to_time')[i]!,
-        toNanos: u32('to_nanos')[i]!,
-        messages: u64('messages')[i]!,
-        repaired: (u32('flags')[i]! & repaired) !== 0,
-      };
-    }
-  }
-}
-
-/** The ids that GAPS rows list for TRADES, merged. */
-export function listedIds(gaps: Iterable<GapRow>): Interval[] {
-  const listed: Interval[] = [];
-  for (const { table, fromId, toId } of gaps)
-    if (table === TRADES.id && toId > 0n && fromId <= toId) listed.push({ from: fromId, to: toId });
-  return union(listed).merged;
-}
 
 export interface DayIds {
   readonly day: number;
@@ -117,11 +70,30 @@ function dayOfHole(hole: Interval, stretch: Stretch): number {
 /** What trade ids of an exchange say: unique ones tell repetition alone, shared ones nothing. */
 export type IdMeaning = 'contiguous' | 'unique' | 'shared';
 
-/** `days` ascending; `listed` from listedIds over all GAPS days of the symbol. */
+/**
+ * What only GAPS and the files together show: ids that were listed twice, and ids that are there although they are listed
+ * and were not taken back.
+ */
+export function checkListings(days: readonly DayIds[], gaps: readonly GapRow[]): ProblemList {
+  const problems = new Problems();
+  const { open, twice } = listings(gaps);
+  for (const part of twice)
+    problems.add('ids', () => `ids ${intervalText(part)} are listed more than once in ${GAPS.name}`);
+  for (const { day, ids } of days)
+    for (const part of intersect(union([...ids.islands, ...ids.kept]).merged, open))
+      problems.add(
+        'ids',
+        () => `${isoDay(day)}: ids ${intervalText(part)} are there, but ${GAPS.name} lists them as missing`,
+      );
+  return problems.list();
+}
+
+/** `days` ascending; `listed` from listedIds over all GAPS days of the symbol; `elsewhere`: suspect ids of other days. */
 export function checkSequence(
   days: readonly DayIds[],
   listed: readonly Interval[],
   meaning: IdMeaning = 'contiguous',
+  elsewhere: readonly Interval[] = [],
 ): SequenceReport {
   const problems = new Problems();
   const notes: string[] = [];
@@ -134,6 +106,8 @@ export function checkSequence(
   let unlisted = 0n;
   for (const { day, ids } of days) reportDay(day, ids, problems, notes);
   const judged = days.filter(({ ids }) => !ids.tooManyHoles);
+  // a clock that was wrong has filed them under a day of its own
+  const suspect = union([...elsewhere, ...judged.flatMap(({ ids }) => ids.suspect)]).merged;
   for (const stretch of stretches(judged, listed, notes)) {
     const { merged, overlap } = union(stretch.flatMap(({ ids }) => ids.islands));
     if (overlap > 0n) {
@@ -141,7 +115,7 @@ export function checkSequence(
       problems.add('ids', () => `${overlap} trade ids are there on more than one day of ${span}`);
     }
     const kept = union(stretch.flatMap(({ ids }) => ids.kept)).merged;
-    for (const hole of holes(union([...merged, ...kept]).merged)) {
+    for (const hole of subtract(holes(union([...merged, ...kept]).merged), suspect)) {
       if (isRestart(hole, stretch)) {
         notes.push(
           `${isoDay(dayOfHole(hole, stretch))}: ids below the first one; ${intervalText(hole)} not seen`,
@@ -182,4 +156,16 @@ function reportDay(day: number, ids: IdSummary, problems: Problems, notes: strin
     notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
   if (ids.tooManyHoles)
     problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
+}
+
+/** Ids of rows with a suspect clock, of days that were not judged themselves. */
+export function suspectIds(tableDays: Iterable<TableDay>): Interval[] {
+  const suspect: Interval[] = [];
+  for (const tableDay of tableDays) {
+    const runs = new IdRuns();
+    for (const block of readBlocks(tableDay, ['trade_id', 'flags']))
+      runs.add(u64Of(block, 'trade_id'), u32Of(block, 'flags'), block.fromRow);
+    suspect.push(...(runs.finish()?.suspect ?? []));
+  }
+  return union(suspect).merged;
 }

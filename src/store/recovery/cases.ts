@@ -5,17 +5,32 @@
  */
 export const CASES = {
   fresh: { decision: 'go on', doc: 'no checkpoint and no segment: a new data directory' },
+  'journal-missing': {
+    decision: 'go on',
+    doc: 'column files and no journal: none was kept, or it was removed with the rows that only it held',
+  },
   clean: { decision: 'go on', doc: 'the checkpoint covers the whole journal: an orderly end' },
   redo: { decision: 'redo', doc: 'blocks behind the checkpoint are written to the columns again' },
   'torn-tail': { decision: 'redo', doc: 'the journal ends within a block that nobody was told of: a crash' },
   'superseded-tail': { decision: 'redo', doc: 'a segment ends within a block, and the next holds it again' },
-  'unborn-segment': { decision: 'remove', doc: 'a segment whose first block was never completed' },
+  'unborn-segment': {
+    decision: 'set aside',
+    doc: 'a segment without a whole first block: nothing in it can be read',
+  },
   'covered-segment': { decision: 'remove', doc: 'a segment that the checkpoint covers' },
   'covered-damage': { decision: 'go on', doc: 'damage in blocks that the checkpoint covers' },
   'foreign-layout': { decision: 'redo', doc: 'written with other tables; replayed as its own header says' },
   'file-long': {
     decision: 'cut',
-    doc: 'a file goes beyond the journal: rows that were never told to be durable',
+    doc: 'a file goes beyond the journal: what stands behind is kept in the quarantine and listed in GAPS',
+  },
+  'file-foreign': {
+    decision: 'set aside',
+    doc: 'a link, a folder or a closed file in the place of a file: the table-day begins anew, GAPS lists what it had',
+  },
+  'cursor-damaged': {
+    decision: 'go on',
+    doc: 'a cursor that cannot be read counts as 0: the journal is kept until it is mended or removed',
   },
   'cursor-ahead': {
     decision: 'go on',
@@ -51,7 +66,7 @@ export const CASES = {
   },
   'file-short': { decision: 'refuse', doc: 'a file holds less than was durable at the checkpoint' },
 } as const satisfies Readonly<
-  Record<string, { decision: 'go on' | 'redo' | 'cut' | 'remove' | 'refuse'; doc: string }>
+  Record<string, { decision: 'go on' | 'redo' | 'cut' | 'set aside' | 'remove' | 'refuse'; doc: string }>
 >;
 
 export type CaseLabel = keyof typeof CASES;
@@ -66,6 +81,16 @@ export interface Finding {
 
 export function refuses(finding: Finding): boolean {
   return CASES[finding.label].decision === 'refuse';
+}
+
+/** Whether something goes to the quarantine that may have been of worth. */
+export function loses({ label }: Finding): boolean {
+  return ['cut', 'set aside'].includes(CASES[label].decision);
+}
+
+/** What somebody should look at, although the process goes on. */
+export function worries(finding: Finding): boolean {
+  return loses(finding) || ['journal-missing', 'cursor-damaged'].includes(finding.label);
 }
 
 /** A block that cannot be redone; the log ends before it. */

@@ -3,14 +3,23 @@
  * (cases.ts) and the rows that each table-day gets. Reads only, so `logger recover --dry-run` is the plan
  * itself. Used by recovery.ts.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Table } from '../../schema/layout.js';
 import { TABLES } from '../../schema/tables.js';
-import type { StoreIo } from '../disk/io.js';
-import { columnFile, literalsFile, rejectedFile, tableDirectory } from '../disk/paths.js';
+import { unusable } from '../columns/found_files.js';
+import { notOurs, type StoreIo } from '../disk/io.js';
+import {
+  columnFile,
+  literalsFile,
+  parseColumnFile,
+  RESERVED_FOLDERS,
+  rejectedFile,
+  tableDirectory,
+} from '../disk/paths.js';
 import { type Checkpoint, readCheckpoint } from '../journal/checkpoint.js';
-import { readCursors } from '../journal/cursors.js';
+import { cursorPath, readCursors } from '../journal/cursors.js';
 import { BLOCK_KIND } from '../journal/format.js';
+import { isSetAside, readLosses } from '../journal/losses.js';
 import { journalFolder } from '../journal/start.js';
 import {
   decodeStates,
@@ -28,6 +37,8 @@ export interface PlannedTableDay {
   readonly base: TableDayState;
   readonly table: Table;
   rows: number;
+  /** its files cannot be used: it begins at row 0, with the rows that are redone */
+  anew: boolean;
 }
 
 export interface PlannedRejected {
@@ -68,13 +79,14 @@ export class RecoveryPlanner {
 
   plan(): RecoveryPlan {
     const { io, folder, findings, tableDays, rejected } = this;
+    if (!['folder', 'none'].includes(io.kindOf(folder))) throw notOurs(folder, 'ENOTDIR');
     const segments = findSegments(io, folder);
     const found = readCheckpoint(io, folder);
     const checkpoint = found === 'damaged' ? undefined : found;
     if (found === 'damaged') this.note('checkpoint-damaged', folder);
     else if (found === undefined && segments.length > 0)
       this.note('checkpoint-missing', `${segments.length} segments`);
-    else if (found === undefined) this.note('fresh', this.dataPath);
+    else if (found === undefined) this.note(this.hasColumns() ? 'journal-missing' : 'fresh', this.dataPath);
     const counted: Checkpoint = checkpoint ?? { sequence: 0, segment: 0, segmentsUsed: 0, states: NO_STATES };
     const range = new LogFinder(io, folder, counted, checkpoint === undefined ? [] : segments).find();
     findings.push(...range.findings);
@@ -102,9 +114,26 @@ export class RecoveryPlanner {
     this.findings.push({ label, text, tableDay });
   }
 
+  private hasColumns(): boolean {
+    const { io, dataPath } = this;
+    const below = (folders: string[]) =>
+      folders.flatMap((folder) => io.list(folder).map((name) => join(folder, name)));
+    return io
+      .list(dataPath)
+      .filter((name) => !RESERVED_FOLDERS.has(name))
+      .some((exchange) =>
+        below([join(dataPath, exchange)]).some((symbol) =>
+          below(below([symbol])).some((path) => parseColumnFile(basename(path)) !== undefined),
+        ),
+      );
+  }
+
   /** No number that a sink has seen is used again. */
   private continueBehind(range: LogRange): number {
-    const ahead = readCursors(this.io, this.folder).filter(({ position }) => position > range.highest);
+    const cursors = readCursors(this.io, this.folder);
+    for (const { sink, damaged } of cursors)
+      if (damaged) this.note('cursor-damaged', `${cursorPath(this.folder, sink)} is no {"position": n}`);
+    const ahead = cursors.filter(({ position }) => position > range.highest);
     for (const { sink, position } of ahead)
       this.note('cursor-ahead', `${sink} is at block ${position}, the journal ends with ${range.highest}`);
     return Math.max(range.highest, ...ahead.map(({ position }) => position));
@@ -126,7 +155,7 @@ export class RecoveryPlanner {
       this.note(error.label, `behind block ${end}: ${error.message}`);
     }
     if (blocks > 0) this.note('redo', `${blocks} blocks, ${checkpoint.sequence + 1} to ${end}`);
-    this.compareSizes();
+    this.compareSizes(checkpoint.sequence);
     return end;
   }
 
@@ -140,7 +169,7 @@ export class RecoveryPlanner {
       const known = this.tableDays.get(name);
       const table = tables.find((t) => t.name === state.table);
       if (table === undefined) throw new Unexplained('unreadable-record', `no table ${state.table}`);
-      if (known === undefined) this.tableDays.set(name, { base: state, table, rows: 0 });
+      if (known === undefined) this.tableDays.set(name, { base: state, table, rows: 0, anew: false });
       else if (known.base.rows + known.rows !== state.rows)
         throw new Unexplained(
           'base-disagrees',
@@ -182,15 +211,40 @@ export class RecoveryPlanner {
   };
 
   /** What was durable must be there; what is more than the journal explains goes. */
-  private compareSizes(): void {
-    for (const [name, { base, table, rows }] of this.tableDays) {
-      for (const { path, bytes, width, size } of this.filesOf(base, table)) {
+  private compareSizes(checkpoint: number): void {
+    const losses = readLosses(this.io, this.folder);
+    for (const [name, planned] of this.tableDays) {
+      const { base, table, rows } = planned;
+      const damage = this.damageOf(planned);
+      if (damage !== undefined) {
+        planned.anew = true;
+        this.note('file-foreign', damage, name);
+        continue;
+      }
+      const files = this.filesOf(base, table);
+      const short = files.some(({ bytes, size }) => size < bytes);
+      if (short && isSetAside(losses, base, checkpoint)) {
+        planned.anew = true;
+        this.note('file-foreign', `${name} was being set aside`, name);
+        continue;
+      }
+      for (const { path, bytes, width, size } of files) {
         if (size < bytes) this.note('file-short', `${path} has ${size} bytes, ${bytes} were durable`, name);
         // texts that are redone are not counted here: their side-car is judged by what was durable
         else if (width > 0 && size > bytes + rows * width)
           this.note('file-long', `${path} has ${size} bytes, ${bytes + rows * width} are explained`, name);
       }
     }
+    this.compareRejected();
+  }
+
+  private damageOf({ base, table }: PlannedTableDay): string | undefined {
+    const { exchange, directory, day } = base;
+    const folder = tableDirectory(this.dataPath, exchange, directory, base.table);
+    return unusable(this.io, { table, exchange, day, folder })?.message;
+  }
+
+  private compareRejected(): void {
     for (const { base } of this.rejected.values()) {
       const path = join(this.dataPath, base.exchange, rejectedFile(base.day));
       const size = this.io.sizeOf(path);

@@ -6,15 +6,17 @@
  *   1  plan: read checkpoint, journal and file sizes (plan.ts); refuse what cannot be explained
  *   2  make durable what is read from the journal: a killed process may have left it in memory only
  *   3  write every row behind the checkpoint at the place that its number says
- *   4  cut files to length
+ *   4  note which rows are cut off, for GAPS, and cut files to length; what is cut goes to the quarantine
  *   5  make the file system durable, then the new checkpoint
- *   6  remove segments that no sink needs
+ *   6  remove segments that no sink needs; those that cannot be read go to the quarantine
  *
  * What was damaged is moved to the quarantine when the loss is accepted; without that nothing is changed.
  */
 import { join } from 'node:path';
 import { LoggerError } from '../../base/errors.js';
 import { STAGED_BYTES_MAX } from '../../base/limits.js';
+import { GAPS } from '../../schema/tables.js';
+import { setFilesAside } from '../columns/lost_rows.js';
 import { RejectedLog } from '../columns/rejected.js';
 import { WaitingRows } from '../columns/row_arena.js';
 import { TableDay } from '../columns/table_day.js';
@@ -25,8 +27,9 @@ import { Quarantine, quarantineName } from '../disk/quarantine.js';
 import { writeCheckpoint } from '../journal/checkpoint.js';
 import { readCursors } from '../journal/cursors.js';
 import { BLOCK_KIND, CHECKPOINT_FILE, segmentFile } from '../journal/format.js';
+import { type NotedLoss, noteLosses } from '../journal/losses.js';
 import { newestOf, type SegmentHead } from '../journal/reader.js';
-import { NO_STATES } from '../journal/states.js';
+import { NO_STATES, type TableDayState } from '../journal/states.js';
 import { type Finding, refuses } from './cases.js';
 import { type Place, type SegmentFound, walkLog } from './log.js';
 import { type PlannedTableDay, type RecoveryPlan, RecoveryPlanner } from './plan.js';
@@ -37,6 +40,7 @@ import { condensed, explain } from './report.js';
 const ROWS_MAX = 8192;
 const DESCRIPTORS_MAX = 256;
 const COPY_BYTES = 256 * 1024;
+const DAY_SECS = 86_400;
 
 export interface RecoveryOptions {
   /** go on with what can be explained; the rest goes to the quarantine */
@@ -50,7 +54,9 @@ export interface RecoveryReport {
   readonly rows: number;
   readonly tableDays: number;
   readonly cutBytes: number;
-  /** folder with what could not be explained; undefined when there was nothing */
+  /** rows that were cut off or set aside, which GAPS will list */
+  readonly lostRows: number;
+  /** folder with what could not be explained or was cut off; undefined when there was nothing */
   readonly quarantine: string | undefined;
   readonly milliseconds: number;
 }
@@ -74,6 +80,7 @@ export class Recovery {
   private readonly quarantine: Quarantine;
   private readonly waiting = new WaitingRows();
   private rows = 0;
+  private lostRows = 0;
 
   constructor(
     protected readonly io: StoreIo,
@@ -95,6 +102,7 @@ export class Recovery {
       if (refused.length > 0) this.quarantine.report(explain(plan, true));
       this.syncJournal(plan);
       this.redo(plan);
+      this.noteLosses(plan.folder, this.cutOff());
       cutBytes = this.cut();
       this.io.syncFs(this.dataPath);
       this.finish(plan, refused.length > 0);
@@ -105,7 +113,8 @@ export class Recovery {
       rows: this.rows,
       tableDays: this.tableDays.size,
       cutBytes,
-      quarantine: this.quarantine.bytes > 0 || refused.length > 0 ? this.quarantine.folder : undefined,
+      lostRows: this.lostRows,
+      quarantine: this.quarantine.used ? this.quarantine.folder : undefined,
       milliseconds: performance.now() - started,
     };
   }
@@ -129,6 +138,13 @@ export class Recovery {
   }
 
   private redo(plan: RecoveryPlan): void {
+    // before anything is moved: what is moved is not found again
+    this.noteLosses(
+      plan.folder,
+      [...plan.tableDays.values()]
+        .filter(({ anew }) => anew)
+        .map(({ base }) => ({ ...lossOf(base, base.rows), setAside: plan.checkpoint?.sequence ?? 0 })),
+    );
     for (const [name, planned] of plan.tableDays) this.open(name, planned);
     for (const { base } of plan.rejected.values()) this.rejected.begin(base);
     if (plan.checkpoint !== undefined) {
@@ -140,7 +156,7 @@ export class Recovery {
     this.flush();
   }
 
-  private open(name: string, { base, table, rows }: PlannedTableDay): void {
+  private open(name: string, { base, table, rows, anew }: PlannedTableDay): void {
     const { exchange, directory, day } = base;
     const folder = tableDirectory(this.dataPath, exchange, directory, base.table);
     const tableDay = new TableDay(
@@ -148,12 +164,14 @@ export class Recovery {
       {
         rowsMax: Math.min(ROWS_MAX, Math.max(1, rows)),
         exact: true,
-        quarantine: undefined,
+        journaled: true,
+        quarantine: this.quarantine,
         files: this.files,
         waiting: this.waiting,
       },
     );
-    tableDay.begin(base);
+    if (anew) setFilesAside(this.io, this.quarantine, tableDay.key);
+    tableDay.begin(anew ? { ...base, rows: 0, textBytes: 0 } : base);
     if (this.options.acceptLoss) tableDay.shorten();
     this.tableDays.set(name, tableDay);
   }
@@ -185,11 +203,29 @@ export class Recovery {
     this.rejected.flush();
   }
 
+  /** Rows that stand behind what the journal explains. */
+  private cutOff(): NotedLoss[] {
+    return [...this.tableDays.values()].map((tableDay) =>
+      lossOf(
+        { ...tableDay.key, table: tableDay.key.table.name },
+        tableDay.rowsBehind(),
+        tableDay.lastReceived(),
+      ),
+    );
+  }
+
+  /** Tells the writer, durably, what it has to list. */
+  private noteLosses(folder: string, losses: readonly NotedLoss[]): void {
+    // a row of GAPS that is lost is made again: the hole that it listed is found by its ids
+    const noted = losses.filter(({ rows, table }) => rows > 0 && table !== GAPS.name);
+    if (noted.length > 0) noteLosses(this.io, folder, noted);
+    this.lostRows += noted.reduce((sum, { rows }) => sum + rows, 0);
+  }
+
   private cut(): number {
-    const quarantine = this.options.acceptLoss ? this.quarantine : undefined;
     let cut = 0;
-    for (const tableDay of this.tableDays.values()) cut += tableDay.cut(quarantine);
-    cut += this.rejected.cut();
+    for (const tableDay of this.tableDays.values()) cut += tableDay.cut(this.quarantine);
+    cut += this.rejected.cut(this.quarantine);
     this.rejected.close();
     return cut;
   }
@@ -202,9 +238,11 @@ export class Recovery {
     writeCheckpoint(io, folder, { sequence, segment: 0, segmentsUsed, states: NO_STATES });
     const kept = segmentsForSinks(io, plan);
     const gone = plan.range.segments.filter((segment) => !kept.includes(segment));
-    for (const { id } of gone) {
+    for (const { id, head } of gone) {
       const path = join(folder, segmentFile(id));
-      if (io.sizeOf(path) >= 0) io.unlink(path);
+      if (io.sizeOf(path) < 0) continue;
+      if (head === undefined) this.quarantine.move(path);
+      else io.unlink(path);
     }
     if (gone.length > 0) io.syncFolder(folder);
   }
@@ -212,9 +250,23 @@ export class Recovery {
   /** Journal files that could not be understood to their end leave the journal, whole. */
   private setAside(plan: RecoveryPlan): void {
     this.quarantine.keepTail(join(plan.folder, CHECKPOINT_FILE), 0);
-    for (const { id } of plan.range.segments) this.quarantine.keepTail(join(plan.folder, segmentFile(id)), 0);
+    for (const { id, head } of plan.range.segments)
+      if (head !== undefined) this.quarantine.keepTail(join(plan.folder, segmentFile(id)), 0);
     this.io.syncFs(this.dataPath);
   }
+}
+
+function lossOf(
+  { exchange, directory, table, day }: Pick<TableDayState, 'exchange' | 'directory' | 'table' | 'day'>,
+  rows: number,
+  from: readonly [number, number] = [day * DAY_SECS, 0],
+): NotedLoss {
+  const now = Date.now();
+  return {
+    ...{ exchange, directory, table, day, rows, from },
+    to: [Math.floor(now / 1000), (now % 1000) * 1_000_000],
+    setAside: 0,
+  };
 }
 
 /** Whole segments that a sink has not read to their end. */

@@ -1,6 +1,6 @@
 /** A recovery plan in words, for `logger recover`, the log and the quarantine. */
 import { groupBy } from '../../base/group_by.js';
-import { CASES, type Finding, refuses } from './cases.js';
+import { CASES, type Finding, loses, refuses } from './cases.js';
 import type { RecoveryPlan } from './plan.js';
 
 /** Findings of one case, and table-days, that are told one by one. */
@@ -49,5 +49,8 @@ function rowsToWrite(touched: readonly (readonly [string, { readonly rows: numbe
 function outcome({ findings, nothing }: RecoveryPlan): string {
   if (findings.some(refuses))
     return 'this cannot be recovered without loss; --accept-loss goes on with what can be explained';
-  return nothing ? 'there is nothing to do' : 'this can be recovered without loss';
+  if (nothing) return 'there is nothing to do';
+  return findings.some(loses)
+    ? 'everything that the journal holds can be recovered; what it does not explain is kept in quarantine/ and listed in GAPS'
+    : 'everything that the journal holds can be recovered';
 }

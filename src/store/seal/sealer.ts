@@ -9,6 +9,7 @@ import { decodeName } from '../../base/names.js';
 import { SEALER } from '../../counters/declarations.js';
 import type { Table } from '../../schema/layout.js';
 import { TABLES } from '../../schema/tables.js';
+import { foreignFolder } from '../columns/found_files.js';
 import type { StoreIo } from '../disk/io.js';
 import {
   checksumsFile,
@@ -97,9 +98,10 @@ export class Sealer {
       for (const directory of this.list(`${dataPath}/${exchange}`)) {
         if (decodeName(directory) === undefined) continue;
         const names = new Set(this.list(`${dataPath}/${exchange}/${directory}`));
-        for (const table of TABLES)
-          if (names.has(table.name))
-            yield { table, folder: tableDirectory(dataPath, exchange, directory, table.name) };
+        for (const table of TABLES) {
+          const folder = tableDirectory(dataPath, exchange, directory, table.name);
+          if (names.has(table.name) && foreignFolder(this.io, folder) === undefined) yield { table, folder };
+        }
       }
     }
   }

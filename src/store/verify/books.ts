@@ -7,12 +7,12 @@ import { messageOf } from '../../base/errors.js';
 import { LevelBook } from '../../book/level_book.js';
 import { type BookRule, bookRule } from '../../book/rules.js';
 import { flag } from '../../schema/flags.js';
-import { BOOK, BOOK_SIDE, GAPS } from '../../schema/tables.js';
+import { BOOK, BOOK_SIDE, GAP_CAUSES, GAPS } from '../../schema/tables.js';
 import { readLiterals } from '../read/decimals.js';
+import { readGaps } from '../read/listings.js';
 import { type ProblemList, Problems } from '../read/problems.js';
 import { type Block, listTableDays, readBlocks, type TableDay, u32Of, u64Of } from '../read/reader.js';
 import { isoTime } from '../read/row_text.js';
-import { readGaps } from '../read/sequences.js';
 
 /** Which books: those of a symbol, judged on one day or on all. */
 export interface BookRequest {
@@ -244,7 +244,8 @@ function chooseDays(all: readonly TableDay[], day: number | undefined): readonly
 function endsOfGaps(data: string, exchange: string, symbol: string): [seconds: number, nanos: number][] {
   const ends: [number, number][] = [];
   for (const tableDay of listTableDays(data, { exchange, symbol, table: GAPS.name }))
-    for (const gap of readGaps(tableDay)) if (gap.table === BOOK.id) ends.push([gap.toTime, gap.toNanos]);
+    for (const { table, cause, toTime, toNanos } of readGaps(tableDay))
+      if (table === BOOK.id && cause !== GAP_CAUSES.clock.id) ends.push([toTime, toNanos]);
   return ends.sort(([a, b], [c, d]) => a - c || b - d);
 }
 

@@ -1,15 +1,17 @@
 /**
- * Takes checkpoints while capture goes on, in four steps: asks for a new segment; when it is there, notes what the files
+ * Takes checkpoints while capture goes on, in five steps: asks for a new segment; when it is there, notes what the files
  * hold at that block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
- * that has ended, writes the checkpoint. Only then are segments removed. What is flushed meanwhile may be durable or
+ * that has ended, writes the checkpoint; when that is durable, removes segments. What is flushed meanwhile may be durable or
  * not: the checkpoint does not count on it. Writer thread only; all steps run between two turns over the rings.
  */
 import { LAST_CHECKPOINT_MS_MAX } from '../../base/limits.js';
 import { WRITER } from '../../counters/declarations.js';
 import { type DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
 import { type StoreIo, wasTried } from '../disk/io.js';
-import { writeCheckpoint } from '../journal/checkpoint.js';
-import { cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
+import { Replacement } from '../disk/replacement.js';
+import { checkpointBytes, writeCheckpoint } from '../journal/checkpoint.js';
+import { cursorPath, cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
+import { CHECKPOINT_FILE } from '../journal/format.js';
 import type { Journal } from '../journal/journal.js';
 import { NO_STATES, type States } from '../journal/states.js';
 import type { StagedSnapshot, Staging } from './staging.js';
@@ -41,10 +43,13 @@ export class Checkpointer {
   private begun: Begun | undefined;
   /** monotonic ms at which the running sync began; undefined while none runs */
   private syncingSinceMs: number | undefined;
+  private replacement: Replacement | undefined;
   private nextMs: number;
   /** newest block that a checkpoint covers */
   private covered: number;
   private coveredSegment = 0;
+  /** sinks whose cursor cannot be read */
+  private readonly toldCursors = new Set<string>();
   private waiting: { readonly sequence: number; readonly tell: () => void } | undefined;
 
   constructor(
@@ -89,9 +94,13 @@ export class Checkpointer {
     try {
       if (this.begun === undefined) {
         if (!this.begin()) return;
+      } else if (this.replacement !== undefined) {
+        if (!this.replaced(this.replacement)) return;
+        this.complete(this.begun);
       } else if (this.syncingSinceMs !== undefined) {
         if (!this.syncEnded()) return;
-        this.complete(this.begun);
+        this.replacement = this.replace(this.begun);
+        if (this.replaced(this.replacement)) this.complete(this.begun);
       } else if (this.isReached(this.begun)) this.beginSync();
       else return;
       disk.worked('checkpoint');
@@ -116,9 +125,28 @@ export class Checkpointer {
     return this.journal.synced >= sequence && snapshot.reached();
   }
 
-  private complete({ sequence, segment, snapshot }: Begun): void {
-    this.write(sequence, segment, snapshot.states);
-    this.begun = undefined;
+  /** The files are durable: the checkpoint that says so takes its place, beside the writer. */
+  private replace({ sequence, segment, snapshot }: Begun): Replacement {
+    const { io, folder } = this.options;
+    const { segmentsUsed } = this.journal;
+    const bytes = checkpointBytes({ sequence, segment, segmentsUsed, states: snapshot.states });
+    return new Replacement(io, folder, CHECKPOINT_FILE, bytes, this.journal);
+  }
+
+  private replaced(replacement: Replacement): boolean {
+    try {
+      return replacement.turn();
+    } catch (error) {
+      // it is written anew behind another sync of the file system
+      replacement.abandon();
+      this.replacement = undefined;
+      throw error;
+    }
+  }
+
+  private complete({ sequence, segment }: Begun): void {
+    this.wrote(sequence, segment);
+    this.replacement = this.begun = undefined;
     this.nextMs = this.options.nowMs() + this.options.intervalMs;
     this.removeSegments();
     this.limitSize();
@@ -129,7 +157,7 @@ export class Checkpointer {
     const { io, dataPath, nowMs, intervalMs } = this.options;
     // one that runs began before the files were made again
     this.syncWithin(Number.POSITIVE_INFINITY);
-    this.begun = undefined;
+    this.giveUp();
     this.rotating = false;
     this.journal.rotate();
     this.syncing(() => io.syncFs(dataPath));
@@ -139,12 +167,20 @@ export class Checkpointer {
     this.removeSegments();
   }
 
+  /** Whatever has been begun does not become a checkpoint. */
+  private giveUp(): void {
+    this.journal.settle(true);
+    this.replacement?.abandon();
+    this.replacement = this.begun = undefined;
+  }
+
   /**
    * The last checkpoint, when every row is in its files: the next start has nothing to do. False when the disk takes
    * too long for it; then the journal stays, and the next start redoes what is behind the checkpoint before.
    */
   end(): boolean {
     this.journal.sync();
+    this.giveUp();
     const { sequence } = this.journal;
     const deadline = this.options.nowMs() + LAST_CHECKPOINT_MS_MAX;
     // one that runs began before the last rows were written
@@ -199,11 +235,15 @@ export class Checkpointer {
   }
 
   private write(sequence: number, segment: number, states: States): void {
-    const { io, folder, counters } = this.options;
+    const { io, folder } = this.options;
     writeCheckpoint(io, folder, { sequence, segment, segmentsUsed: this.journal.segmentsUsed, states });
+    this.wrote(sequence, segment);
+  }
+
+  private wrote(sequence: number, segment: number): void {
     this.covered = sequence;
     this.coveredSegment = segment;
-    counters[WRITER.checkpoints]++;
+    this.options.counters[WRITER.checkpoints]++;
   }
 
   /** The segment that the checkpoint names stays. */
@@ -212,7 +252,17 @@ export class Checkpointer {
   }
 
   private removable(): number {
-    return removableUpTo(this.covered, readCursors(this.options.io, this.options.folder));
+    const cursors = readCursors(this.options.io, this.options.folder);
+    for (const { sink, damaged } of cursors) {
+      if (!damaged || this.toldCursors.has(sink)) continue;
+      this.toldCursors.add(sink);
+      const path = cursorPath(this.options.folder, sink);
+      this.options.log(
+        'warn',
+        `${path} is no {"position": n}: the journal is kept for it until it is mended or removed`,
+      );
+    }
+    return removableUpTo(this.covered, cursors);
   }
 
   /** No sink may fill the disk: beyond the limit the slowest one loses its claim. */

@@ -6,8 +6,9 @@
 import { join } from 'node:path';
 import { isWrittenFor } from '../../schema/columns.js';
 import { GAPS } from '../../schema/tables.js';
+import { foreignFolder } from '../columns/found_files.js';
 import type { TableDayKey } from '../columns/table_day.js';
-import { openWithFolder, type StoreIo } from '../disk/io.js';
+import { isOfPath, openWithFolder, type StoreIo } from '../disk/io.js';
 import { columnFile } from '../disk/paths.js';
 
 /** When tomorrow's begin, before midnight. */
@@ -30,6 +31,7 @@ function filesToMake(io: StoreIo, key: DayFilesKey, day: number, exact: boolean)
 
 /** Makes the files of one table-day; throws what the disk says. */
 export function makeDayFiles(io: StoreIo, key: DayFilesKey, day: number, exact: boolean): void {
+  if (foreignFolder(io, key.folder) !== undefined) return;
   for (const path of filesToMake(io, key, day, exact)) io.close(openWithFolder(io, path));
 }
 
@@ -56,7 +58,16 @@ export class Tomorrow {
     }
     // a symbol may have its first row of the day within these minutes
     if (this.queue.length === 0) for (const { key } of tableDays) if (key.day === today) this.prepare(key);
-    for (const path of this.queue.splice(0, FILES_PER_TURN)) this.io.close(openWithFolder(this.io, path));
+    for (const path of this.queue.splice(0, FILES_PER_TURN)) this.make(path);
+  }
+
+  private make(path: string): void {
+    try {
+      this.io.close(openWithFolder(this.io, path));
+    } catch (error) {
+      // its table-day deals with it at its first row
+      if (!isOfPath(error)) throw error;
+    }
   }
 
   /** A day may pass without a hole: GAPS gets its files when there is something to say. */
@@ -64,6 +75,7 @@ export class Tomorrow {
     const { table, day, folder } = key;
     if (table === GAPS || this.prepared.has(folder)) return;
     this.prepared.add(folder);
+    if (foreignFolder(this.io, folder) !== undefined) return;
     this.queue.push(...filesToMake(this.io, key, day + 1, this.exact));
   }
 }

@@ -4,7 +4,7 @@
  * once per turn and does nothing most of the time.
  */
 import { DRAIN, WRITER } from '../../counters/declarations.js';
-import type { DiskHealth } from '../disk/disk_health.js';
+import type { DiskHealth, Log } from '../disk/disk_health.js';
 import type { StoreIo } from '../disk/io.js';
 import type { StreamEntry } from '../journal/format.js';
 import { Journal, type JournalEvent } from '../journal/journal.js';
@@ -24,6 +24,7 @@ export interface DurabilityOptions {
   readonly drains: readonly Uint32Array[];
   readonly counters: Uint32Array;
   readonly disk: DiskHealth;
+  readonly log: Log;
   readonly nowMs: () => number;
 }
 
@@ -49,7 +50,7 @@ export class Durability {
     this.journal = new Journal(
       io,
       this.folder,
-      { segmentBytes: journal.segmentBytes, streams, event },
+      { segmentBytes: journal.segmentBytes, streams, event, poisoned: (why) => this.poisoned(why) },
       start,
     );
   }
@@ -71,6 +72,11 @@ export class Durability {
       for (let ring = 0; ring < this.covered.length; ring++)
         drains[ring][DRAIN.rows_durable] = this.covered[ring];
     }
+  }
+
+  private poisoned(why: string): void {
+    const text = `the journal could not be made durable once: ${why}; its last blocks go to a new segment, and a second failure ends the process`;
+    this.options.log('warn', text);
   }
 
   /** A block is about to be appended. */

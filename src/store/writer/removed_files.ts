@@ -10,9 +10,9 @@
 import { basename, dirname, join } from 'node:path';
 import { WallClock } from '../../base/clock.js';
 import { DRAIN, WRITER } from '../../counters/declarations.js';
-import { type GapValues, setGap } from '../../schema/gap.js';
-import { DAY_WORD, STREAM_WORD } from '../../schema/layout.js';
+import { gapRecord } from '../../schema/gap.js';
 import { GAPS } from '../../schema/tables.js';
+import { gapsOf } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
 import { type DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
 import { FilesGone } from '../disk/file_pool.js';
@@ -32,7 +32,6 @@ import type { Staging } from './staging.js';
 const LOOKS_PER_PASS = 4;
 /** Table-days looked at in one call: what is done for nothing must not grow with the number of symbols. */
 const LOOKED_AT_MAX = 16;
-const DAY_SECS = 86_400;
 
 export interface RenewalOptions {
   readonly io: StoreIo;
@@ -122,7 +121,7 @@ export class Renewal {
     if (gone.length > 0)
       this.options.log(
         'error',
-        `the files of ${gone.length} table-days are gone: ${rows} rows are lost and listed in GAPS; new files are begun`,
+        `the files of ${gone.length} table-days are gone or cannot be used: ${rows} rows are lost and listed in GAPS; new files are begun`,
       );
   }
 
@@ -147,38 +146,18 @@ export class Renewal {
     const { staging, counters } = this.options;
     const { written, ids } = tableDay;
     const { table, day } = tableDay.key;
-    this.clock.read();
-    const [seconds, nanos] = this.clock.now;
-    const to = tableDay.firstWaiting() ?? [seconds, nanos];
-    const gap: GapValues = {
-      tableId: table.id,
-      cause: 'disk',
-      fromId: ids?.known ? ids.min : 0,
-      toId: ids?.known ? ids.max : 0,
-      // from its first row on
-      fromSeconds: day * DAY_SECS,
-      fromNanos: 0,
-      toSeconds: to[0],
-      toNanos: to[1],
-      messages: written,
-    };
+    const { clock } = this;
+    clock.read();
+    const known: [number, number][] = ids?.known ? [[ids.min, ids.max]] : [];
+    const gaps = gapsOf(tableDay.key, { rows: written, ids: known }, tableDay.firstWaiting() ?? clock.now);
     tableDay.beginAgain(quarantine);
     counters[WRITER.removed_rows] += written;
-    const stream = staging.streamOf(tableDay);
+    const stream = staging.streamOf(tableDay.key);
     // what was listed there is listed again
     if (table === GAPS)
       for (const entry of this.listed) if (entry.stream === stream && entry.day === day) entry.staged = false;
-    this.list(stream, gap, seconds, nanos);
-  }
-
-  private list(stream: WriterStream, gap: GapValues, seconds: number, nanos: number): void {
-    const day = Math.floor(seconds / DAY_SECS);
-    const record = new Uint32Array(GAPS.words);
-    record[0] = GAPS.headerWord;
-    record[STREAM_WORD] = stream.stream;
-    record[DAY_WORD] = day;
-    setGap(record, 0, gap, seconds, nanos);
-    this.listed.push({ stream, day, record, staged: false });
+    for (const gap of gaps)
+      this.listed.push({ stream, ...gapRecord(stream.stream, gap, clock.now), staged: false });
   }
 
   private stageListed(): void {

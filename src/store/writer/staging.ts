@@ -2,7 +2,7 @@
  * The rows that were taken from the rings and wait for their column files: by table-day, written when they are due,
  * when a table-day is full, or when too much memory waits. Writer thread only; take() is HOT, once per row.
  */
-import { assert } from '../../base/errors.js';
+import { assert, messageOf } from '../../base/errors.js';
 import { DRAIN, STORED, WRITER } from '../../counters/declarations.js';
 import { type DecodedText, decodeRecord } from '../../schema/codec.js';
 import {
@@ -15,11 +15,13 @@ import {
 } from '../../schema/layout.js';
 import { TABLES } from '../../schema/tables.js';
 import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
+import { Damaged } from '../columns/found_files.js';
 import { RejectedLog } from '../columns/rejected.js';
 import { WaitingRows } from '../columns/row_arena.js';
-import { TableDay, type TableDayOptions } from '../columns/table_day.js';
+import { TableDay, type TableDayKey, type TableDayOptions } from '../columns/table_day.js';
 import type { DiskHealth } from '../disk/disk_health.js';
-import type { FilePool } from '../disk/file_pool.js';
+import { type FilePool, FilesGone } from '../disk/file_pool.js';
+import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { RejectedState, States } from '../journal/states.js';
@@ -33,6 +35,8 @@ const LATE_FLUSH_SLICE_MS = 20;
 const DUE_PART = 0.8;
 /** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
 const IDLE_MS = 60_000;
+/** Table-days that are opened before what was taken goes to the journal: each costs dozens of system calls. */
+const OPENED_PER_TAKE = 8;
 const TABLE_SLOTS = 256;
 /** Of a stream and table: the newest day and the list of its rows. */
 const SLOT_WORDS = 2;
@@ -59,7 +63,8 @@ export interface StagingOptions {
   readonly stagedBytesMax: number;
   readonly exact: boolean;
   readonly files: FilePool;
-  readonly quarantine: Quarantine | undefined;
+  readonly journaled: boolean;
+  readonly quarantine: Quarantine;
   readonly counters: Uint32Array;
   /** blocks of STORED_COUNTERS by exchange */
   readonly stored: ReadonlyMap<string, SharedArrayBuffer>;
@@ -71,6 +76,8 @@ export interface StagingOptions {
 export interface StagingEvents {
   /** a table-day was opened; its rows come next */
   readonly opened: (tableDay: TableDay) => void;
+  /** rows that were found and could not stay are in the quarantine (tableDay.lost) */
+  readonly lost: (tableDay: TableDay) => void;
   readonly openedRejected: (state: RejectedState) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
@@ -103,13 +110,14 @@ export class Staging {
   private readonly rowsMax: number;
   private readonly tableDayOptions: TableDayOptions;
   private newestDay = 0;
+  private openedNow = 0;
   private restedMs = 0;
 
   constructor(
     private readonly options: StagingOptions,
     private readonly events: StagingEvents,
   ) {
-    const { dataPath, files, quarantine, exact } = options;
+    const { dataPath, files, journaled, quarantine, exact } = options;
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
     this.stored = new Map([...options.stored].map(([id, memory]) => [id, new Uint32Array(memory)]));
@@ -117,6 +125,7 @@ export class Staging {
     this.tableDayOptions = {
       rowsMax: options.rowsPerTableDay,
       exact,
+      journaled,
       quarantine,
       files,
       waiting: this.waiting,
@@ -140,7 +149,8 @@ export class Staging {
   take(words: Uint32Array, from: number, to: number, ring: number): number {
     let rows = 0;
     let at = from;
-    while (at < to) {
+    this.openedNow = 0;
+    while (at < to && this.openedNow < OPENED_PER_TAKE) {
       const id = recordTableId(words[at]);
       const size = recordWords(words[at]);
       if (id === PADDING_TABLE_ID || at + size > to) break;
@@ -204,9 +214,10 @@ export class Staging {
     const { exchange, directory } = this.announced(stream);
     const folder = tableDirectory(this.options.dataPath, exchange, directory, table.name);
     if (this.options.disk.refuses('columns')) return undefined;
+    this.openedNow++;
     const tableDay = new TableDay({ table, exchange, directory, day, ring, folder }, this.tableDayOptions);
     try {
-      tableDay.open();
+      openOrSetAside(tableDay);
     } catch (error) {
       this.options.disk.failed('columns', error, folder);
       return undefined;
@@ -214,6 +225,7 @@ export class Staging {
     this.tableDays.set(name, tableDay);
     this.listed[tableDay.list] = tableDay;
     this.events.opened(tableDay);
+    if (tableDay.lost !== undefined) this.events.lost(tableDay);
     if (day > this.newestDay) {
       if (this.newestDay > 0) this.events.dayBegan();
       this.newestDay = day;
@@ -293,9 +305,17 @@ export class Staging {
       this.flushed(tableDay, byRing, staged, bytes, newest);
       return true;
     } catch (error) {
-      disk.failed('columns', error, tableDay.key.folder);
+      this.flushFailed(tableDay, error);
       return false;
     }
+  }
+
+  /** What one table-day alone cannot use goes the way of files that were removed. */
+  private flushFailed(tableDay: TableDay, error: unknown): void {
+    const { folder } = tableDay.key;
+    const alone = isOfPath(error) && tableDay.unusable === undefined;
+    if (alone) tableDay.unusable = error;
+    this.options.disk.failed('columns', alone ? new FilesGone(folder, messageOf(error)) : error, folder);
   }
 
   private flushed(
@@ -339,8 +359,7 @@ export class Staging {
   }
 
   /** The stream and ring of a table-day that is known. */
-  streamOf(tableDay: TableDay): WriterStream {
-    const { exchange, directory } = tableDay.key;
+  streamOf({ exchange, directory }: TableDayKey): WriterStream {
     const found = this.streams.find((s) => s?.exchange === exchange && s.directory === directory);
     assert(found !== undefined, `${exchange} ${directory} was announced to the writer`);
     return found;
@@ -409,6 +428,16 @@ export class Staging {
       reached: () =>
         this.rejected.reached(rejected) && tableDays.every(({ tableDay, state }) => tableDay.reached(state)),
     };
+  }
+}
+
+/** Files that cannot be gone on with stop nothing but themselves. */
+function openOrSetAside(tableDay: TableDay): void {
+  try {
+    tableDay.open();
+  } catch (error) {
+    if (!(error instanceof Damaged)) throw error;
+    tableDay.setAside(error);
   }
 }
 

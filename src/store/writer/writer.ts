@@ -13,10 +13,12 @@ import { HistogramWriter } from '../../counters/histogram.js';
 import { RingConsumer } from '../../ring/consumer.js';
 import { DOORBELL, SLEEP } from '../../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
+import type { LostRows } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
 import { DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
 import { FilePool } from '../disk/file_pool.js';
 import type { StoreIo } from '../disk/io.js';
+import { isoDay } from '../disk/paths.js';
 import { Quarantine, quarantineName } from '../disk/quarantine.js';
 import { BLOCK_KIND, type StreamEntry } from '../journal/format.js';
 import type { Journal } from '../journal/journal.js';
@@ -25,6 +27,7 @@ import { encodeStates, type RejectedState, type TableDayState } from '../journal
 import { Checkpointer } from './checkpointer.js';
 import { Tomorrow } from './day_files.js';
 import { Durability } from './durability.js';
+import { Losses, NotedLosses } from './losses.js';
 import type {
   WriterCommand,
   WriterInit,
@@ -35,6 +38,7 @@ import type {
 } from './messages.js';
 import { Renewal } from './removed_files.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
@@ -64,11 +68,15 @@ export class Writer {
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
   private readonly doorbell: Int32Array;
-  private readonly quarantine: Quarantine | undefined;
+  private readonly quarantine: Quarantine;
+  private readonly losses: Losses;
+  private readonly noted: NotedLosses | undefined;
   /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
   private readonly taken: number[] = [];
   private readonly receivedMs: number[] = [];
   private uncommitted = false;
+  private readonly ringWait = new LongestAge();
+  private readonly unjournaled = new LongestAge();
   private readonly clock = new WallClock();
   private readonly tomorrow: Tomorrow;
   private readonly renewal: Renewal;
@@ -97,13 +105,15 @@ export class Writer {
     const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
-    if (journal !== undefined) this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    this.losses = new Losses(counters, this.drains);
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
       {
         ...init,
         stagedBytesMax: STAGED_BYTES_MAX,
         files,
+        journaled: journal !== undefined,
         quarantine: this.quarantine,
         counters,
         disk,
@@ -111,6 +121,7 @@ export class Writer {
       },
       {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
+        lost: (tableDay) => this.lost(tableDay),
         openedRejected: (state) => this.openedRejected.push(state),
         beforeFlush: (tableDay) => this.beforeFlush(tableDay),
         flushable: (tableDay) => this.flushable(tableDay),
@@ -122,9 +133,20 @@ export class Writer {
     if (journal !== undefined) {
       const { drains } = this;
       const streams = () => this.streams;
-      this.durability = new Durability({ io, dataPath, journal, streams, drains, counters, disk, nowMs });
+      this.durability = new Durability({
+        io,
+        dataPath,
+        journal,
+        streams,
+        drains,
+        counters,
+        disk,
+        log,
+        nowMs,
+      });
       this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+      this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
     }
     const { staging, checkpointer, drains } = this;
     this.renewal = new Renewal({
@@ -236,6 +258,8 @@ export class Writer {
   private drainAll(): number {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
+    this.listLosses();
+    this.clock.read();
     let words = 0;
     for (let n = 0; n < rings.length; n++) {
       if (staging.overfull && !staging.relieve()) break;
@@ -246,6 +270,22 @@ export class Writer {
     this.firstRing++;
     this.commit();
     return words;
+  }
+
+  /** Rows that cannot stay in their files: told at once, and listed at the next turn. */
+  private lost({ key, lost }: TableDay): void {
+    const { rows, why } = lost as LostRows;
+    const { exchange, directory, table, day } = key;
+    const text = `${exchange} ${directory} ${table.name} ${isoDay(day)}: ${why}; ${rows} rows are in ${this.quarantine.folder} and listed in GAPS, the day goes on without them`;
+    this.post({ kind: 'log', level: 'error', text });
+    this.losses.add(this.staging.streamOf(key), key, lost as LostRows);
+  }
+
+  private listLosses(): void {
+    this.losses.stage(this.staging, (record) => {
+      this.appendRecords(record, 0, record.length);
+      this.uncommitted = true;
+    });
   }
 
   /** Stages one run of records of one ring and appends it to the journal. */
@@ -259,7 +299,9 @@ export class Writer {
     const recordsEnd = this.staging.take(words, ring.start, stop, ringIndex);
     const padded = recordsEnd < end && recordTableId(words[recordsEnd]) === PADDING_TABLE_ID;
     const taken = (padded ? end : recordsEnd) - ring.start;
-    this.receivedMs[ringIndex] = receivedMs(words, ring.start);
+    const received = receivedMs(words, ring.start);
+    this.receivedMs[ringIndex] = received;
+    if (received > 0) this.ringWait.seen(this.wallMs() - received);
     this.taken[ringIndex] = taken;
     this.uncommitted = true;
     if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
@@ -318,14 +360,21 @@ export class Writer {
     }
     this.uncommitted = false;
     this.clock.read();
-    const now = this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
+    const now = this.wallMs();
     for (let ring = 0; ring < this.taken.length; ring++) {
       if (this.taken[ring] === 0) continue;
       this.rings[ring].release(this.taken[ring]);
       this.taken[ring] = 0;
-      if (this.receivedMs[ring] > 0) this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+      if (this.receivedMs[ring] === 0) continue;
+      this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
+      this.unjournaled.seen(now - this.receivedMs[ring]);
     }
     return true;
+  }
+
+  /** ms since 1970 by the last look at the clock */
+  private wallMs(): number {
+    return this.clock.now[0] * 1000 + this.clock.now[1] / 1e6;
   }
 
   protected receive(): WriterCommand | undefined {
@@ -342,7 +391,9 @@ export class Writer {
       this.carryOut(command);
     const { counters, journal, staging } = this;
     counters[WRITER.buffered_rows] = counters[WRITER.rows_drained] - counters[WRITER.rows_written];
-    counters[WRITER.quarantined] = Math.ceil((this.quarantine?.bytes ?? 0) / 64);
+    counters[WRITER.ring_wait_ms] = this.ringWait.read(now);
+    counters[WRITER.unjournaled_ms] = this.unjournaled.read(now);
+    counters[WRITER.quarantined] = Math.ceil(this.quarantine.bytes / 64);
     if (journal !== undefined) {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
       counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
@@ -352,6 +403,8 @@ export class Writer {
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
     this.storeDrained();
     staging.restIdle(now);
+    if (journal !== undefined)
+      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.turn(journal));
     this.makeTomorrow();
     this.checkpointer?.turn();
   }
@@ -386,6 +439,7 @@ export class Writer {
     this.renewal.look(true);
     this.disk.retryNow();
     if (this.disk.isFailing('files')) this.renewal.turn();
+    this.listLosses();
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;

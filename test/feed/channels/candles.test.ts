@@ -530,3 +530,26 @@ describe('candles that an exchange sent beside its trades', { skip: corpusMissin
     };
   }
 });
+
+describe('trades older than the clock skew', () => {
+  it('are in the candle of their time, which is filed where they are', () => {
+    const rig = new Rig(['1m']);
+    const old = START - 3 * 86_400;
+    const at = { micros: 0, side: 'buy' } as const;
+    rig.harness.received[0] = START;
+    rig.feed({ ...at, id: 1, seconds: old, price: '100', size: '1' });
+    rig.feed({ ...at, id: 2, seconds: old + 1, price: '101', size: '2' });
+    rig.feed({ ...at, id: 3, seconds: old + 60, price: '102', size: '1' });
+    rig.tick(START + 10);
+    const [first, second] = rig.rows();
+    assert.deepEqual(
+      [first, second].map(({ values, day }) => [values.open_time, values.trades, values.close, day]),
+      [
+        [old, 2, 101, START / 86_400],
+        [old + 60, 1, 102, START / 86_400],
+      ],
+    );
+    assert.notEqual(Number(first.values.flags) & flag('suspect_clock'), 0);
+    assert.equal(rig.late, 0);
+  });
+});

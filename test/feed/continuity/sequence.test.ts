@@ -11,6 +11,9 @@ const GRACE_MS = 2000;
 
 class Watched {
   readonly gaps: Gap[] = [];
+  readonly repairs: Gap[] = [];
+  /** both, in their order */
+  readonly rows: Gap[] = [];
   readonly received = new Uint32Array([1000, 0]);
   nowMs = 0;
   reordered = 0;
@@ -19,7 +22,8 @@ class Watched {
 
   constructor(table: typeof MD | typeof TRADES = TRADES, slots = 2) {
     const events = {
-      gap: (gap: Gap) => this.gaps.push(gap),
+      gap: (gap: Gap) => this.gaps.push(this.rows[this.rows.push(gap) - 1]),
+      repaired: (gap: Gap) => this.repairs.push(this.rows[this.rows.push(gap) - 1]),
       reordered: () => this.reordered++,
       duplicate: () => {},
       outlier: (_slot: number, id: number) => this.outliers.push(id),
@@ -59,6 +63,65 @@ class Watched {
 }
 
 const { fresh, duplicate, uncertain } = SEEN;
+
+/** Ids that GAPS lists as missing when all of its rows are taken one after the other. */
+function missing({ rows }: Watched): number[] {
+  const ids = new Set<number>();
+  for (const { fromId, toId, repaired } of rows) {
+    for (let id = fromId; id <= toId; id++) {
+      if (repaired === true) ids.delete(id);
+      else ids.add(id);
+    }
+  }
+  return [...ids].sort((a, b) => a - b);
+}
+
+describe('what is stored after it was listed', () => {
+  it('is taken back, a part or all of it', () => {
+    const w = new Watched();
+    w.accept(10, 15);
+    w.wait();
+    assert.deepEqual(w.told, ['unknown 11-14']);
+    assert.deepEqual(w.accept(12, 11), [fresh, fresh]);
+    assert.deepEqual(missing(w), [13, 14]);
+    assert.ok(w.repairs.every(({ repaired, table }) => repaired === true && table === TRADES));
+    w.accept(13, 14);
+    assert.deepEqual(missing(w), []);
+  });
+
+  it('is not told when it came in time', () => {
+    const w = new Watched();
+    w.accept(10, 15, 12, 11, 13, 14);
+    w.wait();
+    assert.deepEqual([w.gaps, w.repairs], [[], []]);
+  });
+
+  it('is taken back with any number of holes open', () => {
+    for (const holes of [65, 100, SEQUENCE_HOLES_MAX + 50]) {
+      const w = new Watched();
+      w.accept(0);
+      for (let i = 1; i <= holes; i++) w.accept(i * 2);
+      for (let i = 0; i < holes; i += 2) assert.notEqual(w.accept(i * 2 + 1)[0], duplicate);
+      w.wait();
+      const odd = Array.from({ length: holes }, (_, i) => i * 2 + 1);
+      assert.deepEqual(
+        missing(w),
+        odd.filter((_, i) => i % 2 === 1),
+      );
+    }
+  });
+
+  it('is taken back with a jump that was a mistake', () => {
+    const w = new Watched();
+    w.accept(10, 1_000_000);
+    w.wait();
+    w.accept(11, 12, 13, 14, 15, 16, 17, 18, 19, 20);
+    assert.deepEqual(missing(w), []);
+    w.accept(25);
+    w.wait();
+    assert.deepEqual(missing(w), [21, 22, 23, 24]);
+  });
+});
 
 describe('contiguous ids', () => {
   it('says nothing while nothing is missing', () => {

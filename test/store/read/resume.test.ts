@@ -80,13 +80,68 @@ test('a late row at the beginning of what is looked at makes no hole', (t) => {
   assert.deepEqual(resume(root).unlistedIds, [[36_001, 36_004]]);
 });
 
-test('what a killed process wrote of a row does not count', (t) => {
+test('rows that other columns lack count: the writer lists them when it opens the files', (t) => {
   const root = dataDirectory(t);
   const folder = trades(root, ids(1, 2, 3));
-  truncateSync(join(folder, `scales.${STAMP}.bin`), 8);
-  assert.equal(resume(root).lastTradeId, '2');
+  truncateSync(join(folder, `trade_price.${STAMP}.bin`), 0);
+  truncateSync(join(folder, `flags.${STAMP}.bin`), 4);
+  rmSync(join(folder, `scales.${STAMP}.bin`));
+  assert.deepEqual(resume(root), {
+    lastTradeId: '3',
+    recentTradeIds: ['1', '2', '3'],
+    unlistedIds: [],
+    lastReceived: { TRADES: [DAY_START + 3600, 200_000_000] },
+  });
   rmSync(join(folder, `recv_time.${STAMP}.bin`));
+  rmSync(join(folder, `trade_id.${STAMP}.bin`));
+  assert.deepEqual(resume(root).lastReceived, {});
   assert.equal(resume(root).lastTradeId, '');
+});
+
+const DAY = 86_400;
+/** Trades whose receive time was wrong by so many days: filed under the day of that time. */
+const suspects = (days: number, ...numbers: number[]) =>
+  numbers.map((id) =>
+    trade(id, undefined, undefined, { flags: 4, recv_time: DAY_START + 3600 + days * DAY }),
+  );
+
+for (const [days, stamp] of [
+  [2, '23.11.26'],
+  [1, '22.11.26'],
+  [-1, '20.11.26'],
+  [-2, '19.11.26'],
+  [-400, '17.10.25'],
+  [-20_778, '01.01.70'],
+] as const) {
+  test(`a receive clock that was wrong by ${days} days for a while hides nothing`, (t) => {
+    const root = dataDirectory(t);
+    for (let day = 10; day < 19; day++) trades(root, ids(day - 9), `${day}.11.26`);
+    trades(root, ids(...range(10, 50), ...range(61, 100)));
+    trades(root, suspects(days, ...range(51, 60)), stamp);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    assert.equal(found.lastTradeId, '100');
+    assert.deepEqual(found.unlistedIds, []);
+    assert.deepEqual(found.lastReceived, { TRADES: [DAY_START + 3600, 200_000_000] });
+    // and what is missing besides is found
+    trades(root, ids(...range(10, 50), ...range(61, 80), ...range(91, 100)));
+    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200).unlistedIds, [
+      [81, 90],
+    ]);
+  });
+}
+
+test('a process that ended while its receive clock was wrong continues behind its last row', (t) => {
+  for (const [days, stamp] of [
+    [2, '23.11.26'],
+    [-2, '19.11.26'],
+  ] as const) {
+    const root = dataDirectory(t);
+    trades(root, ids(...range(1, 50)));
+    trades(root, suspects(days, ...range(51, 60)), stamp);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    assert.equal(found.lastTradeId, '60');
+    assert.deepEqual(found.unlistedIds, []);
+  }
 });
 
 test('files without rows, as they are prepared for tomorrow, do not hide the day before', (t) => {
@@ -113,4 +168,11 @@ test('ids that do not count up: the last ones as they were stored, and no holes'
     range(37, 100).map((n) => String((n * 7) % 101)),
   );
   assert.deepEqual(unlistedIds, []);
+});
+
+test('what GAPS lists right behind the newest row is not listed again', (t) => {
+  const root = dataDirectory(t);
+  trades(root, ids(1, 2, 3));
+  writeTableDay(root, { table: 'GAPS' }, [gap(4, 9), { ...gap(8, 9), flags: 1 }, gap(20, 30)]);
+  assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['7', []]);
 });

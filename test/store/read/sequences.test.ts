@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdRuns, type IdSummary } from '../../../src/store/read/id_runs.js';
 import { holes, intervalText, subtract, union } from '../../../src/store/read/intervals.js';
-import { checkSequence } from '../../../src/store/read/sequences.js';
+import { type GapRow, listings } from '../../../src/store/read/listings.js';
+import { checkListings, checkSequence } from '../../../src/store/read/sequences.js';
 
 function summary(ids: readonly (number | bigint)[], kept: readonly number[] = [], blockRows = 3): IdSummary {
   const runs = new IdRuns();
@@ -165,4 +166,73 @@ test('ids without order have no holes, and only unique ones have duplicates', ()
   assert.match(unique.problems.told[0]!.text, /trade id 3 \(row 3\) is there more than once/);
   assert.equal(checkSequence(days, [], 'shared').problems.count, 0);
   assert.ok(checkSequence(days, []).missing > 0n);
+});
+
+const GAP: GapRow = {
+  day: 20778,
+  table: 2,
+  cause: 1,
+  fromId: 0n,
+  toId: 0n,
+  ...{ fromTime: 0, fromNanos: 0, toTime: 0, toNanos: 0 },
+  messages: 0n,
+  repaired: false,
+};
+const gap = (from: number, to: number, more: Partial<GapRow> = {}): GapRow => ({
+  ...GAP,
+  fromId: BigInt(from),
+  toId: BigInt(to),
+  ...more,
+});
+const texts = (ids: readonly { from: bigint; to: bigint }[]) => ids.map(({ from, to }) => `${from}-${to}`);
+
+test('what GAPS lists in the end: rows that take back count for what was listed before them', () => {
+  const gaps = [
+    gap(1, 10),
+    gap(20, 30),
+    gap(5, 6, { repaired: true }),
+    gap(25, 99, { repaired: true }),
+    gap(40, 41),
+    gap(50, 60, { table: 1 }),
+  ];
+  assert.deepEqual(texts(listings(gaps).open), ['1-4', '7-10', '20-24', '40-41']);
+  assert.deepEqual(listings(gaps).twice, []);
+});
+
+test('ids that are listed twice are named, those that were taken back meanwhile are not', () => {
+  assert.deepEqual(texts(listings([gap(1, 10), gap(8, 12), gap(9, 9)]).twice), ['8-10']);
+  assert.deepEqual(texts(listings([gap(1, 10), gap(3, 4, { repaired: true }), gap(2, 3)]).twice), ['2-2']);
+  assert.deepEqual(listings([gap(1, 10), gap(11, 12)]).twice, []);
+});
+
+test('ids that are there although GAPS lists them are named', () => {
+  const days = [{ day: 20778, ids: summary([1, 2, 3, 4, 7]) }];
+  const gaps = [gap(4, 7), gap(7, 7, { repaired: true }), gap(6, 6)];
+  assert.deepEqual(
+    checkListings(days, gaps).told.map(({ text }) => text),
+    [
+      'ids 6 are listed more than once in GAPS',
+      '2026-11-21: ids 4 are there, but GAPS lists them as missing',
+    ],
+  );
+});
+
+test('ids that a wrong clock has filed under another day are not missing', () => {
+  const day = (number: number, ids: number[], bits = 0) => {
+    const runs = new IdRuns();
+    runs.add(BigUint64Array.from(ids, BigInt), new Uint32Array(ids.length).fill(bits), 0);
+    return { day: number, ids: runs.finish() as IdSummary };
+  };
+  for (const wrong of [20780, 20779, 20776, 0]) {
+    const days = [day(20778, [1, 2, 3, 6, 7, 10]), day(wrong, [4, 5], 4)].sort((a, b) => a.day - b.day);
+    const { problems, missing } = checkSequence(days, []);
+    assert.deepEqual(
+      problems.told.map(({ text }) => text),
+      ['2026-11-21: ids 8-9 (2) missing and not listed in GAPS'],
+    );
+    assert.equal(missing, 2n);
+    // of ids that started over nothing is taken for another day's
+    const regular = days.map((one) => (one.day === wrong ? day(wrong, [4, 5]) : one));
+    if (wrong === 20780) assert.equal(checkSequence(regular, []).missing, 4n);
+  }
 });

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LoggerError } from '../../../src/base/errors.js';
+import { GAP_CAUSES } from '../../../src/schema/tables.js';
 import { withFile } from '../../../src/store/disk/io.js';
+import { columnFile } from '../../../src/store/disk/paths.js';
 import { readCheckpoint, writeCheckpoint } from '../../../src/store/journal/checkpoint.js';
 import {
   BLOCK_HEADER_BYTES,
@@ -154,6 +156,19 @@ function refused(label: CaseLabel, make: (scene: Scene) => void, code = 'JOURNAL
 }
 
 found('fresh', () => {});
+found(
+  'journal-missing',
+  (s) => {
+    s.capture(3, {}, true);
+    s.complete();
+    for (const name of s.disk.list(FOLDER)) s.disk.unlink(`${FOLDER}/${name}`);
+  },
+  (s) => {
+    s.capture(3);
+    recover(s.disk, DATA);
+    s.complete();
+  },
+);
 found('clean', (s) => s.capture(4, {}, true));
 found('redo', (s) => s.capture(4));
 found(
@@ -224,6 +239,27 @@ found(
     assert.equal((readCheckpoint(s.disk, FOLDER) as { sequence: number }).sequence, 500);
   },
 );
+
+found(
+  'cursor-damaged',
+  (s) => {
+    s.capture(3);
+    s.disk.makeFolder(`${FOLDER}/cursors`);
+    withFile(s.disk, s.disk.open(`${FOLDER}/cursors/odd.json`), (fd) =>
+      s.disk.write(fd, Buffer.from('garbage!'), 0, 8, 0),
+    );
+  },
+  (s) => {
+    s.complete();
+    assert.ok(s.segments.length > 0, 'what the sink may not have yet is kept');
+    s.disk.unlink(`${FOLDER}/cursors/odd.json`);
+    recover(s.disk, DATA);
+  },
+);
+found('file-foreign', (s) => {
+  s.capture(4);
+  s.disk.makeFolder(PRICE);
+});
 
 refused('checkpoint-missing', (s) => {
   s.capture(3);
@@ -303,6 +339,100 @@ found(
     s.complete();
   },
 );
+
+/** What GAPS of x A lists: causes and numbers of rows. */
+function listed(s: Scene): [cause: number, rows: number][] {
+  const folder = `${DATA}/x/A/GAPS`;
+  const today = Math.floor(Date.now() / 86_400_000);
+  const read = (name: string) =>
+    Buffer.concat(
+      [today - 1, today].map(
+        (day) => s.disk.contentOf(`${folder}/${columnFile(name, day)}`) ?? Buffer.alloc(0),
+      ),
+    );
+  const [causes, messages] = [read('cause'), read('messages')];
+  return Array.from({ length: causes.length / 4 }, (_, row) => [
+    causes.readUInt32LE(row * 4),
+    Number(messages.readBigUInt64LE(row * 8)),
+  ]);
+}
+
+/** Content of the first file of the quarantine that ends so. */
+function quarantined(s: Scene, ending: string): Buffer {
+  const folders = s.disk.list(`${DATA}/quarantine`);
+  const [found] = folders.flatMap((name) => s.disk.contentOf(`${DATA}/quarantine/${name}/${ending}`) ?? []);
+  assert.ok(found !== undefined, `${ending} in ${folders}`);
+  return found;
+}
+
+for (const when of ['at its end', 'whole', 'turned into garbage'] as const) {
+  test(`a last segment that is lost ${when}: what is cut off columns is kept, told and listed`, () => {
+    const scene = new Scene();
+    scene.capture(6, { flushIntervalMs: 100 });
+    const size = () => scene.disk.contentOf(PRICE)!.length;
+    const [before, column] = [size(), Buffer.from(scene.disk.contentOf(PRICE)!)];
+    const path = scene.path(scene.segments.at(-1)!);
+    if (when === 'at its end') scene.truncate(path, scene.offsets(scene.segments.at(-1)!)[3]!);
+    else if (when === 'whole') scene.truncate(path, 0);
+    else scene.disk.damage(path, 0, Buffer.alloc(scene.disk.contentOf(path)!.length, 7));
+    scene.disk.restart(false);
+    const told = explain(planRecovery(scene.disk, DATA));
+    assert.doesNotMatch(told, /without loss/);
+    if (when === 'at its end') assert.match(told, /kept in quarantine\/ and listed in GAPS/);
+    const { quarantine, lostRows } = recover(scene.disk, DATA);
+    assert.ok(quarantine !== undefined);
+    if (when !== 'at its end')
+      assert.ok(quarantined(scene, `journal/${segmentFile(1)}`) !== undefined, 'the segment is kept');
+    const lost = (before - (when === 'at its end' ? size() : before)) / 4;
+    if (when === 'at its end') {
+      assert.ok(lost > 0 && lostRows >= lost);
+      assert.deepEqual(
+        quarantined(scene, `x/A/TRADES/trade_price.04.10.24.bin.from-${size()}`),
+        column.subarray(size()),
+      );
+      // the next writer lists it, once
+      scene.capture(8, {}, true);
+      assert.deepEqual(listed(scene), [[GAP_CAUSES.disk.id, lost]]);
+      scene.disk.restart(false);
+      recover(scene.disk, DATA);
+      scene.capture(8, {}, true);
+      assert.deepEqual(listed(scene), [[GAP_CAUSES.disk.id, lost]]);
+      assert.equal(scene.disk.sizeOf(`${FOLDER}/losses`), -1);
+    }
+  });
+}
+
+test('a table-day that cannot be used begins anew, however often its recovery is cut short', () => {
+  for (let calls = 1; ; calls++) {
+    const scene = new Scene();
+    scene.capture(12, { checkpointMs: 500, flushIntervalMs: 100 });
+    const size = `${TRADES_FOLDER}/trade_size.04.10.24.bin`;
+    const rows = scene.disk.contentOf(size)!.length / 4;
+    scene.disk.unlink(PRICE);
+    scene.disk.makeFolder(PRICE);
+    scene.disk.restart(false);
+    scene.disk.dieAfter(calls);
+    let whole = false;
+    try {
+      recover(scene.disk, DATA);
+      whole = true;
+    } catch {
+      scene.disk.restart(false);
+      recover(scene.disk, DATA);
+    }
+    scene.disk.restart(false);
+    assert.equal(quarantined(scene, 'x/A/TRADES/trade_size.04.10.24.bin').length, rows * 4, `${calls}`);
+    const redone = (scene.disk.contentOf(PRICE)?.length ?? 0) / 4;
+    assert.equal((scene.disk.contentOf(size)?.length ?? 0) / 4, redone, `${calls}`);
+    scene.capture(8, {}, true);
+    assert.deepEqual(
+      listed(scene).map(([cause]) => cause),
+      [GAP_CAUSES.disk.id],
+      `${calls}`,
+    );
+    if (whole) break;
+  }
+});
 
 /** Gives a segment the tables of another version: one column has another name, the hashes agree. */
 function rewriteWithLayout(s: Scene, segment: number, bytes: Buffer): void {

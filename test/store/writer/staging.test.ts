@@ -7,6 +7,7 @@ import { DAY_WORD, STREAM_WORD } from '../../../src/schema/layout.js';
 import { TRADES } from '../../../src/schema/tables.js';
 import { DiskHealth } from '../../../src/store/disk/disk_health.js';
 import { FilePool } from '../../../src/store/disk/file_pool.js';
+import { Quarantine } from '../../../src/store/disk/quarantine.js';
 import { Staging } from '../../../src/store/writer/staging.js';
 import { Random } from '../../support/random.js';
 import { SimulatedDisk } from '../../support/simulated_disk.js';
@@ -29,13 +30,15 @@ function scene() {
       stored: new Map(),
       exact: false,
       files: new FilePool(disk, 0, () => undefined),
-      quarantine: undefined,
+      journaled: false,
+      quarantine: new Quarantine(disk, DATA, 'now'),
       counters,
       disk: new DiskHealth(counters, () => undefined, nowMs),
       nowMs,
     },
     {
       opened: () => undefined,
+      lost: () => undefined,
       openedRejected: () => undefined,
       beforeFlush: () => undefined,
       flushable: () => true,

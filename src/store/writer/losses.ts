@@ -1,0 +1,107 @@
+/**
+ * Rows of GAPS that the writer itself has to write: what it found damaged when it opened a table-day, and what a recovery
+ * has cut off. They take the way of rows from a ring, through the journal, at the next turn. Writer thread only.
+ */
+import { WallClock } from '../../base/clock.js';
+import { DRAIN, WRITER } from '../../counters/declarations.js';
+import { gapRecord } from '../../schema/gap.js';
+import { tableByName } from '../../schema/tables.js';
+import { gapsOf, type LostRows } from '../columns/lost_rows.js';
+import type { TableDayKey } from '../columns/table_day.js';
+import type { StoreIo } from '../disk/io.js';
+import type { Journal } from '../journal/journal.js';
+import { keepLosses, type NotedLoss, readLosses } from '../journal/losses.js';
+import type { WriterStream } from './messages.js';
+import type { Staging } from './staging.js';
+
+export class Losses {
+  private readonly clock = new WallClock();
+  private readonly waiting: { readonly record: Uint32Array; readonly ring: number }[] = [];
+
+  constructor(
+    private readonly counters: Uint32Array,
+    private readonly drains: readonly Uint32Array[],
+  ) {}
+
+  /** Rows of the files of a table-day are in the quarantine and not in its files any more. */
+  add({ stream, ring }: WriterStream, key: TableDayKey, lost: LostRows): void {
+    const { counters, clock, waiting } = this;
+    counters[WRITER.damages]++;
+    counters[WRITER.damaged_rows] += lost.rows;
+    clock.read();
+    for (const gap of gapsOf(key, lost, clock.now))
+      waiting.push({ record: gapRecord(stream, gap, clock.now).record, ring });
+  }
+
+  /** Rows that a recovery has cut off, of streams that are captured; answers those of the others. */
+  addNoted(noted: readonly NotedLoss[], streams: readonly WriterStream[]): NotedLoss[] {
+    this.clock.read();
+    return noted.filter((loss) => {
+      const { exchange, directory } = loss;
+      const stream = streams.find((s) => s.exchange === exchange && s.directory === directory);
+      const table = tableByName(loss.table);
+      if (stream === undefined || table === undefined) return true;
+      const [[fromSeconds, fromNanos], [toSeconds, toNanos]] = [loss.from, loss.to];
+      const times = { fromSeconds, fromNanos, toSeconds, toNanos };
+      // their ids, if they have any, are in the hole between the last row and the next
+      const gap = {
+        tableId: table.id,
+        cause: 'disk',
+        fromId: 0,
+        toId: 0,
+        ...times,
+        messages: loss.rows,
+      } as const;
+      this.waiting.push({ record: gapRecord(stream.stream, gap, this.clock.now).record, ring: stream.ring });
+      return false;
+    });
+  }
+
+  get empty(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  /** Stages what waits and hands each record to the journal; what finds no room waits on. */
+  stage(staging: Staging, append: (record: Uint32Array) => void): void {
+    const { waiting, counters, drains } = this;
+    while (waiting.length > 0) {
+      const { record, ring } = waiting[0];
+      if (!staging.row(record, 0, ring)) return;
+      waiting.shift();
+      append(record);
+      counters[WRITER.rows_drained]++;
+      drains[ring][DRAIN.rows_drained]++;
+    }
+  }
+}
+
+/** What recoveries have noted: forgotten when the rows of GAPS that tell of it are durable. */
+export class NotedLosses {
+  /** of streams that are not captured now */
+  private readonly left: readonly NotedLoss[] = [];
+  private state: 'waits' | 'staged' | 'done' = 'done';
+  /** block of the journal that has the last of the rows */
+  private sequence = 0;
+
+  constructor(
+    private readonly io: StoreIo,
+    private readonly folder: string,
+    private readonly losses: Losses,
+    streams: readonly WriterStream[],
+  ) {
+    const noted = readLosses(io, folder);
+    this.left = losses.addNoted(noted, streams);
+    if (this.left.length < noted.length) this.state = 'waits';
+  }
+
+  /** Goes on as far as is possible now; throws what the disk says. */
+  turn({ sequence, synced }: Journal): void {
+    if (this.state === 'waits' && this.losses.empty) {
+      this.state = 'staged';
+      this.sequence = sequence;
+    }
+    if (this.state !== 'staged' || synced < this.sequence) return;
+    keepLosses(this.io, this.folder, this.left);
+    this.state = 'done';
+  }
+}
