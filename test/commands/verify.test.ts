@@ -397,16 +397,6 @@ const journalTexts = async (root: string) =>
     .filter(({ check }) => check === 'journal')
     .map(({ symbol, text }) => `${symbol} ${text}`);
 
-test('rows that wait in the journal are told, after an orderly end there are none', async (t) => {
-  assert.deepEqual(await journalTexts(written(t, true)), []);
-  const root = written(t, false);
-  assert.deepEqual(await journalTexts(root), [
-    'A 1 rows wait in the journal; the next start or `logger recover` brings them to the files',
-  ]);
-  recover(new DiskIo(), root);
-  assert.deepEqual(await journalTexts(root), []);
-});
-
 test('a table-day and a symbol that a checkpoint knows and that are gone are told', async (t) => {
   const root = written(t, false);
   rmSync(join(root, 'x', 'A', 'TRADES'), { recursive: true });

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { slotsOf } from '../../src/counters/counters.js';
 import { WRITER_COUNTERS } from '../../src/counters/declarations.js';
 import { DiskUnreliable } from '../../src/store/disk/disk_health.js';
+import { loses } from '../../src/store/recovery/cases.js';
 import { recover } from '../../src/store/recovery/recovery.js';
 import { FAULTY_CALLS, type Fault, type FaultyCall, FaultyIo } from '../support/faulty_io.js';
 import { Random } from '../support/random.js';
@@ -88,8 +89,9 @@ function judge({ world, released, disk }: Life, powerCut: boolean, complete: boo
     return count;
   });
   disk.restart(powerCut);
-  const { quarantine } = recover(disk, DATA);
-  assert.equal(quarantine, undefined);
+  const { quarantine, findings } = recover(disk, DATA);
+  // columns hold rows that a journal on a disk that refuses to the end does not explain: they are set aside and listed
+  assert.ok(quarantine === undefined || findings.some(loses), 'nothing is set aside without a word');
   const oracle = new Oracle((path) => disk.contentOf(path));
   assert.deepEqual(oracle.settle(world?.items ?? [[], []], promised), []);
 }

@@ -1,7 +1,7 @@
 /**
- * What the journal of a data directory knows and the column files do not show: rows that wait to be written, table-days
- * that a checkpoint counts on and that are gone, and damage of the journal itself. Reads only; main thread of
- * `logger verify`.
+ * What the journal of a data directory knows and the column files do not show: table-days that a checkpoint counts on and
+ * that are gone, and damage of the journal itself. Rows that wait in it are no problem (store/backlog.ts). Reads only;
+ * main thread of `logger verify`.
  */
 import { decodeName } from '../../base/names.js';
 import { tableByName } from '../../schema/tables.js';
@@ -25,7 +25,7 @@ export interface JournalProblem {
 /** `captured`: a logger writes there now, so the journal is ahead of the files at any time. */
 export function verifyJournal(dataPath: string, captured: boolean): JournalProblem[] {
   const missing = stateOfCheckpoint(dataPath).flatMap((state) => missingRows(dataPath, state));
-  return captured ? missing : [...missing, ...waiting(dataPath)];
+  return captured ? missing : [...missing, ...damage(dataPath)];
 }
 
 function stateOfCheckpoint(dataPath: string): readonly TableDayState[] {
@@ -48,16 +48,8 @@ function missingRows(dataPath: string, state: TableDayState): JournalProblem[] {
   return [{ at, text: `${rows} rows are there, ${state.rows} were durable at the last checkpoint` }];
 }
 
-function waiting(dataPath: string): JournalProblem[] {
-  const { findings, tableDays } = planRecovery(new DiskIo(), dataPath);
-  const rows = [...tableDays.values()]
-    .filter((planned) => planned.rows > 0)
-    .map(({ base, rows }) => ({
-      at: placeOf(base),
-      text: `${rows} rows wait in the journal; the next start or \`logger recover\` brings them to the files`,
-    }));
-  const damage = findings
-    .filter((finding) => refuses(finding) && finding.label !== 'file-short')
+function damage(dataPath: string): JournalProblem[] {
+  return planRecovery(new DiskIo(), dataPath)
+    .findings.filter((finding) => refuses(finding) && finding.label !== 'file-short')
     .map(({ label, text }) => ({ at: undefined, text: `${label}: ${text}` }));
-  return [...rows, ...damage];
 }

@@ -38,6 +38,7 @@ import type {
 } from './messages.js';
 import { Renewal } from './removed_files.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
@@ -85,8 +86,7 @@ export class Writer {
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
   private readonly openedRejected: RejectedState[] = [];
   private rejectedBase = 0;
-  /** rings whose rows up to a position are to be in their files */
-  private stores: { readonly ring: number; readonly until: number; readonly request: number }[] = [];
+  private readonly stores = new StoreRequests(this.rings);
   private housekeepingMs = 0;
   /** more is due to be flushed than one turn could do */
   private behind = false;
@@ -133,17 +133,8 @@ export class Writer {
     if (journal !== undefined) {
       const { drains } = this;
       const streams = () => this.streams;
-      this.durability = new Durability({
-        io,
-        dataPath,
-        journal,
-        streams,
-        drains,
-        counters,
-        disk,
-        log,
-        nowMs,
-      });
+      const shared = { io, dataPath, drains, counters, disk, log, nowMs };
+      this.durability = new Durability({ ...shared, journal, streams });
       this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
       this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
@@ -401,7 +392,10 @@ export class Writer {
     if (!this.disk.isFailing('files')) this.renewal.look();
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
-    this.storeDrained();
+    this.stores.turn(
+      (ring) => staging.flushNow(ring),
+      (request) => this.post({ kind: 'stored', request }),
+    );
     staging.restIdle(now);
     if (journal !== undefined)
       this.disk.attempt('journal', this.init.dataPath, () => this.noted?.turn(journal));
@@ -413,24 +407,13 @@ export class Writer {
     if (command.kind === 'stop') {
       this.stopping = true;
       this.stopMs = this.nowMs();
-    } else if (command.kind === 'store') {
-      const { ring, request } = command;
-      this.stores.push({ ring, request, until: (this.rings[ring] as RingConsumer).published() });
-    } else if (command.kind === 'cover')
+    } else if (command.kind === 'store') this.stores.add(command.ring, command.request);
+    else if (command.kind === 'cover')
       this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
     else {
       this.add(command.rings, command.streams);
       this.post({ kind: 'added' });
     }
-  }
-
-  /** What was asked to be stored and has been drained by now goes to its files. */
-  private storeDrained(): void {
-    this.stores = this.stores.filter(({ ring, until, request }) => {
-      if (!(this.rings[ring] as RingConsumer).hasReleased(until) || !this.staging.flushNow(ring)) return true;
-      this.post({ kind: 'stored', request });
-      return false;
-    });
   }
 
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
