@@ -17,6 +17,8 @@ export const HANDSHAKE_BYTES_MAX = 16 * 1024;
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long a peer may take to answer our close frame, or to end the connection after we answered its own. */
 export const CLOSE_TIMEOUT_MS = 1_000;
+/** The same while messages that were on their way go on arriving: a socket may hold seconds of them at full load. */
+export const CLOSE_LONGEST_MS = 4_000;
 /** Pings of one peer within a second; more is a flood, not keep-alive. */
 export const PINGS_PER_SECOND_MAX = 100;
 /** Silence after which the kernel probes whether the peer is still there. */

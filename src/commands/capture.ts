@@ -41,8 +41,8 @@ const FOR_PEOPLE: PrettyOptions = {
   translateTime: 'SYS:standard',
   hideObject: true,
   messageFormat: (log, messageKey) => {
-    const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
-    const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
+    const { level, time, thread, connection, exchange, shard, [messageKey]: text, ...rest } = log;
+    const about = thread ?? connection ?? exchange ?? (shard === undefined ? '' : `shard-${shard}`);
     const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     return [about, text, ...values].filter((part) => part !== '').join(' ');
   },

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { RING_WORDS, SHARD_HANG_SECS } from '../base/limits.js';
+import { CLOSE_LONGEST_MS, RING_WORDS, SHARD_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SESSION_COUNTERS, SHARD_COUNTERS } from '../counters/declarations.js';
@@ -34,7 +34,7 @@ import { type ShardThread, startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
 
 /** A connection that does not close in this time is cut. */
-const SHARD_STOP_MS_MAX = 3000;
+const SHARD_STOP_MS_MAX = CLOSE_LONGEST_MS + 1000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */

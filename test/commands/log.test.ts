@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import pino from 'pino';
 import { prettyLog } from '../../src/commands/capture.js';
 
-test('a line for people begins with date and time, level, and the thread or exchange', () => {
+test('a line for people begins with date and time, level, and the thread, connection or exchange', () => {
   const out = new PassThrough({ encoding: 'utf8' });
   const log = pino({ base: undefined }, prettyLog(out));
-  log.info({ thread: 'kraken-1' }, 'subscribed to 12 symbols');
-  log.warn({ exchange: 'okx', shard: 2, added: 1, removed: 0 }, 'symbols changed');
+  log.info({ connection: 'kraken-1' }, 'subscribed to 12 symbols');
+  log.warn({ shard: 2, reason: 'exit 1' }, 'a shard thread has ended');
   log.error({ exchange: 'upbit' }, 'symbols stay as they are: no answer');
   log.fatal('the disk is gone');
   const lines = String(out.read()).trimEnd().split('\n');
@@ -18,7 +18,7 @@ test('a line for people begins with date and time, level, and the thread or exch
   );
   assert.deepEqual(texts, [
     'INFO: kraken-1 subscribed to 12 symbols',
-    'WARN: okx-2 symbols changed added=1 removed=0',
+    'WARN: shard-2 a shard thread has ended reason="exit 1"',
     'ERROR: upbit symbols stay as they are: no answer',
     'FATAL: the disk is gone',
   ]);

@@ -16,7 +16,6 @@ import { runVerify, type VerifyOptions } from '../../src/commands/verify.js';
 import { createCounters } from '../../src/counters/counters.js';
 import { SEALER_COUNTERS } from '../../src/counters/declarations.js';
 import { DiskIo } from '../../src/store/disk/io.js';
-import { recover } from '../../src/store/recovery/recovery.js';
 import { Sealer } from '../../src/store/seal/sealer.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
 import { FIRST_DAY, STREAMS, World } from '../support/store_world.js';

@@ -18,10 +18,17 @@ test('shards that fail in any way are started again and go on; the other exchang
   const faults = Object.entries(FAULTS);
   const flags = ['--symbols', String(faults.length), '--rate', '500'];
   const simulator = await startSimulatorProcess(join(folder, 'account'), flags);
-  const logger = startLoggerProcess({ folder, symbolsPerConnection: 1, preload: SABOTEUR }, simulator);
+  const logger = startLoggerProcess(
+    {
+      ...{ folder, symbolsPerConnection: 1, preload: SABOTEUR },
+      env: { LOGGER__FEED__WORKERS: 'per-connection' },
+    },
+    simulator,
+  );
   await logger.ready();
-  for (const [shard, [, code]] of faults.entries()) sabotage(logger, `coinbase-${shard}`, code);
   const shards = async () => (await logger.health()).exchanges.coinbase.connections;
+  for (const [n, { shard }] of (await shards()).entries())
+    sabotage(logger, `shard-${shard}`, faults[n][1][1]);
   for (const [shard, [fault]] of faults.entries()) {
     const active = await until(`a shard that ${fault} is started again`, async () => {
       const { restarts, state, messages } = (await shards())[shard];

@@ -214,6 +214,7 @@ export interface Health {
         readonly gaps: number;
         readonly duplicates: number;
         readonly connections: readonly {
+          readonly shard: number;
           readonly state: string;
           readonly restarts: number;
           readonly messages: number;

@@ -19,7 +19,7 @@ const sessions = new Map<string, string>();
 const session = new Session();
 session.connect();
 session.on('NodeWorker.attachedToWorker', ({ params }: InspectorNotification<Attached>) => {
-  // e.g. `[worker 2] coinbase-0`
+  // e.g. `[worker 2] shard-0`
   sessions.set(params.workerInfo.title.replace(/^.*\] /, ''), params.sessionId);
 });
 session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });

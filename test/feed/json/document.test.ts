@@ -275,8 +275,13 @@ describe('scanner', () => {
     const bytes = Buffer.from(text as string);
     return fields.scan(bytes, 0, bytes.length);
   };
+<<<<<<< HEAD
   it('takes keys in any order, with space, and unknown ones', () => {
     assert.equal(scan(' {\n"price" : "1" , "zzz":null,"zzz":1,"type"\t:"a"} \r'), 0);
+=======
+  it('takes keys in any order, with space and unknown ones', () => {
+    assert.equal(scan(' {\n"price" : "1" , "zzz":null,"type"\t:"b","zzz":1} \r'), 0);
+>>>>>>> w-hostile
     assert.equal(fields.to[0] - fields.from[0], 1);
   });
   it('leaves escapes, keys that come twice, and structures that it has no place for, to the parser', () => {
@@ -303,8 +308,14 @@ describe('scanner', () => {
     ])
       assert.equal(scan(text), UNFAMILIAR, text);
   });
-  it('leaves a key that has two nested values to the parser', () => {
-    for (const text of ['{"data":{},"data":{}}', '{"b":[],"b":[]}', '{"k":{},"k":{}}'])
+  it('leaves a known key that occurs twice to the parser', () => {
+    for (const text of [
+      '{"data":{},"data":{}}',
+      '{"b":[],"b":[]}',
+      '{"k":{},"k":1}',
+      '{"k":1,"k":{}}',
+      '{"type":"a","type":"b"}',
+    ])
       assert.equal(scan(text), UNFAMILIAR, text);
   });
   it('does not take a scalar for the nested value that a shape was learned with', () => {

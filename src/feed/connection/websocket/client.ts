@@ -13,6 +13,7 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import { assert, LoggerError, messageOf } from '../../../base/errors.js';
 import {
+  CLOSE_LONGEST_MS,
   CLOSE_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
   PINGS_PER_SECOND_MAX,
@@ -96,6 +97,8 @@ export class WebSocketClient {
   /** the connection broke while paused: how to tell it when all that arrived before is taken */
   private broken: (() => void) | undefined;
 
+  /** chunks that have arrived */
+  private chunks = 0;
   private pings = 0;
   private pingsSinceMs = 0;
 
@@ -184,7 +187,8 @@ export class WebSocketClient {
   }
 
   /**
-   * Begins the close handshake; messages are delivered until the peer has answered it or CLOSE_TIMEOUT_MS have passed.
+   * Begins the close handshake; messages are delivered until the peer has answered it, or nothing has come for
+   * CLOSE_TIMEOUT_MS, or CLOSE_LONGEST_MS have passed.
    * Without an open connection there is nothing to wait for.
    */
   close(code = 1000, reason = ''): void {
@@ -198,10 +202,15 @@ export class WebSocketClient {
     this.ending = info;
     this.state = 'closing';
     this.socket?.write(encodeClose(code, reason));
-    this.timer = setTimeout(
-      () => this.finish({ ...info, reason: `closed by us, unanswered for ${CLOSE_TIMEOUT_MS} ms` }),
-      CLOSE_TIMEOUT_MS,
-    );
+    this.awaitClose(info, this.chunks, CLOSE_LONGEST_MS - CLOSE_TIMEOUT_MS);
+  }
+
+  /** Gives the peer time to answer our close frame; what it had sent before comes first. */
+  private awaitClose(info: CloseInfo, seen: number, leftMs: number): void {
+    this.timer = setTimeout(() => {
+      if (this.chunks > seen && leftMs > 0) this.awaitClose(info, this.chunks, leftMs - CLOSE_TIMEOUT_MS);
+      else this.finish({ ...info, reason: 'closed by us, unanswered' });
+    }, CLOSE_TIMEOUT_MS);
   }
 
   /** Ends the connection over something the peer sent, with this code in our close frame (1007: text not in UTF-8). */
@@ -275,6 +284,7 @@ export class WebSocketClient {
 
   private walk(start: number, end: number): boolean {
     this.walking = true;
+    this.chunks++;
     this.handlers.onChunk(end - start);
     this.endWalk(this.reader.push(start, end));
     return !this.isPaused;
