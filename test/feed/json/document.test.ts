@@ -275,13 +275,8 @@ describe('scanner', () => {
     const bytes = Buffer.from(text as string);
     return fields.scan(bytes, 0, bytes.length);
   };
-<<<<<<< HEAD
-  it('takes keys in any order, with space, and unknown ones', () => {
-    assert.equal(scan(' {\n"price" : "1" , "zzz":null,"zzz":1,"type"\t:"a"} \r'), 0);
-=======
   it('takes keys in any order, with space and unknown ones', () => {
     assert.equal(scan(' {\n"price" : "1" , "zzz":null,"type"\t:"b","zzz":1} \r'), 0);
->>>>>>> w-hostile
     assert.equal(fields.to[0] - fields.from[0], 1);
   });
   it('leaves escapes, keys that come twice, and structures that it has no place for, to the parser', () => {
