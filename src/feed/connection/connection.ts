@@ -17,7 +17,7 @@ const HEALTHY_MS = 30_000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
 
-/** A tick counts for so much time at most. */
+/** A tick counts for so much time at most: what a process that stood has not seen says nothing about the peer. */
 const TICK_MS_MAX = 1000;
 
 export interface ConnectionOptions {
@@ -57,13 +57,15 @@ export class Connection {
   private readonly queue: ControlRequest[] = [];
   private current: ConnectionState = 'STOPPED';
   private openedMs = 0;
+  private pingedMs = 0;
+  private tickedMs = 0;
+  /** time that ticks have watched; the clock by which the peer is judged */
+  private watchedMs = 0;
+  /** by that clock: the newest request, the newest bytes, and since when the same message has not ended */
   private askedMs = 0;
   private lastBytesMs = 0;
-  private pingedMs = 0;
-  /** the message that had not ended at the newest tick, and how long it has been so */
+  private unfinishedSinceMs = 0;
   private unfinished = 0;
-  private unfinishedMs = 0;
-  private tickedMs = 0;
   private readonly requests: RequestBudget;
   private stopped: (() => void) | undefined;
 
@@ -122,7 +124,7 @@ export class Connection {
         {
           onOpen: () => this.opened(),
           onChunk: (bytes) => {
-            this.lastBytesMs = monotonicMs();
+            this.lastBytesMs = this.watchedMs;
             events.chunk(bytes);
           },
           onMessage: (bytes, start, end) => events.message(bytes, start, end),
@@ -138,13 +140,14 @@ export class Connection {
 
   private opened(): void {
     this.openedMs = monotonicMs();
+    this.tickedMs = this.openedMs;
     this.unfinished = 0;
-    this.lastBytesMs = this.openedMs;
+    this.lastBytesMs = this.watchedMs;
     this.requests.begin(this.openedMs);
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
-    this.askedMs = this.openedMs;
+    this.askedMs = this.watchedMs;
     this.send(this.subscriptions.requests());
     this.settle();
   }
@@ -160,8 +163,8 @@ export class Connection {
     const request = this.queue.shift();
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
-    this.askedMs = monotonicMs();
-    this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(this.askedMs));
+    this.askedMs = this.watchedMs;
+    this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(monotonicMs()));
   }
 
   /** What the exchange says about the connection; called while a chunk is walked. */
@@ -216,45 +219,58 @@ export class Connection {
     this.client?.fail(code, reason);
   }
 
-  /** Watches for silence and late acknowledgements; call it several times a second. */
+  /**
+   * Watches for silence and late acknowledgements; call it several times a second. Judges by what had been watched at
+   * the tick before, so that a tick that is late leaves time to read what waits in the socket.
+   */
   tick(): void {
-    if (this.client === undefined || (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE')) return;
     const now = monotonicMs();
-    const quietMs = now - this.lastBytesMs;
-    if (quietMs > this.options.messageTimeoutMs && !this.client.paused) {
-      this.giveUp(`nothing arrived for ${Math.round(quietMs / 1000)} s`, true);
-      return;
-    }
-    if (this.isDripping(this.client, now)) {
-      this.giveUp(`a message has not ended within ${Math.round(this.unfinishedMs / 1000)} s`, true);
-      return;
-    }
-    this.keepAlive(now, quietMs);
-    if (
-      this.current === 'SUBSCRIBING' &&
-      this.queue.length === 0 &&
-      now - this.askedMs > this.options.ackTimeoutMs
-    ) {
-      this.askedMs = now;
-      this.send(this.subscriptions.overdue());
-      this.settle();
-    }
-  }
-
-  /** Whether one message has been on its way for too long, however many of its bytes arrive meanwhile. */
-  private isDripping({ unfinishedMessage, paused }: WebSocketClient, now: number): boolean {
-    const isSame = unfinishedMessage !== 0 && unfinishedMessage === this.unfinished && !paused;
-    // a tick that is late says nothing about what waits in the socket
-    this.unfinishedMs = isSame ? this.unfinishedMs + Math.min(now - this.tickedMs, TICK_MS_MAX) : 0;
-    this.unfinished = unfinishedMessage;
+    const passedMs = Math.min(now - this.tickedMs, TICK_MS_MAX);
     this.tickedMs = now;
-    return this.unfinishedMs > this.options.messageTimeoutMs;
+    if (this.client === undefined || (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE')) return;
+    this.note(this.client);
+    const fault = this.fault();
+    if (fault !== undefined) {
+      this.giveUp(fault, true);
+      return;
+    }
+    this.keepAlive(now);
+    this.askAgain();
+    this.watchedMs += passedMs;
   }
 
-  private keepAlive(now: number, quietMs: number): void {
+  /** While it is paused by us nothing is read, so that nothing counts. */
+  private note({ unfinishedMessage, paused }: WebSocketClient): void {
+    if (paused) this.lastBytesMs = this.watchedMs;
+    if (paused || unfinishedMessage !== this.unfinished) this.unfinishedSinceMs = this.watchedMs;
+    this.unfinished = unfinishedMessage;
+  }
+
+  private get quietMs(): number {
+    return this.watchedMs - this.lastBytesMs;
+  }
+
+  /** Silence, or one message on its way for too long, however many of its bytes arrive meanwhile. */
+  private fault(): string | undefined {
+    const { messageTimeoutMs } = this.options;
+    if (this.quietMs > messageTimeoutMs) return `nothing arrived for ${Math.round(this.quietMs / 1000)} s`;
+    const unfinishedMs = this.unfinished === 0 ? 0 : this.watchedMs - this.unfinishedSinceMs;
+    if (unfinishedMs <= messageTimeoutMs) return undefined;
+    return `a message has not ended within ${Math.round(unfinishedMs / 1000)} s`;
+  }
+
+  private askAgain(): void {
+    if (this.current !== 'SUBSCRIBING' || this.queue.length > 0) return;
+    if (this.watchedMs - this.askedMs <= this.options.ackTimeoutMs) return;
+    this.askedMs = this.watchedMs;
+    this.send(this.subscriptions.overdue());
+    this.settle();
+  }
+
+  private keepAlive(now: number): void {
     const rule = this.exchange.keepAlive;
     if (rule === undefined || now - Math.max(this.pingedMs, this.openedMs) < rule.everyMs) return;
-    if (rule.onlyWhenQuiet && quietMs < rule.everyMs) return;
+    if (rule.onlyWhenQuiet && this.quietMs < rule.everyMs) return;
     this.pingedMs = now;
     if (rule.text === undefined) this.client?.ping();
     else this.client?.sendText(rule.text);
