@@ -140,13 +140,13 @@ export const SECTIONS = {
         default: 1,
         min: 0.01,
         max: 3600,
-        doc: 'Delay before the first attempt to reconnect; it doubles with every failure.',
+        doc: 'Delay before the first attempt to reconnect; it doubles with every failure, and begins anew once messages arrive again.',
       }),
       max_retry_delay_secs: number({
-        default: 60,
+        default: 15,
         min: 0.01,
         max: 3600,
-        doc: 'Longest delay between two attempts to reconnect.',
+        doc: 'Longest delay between two attempts to reconnect; 4 s at most while the exchange does not answer at all.',
       }),
       ack_timeout_secs: number({
         default: 10,

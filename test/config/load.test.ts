@@ -24,7 +24,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     websocket: {
       message_timeout_secs: 30,
       initial_retry_delay_secs: 1,
-      max_retry_delay_secs: 60,
+      max_retry_delay_secs: 15,
       ack_timeout_secs: 10,
       frame_bytes_max: 16 * 1024 * 1024,
       ca_file: '',

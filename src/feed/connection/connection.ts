@@ -12,10 +12,12 @@ import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
 import { type CloseInfo, WebSocketClient } from './websocket/client.js';
 
-/** A connection that worked for so long starts again with the shortest delay. */
-const HEALTHY_MS = 30_000;
+/** A peer that does not answer at all is tried again after so long at most: its network may be back at any moment. */
+const UNANSWERED_RETRY_MS = 4000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
+/** Code of a connection that ended before it opened, and before an answer. */
+const NO_ANSWER = 1006;
 
 /** A tick counts for so much time at most: what a process that stood has not seen says nothing about the peer. */
 const TICK_MS_MAX = 1000;
@@ -57,6 +59,10 @@ export class Connection {
   private readonly queue: ControlRequest[] = [];
   private current: ConnectionState = 'STOPPED';
   private openedMs = 0;
+  /** something other than an answer to us has arrived since all was subscribed */
+  private delivering = false;
+  /** what the exchange has said about the connection itself */
+  private controls = 0;
   private pingedMs = 0;
   private tickedMs = 0;
   /** time that ticks have watched; the clock by which the peer is judged */
@@ -127,18 +133,30 @@ export class Connection {
             this.lastBytesMs = this.watchedMs;
             events.chunk(bytes);
           },
-          onMessage: (bytes, start, end) => events.message(bytes, start, end),
+          onMessage: (bytes, start, end) => this.take(bytes, start, end),
           onChunkEnd: () => events.chunkEnd(),
           onClose: (info) => this.closed(info),
         },
       );
       this.client.connect();
     } catch (error) {
-      this.closed({ kind: 'network', code: 1006, reason: messageOf(error) });
+      this.closed({ kind: 'network', code: NO_ANSWER, reason: messageOf(error) });
     }
   }
 
+  /** One message. A connection that delivers begins again with the shortest delay when it breaks. */
+  private take(bytes: Uint8Array, start: number, end: number): boolean {
+    const { controls, current } = this;
+    const taken = this.events.message(bytes, start, end);
+    if (!this.delivering && current === 'ACTIVE' && taken && this.controls === controls) {
+      this.delivering = true;
+      this.backoff.reset();
+    }
+    return taken;
+  }
+
   private opened(): void {
+    this.delivering = false;
     this.openedMs = monotonicMs();
     this.tickedMs = this.openedMs;
     this.unfinished = 0;
@@ -169,6 +187,7 @@ export class Connection {
 
   /** What the exchange says about the connection; called while a chunk is walked. */
   control(event: ControlEvent): void {
+    this.controls++;
     if (event.kind === 'closing') {
       this.events.log('info', event.reason);
       return;
@@ -292,16 +311,17 @@ export class Connection {
       stopped();
       return;
     }
-    this.ended(`${info.reason} (${info.kind} ${info.code})`, false);
+    const answered = this.openedMs > 0 || info.code !== NO_ANSWER;
+    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered);
   }
 
-  private ended(reason: string, stale: boolean): void {
+  private ended(reason: string, stale: boolean, answered = true): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
-    if (this.openedMs > 0 && monotonicMs() - this.openedMs > HEALTHY_MS) this.backoff.reset();
     this.openedMs = 0;
-    const delay = Math.max(this.backoff.next(), this.events.reserveConnect());
+    const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
+    const delay = Math.max(backoffMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);
     this.retryTimer = setTimeout(() => this.connect(), delay);
