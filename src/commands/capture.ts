@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import pretty, { type PrettyOptions, prettyFactory } from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
@@ -43,7 +44,7 @@ const FOR_PEOPLE: PrettyOptions = {
     const { level, time, thread, exchange, shard, [messageKey]: text, ...rest } = log;
     const about = thread ?? [exchange, shard].filter((part) => part !== undefined).join('-');
     const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-    return [about, text, ...values].filter((part) => part !== '').join(' ');
+    return printable([about, text, ...values].filter((part) => part !== '').join(' '));
   },
 };
 

@@ -203,6 +203,14 @@ for (const [name, text, expected] of REFUSED) {
   test(`refused: ${name}`, () => assert.deepEqual(problems(text), expected));
 }
 
+test('an environment that switches the checks of certificates off is refused, another value of it is not', () => {
+  assert.deepEqual(
+    problems('', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }).map((line) => line.split(',')[0]),
+    ['NODE_TLS_REJECT_UNAUTHORIZED: must not be 0'],
+  );
+  assert.ok(loadConfig(fileWith(''), EXCHANGES, { NODE_TLS_REJECT_UNAUTHORIZED: '1' }));
+});
+
 test('all problems are reported together, each on one line, as wrong use', () => {
   const text = '[logger]\nparser = 1\nexakt = true\n[http]\nport = -1\n';
   assert.deepEqual(

@@ -34,6 +34,8 @@ function once(url: URL, ca: string | undefined, attemptMs: number): Promise<stri
     const options = {
       headers: { 'user-agent': USER_AGENT, accept: 'application/json' },
       timeout: QUIET_MS_MAX,
+      // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
     };
     const request = get(url, options, (response) => {
