@@ -84,7 +84,7 @@ export async function startCapture(
     log,
     fatal: (status) => process.exit(status),
   });
-  const http = await startHttp(config.http.host, config.http.port, () => supervisor.snapshot());
+  const http = await startHttp(config.http, () => supervisor.snapshot());
   const notice = serverNotice();
   if (notice !== undefined) log.warn(notice);
   try {
