@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import pretty, { type PrettyOptions, prettyFactory } from 'pino-pretty';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
@@ -44,7 +45,7 @@ const FOR_PEOPLE: PrettyOptions = {
     const { level, time, thread, connection, exchange, shard, [messageKey]: text, ...rest } = log;
     const about = thread ?? connection ?? exchange ?? (shard === undefined ? '' : `shard-${shard}`);
     const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-    return [about, text, ...values].filter((part) => part !== '').join(' ');
+    return printable([about, text, ...values].filter((part) => part !== '').join(' '));
   },
 };
 
@@ -86,7 +87,7 @@ export async function startCapture(
     log,
     fatal: (status) => process.exit(status),
   });
-  const http = await startHttp(config.http.host, config.http.port, () => supervisor.snapshot());
+  const http = await startHttp(config.http, () => supervisor.snapshot());
   const notice = serverNotice();
   if (notice !== undefined) log.warn(notice);
   try {

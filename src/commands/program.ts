@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { EXIT, LoggerError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import { VERSION } from '../base/version.js';
 import { examples, exitStatuses } from './common.js';
 import { endWhenOutputFails } from './output.js';
@@ -86,7 +87,7 @@ function settle(command: Command): void {
 function errorLines(message: string): string {
   return message
     .split('\n')
-    .map((line) => `logger: ${line}\n`)
+    .map((line) => `logger: ${printable(line)}\n`)
     .join('');
 }
 

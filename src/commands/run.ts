@@ -20,7 +20,12 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   const config = loadConfig(options.config, exchangeDefaults(exchanges));
   const log = createLog(config.logger.log_level, options.table);
   const stopping = stopRequested(options.seconds);
-  const capture = await startCapture(config, exchanges, log);
+  // nothing is captured before the start is complete: until then there is nothing to stop in order
+  const capture = await Promise.race([startCapture(config, exchanges, log), stopping]);
+  if (typeof capture === 'string') {
+    log.info(`stopping: ${capture}; the start was not complete`);
+    return;
+  }
   reloadOnHangup(options.config, config, exchanges, capture, log);
   log.info(`capturing into ${config.logger.data_path}, health at ${capture.http.url}/health`);
   const table = options.table ? new LiveTable(process.stdout) : undefined;
@@ -34,7 +39,15 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
   log.info({ rows: writer.rows_written, rows_lost: writer.dropped_rows }, `stopped${complete ? rest : ''}`);
   if (!complete)
     throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
-  process.exit();
+}
+
+/** Ends the process with it, once an error has been told: no timer, thread or request that is left keeps it. */
+async function runAndEnd(options: RunOptions): Promise<void> {
+  try {
+    await run(await loadExchanges(), options);
+  } finally {
+    setImmediate(() => process.exit());
+  }
 }
 
 export function runCommand(): Command {
@@ -42,7 +55,7 @@ export function runCommand(): Command {
     .addOption(configOption())
     .addOption(secondsOption())
     .option('--table', 'show a live table instead of log lines')
-    .action(async (options: RunOptions) => run(await loadExchanges(), options))
+    .action(runAndEnd)
     .addHelpText(
       'after',
       `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(

@@ -147,6 +147,14 @@ function refusesNames(value: unknown): string | undefined {
   return twice === undefined ? undefined : `${shown(twice)} is listed twice`;
 }
 
+export function names(
+  common: Common<readonly string[]> & { readonly what: string },
+): Option<readonly string[]> {
+  return option(common, `a list of ${common.what}, none twice`, (value) =>
+    Array.isArray(value) && value.length === 0 ? undefined : refusesNames(value),
+  );
+}
+
 /** A selection from a fixed list. */
 export function selection(
   common: Common<readonly string[]> & { readonly values: readonly string[] },

@@ -127,6 +127,14 @@ function applyEnvironment(loading: Loading, env: Environment): void {
   }
 }
 
+/** A variable of Node that makes TLS accept any certificate: a stray one must not decide whom the data comes from. */
+function refuseUncheckedTls(loading: Loading, env: Environment): void {
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0') return;
+  loading.problems.push(
+    'NODE_TLS_REJECT_UNAUTHORIZED: must not be 0, as it switches the checks of certificates off; unset it, and trust a certificate authority of your own with websocket.ca_file',
+  );
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     Object.freeze(value);
@@ -178,6 +186,7 @@ export function readConfig(
     applyFile(loading, parseToml(source, path), '', path, keyLines(source));
   }
   applyEnvironment(loading, env);
+  refuseUncheckedTls(loading, env);
   const config = build(loading);
   for (const { key, rule, holds } of RELATIONS) {
     if (!holds(config)) {

@@ -10,6 +10,7 @@ import {
   choice,
   integer,
   integerOr,
+  names,
   number,
   type Option,
   optionalText,
@@ -125,6 +126,11 @@ export const SECTIONS = {
         max: 65_535,
         doc: 'Port it listens on; 0 takes any free port.',
       }),
+      allowed_hosts: names({
+        default: [],
+        what: 'host names without a port',
+        doc: 'Names besides `localhost` and the address itself by which it may be asked. A request for another host is refused, so that no web page can reach it by a name of its own.',
+      }),
     },
   },
   websocket: {
@@ -140,13 +146,13 @@ export const SECTIONS = {
         default: 1,
         min: 0.01,
         max: 3600,
-        doc: 'Delay before the first attempt to reconnect; it doubles with every failure.',
+        doc: 'Delay before the first attempt to reconnect; it doubles with every failure, and begins anew once messages arrive again.',
       }),
       max_retry_delay_secs: number({
-        default: 60,
+        default: 15,
         min: 0.01,
         max: 3600,
-        doc: 'Longest delay between two attempts to reconnect.',
+        doc: 'Longest delay between two attempts to reconnect; 4 s at most while the exchange does not answer at all.',
       }),
       ack_timeout_secs: number({
         default: 10,

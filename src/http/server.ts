@@ -2,10 +2,15 @@
  * The HTTP door: GET /health and /ready. Main thread. Listens on loopback unless told otherwise; nothing here changes
  * anything, so nothing needs a token.
  */
+import type { Config } from '../config/options.js';
+import { guardOf } from '../server/guard.js';
 import { jsonAnswer } from '../server/routing.js';
 import { startServer } from '../server/start.js';
 import type { Snapshot } from '../supervisor/snapshot.js';
 import { healthOf, readinessOf } from '../supervisor/status.js';
+
+/** Whoever asks about the state needs one; the sockets of exchanges must not run short of descriptors. */
+const CONNECTIONS_MAX = 256;
 
 export interface HttpServer {
   readonly url: string;
@@ -13,11 +18,16 @@ export interface HttpServer {
 }
 
 /** Starts listening; throws ADDRESS_IN_USE. Port 0 takes any free one. */
-export async function startHttp(host: string, port: number, snapshot: () => Snapshot): Promise<HttpServer> {
+export async function startHttp(
+  { host, port, allowed_hosts }: Config['http'],
+  snapshot: () => Snapshot,
+): Promise<HttpServer> {
   const server = await startServer({
     host,
     port,
     advice: 'set another [http] port, or 0 for any free one',
+    connections_max: CONNECTIONS_MAX,
+    guard: guardOf({ host, names: allowed_hosts, advice: 'name it in [http] allowed_hosts' }),
     routes: [
       { method: 'GET', path: '/health', answer: () => healthAnswer(snapshot()) },
       { method: 'GET', path: '/ready', answer: () => readyAnswer(snapshot()) },

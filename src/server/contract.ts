@@ -10,6 +10,9 @@ export interface Request {
   /** as it was sent, without the query */
   readonly path: string;
   readonly query: string;
+  /** the headers of these names; empty without */
+  readonly host: string;
+  readonly origin: string;
   /** empty unless the route takes a body */
   readonly body: Buffer;
 }
@@ -79,6 +82,10 @@ export interface ServerOptions {
   /** what to do when the port cannot be had, for the end of the message */
   readonly advice: string;
   readonly tls?: { readonly cert_path: string; readonly key_path: string };
+  /** More connections than these at a time are cut off; without it there is no limit. */
+  readonly connections_max?: number;
+  /** A reply in place of the answer of any route; see guard.ts. */
+  readonly guard?: (request: Request) => Reply | undefined;
   /** HEAD is answered where GET is. */
   readonly routes?: readonly Route[];
   /** Answers what no route has the path of; 404 without it. Bodies are not read. */

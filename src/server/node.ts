@@ -18,14 +18,26 @@ import {
 } from './contract.js';
 import { cannotListen, replyTo, targetOf } from './routing.js';
 
+/** A request that is not complete by then is cut off; uWebSockets.js has the same limit. */
+const REQUEST_MS_MAX = 10_000;
+const PATIENCE = {
+  headersTimeout: REQUEST_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  connectionsCheckingInterval: 1000,
+};
 const NO_BODY = Buffer.alloc(0);
 
 export async function startNode(options: ServerOptions): Promise<Server> {
   const { tls, sockets } = options;
   const server =
     tls === undefined
-      ? createServer()
-      : createTlsServer({ cert: await readFile(tls.cert_path), key: await readFile(tls.key_path) });
+      ? createServer(PATIENCE)
+      : createTlsServer({
+          ...PATIENCE,
+          cert: await readFile(tls.cert_path),
+          key: await readFile(tls.key_path),
+        });
+  if (options.connections_max !== undefined) server.maxConnections = options.connections_max;
   server.on('request', (request, response) => serve(options, request, response));
   const open = new Set<NodeSocket>();
   if (sockets !== undefined) acceptSockets(server, sockets, open);
@@ -45,16 +57,15 @@ function listening(server: HttpServer, options: ServerOptions): Promise<void> {
   });
 }
 
-function requestOf({ method = '', url = '' }: IncomingMessage): Request {
-  const query = url.indexOf('?');
-  return query < 0
-    ? { method, path: url, query: '', body: NO_BODY }
-    : { method, path: url.slice(0, query), query: url.slice(query + 1), body: NO_BODY };
+function requestOf({ method = '', url = '', headers }: IncomingMessage): Request {
+  const [path, ...query] = url.split('?');
+  const { host = '', origin = '' } = headers;
+  return { method, path, query: query.join('?'), host, origin, body: NO_BODY };
 }
 
 function serve(options: ServerOptions, incoming: IncomingMessage, response: ServerResponse): void {
   const request = requestOf(incoming);
-  const target = targetOf(options, request.method, request.path);
+  const target = targetOf(options, request);
   if (target.body_bytes_max === 0) write(response, target.answer(request));
   else
     readBody(incoming, target.body_bytes_max, (body) => {

@@ -33,7 +33,10 @@ function methodsOf({ method }: Route): string[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
-export function targetOf({ routes = [], other }: ServerOptions, method: string, path: string): Target {
+export function targetOf({ routes = [], other, guard }: ServerOptions, request: Request): Target {
+  const { method, path } = request;
+  const refusal = guard?.(request);
+  if (refusal !== undefined) return { body_bytes_max: 0, answer: () => refusal };
   const here = routes.filter((route) => route.path === path);
   const route = here.find((candidate) => methodsOf(candidate).includes(method));
   if (route !== undefined) return { body_bytes_max: route.body_bytes_max ?? 0, answer: route.answer };

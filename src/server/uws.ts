@@ -28,6 +28,8 @@ export interface Uws {
 }
 
 interface UwsApp {
+  /** called with 1 for a connection that comes and -1 for one that goes */
+  filter(handler: (response: UwsResponse, change: number) => void): void;
   any(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): void;
   ws(pattern: string, behavior: UwsBehavior): void;
   listen(host: string, port: number, options: number, done: (listening: object | false) => void): void;
@@ -91,6 +93,7 @@ export function startUws(uws: Uws, options: ServerOptions): Promise<Server> {
       ? uws.App()
       : uws.SSLApp({ cert_file_name: tls.cert_path, key_file_name: tls.key_path });
   if (sockets !== undefined) app.ws('/*', behaviorOf(sockets));
+  if (options.connections_max !== undefined) limitConnections(app, options.connections_max);
   app.any('/*', (response, request) => serve(options, response, request));
   return new Promise((resolve, reject) => {
     app.listen(options.host, options.port, EXCLUSIVE, (listening) => {
@@ -100,18 +103,30 @@ export function startUws(uws: Uws, options: ServerOptions): Promise<Server> {
   });
 }
 
+/** The library itself cuts off a request that is not complete after 10 s. */
+function limitConnections(app: UwsApp, connections_max: number): void {
+  let connections = 0;
+  // biome-ignore lint/suspicious/useIterableCallbackReturn: it is no filter of a list
+  app.filter((response, change) => {
+    connections += change;
+    if (change > 0 && connections > connections_max) response.close();
+  });
+}
+
 function requestOf(request: UwsRequest): Request {
   return {
     method: request.getMethod().toUpperCase(),
     path: request.getUrl(),
     query: request.getQuery() ?? '',
+    host: request.getHeader('host'),
+    origin: request.getHeader('origin'),
     body: NO_BODY,
   };
 }
 
 function serve(options: ServerOptions, response: UwsResponse, uwsRequest: UwsRequest): void {
   const request = requestOf(uwsRequest);
-  const target = targetOf(options, request.method, request.path);
+  const target = targetOf(options, request);
   if (target.body_bytes_max === 0) write(response, request, target.answer(request));
   else
     readBody(response, target.body_bytes_max, (body) =>

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
 import type { Answer, Request, Server } from '../server/contract.js';
+import { guardOf } from '../server/guard.js';
 import { jsonAnswer } from '../server/routing.js';
 import { startServer } from '../server/start.js';
 import { LEVELS_DEFAULT } from './market/market.js';
@@ -19,7 +20,8 @@ import { Venue } from './server/venue.js';
 import { PROTOCOLS } from './venues/index.js';
 
 /** A fault is a few words. */
-const FAULT_BYTES_MAX = 64 * 1024;
+const CONTROL_BYTES_MAX = 64 * 1024;
+const CONTROL_CONNECTIONS_MAX = 256;
 
 export const SIMULATOR_DEFAULTS = {
   exchanges: ['coinbase', 'binance'] as readonly string[],
@@ -200,21 +202,29 @@ export class Simulator {
     return startServer({
       ...LOOPBACK,
       port: portAt(this.#options.port_base, 0),
+      connections_max: CONTROL_CONNECTIONS_MAX,
+      guard: guardOf({ host: LOOPBACK.host, advice: 'ask for 127.0.0.1 or localhost' }),
       routes: [
         { method: 'GET', path: '/account', answer: () => jsonAnswer(200, this.summary()) },
         {
           method: 'POST',
           path: '/finish',
+          body_bytes_max: CONTROL_BYTES_MAX,
           answer: () => {
             this.finish();
             return jsonAnswer(200, this.summary());
           },
         },
-        { method: 'POST', path: '/stop', answer: () => this.#stopSoon() },
+        {
+          method: 'POST',
+          path: '/stop',
+          body_bytes_max: CONTROL_BYTES_MAX,
+          answer: () => this.#stopSoon(),
+        },
         {
           method: 'POST',
           path: '/fault',
-          body_bytes_max: FAULT_BYTES_MAX,
+          body_bytes_max: CONTROL_BYTES_MAX,
           answer: (request) => this.#faultOf(request),
         },
       ],

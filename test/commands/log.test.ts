@@ -23,3 +23,20 @@ test('a line for people begins with date and time, level, and the thread, connec
     'FATAL: the disk is gone',
   ]);
 });
+
+test('what an exchange says cannot begin a line of its own, nor move the cursor', () => {
+  const out = new PassThrough({ encoding: 'utf8' });
+  const log = pino({ base: undefined }, prettyLog(out));
+  const forged =
+    'the exchange says: no\n[2026-01-01 00:00:00.000 +0000] FATAL: gone\r\x1b[2J\x7f\x9b\u2028\u202e';
+  log.warn({ exchange: 'okx\n', reason: 'a\x9b\u2028b' }, forged);
+  const text = String(out.read());
+  assert.equal(text.split('\n').length, 2, text);
+  assert.ok(
+    text.endsWith(
+      String.raw`okx\n the exchange says: no\n[2026-01-01 00:00:00.000 +0000] FATAL: gone\r\u001b[2J\u007f\u009b\u2028\u202e reason="a\u009b\u2028b"` +
+        '\n',
+    ),
+    text,
+  );
+});

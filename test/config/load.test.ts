@@ -24,7 +24,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     websocket: {
       message_timeout_secs: 30,
       initial_retry_delay_secs: 1,
-      max_retry_delay_secs: 60,
+      max_retry_delay_secs: 15,
       ack_timeout_secs: 10,
       frame_bytes_max: 16 * 1024 * 1024,
       ca_file: '',
@@ -202,6 +202,14 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
 for (const [name, text, expected] of REFUSED) {
   test(`refused: ${name}`, () => assert.deepEqual(problems(text), expected));
 }
+
+test('an environment that switches the checks of certificates off is refused, another value of it is not', () => {
+  assert.deepEqual(
+    problems('', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }).map((line) => line.split(',')[0]),
+    ['NODE_TLS_REJECT_UNAUTHORIZED: must not be 0'],
+  );
+  assert.ok(loadConfig(fileWith(''), EXCHANGES, { NODE_TLS_REJECT_UNAUTHORIZED: '1' }));
+});
 
 test('all problems are reported together, each on one line, as wrong use', () => {
   const text = '[logger]\nparser = 1\nexakt = true\n[http]\nport = -1\n';

@@ -1,13 +1,15 @@
 /** The HTTP door with an ordinary client. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { startHttp } from '../../src/http/server.js';
 import type { Snapshot } from '../../src/supervisor/snapshot.js';
 import { NOW_SECS, session, snapshot } from '../supervisor/snapshots.js';
 
-async function serve(t: TestContext, state: () => Snapshot) {
-  const server = await startHttp('127.0.0.1', 0, state);
+async function serve(t: TestContext, state: () => Snapshot, host = '127.0.0.1') {
+  const server = await startHttp({ host, port: 0, allowed_hosts: ['Logger.example'] }, state);
   t.after(() => server.close());
   return server;
 }
@@ -76,7 +78,49 @@ test('HEAD is answered as GET without a body, other methods with 405', async (t)
 test('says that the address is taken', async (t) => {
   const { url } = await serve(t, () => snapshot());
   await assert.rejects(
-    startHttp('127.0.0.1', Number(new URL(url).port), () => snapshot()),
+    startHttp({ host: '127.0.0.1', port: Number(new URL(url).port), allowed_hosts: [] }, () => snapshot()),
     (error) => error instanceof LoggerError && error.code === 'ADDRESS_IN_USE',
   );
+});
+
+/** Status and body of the answer to a request with these headers. */
+async function asked(
+  url: string,
+  headers: Record<string, string>,
+  path = '/ready',
+): Promise<[number, string]> {
+  const port = Number(new URL(url).port);
+  const [answer] = (await once(get({ host: '127.0.0.1', port, path, headers }), 'response')) as [
+    IncomingMessage,
+  ];
+  return [answer.statusCode ?? 0, (await answer.setEncoding('utf8').toArray()).join('')];
+}
+
+test('answers to its own names alone, so that no page reaches it by a name of its own', async (t) => {
+  const { url } = await serve(t, () => snapshot());
+  const ours = ['127.0.0.1:9', 'localhost', 'LOCALHOST:9090', '[::1]:9090', '127.1.2.3', 'logger.example:80'];
+  for (const host of ours) assert.equal((await asked(url, { host }))[0], 200, host);
+  const others = [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '10.0.0.1',
+    '127.evil.example',
+    'a:b:c',
+    'localhost:9090@x',
+  ];
+  for (const path of ['/ready', '/health', '/nothing'])
+    for (const host of others) {
+      const [status, body] = await asked(url, { host }, path);
+      assert.equal(status, 403, host);
+      assert.match((JSON.parse(body) as { error: string }).error, /allowed_hosts/);
+    }
+});
+
+test('open to other hosts, it answers to any address and still to no other name', async (t) => {
+  const { url } = await serve(t, () => snapshot(), '0.0.0.0');
+  const statuses = ['10.0.0.1:9090', '[fe80::1]', 'localhost', 'logger.example', 'evil.example'].map(
+    async (host) => (await asked(url, { host }))[0],
+  );
+  assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 200, 403]);
 });

@@ -72,6 +72,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Resolves when it is closed, also by a reset. */
+function gone(socket: ReturnType<typeof connect>): Promise<false> {
+  return new Promise((resolve) => socket.once('close', () => resolve(false)));
+}
+
 /** Headers and body of an answer in `raw`. */
 function parts(answer: string): { head: string; body: string } {
   const end = answer.indexOf('\r\n\r\n');
@@ -465,4 +470,59 @@ each('a certificate that cannot be read is told by its name', async (_, start) =
     (error) =>
       error instanceof LoggerError && error.code === 'USAGE' && error.message.includes(tls.cert_path),
   );
+});
+
+each('a guard answers in place of every route and knows the headers that it goes by', async (_, start) => {
+  const { port } = await start({
+    routes: [{ method: 'POST', path: '/a', body_bytes_max: 10, answer: () => text('a') }],
+    other: () => text('other'),
+    guard: ({ host, origin, path }) => (path === '/b' ? undefined : text(`${host} ${origin}`, 403)),
+  });
+  const post = (path: string, lines: string) =>
+    raw(port, `POST ${path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 0\r\n${lines}\r\n`);
+  const refused = parts(await post('/a', 'Host: x:1\r\nOrigin: http://y\r\n'));
+  assert.match(refused.head, /^http\/1.1 403 /);
+  assert.match(refused.body, /x:1 http:\/\/y/);
+  assert.match(parts(await post('/b', 'Host: x\r\n')).body, /other/);
+});
+
+each(
+  'connections over the limit are cut off, and there is room again when one has gone',
+  async (t, start) => {
+    const { port } = await start({ connections_max: 3, other: () => text('here') });
+    const open = async () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      t.after(() => socket.destroy());
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      const answered = await Promise.race([
+        once(socket, 'data').then(
+          () => true,
+          () => false,
+        ),
+        gone(socket),
+      ]);
+      return { socket, answered };
+    };
+    const first = [await open(), await open(), await open()];
+    assert.deepEqual(
+      [...first, await open(), await open()].map(({ answered }) => answered),
+      [true, true, true, false, false],
+    );
+    first[0].socket.destroy();
+    while (!(await open()).answered) await new Promise((resolve) => setTimeout(resolve, 20));
+  },
+);
+
+test('a request that comes by the byte is cut off, by either library', async (t) => {
+  const cut = [...CHOICES.values()].map(async (choice) => {
+    const options = { host: '127.0.0.1', port: 0, advice: '', other: () => text('here') };
+    const server = await startServer(options, choice);
+    t.after(() => server.close());
+    const socket = connect(server.port, '127.0.0.1').on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nx: ');
+    const dripping = setInterval(() => socket.write('x'), 200);
+    await gone(socket);
+    clearInterval(dripping);
+  });
+  await Promise.all(cut);
 });

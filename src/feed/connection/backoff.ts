@@ -1,4 +1,4 @@
-/** Delays between attempts to reconnect: doubling from the first to the longest, ±25 % jitter, without an end. */
+/** Delays between attempts to reconnect: doubling from the first to the longest, up to 25 % shorter, without an end. */
 const JITTER = 0.25;
 
 export class Backoff {
@@ -15,11 +15,11 @@ export class Backoff {
     return this.failures;
   }
 
-  /** Milliseconds to wait after one more failure. */
-  next(): number {
-    const plain = Math.min(this.longestMs, this.firstMs * 2 ** Math.min(this.failures, 30));
+  /** Milliseconds to wait after one more failure, `mostMs` at most. */
+  next(mostMs = this.longestMs): number {
+    const plain = Math.min(this.longestMs, mostMs, this.firstMs * 2 ** Math.min(this.failures, 30));
     this.failures++;
-    return plain * (1 + JITTER * (2 * this.random() - 1));
+    return plain * (1 - JITTER * this.random());
   }
 
   reset(): void {

@@ -12,12 +12,14 @@ import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
 import { type CloseInfo, WebSocketClient } from './websocket/client.js';
 
-/** A connection that worked for so long starts again with the shortest delay. */
-const HEALTHY_MS = 30_000;
+/** A peer that does not answer at all is tried again after so long at most: its network may be back at any moment. */
+const UNANSWERED_RETRY_MS = 4000;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
+/** Code of a connection that ended before it opened, and before an answer. */
+const NO_ANSWER = 1006;
 
-/** A tick counts for so much time at most. */
+/** A tick counts for so much time at most: what a process that stood has not seen says nothing about the peer. */
 const TICK_MS_MAX = 1000;
 
 export interface ConnectionOptions {
@@ -57,13 +59,19 @@ export class Connection {
   private readonly queue: ControlRequest[] = [];
   private current: ConnectionState = 'STOPPED';
   private openedMs = 0;
+  /** something other than an answer to us has arrived since all was subscribed */
+  private delivering = false;
+  /** what the exchange has said about the connection itself */
+  private controls = 0;
+  private pingedMs = 0;
+  private tickedMs = 0;
+  /** time that ticks have watched; the clock by which the peer is judged */
+  private watchedMs = 0;
+  /** by that clock: the newest request, the newest bytes, and since when the same message has not ended */
   private askedMs = 0;
   private lastBytesMs = 0;
-  private pingedMs = 0;
-  /** the message that had not ended at the newest tick, and how long it has been so */
+  private unfinishedSinceMs = 0;
   private unfinished = 0;
-  private unfinishedMs = 0;
-  private tickedMs = 0;
   private readonly requests: RequestBudget;
   private stopped: (() => void) | undefined;
 
@@ -122,29 +130,42 @@ export class Connection {
         {
           onOpen: () => this.opened(),
           onChunk: (bytes) => {
-            this.lastBytesMs = monotonicMs();
+            this.lastBytesMs = this.watchedMs;
             events.chunk(bytes);
           },
-          onMessage: (bytes, start, end) => events.message(bytes, start, end),
+          onMessage: (bytes, start, end) => this.take(bytes, start, end),
           onChunkEnd: () => events.chunkEnd(),
           onClose: (info) => this.closed(info),
         },
       );
       this.client.connect();
     } catch (error) {
-      this.closed({ kind: 'network', code: 1006, reason: messageOf(error) });
+      this.closed({ kind: 'network', code: NO_ANSWER, reason: messageOf(error) });
     }
   }
 
+  /** One message. A connection that delivers begins again with the shortest delay when it breaks. */
+  private take(bytes: Uint8Array, start: number, end: number): boolean {
+    const { controls, current } = this;
+    const taken = this.events.message(bytes, start, end);
+    if (!this.delivering && current === 'ACTIVE' && taken && this.controls === controls) {
+      this.delivering = true;
+      this.backoff.reset();
+    }
+    return taken;
+  }
+
   private opened(): void {
+    this.delivering = false;
     this.openedMs = monotonicMs();
+    this.tickedMs = this.openedMs;
     this.unfinished = 0;
-    this.lastBytesMs = this.openedMs;
+    this.lastBytesMs = this.watchedMs;
     this.requests.begin(this.openedMs);
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
-    this.askedMs = this.openedMs;
+    this.askedMs = this.watchedMs;
     this.send(this.subscriptions.requests());
     this.settle();
   }
@@ -160,12 +181,13 @@ export class Connection {
     const request = this.queue.shift();
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
-    this.askedMs = monotonicMs();
-    this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(this.askedMs));
+    this.askedMs = this.watchedMs;
+    this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(monotonicMs()));
   }
 
   /** What the exchange says about the connection; called while a chunk is walked. */
   control(event: ControlEvent): void {
+    this.controls++;
     if (event.kind === 'closing') {
       this.events.log('info', event.reason);
       return;
@@ -216,45 +238,58 @@ export class Connection {
     this.client?.fail(code, reason);
   }
 
-  /** Watches for silence and late acknowledgements; call it several times a second. */
+  /**
+   * Watches for silence and late acknowledgements; call it several times a second. Judges by what had been watched at
+   * the tick before, so that a tick that is late leaves time to read what waits in the socket.
+   */
   tick(): void {
-    if (this.client === undefined || (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE')) return;
     const now = monotonicMs();
-    const quietMs = now - this.lastBytesMs;
-    if (quietMs > this.options.messageTimeoutMs && !this.client.paused) {
-      this.giveUp(`nothing arrived for ${Math.round(quietMs / 1000)} s`, true);
-      return;
-    }
-    if (this.isDripping(this.client, now)) {
-      this.giveUp(`a message has not ended within ${Math.round(this.unfinishedMs / 1000)} s`, true);
-      return;
-    }
-    this.keepAlive(now, quietMs);
-    if (
-      this.current === 'SUBSCRIBING' &&
-      this.queue.length === 0 &&
-      now - this.askedMs > this.options.ackTimeoutMs
-    ) {
-      this.askedMs = now;
-      this.send(this.subscriptions.overdue());
-      this.settle();
-    }
-  }
-
-  /** Whether one message has been on its way for too long, however many of its bytes arrive meanwhile. */
-  private isDripping({ unfinishedMessage, paused }: WebSocketClient, now: number): boolean {
-    const isSame = unfinishedMessage !== 0 && unfinishedMessage === this.unfinished && !paused;
-    // a tick that is late says nothing about what waits in the socket
-    this.unfinishedMs = isSame ? this.unfinishedMs + Math.min(now - this.tickedMs, TICK_MS_MAX) : 0;
-    this.unfinished = unfinishedMessage;
+    const passedMs = Math.min(now - this.tickedMs, TICK_MS_MAX);
     this.tickedMs = now;
-    return this.unfinishedMs > this.options.messageTimeoutMs;
+    if (this.client === undefined || (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE')) return;
+    this.note(this.client);
+    const fault = this.fault();
+    if (fault !== undefined) {
+      this.giveUp(fault, true);
+      return;
+    }
+    this.keepAlive(now);
+    this.askAgain();
+    this.watchedMs += passedMs;
   }
 
-  private keepAlive(now: number, quietMs: number): void {
+  /** While it is paused by us nothing is read, so that nothing counts. */
+  private note({ unfinishedMessage, paused }: WebSocketClient): void {
+    if (paused) this.lastBytesMs = this.watchedMs;
+    if (paused || unfinishedMessage !== this.unfinished) this.unfinishedSinceMs = this.watchedMs;
+    this.unfinished = unfinishedMessage;
+  }
+
+  private get quietMs(): number {
+    return this.watchedMs - this.lastBytesMs;
+  }
+
+  /** Silence, or one message on its way for too long, however many of its bytes arrive meanwhile. */
+  private fault(): string | undefined {
+    const { messageTimeoutMs } = this.options;
+    if (this.quietMs > messageTimeoutMs) return `nothing arrived for ${Math.round(this.quietMs / 1000)} s`;
+    const unfinishedMs = this.unfinished === 0 ? 0 : this.watchedMs - this.unfinishedSinceMs;
+    if (unfinishedMs <= messageTimeoutMs) return undefined;
+    return `a message has not ended within ${Math.round(unfinishedMs / 1000)} s`;
+  }
+
+  private askAgain(): void {
+    if (this.current !== 'SUBSCRIBING' || this.queue.length > 0) return;
+    if (this.watchedMs - this.askedMs <= this.options.ackTimeoutMs) return;
+    this.askedMs = this.watchedMs;
+    this.send(this.subscriptions.overdue());
+    this.settle();
+  }
+
+  private keepAlive(now: number): void {
     const rule = this.exchange.keepAlive;
     if (rule === undefined || now - Math.max(this.pingedMs, this.openedMs) < rule.everyMs) return;
-    if (rule.onlyWhenQuiet && quietMs < rule.everyMs) return;
+    if (rule.onlyWhenQuiet && this.quietMs < rule.everyMs) return;
     this.pingedMs = now;
     if (rule.text === undefined) this.client?.ping();
     else this.client?.sendText(rule.text);
@@ -276,16 +311,17 @@ export class Connection {
       stopped();
       return;
     }
-    this.ended(`${info.reason} (${info.kind} ${info.code})`, false);
+    const answered = this.openedMs > 0 || info.code !== NO_ANSWER;
+    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered);
   }
 
-  private ended(reason: string, stale: boolean): void {
+  private ended(reason: string, stale: boolean, answered = true): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
-    if (this.openedMs > 0 && monotonicMs() - this.openedMs > HEALTHY_MS) this.backoff.reset();
     this.openedMs = 0;
-    const delay = Math.max(this.backoff.next(), this.events.reserveConnect());
+    const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
+    const delay = Math.max(backoffMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);
     this.retryTimer = setTimeout(() => this.connect(), delay);

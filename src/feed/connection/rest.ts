@@ -5,12 +5,16 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { rootCertificates } from 'node:tls';
+import { monotonicMs } from '../../base/clock.js';
 import { LoggerError, messageOf } from '../../base/errors.js';
 import { USER_AGENT } from '../../base/version.js';
 import type { FetchJson } from '../exchange.js';
 import type { JsonValue } from '../json/document.js';
 
-const TIMEOUT_MS = 15_000;
+/** An answer of which nothing comes for so long is asked for again. */
+const QUIET_MS_MAX = 15_000;
+/** One attempt from its beginning to the last byte; after so long there is no further one. */
+const ATTEMPT_MS_MAX = 30_000;
 /** The longest real answer is about 20 MB (all symbols with their filters). */
 const BYTES_MAX = 64 * 1024 * 1024;
 const ATTEMPTS = 4;
@@ -20,12 +24,18 @@ function failed(url: URL, reason: string, retryable: boolean): LoggerError {
   return new LoggerError('REST_FAILED', `GET ${url.origin}${url.pathname}: ${reason}`, { retryable });
 }
 
-function once(url: URL, ca: string | undefined): Promise<string> {
+function asFailure(url: URL, error: Error): LoggerError {
+  return error instanceof LoggerError ? error : failed(url, messageOf(error), true);
+}
+
+function once(url: URL, ca: string | undefined, attemptMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const get = url.protocol === 'https:' ? getHttps : getHttp;
     const options = {
       headers: { 'user-agent': USER_AGENT, accept: 'application/json' },
-      timeout: TIMEOUT_MS,
+      timeout: QUIET_MS_MAX,
+      // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
     };
     const request = get(url, options, (response) => {
@@ -37,19 +47,22 @@ function once(url: URL, ca: string | undefined): Promise<string> {
         if (bytes > BYTES_MAX)
           request.destroy(failed(url, `the answer is longer than ${BYTES_MAX} bytes`, false));
       });
-      response.on('error', (error) => reject(failed(url, messageOf(error), true)));
+      response.on('error', (error) => reject(asFailure(url, error)));
       response.on('end', () => {
         const { statusCode = 0 } = response;
         if (statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
         else reject(failed(url, `HTTP status ${statusCode}`, statusCode >= 500 || statusCode === 429));
       });
     });
+    const late = setTimeout(
+      () => request.destroy(failed(url, `the answer is not complete after ${attemptMs / 1000} s`, false)),
+      attemptMs,
+    );
+    request.on('close', () => clearTimeout(late));
     request.on('timeout', () =>
-      request.destroy(failed(url, `no answer within ${TIMEOUT_MS / 1000} s`, true)),
+      request.destroy(failed(url, `nothing has come for ${QUIET_MS_MAX / 1000} s`, true)),
     );
-    request.on('error', (error) =>
-      reject(error instanceof LoggerError ? error : failed(url, messageOf(error), true)),
-    );
+    request.on('error', (error) => reject(asFailure(url, error)));
   });
 }
 
@@ -58,15 +71,18 @@ export function restOf(
   endpoint: string,
   ca: string | undefined,
   parse: (text: string) => JsonValue = JSON.parse,
+  attemptMs = ATTEMPT_MS_MAX,
 ): FetchJson {
   return async (path) => {
     const url = new URL(endpoint.replace(/\/+$/, '') + path);
+    const began = monotonicMs();
     for (let attempt = 1; ; attempt++) {
       try {
-        return parse(await once(url, ca));
+        return parse(await once(url, ca, attemptMs));
       } catch (error) {
         if (error instanceof SyntaxError) throw failed(url, 'the answer is not JSON', false);
         if (!(error instanceof LoggerError) || !error.retryable || attempt === ATTEMPTS) throw error;
+        if (monotonicMs() - began >= attemptMs) throw error;
         await new Promise((resolve) => setTimeout(resolve, FIRST_DELAY_MS * 2 ** (attempt - 1)));
       }
     }

@@ -3,7 +3,8 @@
  * and the end. Time limits are short here; nothing is measured, everything is waited for.
  */
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { WebSocket } from 'ws';
 import { loadExchange } from '../../../src/exchanges/index.js';
@@ -60,7 +61,7 @@ class Rig {
       });
     });
     rig.connection = new Connection(
-      { ...exchange, websocketUrl: () => url },
+      { ...exchange, websocketUrl: (endpoint) => endpoint },
       {
         endpoint: url,
         frameBytesMax: 1 << 20,
@@ -203,6 +204,63 @@ test('connects again after every cut and subscribes to everything anew', async (
     rig.requests.map((r) => r.body.params?.length),
     Array(5).fill(3),
   );
+});
+
+/** Seconds that a connection said it would wait. */
+const waits = ({ lost }: Rig) => lost.map((line) => Number(/next attempt in ([\d.]+) s/.exec(line)?.[1]));
+/** The longest wait that is told for a delay, which jitter only shortens. */
+const SHORT = { firstRetryMs: 100, longestRetryMs: 10_000 };
+
+test('waits the shortest time after every cut of a connection that delivered', async (t) => {
+  const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, SHORT);
+  for (let cut = 1; cut <= 6; cut++) {
+    await rig.active();
+    rig.sockets.at(-1)?.send('a trade');
+    await until(() => rig.messages.length === cut);
+    rig.sockets.at(-1)?.terminate();
+    await until(() => rig.lost.length === cut);
+  }
+  assert.deepEqual(waits(rig), Array(6).fill(0.1));
+});
+
+test('waits longer and longer where all is confirmed and nothing delivered', async (t) => {
+  const rig = await Rig.start(
+    t,
+    quick,
+    trades(SYMBOLS),
+    (socket, body) => {
+      accept(socket, body);
+      tell(socket, { kind: 'closing', reason: 'not today' });
+      socket.close(1013);
+    },
+    SHORT,
+  );
+  await until(() => rig.lost.length === 4);
+  assert.ok(rig.states.includes('ACTIVE'));
+  assert.ok(waits(rig)[3] >= 0.6, `${waits(rig)}`);
+});
+
+test('tries a peer that does not answer again soon, and leaves one in peace that refuses', async (t) => {
+  const refusing = createServer((_request, response) => response.writeHead(503).end());
+  refusing.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n'));
+  const mute = createTcpServer((socket) => socket.destroy());
+  const portOf = async (server: Server) => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const first = async (endpoint: string) => {
+    const slow = { endpoint, firstRetryMs: 60_000, longestRetryMs: 60_000 };
+    const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, slow);
+    await until(() => rig.lost.length === 1);
+    return waits(rig)[0];
+  };
+  const closed = createTcpServer();
+  const nobody = await portOf(closed);
+  closed.close();
+  assert.ok((await first(nobody)) <= 4);
+  assert.ok((await first(await portOf(mute))) <= 4);
+  assert.ok((await first(await portOf(refusing))) >= 45);
 });
 
 test('says ERROR after failures in a row, and goes on trying', async (t) => {

@@ -100,3 +100,28 @@ test('tries again when the connection breaks in the middle of an answer', async 
   assert.deepEqual(await restOf(url, undefined)('/x'), []);
   assert.equal(asked, 2);
 });
+
+test('gives up, once, what never ends: a body by the byte, headers by the byte, or provisional answers', async (t) => {
+  const endless: Record<string, (response: http.ServerResponse) => void> = {
+    body: (response) => response.write(' '),
+    headers: ({ socket }) => socket?.write('HTTP/1.1 200 OK\r\nx-slow: '.charAt(sent++ % 25)),
+    provisional: (response) => response.writeContinue(),
+  };
+  let sent = 0;
+  for (const [name, more] of Object.entries(endless)) {
+    let asked = 0;
+    const url = await serve(t, (_, response) => {
+      asked++;
+      const timer = setInterval(() => more(response), 20);
+      response.on('close', () => clearInterval(timer));
+      more(response);
+    });
+    sent = 0;
+    await assert.rejects(
+      restOf(url, undefined, JSON.parse, 300)('/x'),
+      failsWith(/not complete after 0.3 s/),
+      name,
+    );
+    assert.ok(asked <= 1, name);
+  }
+});
