@@ -168,7 +168,10 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     return behind;
   }
 
-  /** Reads in full; an object of a new shape is remembered. */
+  /**
+   * Reads in full; an object of a new shape is remembered, unless it may not be UTF-8: what is only compared with a shape
+   * is not looked at again.
+   */
   private learn(start: number, end: number, row: number): number {
     const { bytes } = this.source;
     start = skipSpace(bytes, start, end);
@@ -178,7 +181,7 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const behind = this.read(start, end, row);
     const values = this.seen ?? NO_VALUES;
     this.seen = undefined;
-    if (behind < 0 || !learning) return behind;
+    if (behind < 0 || !learning || this.source.nonAscii) return behind;
     this.shapes[this.nextShape] = learnShape(bytes, start, behind, values, this.width);
     this.nextShape = (this.nextShape + 1) % SHAPES_MAX;
     return behind;

@@ -324,6 +324,10 @@ describe('scanner', () => {
       assert.ok(check(Buffer.from('{"data":[{"bids":[{"price":1}],"s":"a"},{"bids":[{"price":2}],"s":1}]}')));
     }
   });
+  it('learns nothing from text that is not UTF-8: the same bytes are refused each time', () => {
+    for (const text of ['{"pr\xe9ce":1,"type":"x"}', '{"data":[{"pr\xe9ce":1,"s":"x"}],"type":"x"}'])
+      for (let i = 0; i < 3; i++) assert.equal(scan(Buffer.from(text, 'latin1')), UNFAMILIAR, text);
+  });
   it('refuses text that is not UTF-8, in known and unknown places', () => {
     for (const bad of [
       [0x80],
