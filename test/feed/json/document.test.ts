@@ -10,6 +10,7 @@ import { createJsonParser, decodeUtf8, parseKeepingText } from '../../../src/fee
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../../src/feed/json/fields.js';
 import { JsonEither, JsonList, JsonTuples } from '../../../src/feed/json/lists.js';
 import { corpusMissing, readMessages, recordings } from '../../support/corpus.js';
+import { recordingFolders } from '../../support/fixtures.js';
 import { simdjsonMissing } from '../../support/harness.js';
 import { oneOf, randomFrom, shuffled } from '../../support/random.js';
 
@@ -208,7 +209,7 @@ const NESTED = [
 function samples(): string[] {
   const written = [MATCH, TRADE, ...NESTED, ...NESTED];
   if (corpusMissing !== false) return written;
-  const names = ['coinbase', 'binance-spot', 'kraken', 'bybit', 'okx', 'upbit']
+  const names = recordingFolders()
     .flatMap((venue) => recordings(venue))
     .filter((n) => !n.includes('hft'));
   const recorded = names
