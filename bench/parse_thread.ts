@@ -8,11 +8,13 @@ import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { READ_AHEAD_BYTES } from '../src/base/limits.js';
 import { loadExchange } from '../src/exchanges/index.js';
+import type { Exchange } from '../src/feed/exchange.js';
 import { parseKeepingText } from '../src/feed/json/document.js';
 import { RESULT } from '../src/feed/rows/result.js';
 import { TRADES } from '../src/schema/tables.js';
 import { Harness } from '../test/support/harness.js';
-import { CASES, type Case } from './parse_cases.js';
+import type { Case } from './case.js';
+import { loadCases } from './cases/index.js';
 
 export interface ParseThreadInit {
   readonly exchange: string;
@@ -68,8 +70,8 @@ interface Scanner {
   readonly table: string;
 }
 
-async function scanner({ exchange, symbol, channels, before, answer, message }: Case): Promise<Scanner> {
-  const harness = new Harness(await loadExchange(exchange), [symbol], { channels });
+function scanner(exchange: Exchange, { symbol, channels, before, answer, message }: Case): Scanner {
+  const harness = new Harness(exchange, [symbol], { channels });
   if (before !== undefined) harness.feed(before);
   if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
   harness.release();
@@ -144,8 +146,13 @@ interface Growth {
   messages: number;
 }
 
-async function measure(test: Case, growth: Growth[], { runs, ms }: ParseThreadInit): Promise<CaseResult> {
-  const { batch, table } = await scanner(test);
+function measure(
+  exchange: Exchange,
+  test: Case,
+  growth: Growth[],
+  { runs, ms }: ParseThreadInit,
+): CaseResult {
+  const { batch, table } = scanner(exchange, test);
   const simdjson = table === TRADES.name ? simdjsonOf() : undefined;
   const parsers = simdjson === undefined ? [JSON.parse] : [JSON.parse, simdjson];
   const batches = [batch, ...parsers.map((parse) => textBatch(test.message, parse))];
@@ -169,8 +176,8 @@ async function measure(test: Case, growth: Growth[], { runs, ms }: ParseThreadIn
 const init = workerData as ParseThreadInit;
 const growth = Array.from({ length: init.runs }, (): Growth => ({ bytes: 0, messages: 0 }));
 const cases: CaseResult[] = [];
-for (const test of CASES.filter(({ exchange }) => exchange === init.exchange))
-  cases.push(await measure(test, growth, init));
+const exchange = await loadExchange(init.exchange);
+for (const test of await loadCases(init.exchange)) cases.push(measure(exchange, test, growth, init));
 parentPort?.postMessage({
   cases,
   // what has become less has not grown

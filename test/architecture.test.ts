@@ -1,11 +1,12 @@
 /**
- * The rules that hold the code together, read from the sources: which layer may import which, what hot files may not
- * say, where synchronous file access and threads are allowed, and how long a file may be.
+ * The rules that hold the code together, read from the sources: which layer may import which, that nothing imports
+ * itself by way of others, what hot files may not say, where synchronous file access and threads are allowed, and how
+ * long a file may be.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { test } from 'node:test';
+import { circlesOf, hotCode, isHot, readSources, type Source } from './support/sources.js';
 
 /** Folders of src/ from the lowest layer to the highest; a file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -18,63 +19,58 @@ const LAYERS: readonly (readonly string[])[] = [
   ['commands'],
   ['cli.ts'],
 ];
+/** The same within the simulator. */
+const SIMULATOR_LAYERS = [['market'], ['server', 'compare'], ['venues'], ['simulator.ts']];
 
 /** Importer and imported that the layers alone would allow. */
 const FORBIDDEN: readonly (readonly [string, string])[] = [
   ['feed', 'store'],
   ['store', 'feed'],
-  ['exchanges', 'ring'],
-  ['exchanges', 'store'],
-  ['exchanges', 'delivery'],
   ['supervisor', 'simulator'],
   ['http', 'simulator'],
   ['sinks', 'simulator'],
 ];
 
 /** The bench measures the program from outside; only the command that starts it knows it. */
-const BENCH_IMPORTER = join('commands', 'bench.ts');
+const BENCH_IMPORTER = join('src', 'commands', 'bench.ts');
+
+/** What an exchange is made of: the contract, what reads messages and what writes rows; no sockets, rings or files. */
+const EXCHANGE_IMPORTS = [
+  ...['base', 'schema', 'book', 'feed/json', 'feed/rows', 'feed/channels', 'feed/books'].map(
+    (path) => `${path}/`,
+  ),
+  'feed/exchange.ts',
+  'feed/continuity/sequence.ts',
+].map((path) => join('src', path));
+const EXCHANGE_PACKAGES = ['node:crypto'];
+const EXCHANGES = join('src', 'exchanges');
+/** It finds the exchanges. */
+const EXCHANGES_INDEX = join(EXCHANGES, 'index.ts');
+const VENUES = join('src', 'simulator', 'venues');
+
+/** Circles that are to go; the test fails as soon as one is gone that still stands here. */
+const CIRCLES_LEFT: readonly (readonly string[])[] = [
+  ['bench/baselines/amounts.ts', 'bench/baselines/comparison.ts'],
+  ['bench/baselines/contenders.ts', 'bench/baselines/toolchains.ts'],
+];
 
 const SYNC_FILES_ALLOWED = ['store', 'commands', 'simulator', 'config', 'symbols', 'supervisor'];
-const THREADS_FILE = join('supervisor', 'threads.ts');
+const THREADS_FILE = join('src', 'supervisor', 'threads.ts');
 const LINES_MAX = 500;
 const HOT_BANNED = ['JSON.parse', 'BigInt', 'new Map', '.subarray(', '.slice('];
 
-interface Source {
-  /** path below src/ */
-  readonly path: string;
-  /** first component of the path */
-  readonly room: string;
-  readonly text: string;
-  /** the text without comments */
-  readonly code: string;
-  /** paths below src/ of what it imports of ours */
-  readonly imports: readonly string[];
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
-}
-
-function readSource(path: string): Source {
-  const text = readFileSync(join('src', path), 'utf8');
-  const code = withoutComments(text);
-  const imports = [...code.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, specifier]) =>
-    normalize(join('src', dirname(path), specifier)).replace(/\.js$/, '.ts'),
-  );
-  return { path, room: path.split(sep)[0], text, code, imports };
-}
-
-const SOURCES = readdirSync('src', { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
-  .sort()
-  .map(readSource);
+const SOURCES = readSources('src');
+const ALL_SOURCES = [...SOURCES, ...readSources('workers'), ...readSources('bench')];
 
 /** The rule for each file as one test that lists every offender. */
-function rule(name: string, offences: (source: Source) => readonly string[]): void {
-  test(name, () => assert.deepEqual(SOURCES.flatMap(offences), []));
+function rule(name: string, offences: (source: Source) => readonly string[], sources = SOURCES): void {
+  test(name, () => assert.deepEqual(sources.flatMap(offences), []));
 }
 
-const layerOf = (room: string) => LAYERS.findIndex((rooms) => rooms.includes(room));
+const layerIn = (layers: readonly (readonly string[])[], room: string) =>
+  layers.findIndex((rooms) => rooms.includes(room));
+const layerOf = (room: string) => layerIn(LAYERS, room);
+const simulatorLayerOf = (path: string) => layerIn(SIMULATOR_LAYERS, path.split(sep)[2]);
 
 test('there are sources to check, and every folder belongs to a layer', () => {
   assert.ok(SOURCES.length > 20);
@@ -95,6 +91,56 @@ rule('imports run downwards', ({ path, room, imports }) =>
   }),
 );
 
+rule('imports run downwards within the simulator', ({ path, room, imports }) =>
+  room !== 'simulator'
+    ? []
+    : imports
+        .filter((target) => target.startsWith(join('src', 'simulator') + sep))
+        .filter((target) => simulatorLayerOf(target) > simulatorLayerOf(path) || simulatorLayerOf(path) < 0)
+        .map((target) => `${path} imports ${target}`),
+);
+
+test('nothing imports itself by way of others, types included', () => {
+  const imports = new Map(ALL_SOURCES.map(({ path, imports }) => [path, imports]));
+  assert.deepEqual(circlesOf(imports), CIRCLES_LEFT);
+});
+
+test('a circle is found, and what only leads to it is no part of it', () => {
+  const imports = { a: ['b'], b: ['c'], c: ['b', 'd'], d: ['e'], e: [], f: ['f'] };
+  assert.deepEqual(circlesOf(new Map(Object.entries(imports))), [['b', 'c'], ['f']]);
+});
+
+/** `coinbase` of src/exchanges/coinbase_messages.ts, `kraken` of src/simulator/venues/kraken/rest.ts. */
+const exchangeOf = (path: string, folder: string) => path.slice(folder.length + 1).split(/[_./\\]/)[0];
+
+rule('an exchange knows the contract and what rows are made of: no sockets, no other exchange', (source) => {
+  const { path, room, imports, packages } = source;
+  if (room !== basename(EXCHANGES) || path === EXCHANGES_INDEX) return [];
+  const allowed = (target: string) =>
+    target.startsWith(EXCHANGES + sep)
+      ? exchangeOf(target, EXCHANGES) === exchangeOf(path, EXCHANGES)
+      : EXCHANGE_IMPORTS.some((start) => target.startsWith(start));
+  return [
+    ...imports.filter((target) => !allowed(target)),
+    ...packages.filter((name) => !EXCHANGE_PACKAGES.includes(name)),
+  ].map((target) => `${path} imports ${target}`);
+});
+
+rule(
+  'a venue of the simulator knows no other, and nothing of how the logger reads its messages',
+  (source) => {
+    const { path, imports } = source;
+    if (!path.startsWith(VENUES + sep)) return [];
+    return imports
+      .filter((target) =>
+        target.startsWith(VENUES + sep)
+          ? exchangeOf(target, VENUES) !== exchangeOf(path, VENUES)
+          : /^src.(feed|exchanges)\b/.test(target),
+      )
+      .map((target) => `${path} imports ${target}`);
+  },
+);
+
 rule('a file is read in one sitting', ({ path, text }) => {
   const lines = text.split('\n').length - 1;
   return lines > LINES_MAX ? [`${path} has ${lines} lines`] : [];
@@ -104,10 +150,47 @@ rule('every file begins with a comment that says what it is for', ({ path, text 
   /^(#![^\n]*\n)?\/(\*\*|\/ )/.test(text) ? [] : [path],
 );
 
-rule('hot files allocate nothing by the words that would', ({ path, text, code }) => {
-  const firstComment = /^\/\*\*([\s\S]*?)\*\//.exec(text)?.[1] ?? '';
-  if (!/^[\s*]*HOT\b/.test(firstComment)) return [];
-  return HOT_BANNED.filter((word) => code.includes(word)).map((word) => `${path} contains ${word}`);
+rule(
+  'hot files allocate nothing by the words that would, but where they say that they are cold',
+  ({ path, text }) => {
+    if (!isHot(text)) return [];
+    const code = hotCode(text);
+    return HOT_BANNED.filter((word) => code.includes(word)).map((word) => `${path} contains ${word}`);
+  },
+  ALL_SOURCES,
+);
+
+test('what is cold in a hot file ends where the next declaration begins', () => {
+  assert.ok(isHot('/**\n * Rows.\n * HOT: put() runs per row.\n */\n'));
+  assert.ok(!isHot('/** Rows. */\n\n/** HOT. */\n'));
+  const text = `/** HOT: put(). */
+const KINDS = new Map([[1, 2]]);
+/** Cold: once. */
+function made() {
+  return text.slice(1);
+}
+export class Rows {
+  private readonly streams = new Map<number, Row>();
+
+  constructor() {
+    this.rows = BigInt(1);
+  }
+
+  /** One row. */
+  put() {
+    JSON.parse(text); // not .slice()
+  }
+
+  /** A copy. Cold. */
+  copy() {
+    return this.rows.subarray(1);
+  }
+}
+`;
+  assert.deepEqual(
+    HOT_BANNED.filter((word) => hotCode(text).includes(word)),
+    ['JSON.parse'],
+  );
 });
 
 rule('synchronous calls stay where nobody waits for a socket', ({ path, room, code }) => {

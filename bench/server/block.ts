@@ -26,7 +26,7 @@ const DIGITS2 = Uint16Array.from({ length: 100 }, (_, n) =>
   Buffer.from(String(n).padStart(2, '0')).readUInt16BE(0),
 );
 
-/** Units of a time, how many of its last digits are written each time, and the text of all of it. */
+/** Units of a time, how many of its last digits are written each time, and (Cold) the text of all of it. */
 const TIMES = {
   ms: { per_us: 1e-3, low: 4, bytes: 13, text: (n: number) => String(n) },
   iso: {
@@ -200,7 +200,7 @@ interface Frame {
   readonly sizeScale: number;
 }
 
-/** A text as an unmasked WebSocket frame, with the places of what changes in it. */
+/** A text as an unmasked WebSocket frame, with the places of what changes in it. Cold: once per stream. */
 function frameOf({ listing, template }: Stream, wrapped: boolean, sold: boolean, timeBytes: number): Frame {
   const price = priceOf(listing, template);
   const size = sizeOf(listing, template);

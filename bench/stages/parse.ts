@@ -5,8 +5,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { AGG_TRADES, MD, TRADES } from '../../src/schema/tables.js';
+import { BENCH_EXCHANGES, loadCases } from '../cases/index.js';
 import { FRAME_WALK, limitsOf } from '../limits.js';
-import { CASES } from '../parse_cases.js';
 import type { CaseResult, ParseThreadInit, ParseThreadResult } from '../parse_thread.js';
 import type { Figure, StageContext } from '../stage.js';
 
@@ -56,17 +56,17 @@ function* figuresOf(exchange: string, result: CaseResult): Iterable<Figure> {
 
 export async function* figures(context: StageContext): AsyncIterable<Figure> {
   const { smoke, seconds, runs } = context;
-  const exchanges = [...new Set(CASES.map(({ exchange }) => exchange))];
+  const cases = (await Promise.all(BENCH_EXCHANGES.map(loadCases))).flat();
   // one more turn of each case is for the compiler; the rest of the time goes for collections and starting threads
-  const ms = smoke ? SMOKE_MS : (seconds * 750) / (CASES.length * (runs + 1));
-  const trade = Buffer.from(CASES[0].message);
+  const ms = smoke ? SMOKE_MS : (seconds * 750) / (cases.length * (runs + 1));
+  const trade = Buffer.from(cases[0].message);
   yield* limitsOf(trade, ms, context);
   let simdjson = false;
-  for (const exchange of exchanges) {
+  for (const exchange of BENCH_EXCHANGES) {
     context.signal.throwIfAborted();
     context.progress(exchange);
-    const { cases, growth } = await runThread({ exchange, runs, ms }, context.signal);
-    for (const result of cases) {
+    const { cases: results, growth } = await runThread({ exchange, runs, ms }, context.signal);
+    for (const result of results) {
       context.input(Buffer.from(result.message));
       simdjson ||= result.simdjson !== undefined;
       yield* figuresOf(exchange, result);

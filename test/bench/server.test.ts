@@ -15,6 +15,7 @@ import { TEMPLATES } from '../../bench/server/templates.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { RESULT } from '../../src/feed/rows/result.js';
 import type { Channel } from '../../src/simulator/market/channels.js';
+import { readFixtures } from '../support/fixtures.js';
 import { Harness } from '../support/harness.js';
 
 const SYMBOLS = 3;
@@ -85,30 +86,24 @@ interface Trade {
   readonly timeUs: number;
 }
 
-/** The trade in a message, by the exchange's own names; of ids the part that counts up. */
-const TRADES_OF: Readonly<Record<string, (text: string) => Trade>> = {
-  binance: (text) => {
-    const { s, t, q, T } = JSON.parse(text).data;
-    return { symbol: s, id: t, size: Number(q), timeUs: T * 1000 };
-  },
-  coinbase: (text) => {
-    const { product_id, trade_id, size, time } = JSON.parse(text);
-    const micros = Number(time.slice(23, 26));
-    return { symbol: product_id, id: trade_id, size: Number(size), timeUs: Date.parse(time) * 1000 + micros };
-  },
-  bybit: (text) => {
-    const [{ s, i, v, T }] = JSON.parse(text).data;
-    return { symbol: s, id: Number(i.slice(-10)), size: Number(v), timeUs: T * 1000 };
-  },
-  okx: (text) => {
-    const [{ instId, tradeId, sz, ts }] = JSON.parse(text).data;
-    return { symbol: instId, id: Number(tradeId), size: Number(sz), timeUs: Number(ts) * 1000 };
-  },
-  upbit: (text) => {
-    const { code, sequential_id, trade_volume, trade_timestamp } = JSON.parse(text);
-    return { symbol: code, id: sequential_id % 1e10, size: trade_volume, timeUs: trade_timestamp * 1000 };
-  },
-};
+/** Reads the trade in a message, by the exchange's own names; of ids the part that counts up. */
+function tradeReader(id: string): (text: string) => Trade {
+  const { trade } = readFixtures(id);
+  const textAt = (text: string, name: string) => new RegExp(`"${name}":"?([^",}]+)`).exec(text)?.[1] ?? '';
+  return (text) => ({
+    symbol: textAt(text, trade.symbol),
+    id: Number(BigInt(textAt(text, trade.id)) % 10_000_000_000n),
+    size: Number(textAt(text, trade.size)),
+    timeUs: microsOf(textAt(text, trade.time)),
+  });
+}
+
+/** Milliseconds, or a date with six decimals of its second. */
+function microsOf(time: string): number {
+  return /^\d+$/.test(time) ? Number(time) * 1000 : Date.parse(time) * 1000 + Number(time.slice(23, 26));
+}
+
+const TRADES_OF = Object.fromEntries(Object.keys(TEMPLATES).map((id) => [id, tradeReader(id)]));
 
 /** Messages and sum of sizes by symbol, counted anew; ids without a hole from the first on. */
 function countOf(trades: readonly Trade[]): Sent['symbols'] {

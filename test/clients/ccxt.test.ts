@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import ccxt, { type Exchange } from 'ccxt';
 import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/venues/upbit/trades.js';
 import { decimalOf, type Trade } from './account.js';
-import { type Client, clientTest, type Taking } from './venue.js';
+import { type Client, clientTests, type Endpoint, type Taking } from './venue.js';
 
 interface CcxtVenue extends Taking {
   /** class in ccxt.pro */
@@ -19,14 +19,14 @@ interface CcxtVenue extends Taking {
 const TRADES_MAX = 1_000_000;
 
 /** Puts the simulator's address in place of the exchange's in every URL. */
-function rebased(urls: unknown, endpoint: { ws: string; rest: string }): unknown {
+function rebased(urls: unknown, endpoint: Endpoint): unknown {
   if (typeof urls === 'string')
     return urls.replace(/^wss:\/\/[^/]+/, endpoint.ws).replace(/^https:\/\/[^/]+/, endpoint.rest);
   if (typeof urls !== 'object' || urls === null) return urls;
   return Object.fromEntries(Object.entries(urls).map(([key, value]) => [key, rebased(value, endpoint)]));
 }
 
-async function connect(venue: CcxtVenue, endpoint: { ws: string; rest: string }): Promise<Client> {
+async function connect(venue: CcxtVenue, endpoint: Endpoint, symbols: readonly string[]): Promise<Client> {
   const classes = ccxt.pro as unknown as Readonly<Record<string, new (config: object) => Exchange>>;
   const exchange = new classes[venue.client]({ ...venue.config });
   exchange.urls.api = rebased(exchange.urls.api, endpoint) as typeof exchange.urls.api;
@@ -50,7 +50,7 @@ async function connect(venue: CcxtVenue, endpoint: { ws: string; rest: string })
       if (!closing) errors.push(error);
     }
   };
-  for (const native of venue.symbols) {
+  for (const native of symbols) {
     const symbol = unified(native);
     if (venue.trades !== undefined)
       void repeat(
@@ -122,11 +122,10 @@ function spellLikeKraken(exchange: Exchange): void {
   });
 }
 
-const VENUES: Readonly<Record<string, CcxtVenue>> = {
+const VENUES: Readonly<Record<string, CcxtVenue | string>> = {
   coinbase: {
     ...common,
     client: 'coinbaseexchange',
-    symbols: ['BTC-USD', 'ETH-USD'],
     config: credentials,
     // the channel without a login
     book_params: { channels: ['level2_batch'] },
@@ -134,20 +133,17 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
   'coinbase-advanced': {
     ...common,
     client: 'coinbase',
-    symbols: ['BTC-USD', 'ETH-USD'],
     // the exchange sends the maker's side, ccxt passes it on as the taker's
     misread: (trade) => ({ ...trade, side: trade.side === 'buy' ? 'sell' : 'buy' }),
   },
   binance: {
     ...common,
     client: 'binance',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     config: { options: { fetchMarkets: { types: ['spot'] } } },
   },
   'binance-futures': {
     ...common,
     client: 'binanceusdm',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     trades: 'agg_trades',
     // the tape that the exchange documents
     config: { options: { watchTrades: { name: 'aggTrade' } } },
@@ -155,35 +151,30 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
   kraken: {
     ...common,
     client: 'kraken',
-    symbols: ['BTC/USD', 'ETH/USD'],
     config: { options: { watchOrderBook: { checksum: true } } },
     prepare: spellLikeKraken,
   },
   bybit: {
     ...common,
     client: 'bybit',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     config: { options: { fetchMarkets: { types: ['spot'] } } },
     book_limit: 50,
   },
   'bybit-linear': {
     ...common,
     client: 'bybit',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     config: { options: { fetchMarkets: { types: ['linear'] } } },
     book_limit: 50,
   },
   okx: {
     ...common,
     client: 'okx',
-    symbols: ['BTC-USDT', 'ETH-USDT'],
     trades: 'agg_trades',
     config: { options: { fetchMarkets: { types: ['spot'] } } },
   },
   upbit: {
     ...common,
     client: 'upbit',
-    symbols: ['KRW-BTC', 'KRW-ETH'],
     config: { options: { watchOrderBook: { limit: 30 } } },
     // ccxt takes the time of publication for that of the trade
     misread: (trade) => {
@@ -194,5 +185,4 @@ const VENUES: Readonly<Record<string, CcxtVenue>> = {
   },
 };
 
-for (const [exchange, venue] of Object.entries(VENUES))
-  clientTest(`ccxt ${venue.client}`, exchange, venue, (endpoint) => connect(venue, endpoint));
+clientTests('ccxt', VENUES, connect);

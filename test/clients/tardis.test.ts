@@ -9,7 +9,7 @@ import {
 import handy from 'tardis-dev/dist/handy.js';
 import { RealTimeFeedBase } from 'tardis-dev/dist/realtimefeeds/realtimefeed.js';
 import { type Book, decimalOf, type Trade } from './account.js';
-import { type Client, clientTest, type Taking } from './venue.js';
+import { type Client, clientTests, type Endpoint, type Taking } from './venue.js';
 
 interface TardisVenue extends Taking {
   /** its name of the exchange */
@@ -66,7 +66,7 @@ interface Feed {
     return this.wssURL.replace(/^wss:\/\/[^/?]+/, endpoints.get(this._exchange)?.ws as string);
   };
 
-function pointAt(venue: TardisVenue, endpoint: { ws: string; rest: string }): void {
+function pointAt(venue: TardisVenue, endpoint: Endpoint): void {
   endpoints.set(venue.client, endpoint);
   if (venue.rest === undefined) return;
   const [from, to] = venue.rest;
@@ -81,14 +81,14 @@ function pointAt(venue: TardisVenue, endpoint: { ws: string; rest: string }): vo
   });
 }
 
-async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string }): Promise<Client> {
+async function connect(venue: TardisVenue, endpoint: Endpoint, symbols: readonly string[]): Promise<Client> {
   pointAt(venue, endpoint);
   const errors: unknown[] = [];
-  const trades = new Map<string, Trade[]>(venue.symbols.map((symbol) => [symbol, []]));
-  const books = new Map(venue.symbols.map((symbol) => [symbol, new BookOfChanges()]));
+  const trades = new Map<string, Trade[]>(symbols.map((symbol) => [symbol, []]));
+  const books = new Map(symbols.map((symbol) => [symbol, new BookOfChanges()]));
   const options = {
     exchange: venue.client,
-    symbols: [...venue.symbols],
+    symbols: [...symbols],
     withDisconnectMessages: true,
     onError: (error: Error) => void errors.push(error),
   };
@@ -132,34 +132,31 @@ async function connect(venue: TardisVenue, endpoint: { ws: string; rest: string 
 
 const common = { trades: 'trades', book: true, time_unit_us: 1 } as const;
 
-const VENUES: Readonly<Record<string, TardisVenue>> = {
-  coinbase: { ...common, client: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
+const VENUES: Readonly<Record<string, TardisVenue | string>> = {
+  coinbase: { ...common, client: 'coinbase' },
   binance: {
     ...common,
     client: 'binance',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     rest: ['https://api.binance.com/api/v1', '/api/v3'],
   },
   'binance-futures': {
     ...common,
     client: 'binance-futures',
-    symbols: ['BTCUSDT', 'ETHUSDT'],
     rest: ['https://fapi.binance.com/fapi/v1', '/fapi/v1'],
     time_unit_us: 1000,
   },
-  // tardis-dev speaks Kraken's WebSocket v1 only
-  bybit: { ...common, client: 'bybit-spot', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },
-  'bybit-linear': { ...common, client: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'], time_unit_us: 1000 },
-  okx: { ...common, client: 'okex', symbols: ['BTC-USDT', 'ETH-USDT'], time_unit_us: 1000 },
+  kraken: 'it speaks the WebSocket v1 of Kraken only',
+  'coinbase-advanced': 'it does not know Coinbase Advanced Trade',
+  bybit: { ...common, client: 'bybit-spot', time_unit_us: 1000 },
+  'bybit-linear': { ...common, client: 'bybit', time_unit_us: 1000 },
+  okx: { ...common, client: 'okex', time_unit_us: 1000 },
   upbit: {
     ...common,
     client: 'upbit',
-    symbols: ['KRW-BTC', 'KRW-ETH'],
     time_unit_us: 1000,
     // JSON.parse rounds ids above 2^53
     misread: (trade) => ({ ...trade, id: String(Number(trade.id)) }),
   },
 };
 
-for (const [exchange, venue] of Object.entries(VENUES))
-  clientTest(`tardis-dev ${venue.client}`, exchange, venue, (endpoint) => connect(venue, endpoint));
+clientTests('tardis-dev', VENUES, connect);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { Channel } from '../../src/simulator/market/channels.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
+import { EXCHANGES } from '../support/fixtures.js';
 import { startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
 import { type Book, bookOf, type SentTrade, type Trade, tradesOf } from './account.js';
 
@@ -29,7 +30,6 @@ export interface Client {
 
 /** What a client takes of an exchange. */
 export interface Taking {
-  readonly symbols: readonly string[];
   /** channel of the account that its trades are of; none when it has none */
   readonly trades?: Channel;
   readonly book?: boolean;
@@ -43,7 +43,10 @@ export interface Taking {
 
 const ENOUGH_TRADES = 150;
 const ENOUGH_CHANGES = 30;
-const FLAGS = ['--symbols', '3', '--rate', '300', '--mix', '4:1:1:4:4:0'];
+/** Symbols that are simulated, and those of them that a client takes. */
+const SYMBOLS = 3;
+const SYMBOLS_TAKEN = 2;
+const FLAGS = ['--symbols', String(SYMBOLS), '--rate', '300', '--mix', '4:1:1:4:4:0'];
 
 const byId = (a: Trade, b: Trade) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1);
 
@@ -80,23 +83,52 @@ function checkTrades(
   else assertSame(taken, owed);
 }
 
-/** The test of one exchange with one client; skipped while the exchange cannot be simulated. */
-export function clientTest(
+export interface Endpoint {
+  readonly ws: string;
+  readonly rest: string;
+}
+
+/** The first symbols that the simulated exchange lists. */
+function symbolsOf(exchange: string): string[] {
+  const trading = PROTOCOLS[exchange].listings(SYMBOLS).filter(({ closed }) => closed !== true);
+  return trading.slice(0, SYMBOLS_TAKEN).map(({ name }) => name);
+}
+
+/** The tests of a client, one for each exchange; of those that it cannot read there is the reason. */
+export function clientTests<T extends Taking>(
+  client: string,
+  takings: Readonly<Record<string, T | string>>,
+  connect: (taking: T, endpoint: Endpoint, symbols: readonly string[]) => Promise<Client>,
+): void {
+  test(`what ${client} takes of each exchange, or why it takes nothing, is written down`, () => {
+    assert.deepEqual(
+      Object.keys(takings).sort(),
+      EXCHANGES.map(({ id }) => id),
+    );
+  });
+  for (const [exchange, taking] of Object.entries(takings))
+    if (typeof taking !== 'string')
+      clientTest(`${client} on ${exchange}`, exchange, taking, (endpoint, symbols) =>
+        connect(taking, endpoint, symbols),
+      );
+}
+
+function clientTest(
   name: string,
   exchange: string,
   taking: Taking,
-  connect: (endpoint: { ws: string; rest: string }) => Promise<Client>,
+  connect: (endpoint: Endpoint, symbols: readonly string[]) => Promise<Client>,
 ): void {
-  const skip = Object.hasOwn(PROTOCOLS, exchange) ? false : `${exchange} cannot be simulated`;
-  test(`${name} on ${exchange}`, { skip }, async () => {
+  const symbols = symbolsOf(exchange);
+  test(name, async () => {
     const account = temporaryFolder('client');
     const simulator = await startSimulatorProcess(account, FLAGS, exchange);
-    const client = await connect(simulator.exchanges[exchange]);
+    const client = await connect(simulator.exchanges[exchange], symbols);
     // a client may keep the trades of a frame as they stand in it
     const newest_first = PROTOCOLS[exchange].newest_first === true;
     const everywhere = (condition: (seen: Seen, symbol: string) => boolean) => {
       if (client.errors.length > 0) throw client.errors[0];
-      return taking.symbols.every((symbol) => condition(client.seen(symbol), symbol));
+      return symbols.every((symbol) => condition(client.seen(symbol), symbol));
     };
     const wait = async (what: string, condition: (seen: Seen, symbol: string) => boolean) => {
       let failure: unknown;
@@ -120,7 +152,7 @@ export function clientTest(
       await simulator.finish();
       await simulator.summary();
       const sent = new Map(
-        taking.symbols.map((symbol) => [
+        symbols.map((symbol) => [
           symbol,
           {
             trades: taking.trades === undefined ? [] : tradesOf(account, exchange, symbol, taking.trades),
@@ -138,7 +170,7 @@ export function clientTest(
       }).catch((error) => {
         if (client.errors.length > 0) throw error;
       });
-      for (const symbol of taking.symbols) {
+      for (const symbol of symbols) {
         const { trades, book } = client.seen(symbol);
         if (taking.trades !== undefined)
           checkTrades(trades, taking, sent.get(symbol)?.trades ?? [], newest_first);

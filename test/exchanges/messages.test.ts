@@ -3,9 +3,7 @@
  * keys, escapes), and on bad ones: what cannot be read is refused and counted once, what can be read is kept exactly.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { before, describe, it } from 'node:test';
-import { loadExchange } from '../../src/exchanges/index.js';
+import { describe, it } from 'node:test';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
 import { RESULT } from '../../src/feed/rows/result.js';
@@ -13,6 +11,7 @@ import type { DecodedRow } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { corpusMissing, readMessages, recordings } from '../support/corpus.js';
+import { EXCHANGES, type Fixture, type FixtureRow, readFixtures } from '../support/fixtures.js';
 import { Harness, type HarnessOptions, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { membersOf } from '../support/json_text.js';
 import { randomFrom, shuffled } from '../support/random.js';
@@ -21,37 +20,6 @@ const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['
 const RECEIVED = 1_800_000_000;
 /** small, as there is one ring for nearly every message */
 const RING_WORDS = 1 << 13;
-
-interface Fixture {
-  readonly name: string;
-  readonly message: string;
-  /** messages that have to come first, e.g. the snapshot that a change belongs to */
-  readonly before?: readonly string[];
-  /** what the REST interface answers to what these made the parser ask */
-  readonly answer?: string;
-  /** of a connection that carries these alone */
-  readonly channels?: readonly string[];
-  readonly rows: readonly Readonly<Record<string, string | number>>[];
-}
-
-const VENUES = [
-  { id: 'coinbase', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
-  { id: 'coinbase-advanced', folder: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
-  { id: 'binance', folder: 'binance-spot', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'binance-futures', folder: 'binance-futures', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'kraken', folder: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
-  { id: 'okx', folder: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'] },
-  { id: 'upbit', folder: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'] },
-  { id: 'bybit', folder: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'bybit-linear', folder: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'] },
-] as const;
-
-function fixturesOf(id: string): Fixture[] {
-  const written = JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8')) as (Fixture & {
-    row: Fixture['rows'][number];
-  })[];
-  return written.map((fixture) => ({ ...fixture, rows: fixture.rows ?? [fixture.row] }));
-}
 
 /** Column values as text. */
 function textsOf(row: DecodedRow, symbols: readonly string[]): Record<string, string | number> {
@@ -122,15 +90,11 @@ function escaped(value: string): string {
   return value.replace(/[A-Za-z0-9]/, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-for (const { id, folder, symbols } of VENUES) {
-  describe(id, () => {
-    let exchange: Exchange;
-    before(async () => {
-      exchange = await loadExchange(id);
-    });
-
+for (const exchange of EXCHANGES) {
+  const { recordings: folder, symbols, messages: fixtures } = readFixtures(exchange.id);
+  describe(exchange.id, () => {
     it('gives the rows that were worked out by hand', () => {
-      for (const fixture of fixturesOf(id)) {
+      for (const fixture of fixtures) {
         for (const parser of PARSERS) {
           const { rows } = rowsOf(exchange, symbols, fixture.message, parser, fixture);
           assert.equal(rows.length, fixture.rows.length, `${fixture.name}, ${parser}`);
@@ -151,7 +115,7 @@ for (const { id, folder, symbols } of VENUES) {
 
     it('gives the same rows for keys in any order, unknown keys and escapes', () => {
       const random = randomFrom(5);
-      for (const fixture of fixturesOf(id)) {
+      for (const fixture of fixtures) {
         const { rows } = rowsOf(exchange, symbols, fixture.message, 'scan', fixture);
         for (let i = 0; i < 60; i++) {
           const other = redressed(random, fixture.message, i % 2 === 1);
@@ -204,7 +168,7 @@ for (const { id, folder, symbols } of VENUES) {
         .map((m) => m.raw)
         .filter((raw) => raw.length < 900);
       for (const parser of PARSERS) {
-        for (const message of [...fixturesOf(id).map((fixture) => fixture.message), ...recorded]) {
+        for (const message of [...fixtures.map((fixture) => fixture.message), ...recorded]) {
           const bytes = Buffer.from(message);
           const harness = new Harness(exchange, symbols, { parser, ringWords: 1 << 18 });
           for (let length = 0; length < bytes.length; length++) {
@@ -217,7 +181,7 @@ for (const { id, folder, symbols } of VENUES) {
     });
 
     it('refuses or keeps a message with each of its values null, missing or of another type, in every parser alike', () => {
-      for (const fixture of fixturesOf(id)) {
+      for (const fixture of fixtures) {
         const { message } = fixture;
         const inner = /"data":\[?(\{.*\})\]?\}$/s.exec(message)?.[1] ?? message;
         for (const [key, value] of membersOf(inner)) {
@@ -258,69 +222,30 @@ for (const { id, folder, symbols } of VENUES) {
   });
 }
 
-describe('bad input', () => {
-  const exchanges: Record<string, Exchange> = {};
-  before(async () => {
-    for (const { id } of VENUES) exchanges[id] = await loadExchange(id);
-  });
-  const MATCH = (changes: Record<string, string> = {}) => {
-    const fields: Record<string, string> = {
-      type: '"match"',
-      trade_id: '7',
-      maker_order_id: '"5f4bb11b-f065-4025-ad53-2091b10ad2cf"',
-      side: '"buy"',
-      size: '"0.5"',
-      price: '"100.25"',
-      product_id: '"BTC-USD"',
-      time: '"2027-01-15T08:00:00Z"',
-      ...changes,
-    };
-    return `{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}`;
-  };
-  const TRADE = (changes: Record<string, string> = {}) => {
-    const fields: Record<string, string> = {
-      e: '"trade"', E: '1800000000000', s: '"BTCUSDT"', t: '7', p: '"100.25"', q: '"0.5"', T: '1800000000000', m: 'true', ...changes,
-    }; // biome-ignore format: a table
-    return `{"stream":"btcusdt@trade","data":{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}}`;
-  };
-  const KRAKEN = (changes: Record<string, string> = {}) => {
-    const fields: Record<string, string> = {
-      symbol: '"BTC/USD"', side: '"sell"', price: '100.25', qty: '0.50000000', ord_type: '"limit"', trade_id: '7', timestamp: '"2027-01-15T08:00:00.000001Z"', ...changes,
-    }; // biome-ignore format: a table
-    return `{"channel":"trade","type":"update","data":[{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}]}`;
-  };
-  const BYBIT = (changes: Record<string, string> = {}) => {
-    const { s = '"BTCUSDT"', ...others } = changes;
-    const fields: Record<string, string> = {
-      i: '"7"', T: '1800000000000', p: '"100.25"', v: '"0.5"', S: '"Buy"', seq: '113508069853', ...others,
-    }; // biome-ignore format: a table
-    const trade = `{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}`;
-    return `{"topic":"publicTrade.${s.slice(1)},"ts":1800000000001,"type":"snapshot","data":[${trade}]}`;
-  };
-  const OKX = (changes: Record<string, string> = {}) => {
-    const fields: Record<string, string> = {
-      instId: '"BTC-USDT"', tradeId: '"7"', px: '"100.25"', sz: '"0.5"', side: '"buy"', source: '"0"', ts: '"1800000000000"', ...changes,
-    }; // biome-ignore format: a table
-    return `{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}]}`;
-  };
-  const UPBIT = (changes: Record<string, string> = {}) => {
-    const fields: Record<string, string> = {
-      type: '"trade"', code: '"KRW-BTC"', trade_timestamp: '1800000000000', trade_price: '100.25', trade_volume: '0.5', ask_bid: '"BID"', sequential_id: '7', ...changes,
-    }; // biome-ignore format: a table
-    return `{${Object.entries(fields).map(([k, v]) => `"${k}":${v}`)}}`;
-  };
-  const MAKERS = [
-    { id: 'coinbase', symbol: 'BTC-USD', make: MATCH, price: 'price', tradeId: 'trade_id', product: 'product_id', time: 'time' },
-    { id: 'binance', symbol: 'BTCUSDT', make: TRADE, price: 'p', tradeId: 't', product: 's', time: 'T' },
-    { id: 'kraken', symbol: 'BTC/USD', make: KRAKEN, price: 'price', tradeId: 'trade_id', product: 'symbol', time: 'timestamp' },
-    { id: 'okx', symbol: 'BTC-USDT', make: OKX, price: 'px', tradeId: 'tradeId', product: 'instId', time: 'ts' },
-    { id: 'upbit', symbol: 'KRW-BTC', make: UPBIT, price: 'trade_price', tradeId: 'sequential_id', product: 'code', time: 'trade_timestamp' },
-    { id: 'bybit', symbol: 'BTCUSDT', make: BYBIT, price: 'p', tradeId: 'i', product: 's', time: 'T' },
-  ]; // biome-ignore format: a table
+const isTrade = (rows: readonly FixtureRow[]) => rows.length === 1 && rows[0].table === 'TRADES';
 
-  for (const { id, symbol, make, price, tradeId, product, time } of MAKERS) {
+/** A message with other values under these names; one that it does not have comes first. */
+function changed(message: string, values: Readonly<Record<string, string>>): string {
+  return Object.entries(values).reduce((text, [name, value]) => {
+    const member = new RegExp(`"${name}":("[^"]*"|[^,}\\]]+)`);
+    return member.test(text)
+      ? text.replace(member, () => `"${name}":${value}`)
+      : text.replace('{', () => `{"${name}":${value},`);
+  }, message);
+}
+
+describe('bad input', () => {
+  for (const exchange of EXCHANGES) {
+    const { id } = exchange;
+    const { trade, messages } = readFixtures(id);
+    const single = messages.find(({ rows, before }) => isTrade(rows) && before === undefined);
+    assert.ok(single !== undefined, `test/fixtures/${id}.json has a message with one trade`);
+    const [{ symbol, trade_uuid }] = single.rows;
+    /** The trade with other values, as they stand in JSON. */
+    const make = (changes: Readonly<Record<string, string>>) => changed(single.message, changes);
+    const { price, id: tradeId, time } = trade;
     const feed = (message: string | Uint8Array, parser: ParserName) => {
-      const harness = new Harness(exchanges[id], [symbol], {
+      const harness = new Harness(exchange, [symbol], {
         parser,
         receivedSeconds: RECEIVED,
         ringWords: RING_WORDS,
@@ -373,20 +298,22 @@ describe('bad input', () => {
       }
     });
 
-    it(`${id}: stores ids up to 2^64 - 1 exactly, whichever parser`, () => {
-      for (const text of [
-        '9007199254740991',
-        '9007199254740992',
-        '9007199254740993',
-        '9223372036854775809',
-        '18446744073709551615',
-      ]) {
-        for (const parser of PARSERS) {
-          const { harness } = feed(make({ [tradeId]: text }), parser);
-          assert.equal(harness.takeRows()[0]?.values.trade_id, BigInt(text), `${parser} ${text}`);
+    if (trade_uuid === undefined) {
+      it(`${id}: stores ids up to 2^64 - 1 exactly, whichever parser`, () => {
+        for (const text of [
+          '9007199254740991',
+          '9007199254740992',
+          '9007199254740993',
+          '9223372036854775809',
+          '18446744073709551615',
+        ]) {
+          for (const parser of PARSERS) {
+            const { harness } = feed(make({ [tradeId]: text }), parser);
+            assert.equal(harness.takeRows()[0]?.values.trade_id, BigInt(text), `${parser} ${text}`);
+          }
         }
-      }
-    });
+      });
+    }
 
     it(`${id}: refuses with a reason what it cannot read`, () => {
       for (const text of ['-1', '18446744073709551616', '1.5', '"abc"', '1e3', '-0'])
@@ -403,7 +330,10 @@ describe('bad input', () => {
 
     it(`${id}: sets aside what nobody asked for`, () => {
       for (const name of ['../../etc/passwd', 'NOPE', '\\u0000', '币安', 'x'.repeat(10_000)])
-        each(make({ [product]: `"${name}"` }), RESULT.unwanted);
+        each(
+          single.message.replaceAll(symbol, () => name),
+          RESULT.unwanted,
+        );
       for (const text of [
         '{"e":"new thing"}',
         '{"type":"new thing"}',

@@ -132,6 +132,11 @@ export function putHex16(out: DataView, at: number, word: number): number {
 
 const LETTER_Z = 90;
 
+/** A time up to the point behind its second. Cold: once a second. */
+function secondText(second: number): Text {
+  return new Text(new Date(second * 1000).toISOString().slice(0, 20));
+}
+
 /** `2026-08-25T03:35:57.198335Z`; the part up to the point is made once a second. */
 export class IsoTime {
   #prefix = new Text('1970-01-01T00:00:00.');
@@ -142,7 +147,7 @@ export class IsoTime {
     const second = Math.floor(time_us / 1e6);
     if (second !== this.#second) {
       this.#second = second;
-      this.#prefix = new Text(new Date(second * 1000).toISOString().slice(0, 20));
+      this.#prefix = secondText(second);
     }
     const p = putPadded(out, putText(out, at, this.#prefix), time_us - second * 1e6, 6);
     return putByte(out, p, LETTER_Z);

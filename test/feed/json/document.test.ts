@@ -10,6 +10,7 @@ import { createJsonParser, decodeUtf8, parseKeepingText } from '../../../src/fee
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../../src/feed/json/fields.js';
 import { JsonEither, JsonList, JsonTuples } from '../../../src/feed/json/lists.js';
 import { corpusMissing, readMessages, recordings } from '../../support/corpus.js';
+import { recordingFolders } from '../../support/fixtures.js';
 import { simdjsonMissing } from '../../support/harness.js';
 import { oneOf, randomFrom, shuffled } from '../../support/random.js';
 
@@ -208,7 +209,7 @@ const NESTED = [
 function samples(): string[] {
   const written = [MATCH, TRADE, ...NESTED, ...NESTED];
   if (corpusMissing !== false) return written;
-  const names = ['coinbase', 'binance-spot', 'kraken', 'bybit', 'okx', 'upbit']
+  const names = recordingFolders()
     .flatMap((venue) => recordings(venue))
     .filter((n) => !n.includes('hft'));
   const recorded = names
@@ -330,6 +331,10 @@ describe('scanner', () => {
       assert.ok(check(Buffer.from('{"b":[["1","2"],["3","4"]],"e":1}')));
       assert.ok(check(Buffer.from('{"data":[{"bids":[{"price":1}],"s":"a"},{"bids":[{"price":2}],"s":1}]}')));
     }
+  });
+  it('learns nothing from text that is not UTF-8: the same bytes are refused each time', () => {
+    for (const text of ['{"pr\xe9ce":1,"type":"x"}', '{"data":[{"pr\xe9ce":1,"s":"x"}],"type":"x"}'])
+      for (let i = 0; i < 3; i++) assert.equal(scan(Buffer.from(text, 'latin1')), UNFAMILIAR, text);
   });
   it('refuses text that is not UTF-8, in known and unknown places', () => {
     for (const bad of [

@@ -3,32 +3,13 @@
  * one row is read by a template the second time, and no byte that differs changes what a message means.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { before, describe, it } from 'node:test';
-import { loadExchange } from '../../../src/exchanges/index.js';
+import { describe, it } from 'node:test';
 import type { Exchange } from '../../../src/feed/exchange.js';
 import { UNFAMILIAR } from '../../../src/feed/json/fields.js';
 import { RESULT } from '../../../src/feed/rows/result.js';
+import { EXCHANGES, type Fixture, type FixtureRow, readFixtures } from '../../support/fixtures.js';
 import { Harness } from '../../support/harness.js';
 
-interface Venue {
-  readonly id: string;
-  readonly symbols: readonly string[];
-  readonly tables: readonly string[];
-}
-
-/** Exchanges with templates, and the tables whose rows these write. */
-const VENUES: readonly Venue[] = [
-  { id: 'binance', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['AGG_TRADES', 'BBO', 'MD', 'TRADES'] },
-  { id: 'binance-futures', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['AGG_TRADES', 'BBO', 'MD', 'TRADES'] },
-  { id: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'], tables: ['MD', 'TRADES'] },
-  { id: 'coinbase-advanced', symbols: ['BTC-USD', 'ETH-USD'], tables: ['MD', 'TRADES'] },
-  { id: 'kraken', symbols: ['BTC/USD', 'ETH/USD'], tables: ['BBO', 'MD', 'TRADES'] },
-  { id: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'], tables: ['BBO', 'MD', 'TRADES'] },
-  { id: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'], tables: ['MD', 'TRADES'] },
-  { id: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['BBO', 'MD', 'TRADES'] },
-  { id: 'bybit-linear', symbols: ['BTCUSDT', 'ETHUSDT'], tables: ['TRADES'] },
-];
 /** What each byte is replaced by: a digit, what structures a message, a letter, and what no message may hold. */
 const DAMAGES = Buffer.from('7",{x\x00\x80', 'latin1');
 
@@ -37,17 +18,6 @@ const UUID = /([0-9a-f]{8}-(?:[0-9a-f]{4}-){3})[0-9a-f]{12}/;
 
 /** The number that messages of some connections have. */
 const NUMBER = /("sequence_num":)\d+/;
-
-type Row = Readonly<Record<string, string>>;
-
-interface Fixture {
-  readonly name: string;
-  readonly message: string;
-  readonly before?: readonly string[];
-  readonly channels?: readonly string[];
-  readonly row?: Row;
-  readonly rows?: readonly Row[];
-}
 
 /** A shard with templates and one without, which have to agree about everything. */
 class Pair {
@@ -97,7 +67,7 @@ class Pair {
   }
 
   /** The message with the id that a trade behind the ones so far has; as it is where rows have no such ids. */
-  next(original: string, { table, trade_id, trade_uuid }: Row, slot: number): string {
+  next(original: string, { table, trade_id, trade_uuid }: FixtureRow, slot: number): string {
     const message = this.asFirst(original);
     this.fresh++;
     for (const [name, sequence] of this.full.sequences) {
@@ -119,13 +89,8 @@ function seenBy(harness: Harness): unknown {
   return [harness.take(), harness.counts(), { ...rows.counts }, reordered, breaks, events];
 }
 
-function fixturesOf(id: string): Fixture[] {
-  const fixtures = JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8')) as Fixture[];
-  return fixtures.map((fixture) => ({
-    ...fixture,
-    row: fixture.rows?.length === 1 ? fixture.rows[0] : fixture.row,
-  }));
-}
+/** The row of a message that becomes one. */
+const rowOf = ({ rows }: Fixture) => (rows.length === 1 ? rows[0] : undefined);
 
 /** Every message that differs from this one in one byte. */
 function* damaged(message: string): Generator<Uint8Array> {
@@ -147,16 +112,15 @@ function withoutEach(message: string): string[] {
   });
 }
 
-for (const { id, symbols, tables } of VENUES) {
-  describe(id, () => {
-    let exchange: Exchange;
-    before(async () => {
-      exchange = await loadExchange(id);
-    });
-
+for (const exchange of EXCHANGES) {
+  const { symbols, templates: tables, messages: fixtures } = readFixtures(exchange.id);
+  if (tables.length === 0) continue;
+  describe(exchange.id, () => {
     /** Fixtures whose second message is read by a template, each with what feeds the next good one. */
     function* learned() {
-      for (const { name, message, row, before, channels } of fixturesOf(id)) {
+      for (const fixture of fixtures) {
+        const { name, message, before, channels } = fixture;
+        const row = rowOf(fixture);
         if (row === undefined || before !== undefined) continue;
         const pair = new Pair(exchange, symbols, channels);
         const slot = symbols.indexOf(row.symbol);
@@ -185,7 +149,9 @@ for (const { id, symbols, tables } of VENUES) {
 
     it('reads messages that lack one of their values as in full', () => {
       let hits = 0;
-      for (const { message, row, before, channels } of fixturesOf(id)) {
+      for (const fixture of fixtures) {
+        const { message, before, channels } = fixture;
+        const row = rowOf(fixture);
         if (row === undefined || before !== undefined) continue;
         for (const lacking of withoutEach(message)) {
           const pair = new Pair(exchange, symbols, channels);
@@ -197,9 +163,9 @@ for (const { id, symbols, tables } of VENUES) {
     });
 
     it('learns nothing from a message of one kind behind another that the JSON parser has read', () => {
-      const fixtures = fixturesOf(id);
-      for (const { message, row, channels } of fixtures) {
-        if (row === undefined) continue;
+      for (const fixture of fixtures) {
+        const { message, channels } = fixture;
+        if (rowOf(fixture) === undefined) continue;
         const pair = new Pair(exchange, symbols, channels);
         for (const other of fixtures) {
           for (const earlier of other.before ?? []) pair.feed(earlier);

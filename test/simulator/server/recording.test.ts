@@ -1,9 +1,10 @@
 /** `logger simulate --play`: a recording on its way through the whole program becomes the rows that it must become. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { type FixtureRow, readFixtures } from '../../support/fixtures.js';
 import {
   runProgram,
   startLoggerProcess,
@@ -12,8 +13,6 @@ import {
   until,
 } from '../../support/processes.js';
 
-type Row = Readonly<Record<string, string>>;
-
 const CLI = resolve('dist/src/cli.js');
 /** What does not depend on when a message is received. */
 const COLUMNS: Readonly<Record<string, string>> = {
@@ -21,11 +20,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
   MD: 'side,price_digits,best_bid_digits,best_ask_digits,volume_digits,scales',
 };
 
-const fixtures = (
-  JSON.parse(readFileSync('test/fixtures/binance.json', 'utf8')) as { message: string; row?: Row }[]
-)
-  .filter(({ row }) => row !== undefined && row['table'] in COLUMNS)
-  .map(({ message, row }) => ({ message, row: row as Row }));
+const fixtures = readFixtures('binance')
+  .messages.filter(({ rows }) => rows.length === 1 && rows[0].table in COLUMNS)
+  .map(({ message, rows: [row] }) => ({ message, row }));
 
 function writeRecording(path: string): string {
   const lines = fixtures
@@ -36,7 +33,7 @@ function writeRecording(path: string): string {
 }
 
 /** Rows of a table on disk as `logger read` prints them, without the values that a message may lack. */
-async function rowsOnDisk(data: string, symbol: string, table: string): Promise<Row[]> {
+async function rowsOnDisk(data: string, symbol: string, table: string): Promise<FixtureRow[]> {
   const { status, text } = await runProgram(
     ...[CLI, 'read', 'binance', symbol, table, '--data', data],
     ...['--raw', '--format', 'jsonl', '--columns', COLUMNS[table]],
@@ -49,7 +46,7 @@ async function rowsOnDisk(data: string, symbol: string, table: string): Promise<
     .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, String(value ?? 0)])));
 }
 
-function expectedRows(symbol: string, table: string): Row[] {
+function expectedRows(symbol: string, table: string): FixtureRow[] {
   return fixtures
     .filter(({ row }) => row['symbol'] === symbol && row['table'] === table)
     .map(({ row }) => Object.fromEntries(COLUMNS[table].split(',').map((name) => [name, row[name] ?? '0'])));

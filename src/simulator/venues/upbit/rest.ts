@@ -13,7 +13,7 @@ import {
   TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
-import { pageText, readPageRequest } from './trades.js';
+import { pageText, readPageRequest } from './pages.js';
 
 const RULES = {
   quotes: ['KRW', 'BTC', 'USDT'],

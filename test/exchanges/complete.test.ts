@@ -1,0 +1,45 @@
+/**
+ * What every exchange needs beside its file: fixtures, a venue of the simulator and cases for the bench. What is missing
+ * is named with the file that it is expected in.
+ */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { BENCH_EXCHANGES, loadCases } from '../../bench/cases/index.js';
+import { PROTOCOLS } from '../../src/simulator/venues/index.js';
+import { EXCHANGES, readFixtures } from '../support/fixtures.js';
+
+/** Tables of an exchange that no fixture has a row of; candles of one interval stand for all. */
+function tablesWithoutFixture(exchange: (typeof EXCHANGES)[number]): string[] {
+  const kindOf = (table: string) => table.replace(/^KLINES_.*/, 'KLINES');
+  const shown = new Set(
+    readFixtures(exchange.id).messages.flatMap(({ rows }) => rows.map(({ table }) => kindOf(table))),
+  );
+  const tables = new Set(Object.values(exchange.channels).map(({ table }) => kindOf(table.name)));
+  return [...tables].filter((table) => !shown.has(table));
+}
+
+async function missingOf(exchange: (typeof EXCHANGES)[number]): Promise<string[]> {
+  const { id } = exchange;
+  const fixtures = `test/fixtures/${id}.json`;
+  const venue = `src/simulator/venues/${id.split('-')[0]}/protocol.ts`;
+  const cases = `bench/cases/${id.replaceAll('-', '_')}.ts`;
+  const bench = BENCH_EXCHANGES.includes(id) ? await loadCases(id) : [];
+  return [
+    ...(existsSync(fixtures)
+      ? tablesWithoutFixture(exchange).map((table) => `${fixtures}: a message with rows of ${table}`)
+      : [`${fixtures}: messages with the rows worked out by hand`]),
+    ...(Object.hasOwn(PROTOCOLS, id) ? [] : [`${venue}: the protocol of ${id}`]),
+    ...(bench.length > 0 ? [] : [`${cases}: messages to measure`]),
+  ];
+}
+
+test('every exchange has fixtures, a venue in the simulator and cases in the bench', async () => {
+  assert.deepEqual((await Promise.all(EXCHANGES.map(missingOf))).flat(), []);
+});
+
+test('fixtures, venues and cases are of exchanges that there are', () => {
+  const ids = EXCHANGES.map(({ id }) => id);
+  assert.deepEqual(Object.keys(PROTOCOLS), ids);
+  assert.deepEqual(BENCH_EXCHANGES, ids);
+});
