@@ -16,7 +16,7 @@ import {
   listedIds,
   readGaps,
 } from '../store/read/sequences.js';
-import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
+import type { BookReport, BookRequest } from '../store/verify/books.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
@@ -26,6 +26,7 @@ import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
 import { chooseExchange, chooseSymbol } from './select.js';
 import { parseDay } from './times.js';
+import { verifyBooksTask } from './verify_books_task.js';
 import { jsonReport, textReport, type VerifyReport } from './verify_report.js';
 
 /** Below this much data the start of the threads costs more than they save. */
@@ -192,12 +193,12 @@ async function verifyAllBooks(
   );
   const bytes = [...ofBooks.values()].flat().reduce((sum, tableDay) => sum + bytesOf(tableDay), 0);
   const reports = await runTasks({
-    name: verifyBooks.name,
+    name: verifyBooksTask.name,
     requests: [...ofBooks.values()].map(
       ([{ exchange, symbol }]): BookRequest => ({ data, exchange, symbol, day }),
     ),
     threads: jobs ?? (bytes < POOL_BYTES_MIN ? 1 : availableParallelism()),
-    inline: verifyBooks,
+    inline: verifyBooksTask,
   });
   return new Map([...ofBooks.keys()].map((key, i) => [key, reports[i]!]));
 }

@@ -3,6 +3,7 @@
  * knows endpoints, limits, symbol lists, subscriptions and how messages become rows; it knows nothing of sockets,
  * rings, files or other exchanges.
  */
+import type { BookRule } from '../book/rules.js';
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
@@ -123,6 +124,8 @@ export interface Exchange {
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
+  /** of its books; absent: all levels are kept, and none has a checksum */
+  readonly book?: BookRule;
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
