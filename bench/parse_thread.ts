@@ -71,7 +71,7 @@ interface Scanner {
 async function scanner({ exchange, symbol, channels, before, answer, message }: Case): Promise<Scanner> {
   const harness = new Harness(await loadExchange(exchange), [symbol], { channels });
   if (before !== undefined) harness.feed(before);
-  if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
+  if (answer !== undefined) harness.respond(0, parseKeepingText(answer));
   harness.release();
   const text = Buffer.from(filled(message));
   // as in the socket's buffer, where others stand behind it

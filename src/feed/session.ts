@@ -19,7 +19,7 @@ import { STATES } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
 import { WaitingGaps } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
-import type { Exchange, MessageParser, Subscription } from './exchange.js';
+import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { Intake } from './intake.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { Rows } from './rows/row_writer.js';
@@ -32,7 +32,7 @@ const PAUSE_MS_MAX = 5000;
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
 /** REST requests per minute of an exchange that names no limit. */
-const ASKS_PER_MINUTE = 60;
+const REST_PER_MINUTE = 60;
 
 export type LogLevel = 'debug' | 'info' | 'warn';
 
@@ -55,7 +55,7 @@ export interface SessionInit {
   /** receive to publish, µs */
   readonly latency: SharedArrayBuffer;
   /** connection attempts and REST requests of the exchange */
-  readonly pacing: { readonly connects: SharedArrayBuffer; readonly asks: SharedArrayBuffer };
+  readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
   readonly restEndpoint: string;
 }
 
@@ -119,7 +119,7 @@ export class Session {
         this.counters[SESSION.unsynced] += changes;
       },
       lost: (messages) => this.lostMessages(messages),
-      ask: (slot, path) => void this.ask(slot, path),
+      request: (kind, slot, path) => void this.request({ kind, slot, path }),
     });
     this.intake = new Intake(
       this.parser,
@@ -196,21 +196,22 @@ export class Session {
       if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
   }
 
-  /** Asks the REST interface; what it says comes back as a message would. */
-  private async ask(slot: number, path: string): Promise<void> {
+  /** Sends a request to the REST interface; the answer comes back as a message would. */
+  private async request(request: RestRequest): Promise<void> {
     const { restEndpoint, connection, pacing } = this.init;
-    const wait = reserve(pacing.asks, this.exchange.limits.asksPerMinute ?? ASKS_PER_MINUTE);
+    const wait = reserve(pacing.requests, this.exchange.limits.restPerMinute ?? REST_PER_MINUTE);
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (this.stopping) return;
     let document: JsonValue | undefined;
     try {
-      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(path);
+      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(request.path);
     } catch (error) {
-      this.host.log('warn', messageOf(error));
+      const { native } = this.streams.specs[request.slot];
+      this.host.log('warn', `${request.kind} of ${native}: ${messageOf(error)}`);
     }
     if (this.stopping) return;
     this.host.clock.read();
-    this.parser.answered?.(slot, document);
+    this.parser.onResponse?.(request, document);
     this.chunkEnd();
   }
 

@@ -109,7 +109,7 @@ class Rig {
         },
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
-        pacing: { connects: createPacing(), asks: createPacing() },
+        pacing: { connects: createPacing(), requests: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
         elsewhere: [],
         candles: [],

@@ -222,7 +222,7 @@ class Round {
   /** The REST interface answers all that was asked. */
   private answer(text: string): void {
     for (const { harness } of this.all)
-      for (const { slot } of harness.asked.splice(0)) harness.parser.answered?.(slot, parseKeepingText(text));
+      for (const { slot } of harness.requests.splice(0)) harness.respond(slot, parseKeepingText(text));
   }
 
   private feed(bytes: Uint8Array): void {

@@ -8,9 +8,9 @@ import { SESSION, SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { Books } from '../../src/feed/books/books.js';
 import type { Gap } from '../../src/feed/continuity/gap_log.js';
 import { Sequence } from '../../src/feed/continuity/sequence.js';
-import type { ControlEvent, Exchange, MessageParser } from '../../src/feed/exchange.js';
+import type { ControlEvent, Exchange, MessageParser, RestRequest } from '../../src/feed/exchange.js';
 import { Intake } from '../../src/feed/intake.js';
-import { createJsonParser } from '../../src/feed/json/document.js';
+import { createJsonParser, type JsonValue } from '../../src/feed/json/document.js';
 import { Rows } from '../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
@@ -49,8 +49,10 @@ export class Harness {
   books: Books | undefined;
   /** slots whose book was asked for again */
   readonly resyncs: number[] = [];
-  /** REST requests of the parser */
-  readonly asked: { slot: number; path: string }[] = [];
+  /** REST requests of the parser, as long as the test does not take them away */
+  readonly requests: RestRequest[] = [];
+  /** by slot */
+  private readonly newest = new Map<number, RestRequest>();
   readonly parser: MessageParser;
   private readonly consumer: RingConsumer;
   readonly intake: Intake;
@@ -117,7 +119,11 @@ export class Harness {
         this.counters[SESSION.lost] += messages;
         this.books?.lost('unknown', true);
       },
-      ask: (slot, path) => this.asked.push({ slot, path }),
+      request: (kind, slot, path) => {
+        const request = { kind, slot, path };
+        this.requests.push(request);
+        this.newest.set(slot, request);
+      },
     });
     if (options.withoutTemplates === true) Reflect.deleteProperty(this.parser, 'templates');
     this.intake = new Intake(
@@ -140,6 +146,13 @@ export class Harness {
     const bytes = new Uint8Array(8 + body.length + READ_AHEAD_BYTES).fill(0x7d);
     bytes.set(body, 8);
     return this.intake.message(bytes, 8, 8 + body.length);
+  }
+
+  /** Answers the newest request for a slot; undefined: it failed for good. */
+  respond(slot: number, document: JsonValue | undefined): void {
+    const request = this.newest.get(slot);
+    if (request === undefined) throw new Error(`nothing was requested for slot ${slot}`);
+    this.parser.onResponse?.(request, document);
   }
 
   /** Everything written since the last call. */
