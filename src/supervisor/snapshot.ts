@@ -3,8 +3,10 @@
  * watchdog are made from. Main thread, a few times a second.
  */
 import type {
+  DRAIN_COUNTERS,
   SEALER_COUNTERS,
   SESSION_COUNTERS,
+  SHARD_COUNTERS,
   STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../counters/declarations.js';
@@ -37,12 +39,19 @@ export interface SessionStatus {
   readonly restarts: number;
 }
 
+/** A shard thread with its ring. */
+export interface ShardStatus {
+  readonly counters: Values<typeof SHARD_COUNTERS>;
+  readonly drained: Values<typeof DRAIN_COUNTERS>;
+}
+
 export interface Snapshot extends QuietTimes {
   readonly nowMs: number;
   readonly startedMs: number;
   /** since when connections have been opened; the start before */
   readonly connectingMs: number;
   readonly sessions: readonly SessionStatus[];
+  readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
   /** by exchange */
   readonly stored: Readonly<Record<string, Values<typeof STORED_COUNTERS>>>;

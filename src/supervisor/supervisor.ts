@@ -156,6 +156,7 @@ export class Supervisor {
       startedMs: this.startedMs,
       connectingMs: this.connectingMs,
       sessions,
+      shards: fleet.shardStatus(),
       writer,
       stored: this.writer.readStored(),
       ...this.quiet.look(performance.now(), writer, dropped),
