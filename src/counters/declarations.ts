@@ -12,6 +12,10 @@ export const SESSION_COUNTERS = {
   bytes: counter('bytes received', 'B'),
   rows: counter('rows published to the ring'),
   slow_path: counter('messages that the byte scanner handed to the JSON parser'),
+  template_hits: counter('messages that a compiled template read'),
+  template_misses: counter(
+    'messages that no template read: control messages, snapshots and the first of a kind, too',
+  ),
   control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
   duplicates: counter('trades received again and not stored twice'),
   resyncs: counter('order books that did not add up and were asked for again'),

@@ -61,6 +61,7 @@ export class Intake {
   /** A message that no template reads. */
   private inFull(bytes: Uint8Array, start: number, end: number): number {
     const { parser } = this;
+    this.counters[SESSION.template_misses]++;
     const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
     const result = known ? parser.emit() : RESULT.unfamiliar;
     if (result !== RESULT.rows) return this.other(result, bytes, start, end);

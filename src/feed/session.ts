@@ -379,6 +379,7 @@ export class Session {
     this.connection.tick();
     counters[SESSION.rows] = this.rows.counts.rows;
     counters[SESSION.literals] = this.rows.counts.literals;
+    counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
     counters[SESSION.refused] = this.connection.subscriptions.count('refused');
     counters[SESSION.confirmed] = this.connection.subscriptions.count('confirmed');
     counters[SESSION.silent] = this.countSilent();

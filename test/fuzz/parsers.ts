@@ -42,7 +42,7 @@ const READERS: Readonly<Record<string, HarnessOptions>> = {
 /** Messages of one round: one connection, whose parsers learn and whose books and sequences go on. */
 const MESSAGES = 120;
 /** Counters that tell how a message was read, not what it was. */
-const HOW_IT_WAS_READ = ['slow_path'] as const;
+const HOW_IT_WAS_READ = ['slow_path', 'template_misses'] as const;
 const RING_WORDS = 1 << 16;
 const EVENT_END = flag('event_end');
 
