@@ -80,7 +80,7 @@ async function scanner({ exchange, symbol, channels, before, answer, message }: 
   const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
   const feed = () => {
     for (const id of ids) countUp(bytes, id);
-    const result = harness.intake.message(bytes, 0, text.length);
+    const result = harness.handler.message(bytes, 0, text.length);
     if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
   };
   feed();

@@ -17,11 +17,11 @@ import { reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import { STATES } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
-import { WaitingGaps } from './continuity/gap_log.js';
+import { GapLog } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
 import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
-import { Intake } from './intake.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
+import { MessageHandler } from './message_handler.js';
 import { Rows } from './rows/row_writer.js';
 import { StreamIndex, type StreamSpec } from './rows/streams.js';
 
@@ -78,9 +78,9 @@ export class Session {
   private readonly books: Books | undefined;
   private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
-  private readonly intake: Intake;
+  private readonly handler: MessageHandler;
   private readonly connection: Connection;
-  private readonly gaps: WaitingGaps;
+  private readonly gaps: GapLog;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
@@ -100,7 +100,7 @@ export class Session {
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(producer, this.streams, clock.now, init.clockSkewSecondsMax);
-    this.gaps = new WaitingGaps(
+    this.gaps = new GapLog(
       this.counters,
       (gap) => this.rows.gap(gap),
       () =>
@@ -121,7 +121,7 @@ export class Session {
       lost: (messages) => this.lostMessages(messages),
       request: (kind, slot, path) => void this.request({ kind, slot, path }),
     });
-    this.intake = new Intake(
+    this.handler = new MessageHandler(
       this.parser,
       createJsonParser(init.parser),
       init.parser === 'scan',
@@ -272,7 +272,7 @@ export class Session {
       },
       opened: () => {
         counters[SESSION.connects]++;
-        this.intake.resetBreaker();
+        this.handler.resetBreaker();
         this.host.log('info', `connected, subscribing to ${this.connection.subscriptions.size} streams`);
       },
       lost: (reason, stale) => {
@@ -308,7 +308,7 @@ export class Session {
     if (this.host.producer.free(needed) >= needed) {
       if (this.times[1] !== 0) this.hasRoom();
     } else if (!this.dropInstead()) return false;
-    this.intake.message(bytes, start, end);
+    this.handler.message(bytes, start, end);
     return true;
   }
 

@@ -13,7 +13,7 @@ import type {
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/connection/state.js';
 import type { DiskState } from './disk.js';
-import type { QuietTimes } from './quiet.js';
+import type { StalenessTimes } from './staleness.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
 
@@ -45,7 +45,7 @@ export interface ShardStatus {
   readonly drained: Values<typeof DRAIN_COUNTERS>;
 }
 
-export interface Snapshot extends QuietTimes {
+export interface Snapshot extends StalenessTimes {
   readonly nowMs: number;
   readonly startedMs: number;
   /** since when connections have been opened; the start before */

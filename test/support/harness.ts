@@ -9,8 +9,8 @@ import { Books } from '../../src/feed/books/books.js';
 import type { Gap } from '../../src/feed/continuity/gap_log.js';
 import { Sequence } from '../../src/feed/continuity/sequence.js';
 import type { ControlEvent, Exchange, MessageParser, RestRequest } from '../../src/feed/exchange.js';
-import { Intake } from '../../src/feed/intake.js';
 import { createJsonParser, type JsonValue } from '../../src/feed/json/document.js';
+import { MessageHandler } from '../../src/feed/message_handler.js';
 import { Rows } from '../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
@@ -55,7 +55,7 @@ export class Harness {
   private readonly newest = new Map<number, RestRequest>();
   readonly parser: MessageParser;
   private readonly consumer: RingConsumer;
-  readonly intake: Intake;
+  readonly handler: MessageHandler;
   private readonly counters = new Uint32Array(Object.keys(SESSION_COUNTERS).length);
 
   constructor(exchange: Exchange, natives: readonly string[], options: HarnessOptions = {}) {
@@ -126,7 +126,7 @@ export class Harness {
       },
     });
     if (options.withoutTemplates === true) Reflect.deleteProperty(this.parser, 'templates');
-    this.intake = new Intake(
+    this.handler = new MessageHandler(
       this.parser,
       createJsonParser(parser),
       parser === 'scan',
@@ -145,7 +145,7 @@ export class Harness {
     const body = typeof message === 'string' ? Buffer.from(message) : message;
     const bytes = new Uint8Array(8 + body.length + READ_AHEAD_BYTES).fill(0x7d);
     bytes.set(body, 8);
-    return this.intake.message(bytes, 8, 8 + body.length);
+    return this.handler.message(bytes, 8, 8 + body.length);
   }
 
   /** Answers the newest request for a slot; undefined: it failed for good. */

@@ -15,7 +15,7 @@ import { type BookEvent, Levels } from '../channels/levels.js';
 import type { ParserContext } from '../exchange.js';
 import { RESULT } from '../rows/result.js';
 import type { Books } from './books.js';
-import { type BookChange, isReadable, type KeptChange, KeptChanges } from './delta_buffer.js';
+import { type BookChange, DeltaBuffer, isReadable, type KeptChange } from './delta_buffer.js';
 
 const SECONDS_PER_DAY = 86_400;
 /** The kind of these requests. */
@@ -34,7 +34,7 @@ export class RestBooks {
     private readonly context: ParserContext,
     private readonly books: Books,
     private readonly path: (native: string) => string,
-    private readonly kept = new KeptChanges(),
+    private readonly kept = new DeltaBuffer(),
   ) {
     this.levels = new Levels(context.rows);
   }

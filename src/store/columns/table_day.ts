@@ -11,7 +11,7 @@ import { columnFile, literalsFile } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { TableDayState } from '../journal/states.js';
 import { ID_COLUMN, IdRange } from './id_range.js';
-import type { WaitingRows } from './row_arena.js';
+import type { RowArena } from './row_arena.js';
 import { beginBatch, columnStart, transpose } from './transpose.js';
 
 export interface TableDayKey {
@@ -33,7 +33,7 @@ export interface TableDayOptions {
   /** a journal vouches for the files: what does not fit together was not left by a crash */
   readonly quarantine: Quarantine | undefined;
   readonly files: FilePool;
-  readonly waiting: WaitingRows;
+  readonly waiting: RowArena;
 }
 
 interface UsedColumn {

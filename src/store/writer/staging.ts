@@ -16,7 +16,7 @@ import {
 import { TABLES } from '../../schema/tables.js';
 import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
 import { RejectedLog } from '../columns/rejected.js';
-import { WaitingRows } from '../columns/row_arena.js';
+import { RowArena } from '../columns/row_arena.js';
 import { TableDay, type TableDayOptions } from '../columns/table_day.js';
 import type { DiskHealth } from '../disk/disk_health.js';
 import type { FilePool } from '../disk/file_pool.js';
@@ -88,7 +88,7 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  private readonly waiting = new WaitingRows();
+  private readonly waiting = new RowArena();
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
   private readonly stored: ReadonlyMap<string, Uint32Array>;
