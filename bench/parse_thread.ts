@@ -73,7 +73,7 @@ interface Scanner {
 function scanner(exchange: Exchange, { symbol, channels, before, answer, message }: Case): Scanner {
   const harness = new Harness(exchange, [symbol], { channels });
   if (before !== undefined) harness.feed(before);
-  if (answer !== undefined) harness.parser.answered?.(0, parseKeepingText(answer));
+  if (answer !== undefined) harness.respond(0, parseKeepingText(answer));
   harness.release();
   const text = Buffer.from(filled(message));
   // as in the socket's buffer, where others stand behind it
@@ -82,7 +82,7 @@ function scanner(exchange: Exchange, { symbol, channels, before, answer, message
   const ids = [...message.matchAll(/[#%]/g)].map(({ index }, i) => index + i * (FIRST_ID.length - 1));
   const feed = () => {
     for (const id of ids) countUp(bytes, id);
-    const result = harness.intake.message(bytes, 0, text.length);
+    const result = harness.handler.message(bytes, 0, text.length);
     if (result !== RESULT.rows) throw new Error(`${message} gave result ${result}`);
   };
   feed();

@@ -1,6 +1,7 @@
-// OPTIONS.md from the declarations in src/config/options.ts and src/supervisor/health_rules.ts. Used by generate.mjs.
+// OPTIONS.md from the declarations of options, health rules and counters in src/. Used by generate.mjs.
 
 import { declaredSections, envName, RELATIONS } from '../dist/src/config/options.js';
+import { COUNTER_BLOCKS } from '../dist/src/counters/declarations.js';
 import { HEALTH_RULES } from '../dist/src/supervisor/health_rules.js';
 
 const cell = (text) => text.replaceAll('|', '\\|');
@@ -33,12 +34,35 @@ function healthSection() {
   ];
 }
 
+const COUNTED = { exchange: 'counters.exchanges.<id>', process: 'counters.process' };
+
+function counterSection() {
+  const intro = [
+    '## Counters',
+    '',
+    'What `GET /health` tells in `counters`, since the start of the process. A counter only grows, a gauge is a state. Of',
+    'several connections or threads it shows the sum, for those marked *max* the largest.',
+  ];
+  const blocks = Object.entries(COUNTER_BLOCKS).flatMap(([name, { of, specs, doc }]) => [
+    '',
+    `### ${code(`${COUNTED[of]}.${name}`)}: ${doc}`,
+    '',
+    '| name | kind | unit | meaning |',
+    '|---|---|---|---|',
+    ...Object.entries(specs).map(([counter, spec]) => {
+      const kind = spec.together === 'max' ? `${spec.kind}, max` : spec.kind;
+      return `| ${code(counter)} | ${kind} | ${spec.unit} | ${cell(spec.doc)} |`;
+    }),
+  ]);
+  return [...intro, ...blocks];
+}
+
 /** The whole page. */
 export function optionsPage(exchanges) {
   const lines = [
     '# Options',
     '',
-    '<!-- Generated from src/config/options.ts and src/supervisor/health_rules.ts by `npm run generate`; do not edit. -->',
+    '<!-- Generated from src/{config/options,supervisor/health_rules,counters/declarations}.ts by `npm run generate`; do not edit. -->',
     '',
     'The configuration is one TOML file, `logger.toml` in the working directory unless `--config` names another.',
     '`logger check-config --print-default > logger.toml` makes one with every default and its meaning,',
@@ -68,6 +92,6 @@ export function optionsPage(exchanges) {
     '- The symbols of an exchange must fit into `max_connections` × `symbols_per_connection`; more are refused at start,',
     '  never cut.',
   );
-  lines.push('', ...healthSection());
+  lines.push('', ...healthSection(), '', ...counterSection());
   return `${lines.join('\n')}\n`;
 }

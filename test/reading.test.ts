@@ -8,7 +8,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeName } from '../src/base/names.js';
-import { bookRule } from '../src/book/rules.js';
+import { verifyBooksTask } from '../src/commands/verify_books_task.js';
 import { createCounters } from '../src/counters/counters.js';
 import { SEALER_COUNTERS } from '../src/counters/declarations.js';
 import { loadExchanges } from '../src/exchanges/index.js';
@@ -20,7 +20,6 @@ import { tableDirectory } from '../src/store/disk/paths.js';
 import { literal } from '../src/store/read/decimals.js';
 import { listTableDays, readColumns, tableDayAt } from '../src/store/read/reader.js';
 import { Sealer } from '../src/store/seal/sealer.js';
-import { verifyBooks } from '../src/store/verify/books.js';
 import { DAY_START, dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
 import { startLoggerProcess, startSimulatorProcess, temporaryFolder, until } from './support/processes.js';
 
@@ -48,7 +47,7 @@ function lacks(...modules: string[]): string | false {
 
 /** Levels per side that an exchange keeps, where it does not keep all. */
 const DEPTHS = (await loadExchanges())
-  .map(({ id }) => [id, bookRule(id).depth] as const)
+  .map(({ id, book }) => [id, book?.depth ?? 0] as const)
   .filter(([, depth]) => depth > 0);
 
 function dateOf(day: Date): string {
@@ -372,7 +371,7 @@ test('the whole page runs on what the logger wrote, and sees what its own reader
     lines.join('\n'),
   );
   for (const symbol of symbols) {
-    const { events } = await verifyBooks({ data, exchange: 'kraken', symbol });
+    const { events } = await verifyBooksTask({ data, exchange: 'kraken', symbol });
     assert.deepEqual([symbol, ...books[symbol]], [symbol, events, true]);
   }
   assert.ok(existsSync(join(folder, 'trades.parquet')));

@@ -139,7 +139,7 @@ class Taken {
 
 const doorbell = createDoorbell();
 const bell = new Int32Array(doorbell);
-const pacing = { connects: createPacing(), asks: createPacing() };
+const pacing = { connects: createPacing(), requests: createPacing() };
 const exchange = await loadExchange(task.exchange);
 const sources: Source[] = [];
 for (let from = 0; from < task.symbols.length; from += task.symbolsPerConnection)

@@ -5,7 +5,7 @@ import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import type { Table } from '../../src/schema/layout.js';
 import { TRADES } from '../../src/schema/tables.js';
-import { WaitingRows } from '../../src/store/columns/row_arena.js';
+import { RowArena } from '../../src/store/columns/row_arena.js';
 import { TableDay } from '../../src/store/columns/table_day.js';
 import { FilePool } from '../../src/store/disk/file_pool.js';
 import { DiskIo } from '../../src/store/disk/io.js';
@@ -74,7 +74,7 @@ class OneTableDay {
     const quarantine = new Quarantine(io, folder, 'bench');
     this.tableDay = new TableDay(
       { table, exchange: 'bench', directory: 'ONE', day: 1, ring: 0, folder },
-      { rowsMax: BATCH_ROWS, exact: true, journaled: false, quarantine, files, waiting: new WaitingRows() },
+      { rowsMax: BATCH_ROWS, exact: true, journaled: false, quarantine, files, waiting: new RowArena() },
     );
   }
 

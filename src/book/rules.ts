@@ -1,8 +1,7 @@
 /**
- * What the exchanges do with their order books, by id: how many levels per side a client keeps, and how the checksum of
- * an event is made. Their parsers check it on arrival, `logger verify` on what was stored.
+ * What an exchange does with its order books: how many levels per side a client keeps, and how the checksum of an event
+ * is made. Each exchange declares its own; its parser checks by it on arrival, `logger verify` what was stored.
  */
-import { krakenChecksum, okxChecksum } from './checksum.js';
 import type { LevelBook } from './level_book.js';
 
 export interface BookRule {
@@ -14,14 +13,5 @@ export interface BookRule {
   readonly noChecksum?: number;
 }
 
-const KEEP_ALL: BookRule = { depth: 0 };
-
-const RULES: Readonly<Record<string, BookRule>> = {
-  // with 10 every level that is kept is under the checksum; 25, 100, 500 and 1000 are possible, too
-  kraken: { depth: 10, checksum: krakenChecksum },
-  okx: { depth: 0, checksum: okxChecksum, noChecksum: 0 },
-};
-
-export function bookRule(exchange: string): BookRule {
-  return RULES[exchange] ?? KEEP_ALL;
-}
+/** Of an exchange that declares none. */
+export const KEEP_ALL: BookRule = { depth: 0 };

@@ -17,7 +17,7 @@ import {
   type IdMeaning,
   suspectIds,
 } from '../store/read/sequences.js';
-import { type BookReport, type BookRequest, verifyBooks } from '../store/verify/books.js';
+import type { BookReport, BookRequest } from '../store/verify/books.js';
 import { type JournalProblem, verifyJournal } from '../store/verify/journal.js';
 import { type TableDayReport, type VerifyRequest, verifyTableDay } from '../store/verify/table_day.js';
 import { isOwned } from '../supervisor/lock.js';
@@ -29,6 +29,7 @@ import { runTasks } from './pool.js';
 import { Progress } from './progress.js';
 import { chooseExchange, chooseSymbol } from './select.js';
 import { parseDay } from './times.js';
+import { verifyBooksTask } from './verify_books_task.js';
 import { jsonReport, textReport, type VerifyReport } from './verify_report.js';
 
 /** Below this much data the start of the threads costs more than they save. */
@@ -197,12 +198,12 @@ async function verifyAllBooks(
   );
   const bytes = [...ofBooks.values()].flat().reduce((sum, tableDay) => sum + bytesOf(tableDay), 0);
   const reports = await runTasks({
-    name: verifyBooks.name,
+    name: verifyBooksTask.name,
     requests: [...ofBooks.values()].map(
       ([{ exchange, symbol }]): BookRequest => ({ data, exchange, symbol, day }),
     ),
     threads: jobs ?? (bytes < POOL_BYTES_MIN ? 1 : availableParallelism()),
-    inline: verifyBooks,
+    inline: verifyBooksTask,
   });
   return new Map([...ofBooks.keys()].map((key, i) => [key, reports[i]!]));
 }

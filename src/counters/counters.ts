@@ -6,6 +6,10 @@
 export interface CounterSpec {
   /** counter: only grows · gauge: a state, read as it is */
   readonly kind: 'counter' | 'gauge';
+  /** what one of it is; empty for things that are counted and named by `doc` */
+  readonly unit: string;
+  /** what several blocks have together */
+  readonly together: 'sum' | 'max';
   readonly doc: string;
 }
 
@@ -18,6 +22,19 @@ export function slotsOf<const C extends CounterSpecs>(specs: C): { readonly [K i
 
 export function createCounters(specs: CounterSpecs): SharedArrayBuffer {
   return new SharedArrayBuffer(Object.keys(specs).length * 4);
+}
+
+/** What several blocks of the same counters have together. */
+export function together<C extends CounterSpecs>(
+  specs: C,
+  blocks: readonly { readonly [K in keyof C]: number }[],
+): { [K in keyof C]: number } {
+  const add = { sum: (a: number, b: number) => a + b, max: Math.max };
+  const entries = Object.entries(specs).map(([name, spec]) => [
+    name,
+    blocks.map((block) => block[name]).reduce((a, b) => add[spec.together](a, b), 0),
+  ]);
+  return Object.fromEntries(entries) as { [K in keyof C]: number };
 }
 
 /** Totals of one block of counters; poll at least once per 2^32 events. */

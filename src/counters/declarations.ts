@@ -1,16 +1,21 @@
-/** Every counter of the program, once: id, kind and meaning. */
-import { type CounterSpecs, slotsOf } from './counters.js';
+/** Every counter of the program, once: name, kind, unit and meaning. /health and OPTIONS.md loop over them. */
+import { type CounterSpec, type CounterSpecs, slotsOf } from './counters.js';
 
-const counter = (doc: string) => ({ kind: 'counter', doc }) as const;
-const gauge = (doc: string) => ({ kind: 'gauge', doc }) as const;
+const counter = (doc: string, unit = '') => ({ kind: 'counter', unit, together: 'sum', doc }) as const;
+const gauge = (doc: string, unit = '', together: CounterSpec['together'] = 'sum') =>
+  ({ kind: 'gauge', unit, together, doc }) as const;
 
 /** One block per session (a connection), written by the thread of its shard. */
 export const SESSION_COUNTERS = {
-  state: gauge('connection state, see feed/connection/state.ts'),
+  state: gauge('connection state, see feed/connection/state.ts', 'number', 'max'),
   messages: counter('messages received'),
-  bytes: counter('bytes received'),
+  bytes: counter('bytes received', 'B'),
   rows: counter('rows published to the ring'),
   slow_path: counter('messages that the byte scanner handed to the JSON parser'),
+  template_hits: counter('messages that a compiled template read'),
+  template_misses: counter(
+    'messages that no template read: control messages, snapshots and the first of a kind, too',
+  ),
   control: counter('messages that carry no data: acknowledgements, heartbeats, notices'),
   duplicates: counter('trades received again and not stored twice'),
   resyncs: counter('order books that did not add up and were asked for again'),
@@ -39,12 +44,12 @@ export const SESSION_COUNTERS = {
   refused: gauge('subscriptions that the exchange refused'),
   confirmed: gauge('subscriptions that the exchange confirmed'),
   silent: gauge('symbols that have sent nothing since they were subscribed'),
-  last_message: gauge('receive time of the last message, seconds since 1970'),
+  last_message: gauge('receive time of the last message, since 1970', 's', 'max'),
 } as const satisfies CounterSpecs;
 
 /** One block per shard (a thread with its ring), written by it. */
 export const SHARD_COUNTERS = {
-  ring_fill: gauge('fill of the ring in thousandths'),
+  ring_fill: gauge('fill of the ring', '1/1000', 'max'),
   heartbeat: counter('turns of the thread'),
 } as const satisfies CounterSpecs;
 
@@ -53,7 +58,7 @@ export const WRITER_COUNTERS = {
   heartbeat: counter('turns of the writer loop'),
   rows_drained: counter('rows taken from the rings'),
   rows_written: counter('rows that reached the column files'),
-  bytes_written: counter('bytes written to column files in 64-byte units'),
+  bytes_written: counter('bytes written to column files', '64 B'),
   flushes: counter('table-days flushed'),
   files_opened: counter('files opened'),
   dropped_rows: counter('rows that could not be written and were given up'),
@@ -62,8 +67,8 @@ export const WRITER_COUNTERS = {
   damages: counter('table-days that were found damaged; their rows are in the quarantine and listed in GAPS'),
   damaged_rows: counter('rows that were put into the quarantine with them'),
   disk_errors: counter('failed disk calls'),
-  disk_failing: gauge('1 while the disk refuses writes'),
-  last_error: gauge('errno of the last failed disk call'),
+  disk_failing: gauge('1 while the disk refuses writes', 'number'),
+  last_error: gauge('errno of the last failed disk call', 'number'),
   buffered_rows: gauge('rows that wait for their flush'),
   ring_wait_ms: gauge(
     'age of the oldest row when it was taken from its ring, longest within the last second or two, ms',
@@ -72,20 +77,23 @@ export const WRITER_COUNTERS = {
     'the same when it was in the journal file, where a kill does not cost it any more, ms',
   ),
   journal_blocks: counter('blocks written to the journal'),
-  journal_written: counter('bytes written to the journal in 64-byte units'),
-  journal_size: gauge('size of all segments in 64 KiB'),
+  journal_written: counter('bytes written to the journal', '64 B'),
+  journal_size: gauge('size of all segments', '64 KiB'),
   journal_syncs: counter('times the journal was made durable'),
-  journal_sync_us: gauge('duration of the last of these, µs'),
-  journal_sync_running_ms: gauge('for how long the one that is under way has been, ms'),
+  journal_sync_us: gauge('duration of the last of these', 'µs'),
+  journal_sync_running_ms: gauge('for how long the one that is under way has been', 'ms'),
   journal_waits: counter('times the rings waited because too much of the journal was not durable'),
   journal_poisoned: counter('segments given up because they could not be made durable'),
-  unsynced_ms: gauge('age of the oldest row that a power cut would cost, ms'),
+  unsynced_ms: gauge('age of the oldest row that a power cut would cost', 'ms'),
   checkpoints: counter('checkpoints written'),
-  checkpoint_syncs: gauge('1 while a checkpoint makes the file system durable'),
-  checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint, ms'),
+  checkpoint_syncs: gauge('1 while a checkpoint makes the file system durable', 'number'),
+  checkpoint_ms: gauge('duration of the last sync of the file system for a checkpoint', 'ms'),
   cursors_cut_off: counter('sinks cut off because the journal had become too large'),
-  quarantined: gauge('bytes that were put into the quarantine since the start, in 64-byte units'),
-  stopped: gauge('1 when everything is in its files after a stop, 2 when the next start redoes a part of it'),
+  quarantined: gauge('bytes that were put into the quarantine since the start', '64 B'),
+  stopped: gauge(
+    '1 when everything is in its files after a stop, 2 when the next start redoes a part of it',
+    'number',
+  ),
 } as const satisfies CounterSpecs;
 
 /** One block for the sealer: checksum files of closed days. */
@@ -107,9 +115,19 @@ export const DRAIN_COUNTERS = {
 /** One block per exchange, written by the writer: what of it is in the column files. */
 export const STORED_COUNTERS = {
   rows_written: counter('rows of this exchange that reached the column files'),
-  bytes_written: counter('bytes of this exchange written to column files in 64-byte units'),
-  last_row: gauge('receive time of the newest row that reached the column files, seconds since 1970'),
+  bytes_written: counter('bytes of this exchange written to column files', '64 B'),
+  last_row: gauge('receive time of the newest row that reached the column files, since 1970', 's', 'max'),
 } as const satisfies CounterSpecs;
+
+/** Every block above by its name in /health, where the blocks of an exchange or of the process stand together as one. */
+export const COUNTER_BLOCKS = {
+  session: { of: 'exchange', specs: SESSION_COUNTERS, doc: 'its connections together' },
+  stored: { of: 'exchange', specs: STORED_COUNTERS, doc: 'what of it is in the column files' },
+  shard: { of: 'process', specs: SHARD_COUNTERS, doc: 'all shard threads together' },
+  ring: { of: 'process', specs: DRAIN_COUNTERS, doc: 'all rings together, as the writer empties them' },
+  writer: { of: 'process', specs: WRITER_COUNTERS, doc: 'the writer' },
+  sealer: { of: 'process', specs: SEALER_COUNTERS, doc: 'checksum files of closed days' },
+} as const satisfies Record<string, { of: 'exchange' | 'process'; specs: CounterSpecs; doc: string }>;
 
 export const SESSION = slotsOf(SESSION_COUNTERS);
 export const SHARD = slotsOf(SHARD_COUNTERS);

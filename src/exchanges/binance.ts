@@ -10,7 +10,7 @@
  */
 import { TIME } from '../base/time.js';
 import { BookMessage } from '../feed/books/message.js';
-import { RestBooks } from '../feed/books/rest_books.js';
+import { BOOK_SNAPSHOT, RestBooks } from '../feed/books/rest_books.js';
 import { CandleChannels, klineChannels, klineNumbers, klineTime } from '../feed/channels/klines.js';
 import { Levels } from '../feed/channels/levels.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
@@ -21,6 +21,7 @@ import type {
   FetchJson,
   MessageParser,
   ParserContext,
+  RestRequest,
   Subscription,
   SymbolInfo,
 } from '../feed/exchange.js';
@@ -233,16 +234,20 @@ class BinanceParser implements MessageParser {
     return answer ? this.answer(document) : RESULT.unknownKind;
   }
 
-  /** A snapshot of a book; it is an object of the keys that partial books have. */
-  answered(slot: number, document: JsonValue | undefined): void {
+  onResponse({ kind, slot }: RestRequest, document: JsonValue | undefined): void {
+    if (kind === BOOK_SNAPSHOT) this.bookSnapshot(slot, document);
+  }
+
+  /** It is an object of the keys that partial books have. */
+  private bookSnapshot(slot: number, document: JsonValue | undefined): void {
     const { data } = this;
     const read = isObject(document) && data.loadDocument(document);
     const good = read && this.bookEvent.read(data, SNAPSHOT_ID, EVENT_TIME, BIDS, ASKS) === RESULT.rows;
-    this.books?.answered(slot, good ? this.bookEvent : undefined);
+    this.books?.onSnapshot(slot, good ? this.bookEvent : undefined);
   }
 
   resync(slot: number): void {
-    this.books?.ask(slot);
+    this.books?.request(slot);
   }
 
   reconnected(): void {
@@ -442,7 +447,7 @@ const spot: Exchange = {
   },
   channels: channelsOf(undefined, undefined),
   // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
-  limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
   listSymbols: (fetchJson) =>
     listSymbols(fetchJson, '/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false'),
@@ -463,7 +468,7 @@ const futures: Exchange = {
   },
   channels: channelsOf('public', 'market'),
   // a snapshot of 1000 levels weighs 20 of 2400
-  limits: { requestsPerSecond: 3, connectsPerMinute: 50, asksPerMinute: 80 },
+  limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   // where trades are served is measured, not documented
   anyAddress: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,

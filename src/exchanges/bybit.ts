@@ -20,7 +20,7 @@ import {
   klineTime,
 } from '../feed/channels/klines.js';
 import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
-import { KnownTickers } from '../feed/channels/ticker_state.js';
+import { TickerState } from '../feed/channels/ticker_state.js';
 import type { Sequence } from '../feed/continuity/sequence.js';
 import type {
   Channel,
@@ -149,7 +149,7 @@ class BybitParser implements MessageParser {
 
   readonly templates: RowTemplates;
   private readonly levels: Levels;
-  private readonly numbers = new KnownTickers();
+  private readonly numbers = new TickerState();
   private readonly tradeSequence: Sequence | undefined;
   private readonly tickerSequence: Sequence | undefined;
   private readonly trade: WriteRow;

@@ -30,12 +30,16 @@ export async function loadExchanges(): Promise<Exchange[]> {
   return exchanges.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** One exchange; the files of others are not read. */
-export async function loadExchange(id: string): Promise<Exchange> {
+/** One exchange, or undefined when there is none of this id; the files of others are not read. */
+export async function findExchange(id: string): Promise<Exchange | undefined> {
   const file = id.split('-')[0];
-  const found = (await files()).includes(file)
-    ? (await exchangesOf(file)).find((exchange) => exchange.id === id)
-    : undefined;
+  if (!(await files()).includes(file)) return undefined;
+  return (await exchangesOf(file)).find((exchange) => exchange.id === id);
+}
+
+/** The same; throws USAGE with the ids that there are. */
+export async function loadExchange(id: string): Promise<Exchange> {
+  const found = await findExchange(id);
   if (found !== undefined) return found;
   const ids = (await loadExchanges()).map((exchange) => exchange.id).join(', ');
   throw new LoggerError('USAGE', `no exchange ${JSON.stringify(id)}; there are ${ids}`);

@@ -10,7 +10,7 @@
 
 import { LoggerError } from '../base/errors.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
-import { bookRule } from '../book/rules.js';
+import { krakenChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
 import {
   type Candles,
@@ -53,8 +53,8 @@ import {
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;
 const ALREADY = 'Already subscribed';
-const ID = 'kraken';
-const RULE = bookRule(ID);
+/** With 10 every level that is kept is under the checksum; 25, 100, 500 and 1000 are possible, too. */
+const RULE = { depth: 10, checksum: krakenChecksum };
 const SYMBOLS_PER_REQUEST = 100;
 const LONGEST_MINUTES = Math.max(...Object.values(KLINE_INTERVALS)) / 60;
 /** There are no candles of 3 minutes. */
@@ -445,7 +445,7 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
 }
 
 const kraken: Exchange = {
-  id: ID,
+  id: 'kraken',
   title: 'Kraken',
   defaults: {
     ws_endpoint: 'wss://ws.kraken.com',
@@ -474,6 +474,7 @@ const kraken: Exchange = {
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
   },
+  book: RULE,
   limits: { requestsPerSecond: 5, connectsPerMinute: 14 },
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: '{"method":"ping"}' },
   websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v2`,

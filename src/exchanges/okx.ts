@@ -9,7 +9,7 @@
  */
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
-import { bookRule } from '../book/rules.js';
+import { okxChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
 import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
 import { History } from '../feed/channels/history.js';
@@ -92,6 +92,7 @@ const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'l
 const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
   PREVIOUS_SEQ, BEST] = KEYS.keys();
 
+const BOOK_RULE = { depth: 0, checksum: okxChecksum, noChecksum: 0 };
 const LEVEL_WIDTH = 2;
 /** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
 const CANDLE_WIDTH = 9;
@@ -165,7 +166,7 @@ class OkxParser implements MessageParser {
   readonly plainTexts = new Set(['pong']);
   readonly templates: RowTemplates;
   private readonly levels: Levels;
-  private readonly checked = new CheckedBooks(bookRule('okx'));
+  private readonly checked = new CheckedBooks(BOOK_RULE);
   /** checksum of the event at hand as u32 */
   private sum = 0;
 
@@ -481,6 +482,7 @@ const okx: Exchange = {
     book: { table: BOOK, ids: 'book', route: PUBLIC },
     ...klineChannels(INTERVALS, BUSINESS),
   },
+  book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
   // a proxy or a replay may serve all channels at one address
   anyAddress: true,

@@ -3,6 +3,7 @@
  * knows endpoints, limits, symbol lists, subscriptions and how messages become rows; it knows nothing of sockets,
  * rings, files or other exchanges.
  */
+import type { BookRule } from '../book/rules.js';
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
@@ -62,6 +63,14 @@ export interface Channel {
   readonly interval?: KlineInterval;
 }
 
+/** A GET of the REST interface, below its endpoint. */
+export interface RestRequest {
+  /** what it is for, in the words of the parser that makes it */
+  readonly kind: string;
+  readonly slot: number;
+  readonly path: string;
+}
+
 /** What a parser is given by the shard. */
 export interface ParserContext {
   readonly rows: Rows;
@@ -75,8 +84,8 @@ export interface ParserContext {
   readonly unsynced: (changes: number) => void;
   /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
   readonly lost: (messages: number) => void;
-  /** Asks the REST interface below its endpoint; parser.answered() gets what it says. Paced for the whole process. */
-  readonly ask: (slot: number, path: string) => void;
+  /** Sends a request to the REST interface; parser.onResponse() gets the answer. Paced for the whole process. */
+  readonly request: (kind: string, slot: number, path: string) => void;
 }
 
 /**
@@ -94,8 +103,8 @@ export interface MessageParser {
   control(document: JsonValue): number;
   /** texts of the exchange that are no JSON, e.g. the answer to a keep-alive */
   readonly plainTexts?: ReadonlySet<string>;
-  /** Cold: what the REST interface answered for a slot; undefined when it failed for good. */
-  answered?(slot: number, document: JsonValue | undefined): void;
+  /** Cold: the answer to a request; undefined when it failed for good. */
+  onResponse?(request: RestRequest, document: JsonValue | undefined): void;
   /** Cold: brings a book in order again; without it the symbol is subscribed anew. */
   resync?(slot: number): void;
   /** Cold: everything a connection had said is void, a new one begins. */
@@ -123,6 +132,8 @@ export interface Exchange {
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
+  /** of its books; absent: all levels are kept, and none has a checksum */
+  readonly book?: BookRule;
   readonly limits: {
     /** messages to the exchange per second and connection that stay below its limit */
     readonly requestsPerSecond: number;
@@ -130,8 +141,8 @@ export interface Exchange {
     readonly requestsPerHour?: number;
     /** connection attempts per minute for the whole process */
     readonly connectsPerMinute: number;
-    /** REST requests per minute for the whole process, for snapshots of books */
-    readonly asksPerMinute?: number;
+    /** REST requests per minute for the whole process */
+    readonly restPerMinute?: number;
   };
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */
   readonly keepAlive?: {

@@ -18,11 +18,11 @@ import { restOf } from './connection/rest.js';
 import { STATES } from './connection/state.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import type { Gap } from './continuity/gap_log.js';
-import { WaitingGaps } from './continuity/gap_log.js';
+import { GapLog } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
-import type { Exchange, MessageParser, Subscription } from './exchange.js';
-import { Intake } from './intake.js';
+import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
+import { MessageHandler } from './message_handler.js';
 import { Rows } from './rows/row_writer.js';
 import { StreamIndex, type StreamSpec } from './rows/streams.js';
 
@@ -33,7 +33,7 @@ const PAUSE_MS_MAX = 5000;
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
 /** REST requests per minute of an exchange that names no limit. */
-const ASKS_PER_MINUTE = 60;
+const REST_PER_MINUTE = 60;
 
 export type LogLevel = 'debug' | 'info' | 'warn';
 
@@ -56,7 +56,7 @@ export interface SessionInit {
   /** receive to publish, µs */
   readonly latency: SharedArrayBuffer;
   /** connection attempts and REST requests of the exchange */
-  readonly pacing: { readonly connects: SharedArrayBuffer; readonly asks: SharedArrayBuffer };
+  readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
   readonly restEndpoint: string;
 }
 
@@ -79,9 +79,9 @@ export class Session {
   private readonly books: Books | undefined;
   private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
-  private readonly intake: Intake;
+  private readonly handler: MessageHandler;
   private readonly connection: Connection;
-  private readonly gaps: WaitingGaps;
+  private readonly gaps: GapLog;
   private readonly clockSteps: ClockSteps;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
@@ -103,7 +103,7 @@ export class Session {
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
     this.rows = new Rows(producer, this.streams, clock.now, init.clockSkewSecondsMax);
-    this.gaps = new WaitingGaps(
+    this.gaps = new GapLog(
       this.counters,
       (gap) => this.rows.gap(gap),
       () =>
@@ -122,9 +122,9 @@ export class Session {
         this.counters[SESSION.unsynced] += changes;
       },
       lost: (messages) => this.lostMessages(messages),
-      ask: (slot, path) => void this.ask(slot, path),
+      request: (kind, slot, path) => void this.request({ kind, slot, path }),
     });
-    this.intake = new Intake(
+    this.handler = new MessageHandler(
       this.parser,
       createJsonParser(init.parser),
       init.parser === 'scan',
@@ -199,21 +199,22 @@ export class Session {
       if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
   }
 
-  /** Asks the REST interface; what it says comes back as a message would. */
-  private async ask(slot: number, path: string): Promise<void> {
+  /** Sends a request to the REST interface; the answer comes back as a message would. */
+  private async request(request: RestRequest): Promise<void> {
     const { restEndpoint, connection, pacing } = this.init;
-    const wait = reserve(pacing.asks, this.exchange.limits.asksPerMinute ?? ASKS_PER_MINUTE);
+    const wait = reserve(pacing.requests, this.exchange.limits.restPerMinute ?? REST_PER_MINUTE);
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (this.stopping) return;
     let document: JsonValue | undefined;
     try {
-      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(path);
+      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(request.path);
     } catch (error) {
-      this.host.log('warn', messageOf(error));
+      const { native } = this.streams.specs[request.slot];
+      this.host.log('warn', `${request.kind} of ${native}: ${messageOf(error)}`);
     }
     if (this.stopping) return;
     this.host.clock.read();
-    this.parser.answered?.(slot, document);
+    this.parser.onResponse?.(request, document);
     this.chunkEnd();
   }
 
@@ -275,7 +276,7 @@ export class Session {
       },
       opened: () => {
         counters[SESSION.connects]++;
-        this.intake.resetBreaker();
+        this.handler.resetBreaker();
         this.host.log('info', `connected, subscribing to ${this.connection.subscriptions.size} streams`);
       },
       lost: (reason, stale) => {
@@ -311,7 +312,7 @@ export class Session {
     if (this.host.producer.free(needed) >= needed) {
       if (this.times[1] !== 0) this.hasRoom();
     } else if (!this.dropInstead()) return false;
-    this.intake.message(bytes, start, end);
+    this.handler.message(bytes, start, end);
     return true;
   }
 
@@ -383,6 +384,7 @@ export class Session {
     this.connection.tick();
     counters[SESSION.rows] = this.rows.counts.rows;
     counters[SESSION.literals] = this.rows.counts.literals;
+    counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
     counters[SESSION.refused] = this.connection.subscriptions.count('refused');
     counters[SESSION.confirmed] = this.connection.subscriptions.count('confirmed');
     counters[SESSION.silent] = this.countSilent();

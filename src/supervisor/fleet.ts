@@ -29,7 +29,7 @@ import { Heartbeat } from './heartbeat.js';
 import { Latencies } from './latencies.js';
 import { Rates } from './rates.js';
 import { filesPerSymbol, type SessionResources } from './session_init.js';
-import type { SessionStatus } from './snapshot.js';
+import type { SessionStatus, ShardStatus } from './snapshot.js';
 import { type ShardThread, startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
 
@@ -259,6 +259,13 @@ export class Fleet {
         restarts: shard.restarts,
       };
     });
+  }
+
+  shardStatus(): ShardStatus[] {
+    return this.shards.map(({ counters, drained }) => ({
+      counters: counters.read(),
+      drained: drained.read(),
+    }));
   }
 
   /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */

@@ -24,7 +24,7 @@ export class SessionResources {
   private pacingOf(exchange: string): SessionInit['pacing'] {
     let pacing = this.pacing.get(exchange);
     if (pacing === undefined) {
-      pacing = { connects: createPacing(), asks: createPacing() };
+      pacing = { connects: createPacing(), requests: createPacing() };
       this.pacing.set(exchange, pacing);
     }
     return pacing;

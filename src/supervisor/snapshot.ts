@@ -3,15 +3,17 @@
  * watchdog are made from. Main thread, a few times a second.
  */
 import type {
+  DRAIN_COUNTERS,
   SEALER_COUNTERS,
   SESSION_COUNTERS,
+  SHARD_COUNTERS,
   STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/connection/state.js';
 import type { DiskState } from './disk.js';
-import type { QuietTimes } from './quiet.js';
+import type { StalenessTimes } from './staleness.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
 
@@ -37,12 +39,19 @@ export interface SessionStatus {
   readonly restarts: number;
 }
 
-export interface Snapshot extends QuietTimes {
+/** A shard thread with its ring. */
+export interface ShardStatus {
+  readonly counters: Values<typeof SHARD_COUNTERS>;
+  readonly drained: Values<typeof DRAIN_COUNTERS>;
+}
+
+export interface Snapshot extends StalenessTimes {
   readonly nowMs: number;
   readonly startedMs: number;
   /** since when connections have been opened; the start before */
   readonly connectingMs: number;
   readonly sessions: readonly SessionStatus[];
+  readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
   /** by exchange */
   readonly stored: Readonly<Record<string, Values<typeof STORED_COUNTERS>>>;

@@ -1,4 +1,5 @@
 /** What /health and /ready answer, and what the watchdog asks. Main thread. */
+import { counterTotals } from './counter_totals.js';
 import { findings, HEALTH_SECS, isUnwritten } from './health_rules.js';
 import { byExchange, dropped, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
 
@@ -62,6 +63,7 @@ export function healthOf(s: Snapshot) {
       passes: s.sealer.passes,
       failures: s.sealer.failures,
     },
+    counters: counterTotals(s),
   };
 }
 

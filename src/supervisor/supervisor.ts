@@ -17,11 +17,11 @@ import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Fleet } from './fleet.js';
 import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
-import { Quiet, SAMPLE_MS } from './quiet.js';
 import { readCa, writable } from './resources.js';
 import { Sealing } from './sealing.js';
 import { SessionResources } from './session_init.js';
 import type { Snapshot } from './snapshot.js';
+import { SAMPLE_MS, Staleness } from './staleness.js';
 import { readinessOf } from './status.js';
 import { WriterLink } from './writer_link.js';
 
@@ -54,7 +54,7 @@ export class Supervisor {
   private stopping = false;
   private stopped = false;
   private latest: Snapshot;
-  private readonly quiet = new Quiet();
+  private readonly staleness = new Staleness();
   private samples = 0;
   /** reloads one after the other: each begins with what the one before has made of the connections */
   private reloads: Promise<void> = Promise.resolve();
@@ -103,7 +103,7 @@ export class Supervisor {
     fleet.plan(planned);
     for (const { exchange, sessions } of planned)
       this.log.info({ exchange: exchange.id, connections: sessions.length }, 'planned');
-    this.quiet.start(performance.now());
+    this.staleness.start(performance.now());
     await writer.start(fleet.rings, fleet.streams);
     this.connectingMs = Date.now();
     fleet.start();
@@ -131,8 +131,8 @@ export class Supervisor {
 
   private sample(): void {
     const writer = this.writer.read();
-    this.quiet.sample(writer);
-    const waits = writerWaits({ writer, writerQuietSecs: this.quiet.writerSecs });
+    this.staleness.sample(writer);
+    const waits = writerWaits({ writer, writerQuietSecs: this.staleness.writerSecs });
     Atomics.store(this.doorbellWords, DOORBELL.disk_waits, waits ? 1 : 0);
     if (++this.samples % WATCH_SAMPLES === 0 && !this.stopping) this.watch();
   }
@@ -160,9 +160,10 @@ export class Supervisor {
       startedMs: this.startedMs,
       connectingMs: this.connectingMs,
       sessions,
+      shards: fleet.shardStatus(),
       writer,
       stored: this.writer.readStored(),
-      ...this.quiet.look(performance.now(), writer, dropped),
+      ...this.staleness.look(performance.now(), writer, dropped),
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),

@@ -11,8 +11,8 @@ import {
 import { randomFrom } from '../support/random.js';
 
 const SPECS = {
-  events: { kind: 'counter', doc: 'grows' },
-  level: { kind: 'gauge', doc: 'a state' },
+  events: { kind: 'counter', unit: '', together: 'sum', doc: 'grows' },
+  level: { kind: 'gauge', unit: '', together: 'max', doc: 'a state' },
 } as const;
 
 test('adds up a counter beyond 2^32 and leaves a gauge as it is', () => {

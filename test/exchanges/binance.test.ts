@@ -101,10 +101,10 @@ function completeBefore(harness: Harness, event: Expected): void {
   const before = event.prev_seq ?? String(BigInt(event.first_seq as string) - 1n);
   // a book that broke asks after a while
   const slot = harness.streams.slotOf(event.symbol);
-  if (harness.asked.length === 0) harness.parser.resync?.(slot);
-  assert.equal(harness.asked.splice(0).length, 1);
+  if (harness.requests.length === 0) harness.parser.resync?.(slot);
+  assert.equal(harness.requests.splice(0).length, 1);
   const snapshot = `{"lastUpdateId":${before === '-1' ? 0 : before},"bids":[],"asks":[]}`;
-  harness.parser.answered?.(slot, parseKeepingText(snapshot));
+  harness.respond(slot, parseKeepingText(snapshot));
 }
 
 function checkBooks(exchange: Exchange, recording: string, parser: ParserName, partial: boolean): number {

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
+import { BOOK_SNAPSHOT } from '../../src/feed/books/rest_books.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
 import { RESULT } from '../../src/feed/rows/result.js';
@@ -102,11 +103,11 @@ function bridge(
     }
     if (from + i !== late) continue;
     assert.deepEqual(
-      harness.asked.map(({ slot }) => slot),
+      harness.requests.map(({ slot }) => slot),
       [0],
       'asked for once',
     );
-    harness.parser.answered?.(0, parseKeepingText(snapshot.text));
+    harness.respond(0, parseKeepingText(snapshot.text));
   }
   const received = start + late - from;
   const rows = harness.takeRows();
@@ -178,11 +179,11 @@ class Scene {
 
   answer(id: number | undefined, slot = 0): void {
     assert.ok(
-      this.harness.asked.some((asked) => asked.slot === slot),
+      this.harness.requests.some((request) => request.slot === slot),
       'it was asked for',
     );
-    this.harness.asked.length = 0;
-    this.harness.parser.answered?.(slot, id === undefined ? undefined : SNAPSHOT(id));
+    this.harness.requests.length = 0;
+    this.harness.respond(slot, id === undefined ? undefined : SNAPSHOT(id));
   }
 
   /** Lets the time come at which a broken book asks. */
@@ -215,7 +216,7 @@ describe('changes and snapshots', () => {
       const { harness } = new Scene(exchange);
       assert.equal(harness.feed(change(5, 6)), RESULT.kept);
       assert.equal(harness.feed(change(7, 9)), RESULT.kept);
-      assert.deepEqual(harness.asked, [{ slot: 0, path }]);
+      assert.deepEqual(harness.requests, [{ kind: BOOK_SNAPSHOT, slot: 0, path }]);
     }
   });
 
@@ -236,7 +237,7 @@ describe('changes and snapshots', () => {
     scene.answer(48);
     assert.deepEqual(scene.rows(), []);
     scene.harness.feed(change(61, 62));
-    assert.deepEqual(scene.harness.asked, [], 'not at once');
+    assert.deepEqual(scene.harness.requests, [], 'not at once');
     scene.turn();
     scene.answer(49);
     assert.deepEqual(scene.rows(), ['S49', 'S49', '60', '62']);
@@ -304,8 +305,8 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(-1);
     scene.turn();
-    scene.harness.asked.length = 0;
-    scene.harness.parser.answered?.(0, parseKeepingText('{"code":-1121,"msg":"Invalid symbol."}'));
+    scene.harness.requests.length = 0;
+    scene.harness.respond(0, parseKeepingText('{"code":-1121,"msg":"Invalid symbol."}'));
     scene.turn();
     scene.answer(6);
     assert.deepEqual(scene.rows(), ['S6', 'S6']);
@@ -322,7 +323,7 @@ describe('changes and snapshots', () => {
     assert.equal(scene.harness.count('unsynced'), 2, 'what the snapshot held, and what waited');
     scene.harness.feed(change(20, 21));
     scene.answer(8);
-    assert.deepEqual(scene.harness.asked.length, 1, 'the answer to the old question is void');
+    assert.deepEqual(scene.harness.requests.length, 1, 'the answer to the old question is void');
     scene.answer(20);
     assert.deepEqual(scene.rows(), ['S2', 'S2', 'S20', 'S20', '21']);
     assert.deepEqual(scene.holes(), [
@@ -371,8 +372,8 @@ describe('changes and snapshots', () => {
     scene.harness.feed(change(5, 6));
     scene.harness.feed(change(7, 9, '[["3","1"]]', 'ETHUSDT'));
     scene.harness.received[0]++;
-    scene.harness.parser.answered?.(0, SNAPSHOT(4));
-    scene.harness.parser.answered?.(1, SNAPSHOT(7));
+    scene.harness.respond(0, SNAPSHOT(4));
+    scene.harness.respond(1, SNAPSHOT(7));
     assert.deepEqual(scene.rows(), ['S4', 'S4', '6', 'S7', 'S7', '9']);
     assert.deepEqual(scene.holes(), [[7, 7, 'snapshot']]);
     const [{ slot, fromSeconds, toSeconds }] = scene.harness.gaps;
@@ -415,7 +416,7 @@ describe('changes and snapshots', () => {
     scene.harness.feed(change(1, 1));
     scene.harness.feed(change(7, 7, '[["3","1"]]', 'ETHUSDT'));
     assert.deepEqual(
-      scene.harness.asked.map(({ slot }) => slot),
+      scene.harness.requests.map(({ slot }) => slot),
       [0, 1],
     );
     scene.answer(7, 1);

@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { bookRule } from '../../src/book/rules.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { Subscriptions } from '../../src/feed/connection/subscriptions.js';
 import type { Exchange, Subscription } from '../../src/feed/exchange.js';
@@ -69,7 +68,7 @@ describe('kraken subscriptions', () => {
       req_id: 7,
     });
     assert.deepEqual([first.covers.length, second.covers.length, second.id], [100, 50, 8]);
-    const { depth } = bookRule('kraken');
+    const depth = kraken.book?.depth;
     assert.deepEqual(JSON.parse(book.text).params, { channel: 'book', depth, symbol: BOTH, snapshot: true });
     assert.deepEqual(JSON.parse(candles.text).params, {
       channel: 'ohlc',

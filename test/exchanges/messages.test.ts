@@ -46,7 +46,7 @@ function rowsOf(
   });
   for (const earlier of before) harness.feed(earlier);
   if (answer !== undefined)
-    for (const { slot } of harness.asked) harness.parser.answered?.(slot, parseKeepingText(answer));
+    for (const { slot } of harness.requests) harness.respond(slot, parseKeepingText(answer));
   harness.takeRows();
   const result = harness.feed(message);
   return { harness, result, rows: harness.takeRows().map((row) => textsOf(row, symbols)) };

@@ -127,14 +127,13 @@ for (const wire of WIRES) {
     }
 
     function answer(harness: Harness, snapshot: string): number {
-      if (harness.asked.length === 0) {
+      if (harness.requests.length === 0) {
         harness.nowMs += 60_000;
         harness.books?.turn();
         for (const slot of harness.resyncs.splice(0)) harness.parser.resync?.(slot);
       }
-      if (harness.asked.length === 0) harness.feed(wire.event(1, false, GOOD));
-      for (const { slot } of harness.asked.splice(0))
-        harness.parser.answered?.(slot, parseKeepingText(snapshot));
+      if (harness.requests.length === 0) harness.feed(wire.event(1, false, GOOD));
+      for (const { slot } of harness.requests.splice(0)) harness.respond(slot, parseKeepingText(snapshot));
       return harness.books?.isLive(0) === true ? RESULT.rows : RESULT.badNumber;
     }
 

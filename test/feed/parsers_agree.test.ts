@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { Intake } from '../../src/feed/intake.js';
+import { MessageHandler } from '../../src/feed/message_handler.js';
 import { RESULT } from '../../src/feed/rows/result.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { everyMember } from '../support/json_text.js';
@@ -150,8 +150,8 @@ it('whatever a parser throws refuses the message', () => {
     const refusals: string[] = [];
     const events = { refused: (reason: string) => refusals.push(reason), unacceptable() {}, breaker() {} };
     const counters = new Uint32Array(64);
-    const intake = new Intake(harness.parser, parse, false, harness.rows, counters, events);
-    assert.equal(intake.message(Buffer.from('{}'), 0, 2), RESULT.badJson);
+    const handler = new MessageHandler(harness.parser, parse, false, harness.rows, counters, events);
+    assert.equal(handler.message(Buffer.from('{}'), 0, 2), RESULT.badJson);
     assert.equal(refusals.length, 1);
   }
 });

@@ -109,7 +109,7 @@ class Rig {
         },
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
-        pacing: { connects: createPacing(), asks: createPacing() },
+        pacing: { connects: createPacing(), requests: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
         elsewhere: [],
         candles: [],
@@ -210,6 +210,9 @@ test('turns messages into rows, counts them, and ends with a close handshake', a
   assert.deepEqual([messages, rejected, gaps, control], [501, 0, 0, 1]);
   assert.ok(bytes > 500 * 100);
   await until(() => rig.counters().silent === 0);
+  // what ends a full chunk is read by no template, and neither are the acknowledgement and the first trade
+  await until(() => rig.counters().template_hits + rig.counters().template_misses === messages);
+  assert.ok(rig.counters().template_hits > 0 && rig.counters().template_misses >= 2);
   assert.ok(quantiles([rig.init.latency]).count >= 500);
   await rig.stop();
   await until(() => rig.closes.length === 1);

@@ -42,7 +42,7 @@ const READERS: Readonly<Record<string, HarnessOptions>> = {
 /** Messages of one round: one connection, whose parsers learn and whose books and sequences go on. */
 const MESSAGES = 120;
 /** Counters that tell how a message was read, not what it was. */
-const HOW_IT_WAS_READ = ['slow_path'] as const;
+const HOW_IT_WAS_READ = ['slow_path', 'template_misses'] as const;
 const RING_WORDS = 1 << 16;
 const EVENT_END = flag('event_end');
 
@@ -222,7 +222,7 @@ class Round {
   /** The REST interface answers all that was asked. */
   private answer(text: string): void {
     for (const { harness } of this.all)
-      for (const { slot } of harness.asked.splice(0)) harness.parser.answered?.(slot, parseKeepingText(text));
+      for (const { slot } of harness.requests.splice(0)) harness.respond(slot, parseKeepingText(text));
   }
 
   private feed(bytes: Uint8Array): void {

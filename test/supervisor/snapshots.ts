@@ -1,8 +1,10 @@
 /** Snapshots made by hand for the tests of health and HTTP. */
 import type { CounterSpecs } from '../../src/counters/counters.js';
 import {
+  DRAIN_COUNTERS,
   SEALER_COUNTERS,
   SESSION_COUNTERS,
+  SHARD_COUNTERS,
   STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../../src/counters/declarations.js';
@@ -54,6 +56,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     startedMs: NOW_MS - 600_000,
     connectingMs: NOW_MS - 600_000,
     sessions: [session()],
+    shards: [{ counters: zeros(SHARD_COUNTERS), drained: zeros(DRAIN_COUNTERS) }],
     stored: { venue: stored(), other: stored() },
     writerQuietSecs: 0,
     unwrittenSecs: 0,

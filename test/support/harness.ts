@@ -8,9 +8,9 @@ import { SESSION, SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { Books } from '../../src/feed/books/books.js';
 import type { Gap } from '../../src/feed/continuity/gap_log.js';
 import { Sequence } from '../../src/feed/continuity/sequence.js';
-import type { ControlEvent, Exchange, MessageParser } from '../../src/feed/exchange.js';
-import { Intake } from '../../src/feed/intake.js';
-import { createJsonParser } from '../../src/feed/json/document.js';
+import type { ControlEvent, Exchange, MessageParser, RestRequest } from '../../src/feed/exchange.js';
+import { createJsonParser, type JsonValue } from '../../src/feed/json/document.js';
+import { MessageHandler } from '../../src/feed/message_handler.js';
 import { Rows } from '../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
@@ -49,11 +49,13 @@ export class Harness {
   books: Books | undefined;
   /** slots whose book was asked for again */
   readonly resyncs: number[] = [];
-  /** REST requests of the parser */
-  readonly asked: { slot: number; path: string }[] = [];
+  /** REST requests of the parser, as long as the test does not take them away */
+  readonly requests: RestRequest[] = [];
+  /** by slot */
+  private readonly newest = new Map<number, RestRequest>();
   readonly parser: MessageParser;
   private readonly consumer: RingConsumer;
-  readonly intake: Intake;
+  readonly handler: MessageHandler;
   private readonly counters = new Uint32Array(Object.keys(SESSION_COUNTERS).length);
 
   constructor(exchange: Exchange, natives: readonly string[], options: HarnessOptions = {}) {
@@ -117,10 +119,14 @@ export class Harness {
         this.counters[SESSION.lost] += messages;
         this.books?.lost('unknown', true);
       },
-      ask: (slot, path) => this.asked.push({ slot, path }),
+      request: (kind, slot, path) => {
+        const request = { kind, slot, path };
+        this.requests.push(request);
+        this.newest.set(slot, request);
+      },
     });
     if (options.withoutTemplates === true) Reflect.deleteProperty(this.parser, 'templates');
-    this.intake = new Intake(
+    this.handler = new MessageHandler(
       this.parser,
       createJsonParser(parser),
       parser === 'scan',
@@ -139,7 +145,14 @@ export class Harness {
     const body = typeof message === 'string' ? Buffer.from(message) : message;
     const bytes = new Uint8Array(8 + body.length + READ_AHEAD_BYTES).fill(0x7d);
     bytes.set(body, 8);
-    return this.intake.message(bytes, 8, 8 + body.length);
+    return this.handler.message(bytes, 8, 8 + body.length);
+  }
+
+  /** Answers the newest request for a slot; undefined: it failed for good. */
+  respond(slot: number, document: JsonValue | undefined): void {
+    const request = this.newest.get(slot);
+    if (request === undefined) throw new Error(`nothing was requested for slot ${slot}`);
+    this.parser.onResponse?.(request, document);
   }
 
   /** Everything written since the last call. */

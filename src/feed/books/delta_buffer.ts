@@ -28,7 +28,7 @@ const WIDTH = 2;
 const BYTES_PER_TEXT = 18;
 const BYTES_PER_CHANGE = 512;
 
-export class KeptChanges {
+export class DeltaBuffer {
   private readonly bySlot = new Map<number, KeptChange[]>();
   private bytes = 0;
 

@@ -2,10 +2,10 @@
  * Order books whose snapshots come from the REST interface while their changes come as messages. Shard threads;
  * change() is HOT for books that are complete, everything else runs when one is not.
  *
- *   change of a book that is not complete ──► kept; the first one asks for a snapshot
+ *   change of a book that is not complete ──► kept; the first one requests a snapshot
  *   snapshot ──► its rows, then those of the kept changes behind it with the times they were received at, so the file
  *                can be read in order; one that is older than the first kept change, or on the other side of
- *                midnight, is asked for again
+ *                midnight, is requested again
  *   change that does not follow the one before ──► not complete any more
  *
  * Each change names the sequence number of the one before it, by whatever rule the exchange has.
@@ -15,15 +15,17 @@ import { type BookEvent, Levels } from '../channels/levels.js';
 import type { ParserContext } from '../exchange.js';
 import { RESULT } from '../rows/result.js';
 import type { Books } from './books.js';
-import { type BookChange, isReadable, type KeptChange, KeptChanges } from './delta_buffer.js';
+import { type BookChange, DeltaBuffer, isReadable, type KeptChange } from './delta_buffer.js';
 
 const SECONDS_PER_DAY = 86_400;
+/** The kind of these requests. */
+export const BOOK_SNAPSHOT = 'book_snapshot';
 /** What became of the newest request for a snapshot of a slot. */
-const ASKED = { no: 0, yes: 1, /** on a connection that is gone */ void: 2 } as const;
+const REQUESTED = { no: 0, yes: 1, /** on a connection that is gone */ void: 2 } as const;
 
 export class RestBooks {
   private readonly levels: Levels;
-  private asked = new Uint8Array(0);
+  private requested = new Uint8Array(0);
   /** 1 while nothing has followed the snapshot: the next change may overlap with it */
   private fresh = new Uint8Array(0);
 
@@ -32,7 +34,7 @@ export class RestBooks {
     private readonly context: ParserContext,
     private readonly books: Books,
     private readonly path: (native: string) => string,
-    private readonly kept = new KeptChanges(),
+    private readonly kept = new DeltaBuffer(),
   ) {
     this.levels = new Levels(context.rows);
   }
@@ -64,17 +66,17 @@ export class RestBooks {
     const gone = this.kept.keep(slot, change, context.rows.received);
     if (gone > 0) context.unsynced(gone);
     // a book that broke waits for its turn
-    if (!books.isWaiting(slot)) this.ask(slot);
+    if (!books.isWaiting(slot)) this.request(slot);
     return RESULT.kept;
   }
 
-  /** Asks for a snapshot, unless one is on its way. */
-  ask(slot: number): void {
-    const { streams, ask } = this.context;
-    if (slot >= this.asked.length) this.grow(streams.size);
-    if (this.asked[slot] !== ASKED.no) return;
-    this.asked[slot] = ASKED.yes;
-    ask(slot, this.path(streams.specs[slot].native));
+  /** Requests a snapshot, unless one is on its way. */
+  request(slot: number): void {
+    const { streams, request } = this.context;
+    if (slot >= this.requested.length) this.grow(streams.size);
+    if (this.requested[slot] !== REQUESTED.no) return;
+    this.requested[slot] = REQUESTED.yes;
+    request(BOOK_SNAPSHOT, slot, this.path(streams.specs[slot].native));
   }
 
   private grow(slots: number): void {
@@ -83,19 +85,19 @@ export class RestBooks {
       made.set(old);
       return made;
     };
-    this.asked = grown(this.asked);
+    this.requested = grown(this.requested);
     this.fresh = grown(this.fresh);
   }
 
   /** The answer to a request: a snapshot with the number of the newest change in it, or undefined when there is none. */
-  answered(slot: number, snapshot: BookEvent | undefined): void {
+  onSnapshot(slot: number, snapshot: BookEvent | undefined): void {
     const { books, kept } = this;
     const { streams } = this.context;
-    const asked = this.asked[slot];
-    this.asked[slot] = ASKED.no;
+    const requested = this.requested[slot];
+    this.requested[slot] = REQUESTED.no;
     if (streams.slotOf(streams.specs[slot].native) !== slot || books.isLive(slot)) return;
-    if (asked === ASKED.void) {
-      if (kept.of(slot).length > 0) this.ask(slot);
+    if (requested === REQUESTED.void) {
+      if (kept.of(slot).length > 0) this.request(slot);
       return;
     }
     if (snapshot === undefined || !this.bridges(snapshot, kept.of(slot))) books.broken(slot, 'unknown');
@@ -139,11 +141,11 @@ export class RestBooks {
     received[1] = nanos;
   }
 
-  /** The connection is gone: what was kept has no continuation, and what was asked for comes too late. */
+  /** The connection is gone: what was kept has no continuation, and what was requested comes too late. */
   reset(): void {
     const gone = this.kept.clear();
     if (gone > 0) this.context.unsynced(gone);
-    for (let slot = 0; slot < this.asked.length; slot++)
-      if (this.asked[slot] === ASKED.yes) this.asked[slot] = ASKED.void;
+    for (let slot = 0; slot < this.requested.length; slot++)
+      if (this.requested[slot] === REQUESTED.yes) this.requested[slot] = REQUESTED.void;
   }
 }

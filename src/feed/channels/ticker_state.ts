@@ -23,7 +23,7 @@ const NOT_POSITIVE = flag('failed_validation');
 /** no number is known; everything else is what parseDecimal() said of it */
 const NONE = LITERAL.invalid;
 
-export class KnownTickers {
+export class TickerState {
   /** by slot × NUMBERS + number */
   private literals = new Uint8Array(0);
   private values = new Float32Array(0);

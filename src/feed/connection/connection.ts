@@ -1,6 +1,6 @@
 /**
  * One connection to one exchange through all its states: connect, subscribe within the rate limit, keep alive, notice
- * silence, reconnect. Shard threads. Messages go to the intake; this file never looks into them.
+ * silence, reconnect. Shard threads. Messages go to the handler; this file never looks into them.
  */
 
 import { monotonicMs } from '../../base/clock.js';

@@ -16,7 +16,7 @@ export interface Gap extends Omit<GapValues, 'tableId'> {
 /** Rows that wait for room in the ring. */
 export const WAITING_GAPS_MAX = 65_536;
 
-export class WaitingGaps {
+export class GapLog {
   private readonly waiting: Gap[] = [];
 
   constructor(

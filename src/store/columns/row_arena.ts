@@ -38,7 +38,7 @@ interface Slab {
 
 export type ChunkVisitor = (records: Uint32Array, from: number, rows: number) => void;
 
-export class WaitingRows {
+export class RowArena {
   private lists = new Int32Array(FIRST_LISTS * LIST_WORDS);
   private listsUsed = 0;
   private readonly slabs: (Slab | undefined)[] = [];

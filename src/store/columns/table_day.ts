@@ -13,7 +13,7 @@ import type { TableDayState } from '../journal/states.js';
 import { type Damaged, type FilesKey, findFiles, pathOf } from './found_files.js';
 import { ID_COLUMN, IdRange } from './id_range.js';
 import { type LostRows, lostRows, setFilesAside, textsOfRows } from './lost_rows.js';
-import type { WaitingRows } from './row_arena.js';
+import type { RowArena } from './row_arena.js';
 import { beginBatch, columnStart, transpose } from './transpose.js';
 
 export interface TableDayKey extends FilesKey {
@@ -32,7 +32,7 @@ export interface TableDayOptions {
   readonly journaled: boolean;
   readonly quarantine: Quarantine;
   readonly files: FilePool;
-  readonly waiting: WaitingRows;
+  readonly waiting: RowArena;
 }
 
 interface UsedColumn {

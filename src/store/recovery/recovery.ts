@@ -18,7 +18,7 @@ import { STAGED_BYTES_MAX } from '../../base/limits.js';
 import { GAPS } from '../../schema/tables.js';
 import { setFilesAside } from '../columns/lost_rows.js';
 import { RejectedLog } from '../columns/rejected.js';
-import { WaitingRows } from '../columns/row_arena.js';
+import { RowArena } from '../columns/row_arena.js';
 import { TableDay } from '../columns/table_day.js';
 import { FilePool } from '../disk/file_pool.js';
 import { type StoreIo, withFile } from '../disk/io.js';
@@ -78,7 +78,7 @@ export class Recovery {
   private readonly files: FilePool;
   private readonly rejected: RejectedLog;
   private readonly quarantine: Quarantine;
-  private readonly waiting = new WaitingRows();
+  private readonly waiting = new RowArena();
   private rows = 0;
   private lostRows = 0;
 

@@ -5,7 +5,7 @@
 import { writeDecimal } from '../../base/digits.js';
 import { messageOf } from '../../base/errors.js';
 import { LevelBook } from '../../book/level_book.js';
-import { type BookRule, bookRule } from '../../book/rules.js';
+import { type BookRule, KEEP_ALL } from '../../book/rules.js';
 import { flag } from '../../schema/flags.js';
 import { BOOK, BOOK_SIDE, GAP_CAUSES, GAPS } from '../../schema/tables.js';
 import { readLiterals } from '../read/decimals.js';
@@ -249,9 +249,12 @@ function endsOfGaps(data: string, exchange: string, symbol: string): [seconds: n
   return ends.sort(([a, b], [c, d]) => a - c || b - d);
 }
 
-/** Follows the books of a symbol from row to row; throws only for mistakes of ours. */
-export async function verifyBooks({ data, exchange, symbol, day }: BookRequest): Promise<BookReport> {
-  const check = new BookCheck(bookRule(exchange));
+/** Follows the books of a symbol from row to row by the rule of its exchange; throws only for mistakes of ours. */
+export async function verifyBooks(
+  { data, exchange, symbol, day }: BookRequest,
+  rule: BookRule = KEEP_ALL,
+): Promise<BookReport> {
+  const check = new BookCheck(rule);
   const problems = new Map<number, Problems>();
   const problemsOf = (judged: number) => {
     if (day !== undefined && judged !== day) return undefined;

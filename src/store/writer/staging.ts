@@ -17,7 +17,7 @@ import { TABLES } from '../../schema/tables.js';
 import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
 import { Damaged } from '../columns/found_files.js';
 import { RejectedLog } from '../columns/rejected.js';
-import { WaitingRows } from '../columns/row_arena.js';
+import { RowArena } from '../columns/row_arena.js';
 import { TableDay, type TableDayKey, type TableDayOptions } from '../columns/table_day.js';
 import type { DiskHealth } from '../disk/disk_health.js';
 import { type FilePool, FilesGone } from '../disk/file_pool.js';
@@ -95,7 +95,7 @@ export interface StagedSnapshot {
 
 export class Staging {
   readonly rejected: RejectedLog;
-  private readonly waiting = new WaitingRows();
+  private readonly waiting = new RowArena();
   private readonly streams: (WriterStream | undefined)[] = [];
   private readonly drains: Uint32Array[] = [];
   private readonly stored: ReadonlyMap<string, Uint32Array>;

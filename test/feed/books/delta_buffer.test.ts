@@ -1,7 +1,7 @@
 /** Changes that wait for a snapshot: copies, and no more of them than the limits allow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BookChange, KeptChanges } from '../../../src/feed/books/delta_buffer.js';
+import { type BookChange, DeltaBuffer } from '../../../src/feed/books/delta_buffer.js';
 import { JsonSource } from '../../../src/feed/json/bytes.js';
 import { JsonTuples } from '../../../src/feed/json/lists.js';
 
@@ -40,7 +40,7 @@ function valuesOf({ texts, firstBid, behindBids, firstAsk, behindAsks }: BookCha
 }
 
 test('keeps copies with the time they were received at', () => {
-  const kept = new KeptChanges();
+  const kept = new DeltaBuffer();
   const original = change(7);
   const before = valuesOf(original);
   const received = Uint32Array.of(100, 200);
@@ -61,7 +61,7 @@ test('keeps copies with the time they were received at', () => {
 });
 
 test('of too many changes of one book the oldest go', () => {
-  const kept = new KeptChanges(3);
+  const kept = new DeltaBuffer(3);
   const now = [0, 0];
   const gone = [1, 2, 3, 4, 5].map((last) => kept.keep(0, change(last), now));
   assert.deepEqual(gone, [0, 0, 0, 1, 1]);
@@ -75,11 +75,11 @@ test('of too many changes of one book the oldest go', () => {
 
 test('of too many bytes those of the same book go, and room comes back', () => {
   const size = (() => {
-    const one = new KeptChanges();
+    const one = new DeltaBuffer();
     one.keep(0, change(1), [0, 0]);
     return one.of(0)[0].size;
   })();
-  const kept = new KeptChanges(100, 3 * size);
+  const kept = new DeltaBuffer(100, 3 * size);
   for (const slot of [0, 1, 2]) assert.equal(kept.keep(slot, change(1), [0, 0]), 0);
   assert.equal(kept.keep(2, change(2), [0, 0]), 1);
   assert.deepEqual(

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CounterReader, createCounters } from '../../../src/counters/counters.js';
 import { SESSION_COUNTERS } from '../../../src/counters/declarations.js';
 import type { Gap } from '../../../src/feed/continuity/gap_log.js';
-import { WAITING_GAPS_MAX, WaitingGaps } from '../../../src/feed/continuity/gap_log.js';
+import { GapLog, WAITING_GAPS_MAX } from '../../../src/feed/continuity/gap_log.js';
 
 test('holes are listed in their order as the ring has room, and what cannot wait is counted', () => {
   const shared = createCounters(SESSION_COUNTERS);
@@ -12,7 +12,7 @@ test('holes are listed in their order as the ring has room, and what cannot wait
   const listed: number[] = [];
   let room = 3;
   let overflows = 0;
-  const gaps = new WaitingGaps(
+  const gaps = new GapLog(
     new Uint32Array(shared),
     ({ fromId }) => room-- > 0 && listed.push(fromId) > 0,
     () => overflows++,

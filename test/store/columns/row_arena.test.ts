@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HEADER_WORDS, type Table } from '../../../src/schema/layout.js';
 import { TABLES } from '../../../src/schema/tables.js';
-import { WaitingRows } from '../../../src/store/columns/row_arena.js';
+import { RowArena } from '../../../src/store/columns/row_arena.js';
 import { beginBatch, columnStart, transpose } from '../../../src/store/columns/transpose.js';
 import { Random } from '../../support/random.js';
 
@@ -18,7 +18,7 @@ interface Modelled {
   readonly rows: number[];
 }
 
-function rowsOf(waiting: WaitingRows, { list, table }: Modelled): number[][] {
+function rowsOf(waiting: RowArena, { list, table }: Modelled): number[][] {
   const found: number[][] = [];
   waiting.visit(list, table.words, (records, from, rows) => {
     for (let row = 0; row < rows; row++)
@@ -29,7 +29,7 @@ function rowsOf(waiting: WaitingRows, { list, table }: Modelled): number[][] {
 
 const recordOf = (table: Table, first: number) => Array.from({ length: table.words }, (_, i) => first + i);
 
-function check(waiting: WaitingRows, modelled: Modelled): void {
+function check(waiting: RowArena, modelled: Modelled): void {
   const { list, table, rows } = modelled;
   assert.equal(waiting.rows(list), rows.length);
   assert.deepEqual(
@@ -41,7 +41,7 @@ function check(waiting: WaitingRows, modelled: Modelled): void {
   assert.equal(waiting.newest(list, table.words, 3), rows.at(-1)! + 3);
 }
 
-function stage(waiting: WaitingRows, { list, table, rows }: Modelled, first: number): void {
+function stage(waiting: RowArena, { list, table, rows }: Modelled, first: number): void {
   // not at the start of what it is copied from
   waiting.stage(list, Uint32Array.from([9, 9, ...recordOf(table, first)]), 2, table.words);
   rows.push(first);
@@ -49,7 +49,7 @@ function stage(waiting: WaitingRows, { list, table, rows }: Modelled, first: num
 
 test('every list keeps its rows while others come, are written and come again', () => {
   const random = new Random(7);
-  const waiting = new WaitingRows();
+  const waiting = new RowArena();
   const all: Modelled[] = Array.from({ length: LISTS }, (_, n) => ({
     list: waiting.addList(n),
     table: random.of(TABLES),
@@ -78,7 +78,7 @@ test('every list keeps its rows while others come, are written and come again', 
 });
 
 test('memory that is not needed is given back, and asked for again', () => {
-  const waiting = new WaitingRows();
+  const waiting = new RowArena();
   const modelled = { list: waiting.addList(0), table: TABLES[0]!, rows: [] as number[] };
   const other = { list: waiting.addList(0), table: TABLES[0]!, rows: [] as number[] };
   for (let n = 0; n < 50_000; n++) stage(waiting, modelled, n);
@@ -104,7 +104,7 @@ test('memory that is not needed is given back, and asked for again', () => {
 
 for (const table of TABLES)
   test(`columns of ${table.name} have the words of their rows`, () => {
-    const waiting = new WaitingRows();
+    const waiting = new RowArena();
     const modelled: Modelled = { list: waiting.addList(0), table, rows: [] };
     for (let n = 0; n < 500; n++) stage(waiting, modelled, n * 1000);
     const rows = modelled.rows.length;

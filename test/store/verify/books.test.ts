@@ -6,11 +6,12 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
+import { runTasks } from '../../../src/commands/pool.js';
+import { verifyBooksTask } from '../../../src/commands/verify_books_task.js';
 import { loadExchange } from '../../../src/exchanges/index.js';
 import type { Exchange } from '../../../src/feed/exchange.js';
 import { flag } from '../../../src/schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../../../src/schema/tables.js';
-import { verifyBooks } from '../../../src/store/verify/books.js';
 import { verifyTableDay } from '../../../src/store/verify/table_day.js';
 import { corpusMissing, readMessages } from '../../support/corpus.js';
 import { Harness } from '../../support/harness.js';
@@ -66,7 +67,7 @@ async function told(
     writeTableDay(data, { exchange: 'kraken', symbol: SYMBOL, table: 'BOOK', stamp: STAMPS[i] }, rows);
   if (gaps.length > 0)
     writeTableDay(data, { exchange: 'kraken', symbol: SYMBOL, table: 'GAPS', stamp: STAMPS[0] }, gaps);
-  const report = await verifyBooks({ data, ...request, day });
+  const report = await verifyBooksTask({ data, ...request, day });
   const problems = report.days.flatMap(({ day: of, problems: { told } }) =>
     told.map(({ text }) => `${of - DAY} ${text}`),
   );
@@ -165,7 +166,7 @@ describe('order books on disk', { skip: corpusMissing }, () => {
     const bytes = readFileSync(file);
     bytes[5 * 8]++;
     writeFileSync(file, bytes);
-    const { days } = await verifyBooks({ data, ...request });
+    const { days } = await verifyBooksTask({ data, ...request });
     assert.equal(days[0].problems.count, 1);
     // a column that was cut is told by the check of files, and ends the book
     appendFileSync(file, Buffer.alloc(3));
@@ -192,5 +193,20 @@ describe('order books on disk', { skip: corpusMissing }, () => {
         '0 row 7, the end of an event: the best bid, 12, is not below the best ask, 11',
       ],
     );
+  });
+
+  it('are judged by the rule of their exchange, also in pool threads; without a file of it by none', async (t) => {
+    const rows = recorded();
+    const { data } = await told(t, [rows]);
+    writeTableDay(data, { exchange: 'gone', symbol: SYMBOL, table: 'BOOK', stamp: STAMPS[0] }, rows);
+    const requests = ['kraken', 'gone'].map((exchange) => ({ data, exchange, symbol: request.symbol }));
+    const { name } = verifyBooksTask;
+    for (const threads of [1, 2]) {
+      const reports = await runTasks({ name, requests, threads, inline: verifyBooksTask });
+      assert.deepEqual(
+        reports.map(({ checksums }) => checksums),
+        [301, 0],
+      );
+    }
   });
 });

@@ -20,7 +20,7 @@ const CLOSE_CODES: Readonly<Record<number, number>> = { [RESULT.badUtf8]: 1007, 
 const BREAKER_WINDOW = 128;
 const BREAKER_BAD_MIN = 16;
 
-export interface IntakeEvents {
+export interface MessageHandlerEvents {
   /** a message was refused; trades may be missing now */
   refused(reason: string, sample: string): void;
   /** a message of a kind that ends the connection, with this code of RFC 6455 */
@@ -29,7 +29,7 @@ export interface IntakeEvents {
   breaker(): void;
 }
 
-export class Intake {
+export class MessageHandler {
   private windowStart = 0;
   private windowBad = 0;
   private keptSecond = 0;
@@ -42,7 +42,7 @@ export class Intake {
     private readonly useScanner: boolean,
     private readonly rows: Rows,
     private readonly counters: Uint32Array,
-    private readonly events: IntakeEvents,
+    private readonly events: MessageHandlerEvents,
   ) {
     this.templates = useScanner ? parser.templates : undefined;
   }
@@ -61,6 +61,7 @@ export class Intake {
   /** A message that no template reads. */
   private inFull(bytes: Uint8Array, start: number, end: number): number {
     const { parser } = this;
+    this.counters[SESSION.template_misses]++;
     const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
     const result = known ? parser.emit() : RESULT.unfamiliar;
     if (result !== RESULT.rows) return this.other(result, bytes, start, end);

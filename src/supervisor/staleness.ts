@@ -7,7 +7,7 @@ import { Heartbeat } from './heartbeat.js';
 /** How often the counters are looked at: a disk that stops answering must show within a second. */
 export const SAMPLE_MS = 200;
 
-export interface QuietTimes {
+export interface StalenessTimes {
   /** seconds for which the writer's loop has not turned */
   readonly writerQuietSecs: number;
   /** seconds for which drained rows have been waiting without any being written */
@@ -44,7 +44,7 @@ class Unchanged {
   }
 }
 
-export class Quiet {
+export class Staleness {
   private readonly heartbeat = new Heartbeat(false);
   private written = 0;
   private writtenMs = 0;
@@ -69,7 +69,7 @@ export class Quiet {
     return (this.samples * SAMPLE_MS) / 1000;
   }
 
-  look(now: number, writer: Totals, dropped: number): QuietTimes {
+  look(now: number, writer: Totals, dropped: number): StalenessTimes {
     if (writer.rows_written !== this.written || writer.rows_drained === writer.rows_written)
       [this.written, this.writtenMs] = [writer.rows_written, now];
     return {

@@ -4,8 +4,8 @@ import { before, describe, it } from 'node:test';
 import type { SESSION_COUNTERS } from '../../src/counters/declarations.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { Intake } from '../../src/feed/intake.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
+import { MessageHandler } from '../../src/feed/message_handler.js';
 import { RESULT } from '../../src/feed/rows/result.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
 import { Harness } from '../support/harness.js';
@@ -18,7 +18,7 @@ before(async () => {
 const trade = (id: number) =>
   `{"stream":"btcusdt@trade","data":{"e":"trade","E":1800000000000,"s":"BTCUSDT","t":${id},"p":"0.001","q":"100","T":1800000000000,"m":true,"M":true}}`;
 
-describe('intake', () => {
+describe('the message handler', () => {
   it('trips the breaker when most messages do not parse', () => {
     const harness = new Harness(binance, ['BTCUSDT']);
     for (let i = 0; i < 15; i++) harness.feed('garbage');
@@ -71,7 +71,7 @@ describe('intake', () => {
       unacceptable() {},
       breaker() {},
     };
-    const intake = new Intake(
+    const handler = new MessageHandler(
       harness.parser,
       parseKeepingText,
       true,
@@ -82,7 +82,7 @@ describe('intake', () => {
     /** What is kept of a message, and what is shown of it. */
     const feed = (message: string | Uint8Array) => {
       const bytes = Buffer.from(message as string);
-      intake.message(bytes, 0, bytes.length);
+      handler.message(bytes, 0, bytes.length);
       const [record] = harness.take();
       return ['text' in record && record.text, samples.pop()];
     };

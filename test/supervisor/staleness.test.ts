@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WRITER_HANG_SECS } from '../../src/base/limits.js';
-import { Quiet, SAMPLE_MS } from '../../src/supervisor/quiet.js';
+import { SAMPLE_MS, Staleness } from '../../src/supervisor/staleness.js';
 import { healthOf } from '../../src/supervisor/status.js';
 import { snapshot } from './snapshots.js';
 
@@ -15,10 +15,10 @@ const TOTALS = {
 };
 
 test('a writer that stands still is red before a second is over, and not while it turns', () => {
-  const quiet = new Quiet();
+  const staleness = new Staleness();
   const statusAfter = (heartbeat: number) => {
-    quiet.sample({ ...TOTALS, heartbeat });
-    return healthOf(snapshot(quiet.look(0, { ...TOTALS, heartbeat }, 0))).status;
+    staleness.sample({ ...TOTALS, heartbeat });
+    return healthOf(snapshot(staleness.look(0, { ...TOTALS, heartbeat }, 0))).status;
   };
   for (let heartbeat = 1; heartbeat < 10; heartbeat++) assert.equal(statusAfter(heartbeat), 'healthy');
   // it stopped just after a sample, and the answer is as old as a sample can be
@@ -28,16 +28,16 @@ test('a writer that stands still is red before a second is over, and not while i
 });
 
 test('a writer that has not begun to turn is waited for', () => {
-  const quiet = new Quiet();
+  const staleness = new Staleness();
   for (let sample = 0; sample < (WRITER_HANG_SECS * 1000) / SAMPLE_MS; sample++)
-    quiet.sample({ ...TOTALS, heartbeat: 0 });
-  assert.equal(quiet.look(0, { ...TOTALS, heartbeat: 0 }, 0).writerQuietSecs, 0);
+    staleness.sample({ ...TOTALS, heartbeat: 0 });
+  assert.equal(staleness.look(0, { ...TOTALS, heartbeat: 0 }, 0).writerQuietSecs, 0);
 });
 
 test('what happened is remembered from when it was seen', () => {
-  const quiet = new Quiet();
+  const staleness = new Staleness();
   const at = (now: number, dropped: number, removals: number) =>
-    quiet.look(now, { ...TOTALS, removals }, dropped);
+    staleness.look(now, { ...TOTALS, removals }, dropped);
   assert.equal(at(0, 0, 0).dropQuietSecs, Number.POSITIVE_INFINITY);
   assert.equal(at(1000, 3, 0).dropQuietSecs, 0);
   const later = at(5000, 3, 1);
