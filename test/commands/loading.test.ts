@@ -13,6 +13,7 @@ const DIST = `${pathToFileURL(resolve('dist'))}/`;
 /** What --version and --help load. */
 const PROGRAM = [
   'src/base/errors.js',
+  'src/base/printable.js',
   'src/base/version.js',
   'src/cli.js',
   'src/commands/common.js',

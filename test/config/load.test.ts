@@ -20,7 +20,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     },
     journal: { enabled: true, sync_ms: 200, segment_bytes: 268_435_456, max_bytes: 10_737_418_240 },
     feed: { workers: 'auto' },
-    http: { host: '127.0.0.1', port: 9090 },
+    http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
     websocket: {
       message_timeout_secs: 30,
       initial_retry_delay_secs: 1,
@@ -84,7 +84,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
   [
     'an unknown key that resembles nothing',
     '[http]\n\nxyzzy = 1\n',
-    ['FILE:3: unknown key http.xyzzy; known are host, port'],
+    ['FILE:3: unknown key http.xyzzy; known are host, port, allowed_hosts'],
   ],
   ['a path in quotes', '"http.port" = 1\n', ['FILE:1: unknown key http.port; did you mean http.port?']],
   ['an unknown section', '[htpp]\nport = 1\n', ['FILE:1: unknown section [htpp]; did you mean http?']],
@@ -104,7 +104,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
       'FILE:1: unknown section [constructor]; known are logger, journal, feed, http, websocket, exchanges',
-      'FILE:4: unknown key http.__proto__; known are host, port',
+      'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],
   [
