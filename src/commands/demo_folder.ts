@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
-import { DataLock } from '../supervisor/lock.js';
+import { DataLock, LOCK_FILE } from '../supervisor/lock.js';
 import { writable } from '../supervisor/resources.js';
 
 /** Marks a data folder as the demo's own, which the next demo may empty. */
@@ -22,7 +22,7 @@ const ASIDE = '.removed';
 export async function emptyFolder(path: string): Promise<boolean> {
   // a logger that is at work there keeps its files
   (await DataLock.take(path)).release();
-  const names = readdirSync(path);
+  const names = readdirSync(path).filter((name) => name !== LOCK_FILE);
   if (names.length > 0 && !existsSync(join(path, MARKER)))
     throw new LoggerError(
       'USAGE',

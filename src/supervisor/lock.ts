@@ -35,7 +35,8 @@ export interface Owner {
   readonly started: string;
 }
 
-const LOCK_FILE = 'lock';
+/** In the data directory: the file whose lock decides who owns it. */
+export const LOCK_FILE = 'lock';
 /** A killed owner may need so long to give its threads and with them its descriptor back to the kernel. */
 const DYING_MS_MAX = 3000;
 /** The same when somebody says to be the owner, which may not be so. */

@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { emptyFolder, removeAside } from '../../src/commands/demo_folder.js';
 import { loadExchanges } from '../../src/exchanges/index.js';
+import { LOCK_FILE } from '../../src/supervisor/lock.js';
 import { SABOTEUR, sabotage } from '../support/faults.js';
 import { afterProcesses, temporaryFolder, until } from '../support/processes.js';
 
@@ -123,6 +124,11 @@ async function tables(): Promise<[exchange: string, table: string][]> {
 function assertOneLine(text: string, line: RegExp): void {
   assert.equal(text.split('\n').length, 2, text);
   assert.match(text, line);
+}
+
+/** What is in a data folder besides the lock of its owner. */
+function namesIn(data: string): string[] {
+  return readdirSync(data).filter((name) => name !== LOCK_FILE);
 }
 
 describe('logger demo', () => {
@@ -232,7 +238,7 @@ describe('logger demo', () => {
     const demo = startDemo(data);
     assert.equal(await demo.ended, 2);
     assertOneLine(demo.stderr(), /^logger: .*holds data that is not a demo's/);
-    assert.deepEqual(readdirSync(data), ['kraken']);
+    assert.deepEqual(namesIn(data), ['kraken']);
   });
 });
 
@@ -246,12 +252,12 @@ describe('the folder of a demo', () => {
     }
     writeFileSync(join(data, 'file'), 'x');
     assert.equal(await emptyFolder(data), true);
-    assert.deepEqual(readdirSync(data), ['.demo', '.removed']);
+    assert.deepEqual(namesIn(data), ['.demo', '.removed']);
     mkdirSync(join(data, 'kraken'));
     assert.equal(await emptyFolder(data), true);
-    assert.deepEqual(readdirSync(data), ['.demo', '.removed']);
+    assert.deepEqual(namesIn(data), ['.demo', '.removed']);
     await removeAside(data);
-    assert.deepEqual(readdirSync(data), ['.demo']);
+    assert.deepEqual(namesIn(data), ['.demo']);
     assert.equal(await emptyFolder(data), false);
   });
 });
