@@ -12,7 +12,7 @@ import { flag } from '../../../src/schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../../../src/schema/tables.js';
 import { verifyBooks } from '../../../src/store/verify/books.js';
 import { verifyTableDay } from '../../../src/store/verify/table_day.js';
-import { corpusMissing, readMessages } from '../../support/corpus.js';
+import { readMessages } from '../../support/corpus.js';
 import { Harness } from '../../support/harness.js';
 import { dataDirectory, type Row, writeTableDay } from '../column_writer.js';
 
@@ -85,7 +85,7 @@ function quotes(pairs: readonly (readonly [bid: number, ask: number])[]): Row[] 
   });
 }
 
-describe('order books on disk', { skip: corpusMissing }, () => {
+describe('order books on disk', () => {
   it('have the checksums that the exchange sent, also across midnight', async (t) => {
     const rows = recorded();
     const events = rows.filter(isEnd).length;
