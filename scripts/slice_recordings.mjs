@@ -15,8 +15,8 @@ const PER_CHANNEL = 50;
 const NUMBERED = 4 * PER_CHANNEL;
 /** a recording with its expectations that is taken whole, as compressed */
 const WHOLE_BYTES_MAX = 100_000;
-/** no exchanges, or longer recordings of the same kinds of messages */
-const LEFT_OUT = ['large', 'rest'];
+/** answers over REST */
+const LEFT_OUT = ['rest'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
