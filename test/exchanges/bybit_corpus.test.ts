@@ -7,7 +7,7 @@ import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { KLINE_INTERVALS } from '../../src/schema/tables.js';
-import { corpusMissing, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
+import { type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { describeRow, type Line } from '../support/market_rows.js';
 
@@ -131,7 +131,7 @@ before(async () => {
   for (const id of ['bybit', 'bybit-linear']) exchanges[id] = await loadExchange(id);
 });
 
-describe('recorded messages', { skip: corpusMissing }, () => {
+describe('recorded messages', () => {
   for (const id of ['bybit', 'bybit-linear']) {
     it(`${id}: every row of every channel, in every parser`, (t) => {
       const counts: Record<string, number> = {};
@@ -153,7 +153,7 @@ describe('recorded messages', { skip: corpusMissing }, () => {
         }
       }
       t.diagnostic(`rows compared: ${JSON.stringify(counts)}`);
-      for (const table of ['TRADES', 'MD', 'BBO', 'BOOK', 'KLINES_1m']) assert.ok(counts[table] > 20, table);
+      for (const table of ['TRADES', 'MD', 'BBO', 'BOOK', 'KLINES_1m']) assert.ok(counts[table] >= 20, table);
     });
   }
 });

@@ -14,7 +14,15 @@ import { RESULT } from '../../src/feed/rows/result.js';
 import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, KLINES } from '../../src/schema/tables.js';
-import { corpusMissing, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
+import {
+  atLeast,
+  corpusMissing,
+  type Expected,
+  isWholeCorpus,
+  readExpected,
+  readMessages,
+  recordings,
+} from '../support/corpus.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 
 const PARSERS: readonly ParserName[] = simdjsonMissing() ? ['scan', 'json'] : ['scan', 'json', 'simdjson'];
@@ -157,7 +165,7 @@ function compare(exchange: Exchange, recording: string, parser: ParserName): Com
   return compared;
 }
 
-describe('recorded order books and candles of Coinbase', { skip: corpusMissing }, () => {
+describe('recorded order books and candles of Coinbase', () => {
   for (const exchange of [coinbase, advanced]) {
     for (const parser of PARSERS) {
       it(`${exchange.id}: gives the expected rows with parser = "${parser}"`, (t) => {
@@ -166,9 +174,10 @@ describe('recorded order books and candles of Coinbase', { skip: corpusMissing }
           const compared = compare(exchange, recording, parser);
           for (const key of Object.keys(total) as (keyof Compared)[]) total[key] += compared[key];
         }
-        assert.equal(total.books + total.unsynced, 6305, 'the events of INDEX.md');
-        assert.ok(total.levels > 84_900 && total.unsynced < 5);
-        assert.equal(total.candles, exchange === advanced ? 205 : 0);
+        if (isWholeCorpus) assert.equal(total.books + total.unsynced, 6305, 'the events of INDEX.md');
+        assert.ok(total.levels >= atLeast(84_900) && total.unsynced < 5);
+        const candles = exchange === advanced ? 205 : 0;
+        assert.ok(isWholeCorpus ? total.candles === candles : total.candles > 0 === candles > 0);
         t.diagnostic(JSON.stringify(total));
       });
     }

@@ -224,7 +224,7 @@ function recorded(): string[] {
   return readMessages('kraken/v2-crossbook-20260801-btcusd-book10-resync').map(({ raw }) => raw);
 }
 
-describe('kraken books', { skip: corpusMissing }, () => {
+describe('kraken books', () => {
   it('are asked for again when a digit was lost on the way, and the gap is listed', () => {
     const messages = recorded();
     const harness = new Harness(kraken, ['BTC/USD'], { channels: ['book'] });

@@ -10,7 +10,7 @@ import { RESULT } from '../../src/feed/rows/result.js';
 import type { DecodedRow } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
-import { corpusMissing, readMessages, recordings } from '../support/corpus.js';
+import { readMessages, recordings } from '../support/corpus.js';
 import { EXCHANGES, type Fixture, type FixtureRow, readFixtures } from '../support/fixtures.js';
 import { Harness, type HarnessOptions, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { membersOf } from '../support/json_text.js';
@@ -129,7 +129,7 @@ for (const exchange of EXCHANGES) {
       }
     });
 
-    it('gives the same rows for recorded messages in other clothes', { skip: corpusMissing }, (t) => {
+    it('gives the same rows for recorded messages in other clothes', (t) => {
       const random = randomFrom(6);
       let compared = 0;
       for (const recording of recordings(folder).filter((name) => !name.includes('hft'))) {

@@ -9,7 +9,14 @@ import { Subscriptions } from '../../src/feed/connection/subscriptions.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { RESULT } from '../../src/feed/rows/result.js';
 import { BOOK } from '../../src/schema/tables.js';
-import { corpusMissing, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
+import {
+  atLeast,
+  type Expected,
+  isWholeCorpus,
+  readExpected,
+  readMessages,
+  recordings,
+} from '../support/corpus.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 import { eventsOf, expectedOf, isFlagged } from '../support/recorded_events.js';
 
@@ -82,21 +89,24 @@ function check(recording: string, channels: readonly string[], parser: ParserNam
   return compared;
 }
 
-describe('okx recordings', { skip: corpusMissing }, () => {
+describe('okx recordings', () => {
   for (const parser of PARSERS) {
     it(`give the expected rows with parser = "${parser}"`, (t) => {
       for (const channels of [SINGLE, ADDED]) {
         const skipped: Skipped = {};
         let compared = 0;
         for (const recording of recordings('okx')) compared += check(recording, channels, parser, skipped);
-        assert.ok(compared > 4900, `${compared} events compared`);
-        assert.deepEqual(skipped, {
+        assert.ok(compared >= atLeast(4900), `${compared} events compared`);
+        const wanted = {
           'five levels are no channel of ours': 6,
           'days of Hong Kong are no channel of ours': 2,
           'nothing has changed': 44,
           'change without a snapshot': 2,
           ...(channels === SINGLE ? { 'a sum where single trades are wanted': 2 } : {}),
-        });
+        };
+        // of the slice there are as many reasons, but not as many events
+        if (isWholeCorpus) assert.deepEqual(skipped, wanted);
+        else for (const reason of Object.keys(skipped)) assert.ok(reason in wanted, reason);
         t.diagnostic(`${compared} events compared`);
       }
     });

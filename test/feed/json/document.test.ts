@@ -9,7 +9,7 @@ import { JSON_DEPTH_MAX } from '../../../src/base/limits.js';
 import { createJsonParser, decodeUtf8, parseKeepingText } from '../../../src/feed/json/document.js';
 import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../../src/feed/json/fields.js';
 import { JsonEither, JsonList, JsonTuples } from '../../../src/feed/json/lists.js';
-import { corpusMissing, readMessages, recordings } from '../../support/corpus.js';
+import { readMessages, recordings } from '../../support/corpus.js';
 import { recordingFolders } from '../../support/fixtures.js';
 import { simdjsonMissing } from '../../support/harness.js';
 import { oneOf, randomFrom, shuffled } from '../../support/random.js';
@@ -208,7 +208,6 @@ const NESTED = [
 
 function samples(): string[] {
   const written = [MATCH, TRADE, ...NESTED, ...NESTED];
-  if (corpusMissing !== false) return written;
   const names = recordingFolders()
     .flatMap((venue) => recordings(venue))
     .filter((n) => !n.includes('hft'));

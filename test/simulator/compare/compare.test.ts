@@ -486,7 +486,8 @@ test('a wrong book is found although every row is right: the snapshot stands beh
 
 test('a fetched book may be thrown away as too old, but not in part', async () => {
   const fault: FaultRequest = { kind: 'stale-book', count: 5 };
-  const kept = await run('binance', [], {}, { ...ASKING.binance, fetches: 2, fault });
+  // slowly, so that books still change when all of them have been fetched
+  const kept = await run('binance', [], { rate: 1500 }, { ...ASKING.binance, fetches: 2, fault });
   const channels = assertAgrees('binance', kept, true);
   const snapshots = kept.received.filter(({ text }) => text.startsWith('{"rest":'));
   assert.equal(snapshots.length, 10);

@@ -12,9 +12,8 @@ import { AccountRecords, accountFile } from '../../../src/simulator/market/ledge
 import { parseFault, parseFaultText } from '../../../src/simulator/server/faults.js';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator/simulator.js';
 import { PROTOCOLS } from '../../../src/simulator/venues/index.js';
-import { corpusMissing } from '../../support/corpus.js';
+import { readMessages, recordingPath } from '../../support/corpus.js';
 import { Client, until } from '../client.js';
-import { recording, recordingPath } from '../corpus.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'logger-faults-test-'));
 const simulators: Simulator[] = [];
@@ -278,16 +277,14 @@ test('trades that a fault dropped are on REST all the same', async () => {
   assert.equal(trades()[hole() - 1]['trade_id'], upper - 5);
 });
 
-test('plays a recording to its subscribers, in order, and lists its symbols', {
-  skip: corpusMissing,
-}, async () => {
+test('plays a recording to its subscribers, in order, and lists its symbols', async () => {
   const name = 'coinbase/cf-20210417-matches-ticker-level2-a';
   const { ws, rest } = await start({ play: recordingPath(name), rate: 0 });
   const products = (await (await fetch(`${rest}/products`)).json()) as { id: string }[];
   assert.ok(products.some(({ id }) => id === 'BAND-GBP'));
   const client = await Client.open(ws);
   client.send({ type: 'subscribe', product_ids: ['BAND-GBP'], channels: ['heartbeat'] });
-  const frames = recording(name);
+  const frames = readMessages(name).map(({ raw }) => raw);
   const played = () =>
     client.texts.filter((text) => !/^\{"type":("subscriptions".*"account_ids"|"heartbeat")/.test(text));
   await client.until('the recording', () => played().length >= frames.length);

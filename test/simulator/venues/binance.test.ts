@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
-import { corpusMissing } from '../../support/corpus.js';
+import { readMessages, recordings } from '../../support/corpus.js';
 import { Client, type Json, shapeOf } from '../client.js';
-import { recording } from '../corpus.js';
 
 let simulator: Simulator;
 let url: string;
@@ -232,17 +231,16 @@ test('REST: over the weight of a minute answers 429 with Retry-After', async () 
   assert.ok(refused !== undefined && Number(refused.headers.get('retry-after')) > 0);
 });
 
-test('wire shapes are those of recorded messages', { skip: corpusMissing }, async () => {
+test('wire shapes are those of recorded messages', async () => {
   const client = await Client.open(`${url}/stream?streams=ethusdt@trade/ethusdt@ticker/ethusdt@bookTicker`);
   await client.until(
     'all three',
     () => new Set(client.messages.filter(isData).map(({ stream }) => stream)).size === 3,
   );
   client.socket.terminate();
-  const recorded = [
-    ...recording('binance-spot/snippets-a'),
-    ...recording('large/binance-spot-hft-20240808-btcusdt').slice(0, 500),
-  ].map((raw) => JSON.parse(raw) as Record<string, Json>);
+  const recorded = recordings('binance-spot')
+    .flatMap((name) => readMessages(name).slice(0, 500))
+    .map(({ raw }) => JSON.parse(raw) as Record<string, Json>);
   for (const kind of ['trade', 'ticker', 'bookTicker']) {
     const shapes = new Set(recorded.filter(({ stream }) => stream?.endsWith(`@${kind}`)).map(shapeOf));
     const own = client.messages.filter(({ stream }) => stream === `ethusdt@${kind}`);

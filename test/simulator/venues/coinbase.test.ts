@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Endpoints, type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
-import { corpusMissing } from '../../support/corpus.js';
+import { readMessages } from '../../support/corpus.js';
 import { Client, type Json, shapeOf } from '../client.js';
-import { recording } from '../corpus.js';
 
 let simulator: Simulator;
 let endpoints: Endpoints;
@@ -182,7 +181,7 @@ test('REST: more than 10 requests per second with a burst of 15 answer 429', asy
   assert.ok(answers.some(({ status }) => status === 429));
 });
 
-test('wire shapes are those of recorded messages', { skip: corpusMissing }, async () => {
+test('wire shapes are those of recorded messages', async () => {
   const client = await Client.open(url);
   client.send(subscribe(['BTC-USD'], ['matches', 'ticker']));
   await client.until(
@@ -191,8 +190,8 @@ test('wire shapes are those of recorded messages', { skip: corpusMissing }, asyn
   );
   client.socket.terminate();
   const recorded = [
-    ...recording('coinbase/cf-20210417-matches-ticker-level2-a'),
-    ...recording('coinbase/snippets-a'),
+    ...readMessages('coinbase/cf-20210417-matches-ticker-level2-a').map(({ raw }) => raw),
+    ...readMessages('coinbase/snippets-a').map(({ raw }) => raw),
   ].map((raw) => JSON.parse(raw) as Record<string, Json>);
   const shapes = (type: string) => new Set(recorded.filter((m) => m['type'] === type).map(shapeOf));
   for (const type of ['match', 'last_match', 'ticker']) {

@@ -13,7 +13,7 @@ import type { Exchange } from '../../../src/feed/exchange.js';
 import { flag } from '../../../src/schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../../../src/schema/tables.js';
 import { verifyTableDay } from '../../../src/store/verify/table_day.js';
-import { corpusMissing, readMessages } from '../../support/corpus.js';
+import { readMessages } from '../../support/corpus.js';
 import { Harness } from '../../support/harness.js';
 import { dataDirectory, type Row, writeTableDay } from '../column_writer.js';
 
@@ -86,7 +86,7 @@ function quotes(pairs: readonly (readonly [bid: number, ask: number])[]): Row[] 
   });
 }
 
-describe('order books on disk', { skip: corpusMissing }, () => {
+describe('order books on disk', () => {
   it('have the checksums that the exchange sent, also across midnight', async (t) => {
     const rows = recorded();
     const events = rows.filter(isEnd).length;
