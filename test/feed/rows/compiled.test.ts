@@ -7,13 +7,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadExchange } from '../../../src/exchanges/index.js';
+import { readFixtures } from '../../support/fixtures.js';
 import { Harness } from '../../support/harness.js';
 
 const FILE = 'test/feed/rows/compiled.snapshot.txt';
-
-interface Fixture {
-  readonly message: string;
-}
 
 /** The source of what a private field of `owner` holds. */
 function sourceOf(owner: object, field: string): string {
@@ -24,7 +21,7 @@ function sourceOf(owner: object, field: string): string {
 
 test('what is compiled for a trade of Binance is in the snapshot', async () => {
   const harness = new Harness(await loadExchange('binance'), ['BTCUSDT'], { channels: ['trades'] });
-  const [{ message }] = JSON.parse(readFileSync('test/fixtures/binance.json', 'utf8')) as Fixture[];
+  const [{ message }] = readFixtures('binance').messages;
   harness.feed(message);
   // a repeated id would be read in full
   harness.feed(message.replace('4567890123', '4567890124'));
