@@ -27,8 +27,7 @@ test('shards that fail in any way are started again and go on; the other exchang
   );
   await logger.ready();
   const shards = async () => (await logger.health()).exchanges.coinbase.connections;
-  for (const [n, { shard }] of (await shards()).entries())
-    sabotage(logger, `shard-${shard}`, faults[n][1]);
+  for (const [n, { shard }] of (await shards()).entries()) sabotage(logger, `shard-${shard}`, faults[n][1]);
   for (const [shard, [fault]] of faults.entries()) {
     const active = await until(`a shard that ${fault} is started again`, async () => {
       const { restarts, state, messages } = (await shards())[shard];
