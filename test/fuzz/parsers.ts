@@ -5,9 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
-import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
 import { UNFAMILIAR } from '../../src/feed/json/fields.js';
@@ -16,21 +14,10 @@ import type { DecodedRow } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK } from '../../src/schema/tables.js';
 import { TEXT_KIND } from '../../src/schema/text.js';
+import { EXCHANGES, type Fixture, readFixtures } from '../support/fixtures.js';
 import { Harness, type HarnessOptions, simdjsonMissing } from '../support/harness.js';
 import { Random } from '../support/random.js';
 import { mutated } from './mutations.js';
-
-const VENUES = [
-  { id: 'binance', symbols: ['BTCUSDT', 'ETHUSDT', '币安人生USDT'] },
-  { id: 'binance-futures', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'bybit', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'bybit-linear', symbols: ['BTCUSDT', 'ETHUSDT'] },
-  { id: 'coinbase', symbols: ['BTC-USD', 'ETH-USD'] },
-  { id: 'coinbase-advanced', symbols: ['BTC-USD', 'ETH-USD'] },
-  { id: 'kraken', symbols: ['BTC/USD', 'ETH/USD'] },
-  { id: 'okx', symbols: ['BTC-USDT', 'ETH-USDT'] },
-  { id: 'upbit', symbols: ['KRW-BTC', 'BTC-ETH'] },
-] as const;
 
 const READERS: Readonly<Record<string, HarnessOptions>> = {
   'scan with templates': { parser: 'scan' },
@@ -45,14 +32,6 @@ const MESSAGES = 120;
 const HOW_IT_WAS_READ = ['slow_path', 'template_misses'] as const;
 const RING_WORDS = 1 << 16;
 const EVENT_END = flag('event_end');
-
-interface Fixture {
-  readonly message: string;
-  readonly before?: readonly string[];
-  readonly answer?: string;
-  readonly channels?: readonly string[];
-  readonly row?: Readonly<Record<string, string>>;
-}
 
 /** What the rounds have come to, so that a fuzzer that tries nothing shows. */
 export interface ParserCounts {
@@ -168,17 +147,18 @@ class Round {
   /** reads what JSON.parse has understood */
   private readonly oracle: Reader;
   private readonly random: Random;
+  private readonly fixtures: readonly Fixture[];
 
   constructor(
     private readonly seed: number,
     exchange: Exchange,
-    symbols: readonly string[],
-    private readonly fixtures: readonly Fixture[],
     private readonly counts: ParserCounts,
   ) {
     this.random = new Random(seed);
+    const { messages, symbols } = readFixtures(exchange.id);
+    this.fixtures = messages;
     // fixtures of channels that exclude each other need connections of their own
-    const channels = this.random.of(fixtures).channels;
+    const channels = this.random.of(messages).channels;
     this.readers = Object.entries(READERS).map(
       ([name, options]) => new Reader(name, exchange, symbols, { ...options, channels }),
     );
@@ -208,7 +188,7 @@ class Round {
   }
 
   /** The message with the trade id that is expected next, at times. */
-  private withFreshId({ message, row }: Fixture): string {
+  private withFreshId({ message, rows: [row] }: Fixture): string {
     const { random } = this;
     if (row?.trade_id === undefined || random.chance(0.2)) return message;
     const { sequences, streams } = this.oracle.harness;
@@ -259,15 +239,7 @@ class Round {
   }
 }
 
-const loaded = await Promise.all(
-  VENUES.map(async ({ id, symbols }) => {
-    const fixtures = JSON.parse(readFileSync(`test/fixtures/${id}.json`, 'utf8')) as Fixture[];
-    return { exchange: await loadExchange(id), symbols, fixtures };
-  }),
-);
-
 /** One connection to one exchange. Throws what differs. */
 export function fuzzParsers(seed: number, counts: ParserCounts): void {
-  const { exchange, symbols, fixtures } = loaded[seed % loaded.length];
-  new Round(seed, exchange, symbols, fixtures, counts).run();
+  new Round(seed, EXCHANGES[seed % EXCHANGES.length], counts).run();
 }

@@ -106,12 +106,16 @@ function noData(what: string): LoggerError {
 /** Throws DATA_UNREADABLE unless somebody captured into this directory: nothing is found in a wrong one, neither damage. */
 export function requireData(dataPath: string): void {
   if (dataEntries(dataPath).length === 0) throw noData(`nothing was captured into ${dataPath}: it is empty`);
-  const journal = entries(join(dataPath, JOURNAL_FOLDER));
-  if (
-    !journal.some((name) => name === CHECKPOINT_FILE || parseSegmentFile(name) !== undefined) &&
-    listExchanges(dataPath).length === 0
-  )
+  if (!hasJournal(join(dataPath, JOURNAL_FOLDER)) && listExchanges(dataPath).length === 0)
     throw noData(`${dataPath} is no data directory: it holds neither a journal nor tables of an exchange`);
+}
+
+/** There is a journal, or something in its place that whoever needs it has to say a word about. */
+function hasJournal(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  if (!found.isDirectory()) return true;
+  return entries(path).some((name) => name === CHECKPOINT_FILE || parseSegmentFile(name) !== undefined);
 }
 
 /** Exchanges that have data, by name. Throws DATA_UNREADABLE when there is no such directory. */
