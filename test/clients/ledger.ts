@@ -91,7 +91,7 @@ export function bookOf(ledger: string, exchange: string, symbol: string): Book {
   const sides = [new Map<string, readonly [number, number, number]>(), new Map()];
   const best = (side: 0 | 1) => [...sides[side]].sort(([, [a]], [, [b]]) => (side === 0 ? b - a : a - b));
   let window = 0;
-  let hash_in_account = 0;
+  let hash_in_ledger = 0;
   for (let i = 0; i < records.count; i++) {
     if (records.has(i, 'snapshot_start')) {
       for (const side of sides) side.clear();
@@ -113,11 +113,11 @@ export function bookOf(ledger: string, exchange: string, symbol: string): Book {
       for (const each of [0, 1] as const)
         for (const [key] of best(each).slice(window)) sides[each].delete(key);
     }
-    hash_in_account = records.word(i, LEDGER_AT.book_hash);
+    hash_in_ledger = records.word(i, LEDGER_AT.book_hash);
   }
   const levels = ([0, 1] as const).map((side) => best(side).map(([, level]) => level));
   const hash = levels.flat().reduce((sum, [, , part]) => (sum + part) | 0, 0);
-  assert.equal(hash >>> 0, hash_in_account, `ledger of ${exchange} ${symbol}: the book was read wrongly`);
+  assert.equal(hash >>> 0, hash_in_ledger, `ledger of ${exchange} ${symbol}: the book was read wrongly`);
   const [bids, asks] = levels.map((side) => side.map(([price, size]) => [price, size] as const));
   return { bids, asks };
 }
