@@ -428,10 +428,11 @@ function symbolOf(entry: JsonObject): SymbolInfo[] {
   ];
 }
 
-function channels(idColumn: string | undefined): Readonly<Record<string, Channel>> {
+function channels(uuids: boolean): Readonly<Record<string, Channel>> {
+  const own = uuids ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid'] } : {};
   return {
     ticker: { table: MD, ids: 'none' },
-    trades: { table: TRADES, ids: 'unordered', idColumn },
+    trades: { table: TRADES, ids: 'unordered', ...own },
     bbo: { table: BBO, ids: 'none' },
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
@@ -459,7 +460,7 @@ function bybit(
       enabled: false,
     },
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
-    channels: channels(uuids ? 'trade_uuid' : undefined),
+    channels: channels(uuids),
     limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,

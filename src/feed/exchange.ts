@@ -55,6 +55,8 @@ export interface Channel {
   readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
+  /** columns of the table that the files of this exchange have and those of others lack */
+  readonly ownColumns?: readonly string[];
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
   readonly lossInvisible?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */
