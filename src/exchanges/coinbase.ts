@@ -277,6 +277,19 @@ const coinbase: Exchange = {
     trades: { table: TRADES, ids: 'contiguous' },
     book: { table: BOOK, ids: 'book', lossInvisible: true },
   },
+  evidence: {
+    trades: {
+      wire: '`matches`',
+      from: 'recordings of 2021, documentation',
+      loss: 'ids that count up by one, `heartbeat`',
+    },
+    ticker: { wire: '`ticker`', from: 'recordings of 2021, documentation' },
+    book: {
+      wire: '`level2_batch`',
+      from: 'recordings of 2021',
+      loss: 'nothing: a lost message makes all books void',
+    },
+  },
   limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,

@@ -65,6 +65,16 @@ export interface Channel {
   readonly interval?: KlineInterval;
 }
 
+/** What is known of channels, and from what: the table in ADD_NEW_EXCHANGE.md. */
+export interface Evidence {
+  /** what the exchange calls them */
+  readonly wire: string;
+  /** what their messages are known from */
+  readonly from: string;
+  /** how a loss shows, where `ids` does not say it */
+  readonly loss?: string;
+}
+
 /** A GET of the REST interface, below its endpoint. */
 export interface RestRequest {
   /** what it is for, in the words of the parser that makes it */
@@ -134,6 +144,8 @@ export interface Exchange {
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
+  /** by names of channels with spaces between; `klines` are those of every interval */
+  readonly evidence: Readonly<Record<string, Evidence>>;
   /** of its books; absent: all levels are kept, and none has a checksum */
   readonly book?: BookRule;
   readonly limits: {
