@@ -11,13 +11,7 @@ import { assert } from '../../src/base/errors.js';
 import { createHistogram, HistogramWriter, type Quantiles, quantiles } from '../../src/counters/histogram.js';
 import type { Channel } from '../../src/simulator/market/channels.js';
 import { SymbolMarket } from '../../src/simulator/market/market.js';
-import type {
-  Link,
-  RestAnswer,
-  RestRequest,
-  Session,
-  VenueView,
-} from '../../src/simulator/server/protocol.js';
+import type { Link, RestSide, Session, VenueView } from '../../src/simulator/server/protocol.js';
 import { makeCertificate } from '../../src/simulator/server/tls.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { clockUs } from '../clock.js';
@@ -112,7 +106,7 @@ export class BenchServer implements VenueView {
   readonly listings;
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
   private readonly options: ServerOptions;
-  private readonly rest: (request: RestRequest) => RestAnswer;
+  private readonly rest: RestSide;
   private readonly streams = new Map<string, Stream>();
   private readonly totals: Totals;
   private readonly connections = new Set<ServerConnection>();
@@ -264,7 +258,7 @@ export class BenchServer implements VenueView {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const [path, query = ''] = (request.url ?? '/').split('?', 2);
-    const answer = this.rest({ path, query: new URLSearchParams(query), now_ms: clockUs() / 1000 });
+    const answer = this.rest.answer({ path, query: new URLSearchParams(query), now_ms: clockUs() / 1000 });
     response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 }

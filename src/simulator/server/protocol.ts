@@ -4,7 +4,7 @@
  * Runs in the simulator process.
  */
 import type { BookShape, Levels } from '../market/book.js';
-import type { Slab } from '../market/bytes.js';
+import { powerOfTen, type Slab, trimmedScale } from '../market/bytes.js';
 import type { Listing } from '../market/catalogue.js';
 import type { Channel } from '../market/channels.js';
 import type { Frame } from '../market/frame.js';
@@ -62,7 +62,7 @@ export interface Link {
   snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
 }
 
-/** The state of one connection on the side of the exchange. */
+/** The state of one connection on the side of the exchange; sessions extend VenueSession (session.ts). */
 export interface Session {
   message(text: string, now_ms: number): void;
   ping(now_ms: number): void;
@@ -83,6 +83,11 @@ export interface RestAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+}
+
+/** The REST side of an exchange; most extend VenueRest (rest.ts). */
+export interface RestSide {
+  answer(request: RestRequest): RestAnswer;
 }
 
 /** What a protocol sees of its exchange. */
@@ -134,7 +139,7 @@ export interface VenueProtocol {
    */
   stamp?(slab: Slab, slot: number, link: Link): number;
   /** REST of the exchange, with its own rate limit. */
-  rest(venue: VenueView): (request: RestRequest) => RestAnswer;
+  rest(venue: VenueView): RestSide;
   /** Announcement of a shutdown, for exchanges that send one. */
   shutdownNotice?(wrapped: boolean, now_ms: number): string;
   /** What the exchange sends before it drops a client that reads too slowly, and how it closes. */
@@ -181,6 +186,12 @@ export function decimalText(units: number, scale: number, decimals = scale): str
   const whole = digits.slice(0, digits.length - scale);
   const fraction = digits.slice(digits.length - scale).padEnd(decimals, '0');
   return fraction === '' ? whole : `${whole}.${fraction}`;
+}
+
+/** The same without zeros at its end. */
+export function trimmedText(units: number, scale: number): string {
+  const left = trimmedScale(units, scale);
+  return decimalText(units / powerOfTen(scale - left), left);
 }
 
 /** A part of a URL path without its %HH; as it is when they are malformed. */

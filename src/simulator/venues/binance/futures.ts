@@ -421,10 +421,7 @@ export const binanceFutures: VenueProtocol = {
     frame.setInner(inner, end);
     return putByte(out, end, BRACE);
   },
-  rest(venue) {
-    const rest = new BinanceRest(REST_RULES, venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new BinanceRest(REST_RULES, venue),
   slow_consumer: { code: 1008, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"s":"([^"]+)"/.exec(raw)?.[1],

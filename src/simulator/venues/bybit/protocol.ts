@@ -384,10 +384,7 @@ function protocolOf(id: string, category: 'spot' | 'linear'): VenueProtocol {
       if (channel === 'book') return composeBook(symbol, frame, spot);
       return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel as KlineChannel), spot);
     },
-    rest(venue) {
-      const rest = new BybitRest(venue, category);
-      return (request) => rest.answer(request);
-    },
+    rest: (venue) => new BybitRest(venue, category),
     slow_consumer: { code: 1006, reason: '' },
     planned_close: { code: 1001, reason: '' },
     symbolOf: (raw) => /"topic":"[^"]*\.([^".]+)"/.exec(raw)?.[1],

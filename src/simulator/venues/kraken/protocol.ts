@@ -307,10 +307,7 @@ const kraken: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandles(symbol, frame, (KLINE_CHANNELS as readonly Channel[]).indexOf(channel));
   },
-  rest(venue) {
-    const rest = new KrakenRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new KrakenRest(venue),
   slow_consumer: { code: 1008, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"symbol":"([^"]+)"/.exec(raw)?.[1],
