@@ -20,7 +20,7 @@ import { Feeder, NOW } from './feeder.js';
 import { TEMPLATES, type TimeForm } from './templates.js';
 
 const MARKET_TICK_MS = 100;
-/** Trades that a subscription begins with: they are nobody's, so no client may count them. */
+/** Trades that a subscription begins with: no client may count them. */
 const HISTORY = /^\{"type":"last_match"/;
 
 export interface ServerOptions {
@@ -115,7 +115,7 @@ export class BenchServer implements VenueView {
   private readonly time: TimeForm;
   private readonly timer: NodeJS.Timeout;
   private telling = false;
-  /** called when somebody has subscribed, or is gone */
+  /** called when a client has subscribed, or is gone */
   onSubscriptions: (connections: number, streams: number) => void = () => {};
 
   constructor(options: ServerOptions) {
@@ -183,7 +183,7 @@ export class BenchServer implements VenueView {
   async send(messages: number, rate: number | undefined, wait: Wait = 'awake'): Promise<Sent> {
     const late = createHistogram();
     const feeders = this.feeders(new HistogramWriter(late));
-    assert(feeders.length > 0, 'nobody has subscribed');
+    assert(feeders.length > 0, 'no client has subscribed');
     const [cpu, from_us] = [process.cpuUsage(), clockUs()];
     if (rate === undefined) {
       for (const [i, feeder] of feeders.entries()) feeder.send(share(messages, i, feeders.length), NOW);

@@ -66,7 +66,7 @@ const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
   ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks'],
 ];
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [TYPE, EVENT_TIME, SYMBOL, ID, PRICE, SIZE, TRADE_TIME, BUYER_IS_MAKER, BID, ASK, CLOSE, VOLUME, LAST_SIZE,
   BID_SIZE, ASK_SIZE, UPDATE_ID, FIRST_TRADE, LAST_TRADE, FIRST_UPDATE, PREVIOUS_UPDATE, KLINE, SNAPSHOT_ID, BIDS,
   ASKS] = KEYS.keys();
@@ -262,7 +262,7 @@ class BinanceParser implements MessageParser {
       : RESULT.noMatch;
   }
 
-  /** Slot of the symbol that only the name of the stream tells, in small letters. */
+  /** Slot of the symbol that only the name of the stream has, in lower case. */
   private streamSlot(): number {
     const { fields } = this;
     const { bytes } = fields;

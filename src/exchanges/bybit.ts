@@ -3,7 +3,7 @@
  *
  * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
  * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with gaps (spot) or UUIDs (linear), so
- * they tell a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
+ * they show a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
  * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
@@ -71,7 +71,7 @@ const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
   'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
 ] as const; // biome-ignore format: one line per kind of message
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [ID, TRADE_TIME, PRICE, SIZE, TAKER, SEQ, START, INTERVAL, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME, TURNOVER,
   CONFIRM] = ITEM_KEYS.keys();
 

@@ -78,7 +78,7 @@ const [CHANNEL, TYPE, DATA] = KEYS.keys();
 const ITEM_KEYS = ['symbol', 'timestamp', 'side', 'price', 'qty', 'trade_id', 'bid', 'bid_qty', 'ask', 'ask_qty',
   'last', 'volume', 'bids', 'asks', 'checksum', 'open', 'high', 'low', 'close', 'trades', 'interval_begin',
   'interval'] as const;
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [SYMBOL, TIMESTAMP, SIDE_KEY, PRICE, QTY, TRADE_ID, BID, BID_QTY, ASK, ASK_QTY, LAST, VOLUME, BIDS, ASKS,
   CHECKSUM, OPEN, HIGH, LOW, CLOSE, TRADES_COUNT, BEGIN, INTERVAL] = ITEM_KEYS.keys();
 /** in the order of Levels and CheckedBooks */

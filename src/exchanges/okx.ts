@@ -90,13 +90,16 @@ const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
 // biome-ignore format: a list
 const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
   'bids', 'checksum', 'seqId', 'prevSeqId', ...BEST_KEYS] as const;
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
   PREVIOUS_SEQ, BEST] = KEYS.keys();
 
 const BOOK_RULE = { depth: 0, checksum: okxChecksum, noChecksum: 0 };
 const LEVEL_WIDTH = 2;
-/** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
+/**
+ * opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one
+ * in quote
+ */
 const CANDLE_WIDTH = 9;
 const CANDLE_CLOSED = 8;
 const CANDLE_REQUIRED = [0, 1, 2, 3, 4, 5];

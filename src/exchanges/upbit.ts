@@ -73,7 +73,7 @@ const NAMES = {
   candle_acc_trade_price: 'catp',
 } as const;
 const KEYS = [...Object.keys(NAMES), ...Object.values(NAMES)];
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [TYPE, CODE, TIMESTAMP, TRADE_TIME, PRICE, SIZE, ASK_BID, ID, STREAM_TYPE, VOLUME_24H, UNITS, OPEN_TIME, OPEN,
   HIGH, LOW, VOLUME, QUOTE_VOLUME] = KEYS.keys();
 /** position of the first value of format SIMPLE */

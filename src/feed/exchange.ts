@@ -50,7 +50,7 @@ export interface Channel {
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
    * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
-   * unordered: ids that say nothing about what is missing, but tell a repeated message
+   * unordered: ids that say nothing about what is missing, but show a repeated message
    */
   readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
   /** of unordered ids: the column that holds them, where it is not trade_id */
@@ -94,7 +94,7 @@ export interface ParserContext {
   readonly control: (event: ControlEvent) => void;
   /** Counts changes of books that were buffered for a snapshot and then dropped. */
   readonly unsynced: (changes: number) => void;
-  /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
+  /** The numbering of this connection shows that messages were lost, of unknown channels: every book is incomplete. */
   readonly lost: (messages: number) => void;
   /** Sends a request to the REST interface; parser.onResponse() gets the answer. Paced for the whole process. */
   readonly request: (kind: string, slot: number, path: string) => void;

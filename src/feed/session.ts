@@ -37,7 +37,7 @@ const REST_PER_MINUTE = 60;
 
 export type LogLevel = 'debug' | 'info' | 'warn';
 
-/** Everything a session is told, in the form that goes between threads. */
+/** Everything a session must know, in the form that goes between threads. */
 export interface SessionInit {
   /** its number within its exchange, from 0 */
   readonly session: number;
@@ -346,7 +346,7 @@ export class Session {
     this.books?.lost(cause, blind);
   }
 
-  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  /** The numbering of the connection shows it. Trades and changes of books show by their own numbers what is missing. */
   private lostMessages(messages: number): void {
     this.counters[SESSION.lost] += messages;
     this.books?.lost('unknown', true);
@@ -434,7 +434,10 @@ export class Session {
     this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
   }
 
-  /** What arrives of the stream from now on is nobody's; who takes it up next continues behind what is on disk. */
+  /**
+   * What arrives of the stream from now on is dropped; the session that takes it up next continues behind what is on
+   * disk.
+   */
   private leave({ stream, native }: StreamSpec): void {
     const slot = this.streams.slotOf(native);
     for (const sequence of this.sequences.values()) sequence.leave(slot);

@@ -54,10 +54,11 @@ export interface Link {
   subscribe(symbol: SymbolMarket, channel: Channel, shape?: BookShape): void;
   unsubscribe(symbol: SymbolMarket, channel: Channel): void;
   /**
-   * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in
-   * the ledger as a snapshot. Ticker and bbo: the current values, an event of the ledger. Trades: the newest `count`,
-   * aggregate trades: the one that was sent last, already in the ledger. Candles: the newest `count` with the current one, in the ledger as history. Before the
-   * first subscription of the channel call subscribe(), so that the ledger has begun.
+   * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in the
+   * ledger as a snapshot. Ticker and bbo: the current values, an event of the ledger. Trades: the newest `count`,
+   * aggregate trades: the one that was sent last, already in the ledger. Candles: the newest `count` with the current
+   * one, in the ledger as history. Before the first subscription of the channel call subscribe(), so that the ledger
+   * has begun.
    */
   snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
 }
@@ -69,7 +70,7 @@ export interface Session {
   pong(now_ms: number): void;
   /** Called about ten times a second. */
   tick(now_ms: number): void;
-  /** Whether the client has asked for anything: who gets the frames of a recording. */
+  /** Whether the client has subscribed to anything: it then gets the frames of a recording. */
   readonly active: boolean;
 }
 
@@ -119,7 +120,7 @@ export interface VenueProtocol {
   readonly newest_first?: boolean;
   /** trades sent as history on subscribing, so that the ledger knows them; 1 when it does not say */
   readonly history?: number;
-  /** the book of a symbol that is fetched over REST before anybody has subscribed to it */
+  /** the book of a symbol that is fetched over REST before its first subscription */
   readonly fetched_shape?: BookShape;
   /** after a reset of the book its next event is a snapshot (Bybit `u` 1) */
   readonly resets_with_snapshot?: boolean;

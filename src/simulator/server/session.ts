@@ -47,7 +47,7 @@ export class Periodic {
 }
 
 export abstract class VenueSession implements Session {
-  /** what is subscribed, by whatever the venue tells subscriptions apart */
+  /** what is subscribed, by the keys that the venue distinguishes */
   protected readonly subscribed = new Set<string>();
   /** when the client sent something that counts as a sign of life */
   protected heard_ms: number;

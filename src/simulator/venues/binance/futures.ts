@@ -86,7 +86,7 @@ function milliseconds(time_us: number): number {
   return Math.floor(time_us / 1000);
 }
 
-/** Trade ids are shared with trades off the book, which nobody sees. */
+/** Trade ids are shared with trades off the book, which are not published. */
 function rawId(id: number): number {
   return id + Math.floor(id / 97);
 }

@@ -137,7 +137,7 @@ export class AdvancedRest extends VenueRest {
     });
   }
 
-  /** A look at the book, which nobody builds one from. */
+  /** A look at the book; not meant to build one from. */
   #book(query: URLSearchParams, now_ms: number): RestAnswer {
     const name = query.get('product_id') ?? '';
     const symbol = this.venue.symbols.get(this.#listing(name)?.name ?? '');

@@ -255,7 +255,7 @@ function putCandle(s: SymbolMarket, i: number, age: number, frame: Frame, at: nu
   return putText(out, p, ITEM_END);
 }
 
-/** History with the oldest first. Nothing tells that a candle is finished. */
+/** History with the oldest first. Nothing says that a candle is finished. */
 function composeCandles(s: SymbolMarket, frame: Frame, interval: number): number {
   const { view: out } = frame;
   const { candles } = s;

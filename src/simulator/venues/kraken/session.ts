@@ -75,7 +75,7 @@ function wantedOf(params: Params): Wanted | string {
   }
 }
 
-/** Subscriptions are told apart as `feed symbol`. */
+/** The keys of subscriptions are `feed symbol`. */
 export class KrakenSession extends VenueSession {
   readonly #messages: TokenBucket;
 

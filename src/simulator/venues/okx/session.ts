@@ -115,7 +115,7 @@ export class OkxSession extends VenueSession {
     this.#ever = true;
     this.link.cork(() => {
       this.link.send(acknowledgement);
-      // who subscribes again is told so, and gets nothing new
+      // a second subscription is acknowledged and gets nothing new
       if (!this.begin(key, symbol, channel)) return;
       if (STATES.includes(channel)) this.link.snapshot(symbol, channel);
       if (channel === 'book') this.#books.set(symbol, { id: symbol.book_last_id, since_ms: now_ms });
