@@ -44,6 +44,8 @@ export interface ConnectionEvents {
   opened(): void;
   /** the connection is gone without having been asked to go */
   lost(reason: string, stale: boolean): void;
+  /** the exchange has announced that it will end the connection */
+  closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
   log(level: 'info' | 'warn' | 'debug', text: string): void;
   /** ms to wait before the next attempt, so that all shards together stay below the exchange's limit */
@@ -87,6 +89,16 @@ export class Connection {
 
   get state(): ConnectionState {
     return this.current;
+  }
+
+  /** For how long the connection has been open, ms. */
+  get ageMs(): number {
+    return this.openedMs === 0 ? 0 : monotonicMs() - this.openedMs;
+  }
+
+  /** Whether something other than an answer to us has arrived since all was subscribed. */
+  get isDelivering(): boolean {
+    return this.current === 'ACTIVE' && this.delivering;
   }
 
   private enter(state: ConnectionState): void {
@@ -190,6 +202,7 @@ export class Connection {
     this.controls++;
     if (event.kind === 'closing') {
       this.events.log('info', event.reason);
+      this.events.closing(event.reason);
       return;
     }
     if (event.kind === 'refused' && event.id === undefined && event.native === undefined)

@@ -182,7 +182,18 @@ export class ChannelJob {
         (this.#sameId(event, sequence, row) &&
           events.side(event) === rows.word(side!, row) &&
           this.#isSnapshot(event) === ((rows.word('flags', row) & SNAPSHOT) !== 0))) &&
+      (this.#result.channel !== 'book' || events.side(event) === rows.word(side!, row)) &&
       numbers.every(({ column }, i) => this.#f32(event, i) === this.#rowF32(column, row))
+    );
+  }
+
+  /** Whether an event without an id says what the one before it has said: the state that is sent on subscribing. */
+  #saysAgain(event: number): boolean {
+    if (this.#spec.id !== undefined || event === 0 || this.#row_of[event - 1] < 0) return false;
+    const numbers = this.#spec.numbers.map((_, i) => i);
+    return (
+      this.#eventKey(event) === this.#eventKey(event - 1) &&
+      numbers.every((i) => this.#f32(event, i) === this.#f32(event - 1, i))
     );
   }
 
@@ -209,11 +220,14 @@ export class ChannelJob {
       const bucket = this.#rowKey(row) & (size - 1);
       let last = -1;
       let found = -1;
-      for (let event = head[bucket]; event >= 0 && found < 0; event = next[event]) {
+      for (let event = head[bucket]; event >= 0; event = next[event]) {
         if (!this.#sameKey(event, row)) continue;
         last = event;
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
-        if (used[event] < allowed) found = event;
+        if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
+        // one that no row is of comes before one that may have another
+        found = event;
+        if (used[event] === 0) break;
       }
       if (found >= 0) this.#match(found, row, used);
       else if (last >= 0) {
@@ -390,6 +404,7 @@ export class ChannelJob {
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
       else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
+      else if (this.#saysAgain(event)) this.#row_of[event] = this.#row_of[event - 1];
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {

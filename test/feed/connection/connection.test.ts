@@ -84,6 +84,7 @@ class Rig {
           rig.lost.push(reason);
           if (stale) rig.stale++;
         },
+        closing: () => {},
         refused: (s, reason) => rig.refused.push(`${s.channel} ${s.native}: ${reason}`),
         log: (_level, text) => rig.logs.push(text),
         reserveConnect: () => 0,

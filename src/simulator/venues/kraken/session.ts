@@ -74,6 +74,11 @@ function wantedOf(params: Params): Wanted | string {
   }
 }
 
+/** With an id beyond 2^63, as they are. */
+export function statusText(system: 'online' | 'maintenance'): string {
+  return `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"${system}","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}`;
+}
+
 export class KrakenSession implements Session {
   readonly #venue: VenueView;
   readonly #link: Link;
@@ -87,10 +92,7 @@ export class KrakenSession implements Session {
     this.#link = link;
     this.#asked_ms = now_ms;
     this.#messages = new TokenBucket(MESSAGES, now_ms);
-    // an id beyond 2^63, as they are
-    link.send(
-      '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}',
-    );
+    link.send(statusText('online'));
   }
 
   get active(): boolean {
