@@ -81,7 +81,7 @@ export class SessionSet {
       group.rows.arbiter ??= new Arbiter(
         group.tablesWithoutIds,
         group.hasBooks,
-        { taken: (slot, from) => this.taken(slot, from), known: () => group.counters[SESSION.known]++ },
+        { taken: (slot, from) => this.taken(slot, from), known: () => group.counters[SESSION.known_rows]++ },
         owner,
         group.streams.size,
       );
