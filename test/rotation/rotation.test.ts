@@ -17,3 +17,36 @@ test('connections that the exchange closes at a certain age are replaced before,
   t.diagnostic(summaryOf(result));
   assert.deepEqual(faultsOf(result), []);
 });
+
+test('connections whose end is announced are replaced at once', async (t) => {
+  const result = await rotate({
+    exchanges: ['binance', 'okx', 'kraken'],
+    closeAfterSecs: 14,
+    noticeSecs: 8,
+    expectedSecs: 0,
+    handovers: 12,
+    channels: ['trades', 'ticker', 'book'],
+  });
+  t.diagnostic(summaryOf(result));
+  assert.deepEqual(faultsOf(result), []);
+});
+
+test('with two connections for the same streams a cut of one costs nothing', async (t) => {
+  const result = await rotate({
+    exchanges: ['binance', 'upbit'],
+    closeAfterSecs: 0,
+    expectedSecs: 0,
+    handovers: 0,
+    redundancy: 2,
+    cuts: 4,
+    channels: ['trades', 'ticker', 'bbo', 'book'],
+  });
+  t.diagnostic(summaryOf(result));
+  assert.deepEqual(faultsOf(result), []);
+  const tickers = result.channels.filter(({ channel }) => channel === 'ticker' || channel === 'bbo');
+  assert.equal(
+    tickers.reduce((sum, { listed }) => sum + listed, 0),
+    0,
+    'nothing without ids is missing either',
+  );
+});

@@ -23,6 +23,8 @@ export interface RotationOptions {
   /** at which the logger expects them to; 0: it is only told */
   readonly expectedSecs: number;
   readonly handovers: number;
+  /** how often one connection of every exchange is cut, once the handovers are done */
+  readonly cuts?: number;
   readonly redundancy?: number;
   readonly channels?: readonly string[];
   /** messages per second and exchange */
@@ -84,6 +86,19 @@ export async function rotate(options: RotationOptions): Promise<RotationResult> 
     async () => (await done()) >= handovers,
     patienceSecs,
   );
+  for (let cut = 0; cut < (options.cuts ?? 0); cut++) {
+    const before = await counters();
+    await simulator.fault({ kind: 'cut', connections: 'one' });
+    await until('one connection of each exchange is cut', async () =>
+      Object.entries(await counters()).every(([id, { failures }]) => failures > before[id].failures),
+    );
+    await until('they are up again', async () =>
+      Object.entries(await counters()).every(([id, c]) => c.connects > before[id].connects),
+    );
+    await until('they have delivered', async () =>
+      Object.entries(await counters()).every(([id, c]) => c.duplicates > before[id].duplicates + 20),
+    );
+  }
   const last = await counters();
   await simulator.finish();
   await logger.quiet();

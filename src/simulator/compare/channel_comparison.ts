@@ -189,12 +189,22 @@ export class ChannelJob {
 
   /** Whether an event without an id says what the one before it has said: the state that is sent on subscribing. */
   #saysAgain(event: number): boolean {
-    if (this.#spec.id !== undefined || event === 0 || this.#row_of[event - 1] < 0) return false;
+    const before = event - this.#recordsOf(event);
+    if (this.#spec.id !== undefined || before < 0 || this.#row_of[before] < 0) return false;
     const numbers = this.#spec.numbers.map((_, i) => i);
     return (
-      this.#eventKey(event) === this.#eventKey(event - 1) &&
-      numbers.every((i) => this.#f32(event, i) === this.#f32(event - 1, i))
+      this.#eventKey(event) === this.#eventKey(before) &&
+      numbers.every((i) => this.#f32(event, i) === this.#f32(before, i))
     );
+  }
+
+  /** Records of the event that this one is of: levels of a book, otherwise one. */
+  #recordsOf(event: number): number {
+    if (this.#result.channel !== 'book') return 1;
+    let [first, last] = [event, event];
+    while (first > 0 && !this.#events.has(first - 1, 'event_end')) first--;
+    while (last + 1 < this.#events.count && !this.#events.has(last, 'event_end')) last++;
+    return last + 1 - first;
   }
 
   #isSnapshot(event: number): boolean {
@@ -404,7 +414,7 @@ export class ChannelJob {
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
       else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
-      else if (this.#saysAgain(event)) this.#row_of[event] = this.#row_of[event - 1];
+      else if (this.#saysAgain(event)) this.#row_of[event] = this.#row_of[event - this.#recordsOf(event)];
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
