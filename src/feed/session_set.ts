@@ -218,6 +218,7 @@ export class SessionSet {
     const states = this.sessions.map(({ state }) => STATES.indexOf(state));
     const active = STATES.indexOf('ACTIVE');
     const isUp = states.includes(active);
+    this.group.counters[SESSION.up] = states.filter((state) => state === active).length;
     this.group.counters[SESSION.state] = isUp ? active : (states[0] ?? 0);
     this.countUncovered(isUp);
   }

@@ -88,15 +88,25 @@ export async function rotate(options: RotationOptions): Promise<RotationResult> 
   );
   for (let cut = 0; cut < (options.cuts ?? 0); cut++) {
     const before = await counters();
+    const each = (done: (now: SessionCounters, was: SessionCounters) => boolean) => async () =>
+      Object.entries(await counters()).every(([id, now]) => done(now, before[id]));
+    const all = redundancy * 2;
+    await until(
+      'all connections are up',
+      each(({ up }) => up === all),
+    );
     await simulator.fault({ kind: 'cut', connections: 'one' });
-    await until('one connection of each exchange is cut', async () =>
-      Object.entries(await counters()).every(([id, { failures }]) => failures > before[id].failures),
+    await until(
+      'one of each exchange is cut',
+      each((now, was) => now.failures > was.failures),
     );
-    await until('they are up again', async () =>
-      Object.entries(await counters()).every(([id, c]) => c.connects > before[id].connects),
+    await until(
+      'all connections are up again',
+      each(({ up }) => up === all),
     );
-    await until('they have delivered', async () =>
-      Object.entries(await counters()).every(([id, c]) => c.duplicates > before[id].duplicates + 20),
+    await until(
+      'they deliver',
+      each((now, was) => now.duplicates > was.duplicates + 20),
     );
   }
   const last = await counters();
