@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runProgram } from '../support/processes.js';
 import { faultsOf, rotate, summaryOf } from './rounds.js';
 
 test('connections that the exchange closes at a certain age are replaced before, without a gap', async (t) => {
@@ -19,16 +20,10 @@ test('connections that the exchange closes at a certain age are replaced before,
 });
 
 test('connections whose end is announced are replaced at once', async (t) => {
-  const result = await rotate({
-    exchanges: ['binance', 'okx', 'kraken'],
-    closeAfterSecs: 14,
-    noticeSecs: 8,
-    expectedSecs: 0,
-    handovers: 12,
-    channels: ['trades', 'ticker', 'book'],
-  });
-  t.diagnostic(summaryOf(result));
-  assert.deepEqual(faultsOf(result), []);
+  const flags = ['--exchanges', 'binance,okx,kraken', '--age', '14', '--notice', '8', '--told'];
+  const { status, text } = await runProgram('dist/test/rotation/run.js', ...flags, '--handovers', '12');
+  t.diagnostic(text);
+  assert.equal(status, 0, text);
 });
 
 test('with two connections for the same streams a cut of one costs nothing', async (t) => {
