@@ -137,10 +137,10 @@ export const SECTIONS = {
     doc: 'How connections to exchanges are watched and renewed.',
     options: {
       message_timeout_secs: number({
-        default: 30,
+        default: 20,
         min: 0.1,
         max: 3600,
-        doc: 'A connection on which nothing arrived for so many seconds is given up and opened again.',
+        doc: 'A connection on which nothing arrived for so many seconds is given up and opened again; after half of that it is asked for a sign of life.',
       }),
       initial_retry_delay_secs: number({
         default: 1,
@@ -152,7 +152,7 @@ export const SECTIONS = {
         default: 15,
         min: 0.01,
         max: 3600,
-        doc: 'Longest delay between two attempts to reconnect; 4 s at most while the exchange does not answer at all.',
+        doc: 'Longest delay between two attempts to reconnect; 1 s at most while the exchange does not answer at all.',
       }),
       ack_timeout_secs: number({
         default: 10,

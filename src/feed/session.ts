@@ -12,7 +12,7 @@ import { DOORBELL } from '../ring/layout.js';
 import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
-import { reserve } from './connection/pacing.js';
+import { giveBack, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
@@ -199,6 +199,7 @@ export class Session {
       refused: (s, reason) =>
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
       log: (level, text) => this.host.log(level, text),
+      unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
     });
   }

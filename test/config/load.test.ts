@@ -22,7 +22,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     feed: { workers: 'auto' },
     http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
     websocket: {
-      message_timeout_secs: 30,
+      message_timeout_secs: 20,
       initial_retry_delay_secs: 1,
       max_retry_delay_secs: 15,
       ack_timeout_secs: 10,
