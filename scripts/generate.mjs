@@ -1,10 +1,11 @@
-// Writes OPTIONS.md, TABLES.md, logger.toml and the table of channels in README.md from their declarations in src/. Run
+// Writes OPTIONS.md, TABLES.md, logger.toml, src/schema/own_columns.ts and the table of channels in README.md from their declarations in src/. Run
 // after a build: `node scripts/generate.mjs`; with --check nothing is written and a file that would change is a failure.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
 import { sampleToml } from '../dist/src/config/document.js';
 import { loadExchanges } from '../dist/src/exchanges/index.js';
 import { optionsPage } from './options_page.mjs';
+import { ownColumnsFile } from './own_columns.mjs';
 import { withChannels } from './readme_channels.mjs';
 import { tablesPage } from './tables_page.mjs';
 
@@ -15,6 +16,7 @@ const FILES = {
   'logger.toml': sampleToml(defaults),
   'OPTIONS.md': optionsPage(defaults),
   'TABLES.md': tablesPage(),
+  'src/schema/own_columns.ts': ownColumnsFile(exchanges),
   'README.md': withChannels(current('README.md'), exchanges),
 };
 

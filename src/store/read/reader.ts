@@ -188,7 +188,7 @@ export function tableDayAt(
 export function isWhole({ table, columns }: TableDay): boolean {
   const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
   return table.columns.every(
-    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
+    (column) => (column.exact && !exact) || column.own === true || columns.includes(column.name),
   );
 }
 
