@@ -15,7 +15,7 @@ import { flag } from '../../schema/flags.js';
 import type { Exchange, MessageParser } from '../exchange.js';
 import type { JsonValue } from '../json/document.js';
 import { RESULT } from '../rows/result.js';
-import { type ReversibleSink, Rows } from '../rows/row_writer.js';
+import { type ReversibleSink, RowWriter } from '../rows/row_writer.js';
 import type { StreamIndex } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
 import type { BackfillRecipe } from './recipe.js';
@@ -66,7 +66,6 @@ interface Channel {
   readonly recipe: BackfillRecipe;
   readonly live: Sequence;
   readonly sequence: RepairSequence;
-  readonly rows: Rows;
   readonly parser: MessageParser;
 }
 
@@ -90,21 +89,24 @@ export class Backfill {
   /** Pages are read by a parser of their own, which shares streams and ring with the live one, and no state. */
   private open(recipe: BackfillRecipe, live: Sequence): Channel {
     const { exchange, streams, sink, clock } = this.host;
-    const rows = new Rows(sink, streams, clock.now, OLDEST_SECONDS, flag('repaired'));
+    const rows = new RowWriter(sink, streams, clock.now, OLDEST_SECONDS, flag('repaired'));
     const sequence = new RepairSequence(exchange.channels[recipe.channel], live, clock.now);
     const parser = exchange.createParser({
       ...{ rows, streams, sequences: new Map([[recipe.channel, sequence]]), books: undefined },
       ...{ control: () => {}, unsynced: () => {}, lost: () => {}, request: () => {} },
     });
-    return { recipe, live, sequence, rows, parser };
+    return { recipe, live, sequence, parser };
   }
 
   /** Takes a gap up; false when its exchange keeps no history of the table. */
   add(gap: Gap): boolean {
     const channel = this.channels.get(gap.table.id);
     if (channel === undefined) return false;
-    if (this.waiting.length < WAITING_MAX)
-      this.waiting.push(new Repair(gap, channel.recipe.pages, channel.live.beforeNewest(gap.slot)));
+    if (this.waiting.length >= WAITING_MAX) return true;
+    const { recipe, live } = channel;
+    const { slot, fromId, toId } = gap;
+    const left = () => live.missingWithin(slot, fromId, toId);
+    this.waiting.push(new Repair(gap, recipe.pages, live.recent?.beforeNewest(slot), left));
     this.count();
     return true;
   }
@@ -129,7 +131,9 @@ export class Backfill {
     if (this.busy || this.waiting.length === 0 || this.host.sink.fill() > FILL_MAX) return;
     const now = this.nowMs();
     const repair = this.waiting.find(({ notBeforeMs }) => notBeforeMs <= now);
-    if (repair !== undefined) void this.work(repair);
+    if (repair === undefined) return;
+    if (repair.isIdle) this.close(repair);
+    else void this.work(repair);
   }
 
   private async work(repair: Repair): Promise<void> {
@@ -195,9 +199,9 @@ export class Backfill {
       if (result >= RESULT.ringFull) unreadable++;
     }
     const { ids, rows } = sequence.takeFilled();
-    repair.filled(ids, rows);
+    repair.rows += rows;
     host.counters[SESSION.repaired] += rows;
-    host.counters[SESSION.repairs_unreadable] += unreadable;
+    host.counters[SESSION.repair_unreadable] += unreadable;
     for (const gap of repair.repaired(ids)) host.note(gap);
     host.flush();
     host.sink.publish();

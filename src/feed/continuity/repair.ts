@@ -5,8 +5,8 @@
 import type { GapCause } from '../../schema/tables.js';
 import type { Gap } from './gap_log.js';
 import type { BackfillRecipe, PageRequest } from './recipe.js';
+import type { Stretch } from './missing_ids.js';
 import { type Missing, ROWS_BEFORE_ANCHOR } from './repair_sequence.js';
-import type { Stretch } from './sequence.js';
 
 /** A history may be a little behind what its exchange sends: where it ends in front of a gap it is asked again. */
 const TRIES_AT_END = 3;
@@ -27,8 +27,7 @@ export type Turn = 'next' | 'later' | 'done';
 
 export class Repair {
   readonly missing: Missing;
-  /** ids that are still missing, ascending; of channels whose ids count up */
-  left: readonly Stretch[];
+  /** rows that were found */
   rows = 0;
   failures = 0;
   notBeforeMs = 0;
@@ -43,10 +42,11 @@ export class Repair {
     readonly gap: Gap,
     private readonly pages: BackfillRecipe['pages'],
     anchor: Uint32Array | undefined,
+    /** ids of the gap that are still missing, ascending; of channels whose ids count up */
+    private readonly left: () => readonly Stretch[],
   ) {
     const { slot, fromId, toId } = gap;
     this.missing = { slot, fromId, toId, anchor, begun: false, beforeAnchor: -1 };
-    this.left = this.hasIds ? [{ from: fromId, to: toId }] : [];
     // what stands in front of the gap shows that the history reaches back so far
     this.id = pages === 'up' ? Math.max(0, fromId - 1) : toId + 1;
   }
@@ -61,10 +61,9 @@ export class Repair {
     return { id, cursor, seconds, nowSeconds };
   }
 
-  /** These ids are stored now. */
-  filled(ids: readonly Stretch[], rows: number): void {
-    this.rows += rows;
-    for (const part of ids) this.left = without(this.left, part);
+  /** Whether nothing is left to be asked for: what was missing has arrived after all. */
+  get isIdle(): boolean {
+    return this.hasIds && this.left().length === 0;
   }
 
   /** A page has been written. */
@@ -72,13 +71,13 @@ export class Repair {
     this.lowestSeen = Math.min(this.lowestSeen, page.lowest);
     if (this.pages === 'newest') return 'done';
     if (!this.hasIds) return this.turnByAnchor(page);
-    if (this.left.length === 0) return 'done';
+    if (this.isIdle) return 'done';
     return this.pages === 'up' ? this.turnUp(page) : this.turnDown(page);
   }
 
   private turnUp({ lowest, highest, cursor, messages }: PageSeen): Turn {
     const isFirst = this.cursor === undefined;
-    const beganLate = cursor !== undefined && isFirst && messages > 0 && lowest > this.left[0].from;
+    const beganLate = cursor !== undefined && isFirst && messages > 0 && lowest > this.left()[0].from;
     if (beganLate && this.margin < MARGIN_SECONDS.length - 1) {
       this.margin++;
       return 'next';
@@ -120,7 +119,7 @@ export class Repair {
           : { ...found, cause: 'out_of_reach', state: 'unrepairable' },
       ];
     }
-    return this.left.map(({ from, to }) => {
+    return this.left().map(({ from, to }) => {
       const cause: GapCause = this.lowestSeen <= from ? 'absent' : 'out_of_reach';
       return { ...gap, cause, fromId: from, toId: to, messages: to - from + 1, state: 'unrepairable' };
     });
@@ -136,14 +135,4 @@ export class Repair {
       state: 'repaired',
     }));
   }
-}
-
-/** What is left of some stretches without the ids of another one. */
-export function without(stretches: readonly Stretch[], { from, to }: Stretch): Stretch[] {
-  return stretches.flatMap((part) =>
-    [
-      { from: part.from, to: Math.min(part.to, from - 1) },
-      { from: Math.max(part.from, to + 1), to: part.to },
-    ].filter((rest) => rest.from <= rest.to),
-  );
 }

@@ -2,7 +2,8 @@
  * Stands in for the sequence of a channel while pages of its history become rows. A page must not move the sequence: it
  * fills what is missing from it, and everything else on the page is passed over. Shard threads, cold.
  */
-import { SEEN, Sequence, type SequenceOptions, type Stretch } from './sequence.js';
+import type { Stretch } from './missing_ids.js';
+import { SEEN, Sequence, type SequenceOptions } from './sequence.js';
 
 /**
  * Rows in front of the newest one that was stored before the gap: an exchange publishes some trades a little late, so the
@@ -91,15 +92,15 @@ export class RepairSequence extends Sequence {
     const { missing, live } = this;
     if (missing === undefined || slot !== missing.slot) return false;
     if (missing.beforeAnchor >= ROWS_BEFORE_ANCHOR) return false;
+    const at = record + live.idWord;
     if (missing.beforeAnchor >= 0) missing.beforeAnchor++;
-    else if (missing.anchor !== undefined && this.isId(missing.anchor, words, record))
-      missing.beforeAnchor = 0;
-    if (live.knows(slot, words, record)) {
+    else if (missing.anchor?.every((word, i) => word === words[at + i])) missing.beforeAnchor = 0;
+    if (live.recent?.has(slot, words, at) !== false) {
       missing.begun = true;
       return false;
     }
     if (!missing.begun) return false;
-    live.remember(slot, words, record);
+    live.recent.addOlder(slot, words, at);
     this.rows++;
     return true;
   }
