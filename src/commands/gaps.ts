@@ -76,7 +76,8 @@ export async function runGaps(of: GapsOf, options: GapsOptions, stream: Writable
   requireData(options.data);
   const gaps = chosen(of, options);
   const output = new Output(stream);
-  if (options.json) output.write(`${JSON.stringify(options.sum ? sums(gaps) : gaps.map(jsonGap), jsonValue, 2)}\n`);
+  if (options.json)
+    output.write(`${JSON.stringify(options.sum ? sums(gaps) : gaps.map(jsonGap), jsonValue, 2)}\n`);
   else
     for (const line of options.sum ? sumLines(sums(gaps)) : gapLines(gaps))
       if (output.write(`${line}\n`)) await output.flush();
@@ -127,7 +128,8 @@ function rangeOf(options: GapsOptions): (gap: GapRow) => boolean {
 }
 
 const tableName = ({ table }: GapRow) => tableById(table)?.name ?? `table ${table}`;
-const fromText = ({ fromTime, fromNanos }: GapRow) => (fromTime === 0 ? 'the start' : isoTime(fromTime, fromNanos));
+const fromText = ({ fromTime, fromNanos }: GapRow) =>
+  fromTime === 0 ? 'the start' : isoTime(fromTime, fromNanos);
 const toText = ({ toTime, toNanos }: GapRow) => isoTime(toTime, toNanos);
 const idsText = ({ fromId, toId }: GapRow) => (toId > 0n ? intervalText({ from: fromId, to: toId }) : '');
 const reasonText = ({ reason }: KnownGap) => (reason === undefined ? '' : causeName(reason));

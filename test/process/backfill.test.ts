@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { runGaps } from '../../src/commands/gaps.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { textOf } from '../support/printed.js';
 import {
   sleep,
@@ -35,10 +35,12 @@ async function gapsOf(data: string, exchange: string, table = 'TRADES'): Promise
 
 /** Waits until gaps with these causes are listed, and every one is closed. */
 async function untilClosed(data: string, exchange: string, causes: readonly string[]): Promise<ListedGap[]> {
-  return until(`gaps of ${exchange} are closed: ${causes}`, async () => {
+  return until<ListedGap[]>(`gaps of ${exchange} are closed: ${causes}`, async () => {
     const gaps = await gapsOf(data, exchange);
     const found = causes.every((cause) => gaps.some((gap) => gap.cause === cause));
-    return found && gaps.every(({ state }) => state !== 'open') && gaps;
+    if (!found || gaps.some(({ state }) => state === 'open'))
+      throw new Error(JSON.stringify(gaps, undefined, 1));
+    return gaps;
   });
 }
 
@@ -46,7 +48,7 @@ test('binance: dropped, cut and stopped, and every trade is there once', async (
   const folder = temporaryFolder('backfill');
   const data = join(folder, 'data');
   const flags = ['--symbols', '4', '--rate', '800'];
-  const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'binance');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, 'binance');
   const options = { folder, exchangeLines: { binance: ['channels = ["trades", "agg_trades"]'] } };
   const first = startLoggerProcess(options, simulator);
   await first.ready();
@@ -70,8 +72,12 @@ test('binance: dropped, cut and stopped, and every trade is there once', async (
   });
   assert.equal(await second.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, data);
+  const comparison = compareLedger(simulator.ledger, data);
   assert.ok(comparison.ok, formatComparison(comparison));
-  assert.equal(comparison.channels.reduce((sum, { listed }) => sum + listed, 0), 0, formatComparison(comparison));
+  assert.equal(
+    comparison.channels.reduce((sum, { listed }) => sum + listed, 0),
+    0,
+    formatComparison(comparison),
+  );
   assert.equal(await verifyProblems(data), '');
 });

@@ -4,8 +4,8 @@
  */
 import type { GapCause } from '../../schema/tables.js';
 import type { Gap } from './gap_log.js';
-import type { BackfillRecipe, PageRequest } from './recipe.js';
 import type { Stretch } from './missing_ids.js';
+import type { BackfillRecipe, PageRequest } from './recipe.js';
 import { type Missing, ROWS_BEFORE_ANCHOR } from './repair_sequence.js';
 
 /** A history may be a little behind what its exchange sends: where it ends in front of a gap it is asked again. */

@@ -2,6 +2,7 @@
  * What has become of every gap: a row of GAPS lists it, later rows of the same range say that it is repaired or cannot be,
  * whole or in parts. Used by `logger gaps` and `logger verify`, and before a stream is taken up again.
  */
+import { GAP_CAUSES } from '../../schema/tables.js';
 import { type Interval, intersect, sizeOf, subtract, union } from './intervals.js';
 import type { GapRow, GapState } from './listings.js';
 
@@ -27,6 +28,10 @@ interface Building {
   reason: number | undefined;
 }
 
+/** A row that lists nothing as missing. */
+const NOTES: ReadonlySet<number> = new Set([GAP_CAUSES.clock.id, GAP_CAUSES.reset.id]);
+const isNote = ({ cause }: GapRow) => NOTES.has(cause);
+
 const hasIds = ({ toId }: GapRow) => toId > 0n;
 
 /** Of a gap without ids: its times are its name. */
@@ -43,7 +48,7 @@ export function knownGaps(rows: Iterable<GapRow>): KnownGap[] {
     if (row.state !== 'open' && settle(row, byTimes, byTable.get(row.table) ?? [])) continue;
     // nothing lists what this takes back: it lies in a day that was not read
     if (row.state === 'repaired') continue;
-    const { state } = row;
+    const state = isNote(row) ? 'repaired' : row.state;
     const gap: Building = { row, repairedIds: [], lostIds: [], state, rows: 0n, reason: undefined };
     if (state === 'unrepairable') gap.lostIds = [{ from: row.fromId, to: row.toId }];
     found.push(gap);

@@ -32,7 +32,7 @@ export interface OpenGaps {
   /** what is still missing */
   readonly open: readonly IdGap[];
   /** what is there although it is listed */
-  readonly found: readonly IdGap[];
+  readonly filled: readonly IdGap[];
 }
 
 /** So many of the newest days that have gaps are looked at. */
@@ -60,13 +60,13 @@ export function openGaps(
     .slice(-DAYS_MAX)
     .flatMap((day) => [...readGaps(day)]);
   const open = knownGaps(rows).filter(({ open }) => open.length > 0);
-  const result = { open: [] as IdGap[], found: [] as IdGap[] };
+  const result = { open: [] as IdGap[], filled: [] as IdGap[] };
   for (const table of NUMBERED.filter((table) => tables.includes(table))) {
     const gaps = open.filter(({ row }) => row.table === table.id).slice(-GAPS_MAX);
     if (gaps.length === 0) continue;
     const stored = storedIds(daysOf(table), gaps);
     for (const gap of gaps) {
-      result.found.push(...parts(table, gap, intersect(gap.open, stored)));
+      result.filled.push(...parts(table, gap, intersect(gap.open, stored)));
       result.open.push(...parts(table, gap, subtract(gap.open, stored)));
     }
   }

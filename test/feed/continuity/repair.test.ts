@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Gap } from '../../../src/feed/continuity/gap_log.js';
-import { Repair, without } from '../../../src/feed/continuity/repair.js';
+import type { Stretch } from '../../../src/feed/continuity/missing_ids.js';
+import { Repair } from '../../../src/feed/continuity/repair.js';
 import { ROWS_BEFORE_ANCHOR } from '../../../src/feed/continuity/repair_sequence.js';
 import { TRADES } from '../../../src/schema/tables.js';
 
@@ -13,6 +14,15 @@ const GAP: Gap = {
   ...{ fromId: 100, toId: 109, fromSeconds: 1000, fromNanos: 0, toSeconds: 1010, toNanos: 0, messages: 10 },
 };
 const NOW = 1020;
+
+/** A repair with what is left of its gap, which tests fill by hand. */
+function repairOf(gap: Gap, pages: 'up' | 'down' | 'newest', anchor?: Uint32Array) {
+  let left: Stretch[] = gap.toId > 0 ? [{ from: gap.fromId, to: gap.toId }] : [];
+  const repair = new Repair(gap, pages, anchor, () => left);
+  return { repair, leave: (...stretches: Stretch[]) => (left = stretches) };
+}
+const stretch = (from: number, to: number): Stretch => ({ from, to });
+
 const page = (lowest: number, highest: number, cursor?: string) => ({
   messages: highest < lowest ? 0 : highest - lowest + 1,
   ...{ lowest, highest, cursor },
@@ -20,39 +30,42 @@ const page = (lowest: number, highest: number, cursor?: string) => ({
 const EMPTY = { messages: 0, lowest: Number.POSITIVE_INFINITY, highest: -1, cursor: undefined };
 
 test('going up begins with the id in front of the gap and ends with its last one', () => {
-  const repair = new Repair(GAP, 'up', undefined);
+  const { repair, leave } = repairOf(GAP, 'up');
   assert.equal(repair.request(NOW).id, 99);
-  repair.filled([{ from: 100, to: 104 }], 5);
+  leave(stretch(105, 109));
   assert.equal(repair.turn(page(99, 104)), 'next');
   assert.equal(repair.request(NOW).id, 105);
-  repair.filled([{ from: 105, to: 109 }], 5);
+  leave();
   assert.equal(repair.turn(page(105, 200)), 'done');
   assert.deepEqual(repair.closing(), []);
 });
 
 test('going down begins behind the gap and ends in front of it; what is not there does not exist', () => {
-  const repair = new Repair(GAP, 'down', undefined);
+  const { repair, leave } = repairOf(GAP, 'down');
   assert.equal(repair.request(NOW).id, 110);
-  repair.filled([{ from: 106, to: 109 }], 4);
+  leave(stretch(100, 105));
   assert.equal(repair.turn(page(106, 109)), 'next');
   assert.equal(repair.request(NOW).id, 106);
-  repair.filled([{ from: 100, to: 103 }], 4);
+  leave(stretch(104, 105));
   assert.equal(repair.turn(page(98, 103)), 'done');
   const [rest, ...others] = repair.closing();
   assert.deepEqual(others, []);
-  assert.deepEqual([rest!.fromId, rest!.toId, rest!.cause, rest!.state], [104, 105, 'absent', 'unrepairable']);
+  assert.deepEqual(
+    [rest!.fromId, rest!.toId, rest!.cause, rest!.state],
+    [104, 105, 'absent', 'unrepairable'],
+  );
 });
 
 test('a history that ends in front of the gap is asked again before it counts as complete', () => {
-  const repair = new Repair(GAP, 'up', undefined);
+  const { repair } = repairOf(GAP, 'up');
   assert.equal(repair.turn(page(99, 99)), 'next');
   assert.deepEqual([repair.turn(EMPTY), repair.turn(EMPTY), repair.turn(EMPTY)], ['later', 'later', 'done']);
   assert.equal(repair.closing()[0]!.cause, 'absent');
 });
 
 test('a history that does not reach back is told from one that has a hole', () => {
-  const repair = new Repair(GAP, 'down', undefined);
-  repair.filled([{ from: 108, to: 109 }], 2);
+  const { repair, leave } = repairOf(GAP, 'down');
+  leave(stretch(100, 107));
   assert.equal(repair.turn(page(108, 109)), 'next');
   assert.deepEqual([repair.turn(EMPTY), repair.turn(EMPTY), repair.turn(EMPTY)], ['later', 'later', 'done']);
   assert.deepEqual(
@@ -62,39 +75,30 @@ test('a history that does not reach back is told from one that has a hole', () =
 });
 
 test('pages by time begin earlier when the first one begins within the gap', () => {
-  const repair = new Repair(GAP, 'up', undefined);
+  const { repair, leave } = repairOf(GAP, 'up');
   const first = repair.request(NOW).seconds;
   assert.ok(first < GAP.fromSeconds);
   assert.equal(repair.turn(page(105, 500, '1')), 'next');
   assert.ok(repair.request(NOW).seconds < first);
   assert.equal(repair.request(NOW).cursor, undefined);
-  repair.filled([{ from: 100, to: 109 }], 10);
+  leave();
   assert.equal(repair.turn(page(90, 120, '2')), 'done');
 });
 
 test('without ids the gap is closed by its times, once the trade in front of it has been met', () => {
   const gap = { ...GAP, fromId: 0, toId: 0, messages: 0 };
-  const repair = new Repair(gap, 'down', Uint32Array.of(7, 0));
+  const { repair } = repairOf(gap, 'down', Uint32Array.of(7, 0));
   assert.equal(repair.turn({ ...EMPTY, messages: 500, cursor: '1 5' }), 'next');
   assert.equal(repair.request(NOW).cursor, '1 5');
-  repair.filled([], 12);
+  repair.rows = 12;
   repair.missing.beforeAnchor = ROWS_BEFORE_ANCHOR;
   assert.equal(repair.turn({ ...EMPTY, messages: 500, cursor: '1 4' }), 'done');
   const [closed] = repair.closing();
   assert.deepEqual([closed!.state, closed!.messages, closed!.fromSeconds], ['repaired', 12, 1000]);
-  const newest = new Repair(gap, 'newest', Uint32Array.of(7, 0));
+  const { repair: newest } = repairOf(gap, 'newest', Uint32Array.of(7, 0));
   assert.equal(newest.turn({ ...EMPTY, messages: 60 }), 'done');
-  assert.deepEqual([newest.closing()[0]!.state, newest.closing()[0]!.cause], ['unrepairable', 'out_of_reach']);
-});
-
-test('what is left of stretches', () => {
-  const all = [
-    { from: 1, to: 5 },
-    { from: 8, to: 9 },
-  ];
-  assert.deepEqual(without(all, { from: 3, to: 8 }), [
-    { from: 1, to: 2 },
-    { from: 9, to: 9 },
-  ]);
-  assert.deepEqual(without(all, { from: 1, to: 9 }), []);
+  assert.deepEqual(
+    [newest.closing()[0]!.state, newest.closing()[0]!.cause],
+    ['unrepairable', 'out_of_reach'],
+  );
 });

@@ -2,9 +2,9 @@
  * What Kraken has missed: all trades since 2013, by time, from the oldest to the newest. There is no query by id, so pages
  * begin a little in front of the gap; `last` says where the next one begins. Used by kraken.ts.
  */
-import type { BackfillRecipe } from '../feed/exchange.js';
-import { isObject, type JsonObject, type JsonValue } from '../feed/json/document.js';
-import { JsonNumber } from '../feed/json/fields.js';
+import type { BackfillRecipe } from '../../feed/exchange.js';
+import { isObject, type JsonObject, type JsonValue } from '../../feed/json/document.js';
+import { JsonNumber } from '../../feed/json/fields.js';
 
 const PAGE_ROWS = 1000;
 const SIDES: Readonly<Record<string, string>> = { b: 'buy', s: 'sell' };
@@ -34,7 +34,10 @@ const trades: BackfillRecipe = {
   path: (native, { cursor, seconds }) =>
     `/0/public/Trades?pair=${encodeURIComponent(native)}&since=${cursor ?? `${Math.max(0, seconds)}000000000`}&count=${PAGE_ROWS}`,
   messages: (document, native) => {
-    const result = isObject(document) && Array.isArray(document.error) && document.error.length === 0 ? document.result : undefined;
+    const result =
+      isObject(document) && Array.isArray(document.error) && document.error.length === 0
+        ? document.result
+        : undefined;
     if (!isObject(result)) return undefined;
     const rows = Object.entries(result).find(([key]) => key !== 'last')?.[1];
     if (!Array.isArray(rows)) return undefined;

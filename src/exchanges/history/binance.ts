@@ -2,8 +2,8 @@
  * What Binance has missed: trades and aggregate trades by their ids, from the oldest to the newest. Single trades of the
  * futures are for those with a key. Used by binance.ts.
  */
-import type { BackfillRecipe } from '../feed/exchange.js';
-import { type JsonObject, objectsOf } from '../feed/json/document.js';
+import type { BackfillRecipe } from '../../feed/exchange.js';
+import { type JsonObject, objectsOf } from '../../feed/json/document.js';
 
 const PAGE_ROWS = 1000;
 
@@ -25,8 +25,7 @@ function recipe(
   return {
     channel,
     pages: 'up',
-    path: (native, { id }) =>
-      `${path}?symbol=${encodeURIComponent(native)}&fromId=${id}&limit=${PAGE_ROWS}`,
+    path: (native, { id }) => `${path}?symbol=${encodeURIComponent(native)}&fromId=${id}&limit=${PAGE_ROWS}`,
     messages: (document, native) =>
       Array.isArray(document)
         ? { messages: objectsOf(document).map((row) => message(native, row)) }

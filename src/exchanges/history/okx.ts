@@ -2,8 +2,8 @@
  * What OKX has missed: the single trades of the last three months, by their ids, from the newest to the oldest. `before`
  * alone would give the newest page. Sums of trades are not kept. Used by okx.ts.
  */
-import type { BackfillRecipe } from '../feed/exchange.js';
-import { isObject, objectsOf } from '../feed/json/document.js';
+import type { BackfillRecipe } from '../../feed/exchange.js';
+import { isObject, objectsOf } from '../../feed/json/document.js';
 
 const PAGE_ROWS = 100;
 

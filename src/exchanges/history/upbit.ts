@@ -2,9 +2,9 @@
  * What Upbit has missed: the trades of the last seven days, day by day, from the newest to the oldest. A page ends in
  * front of an id, the first one of a day with the day, or with the second in which the gap ends. Used by upbit.ts.
  */
-import type { BackfillRecipe, PageRequest } from '../feed/exchange.js';
-import { type JsonObject, objectsOf } from '../feed/json/document.js';
-import { JsonNumber } from '../feed/json/fields.js';
+import type { BackfillRecipe, PageRequest } from '../../feed/exchange.js';
+import { type JsonObject, objectsOf } from '../../feed/json/document.js';
+import { JsonNumber } from '../../feed/json/fields.js';
 
 const PAGE_ROWS = 500;
 const DAYS_MAX = 7;
