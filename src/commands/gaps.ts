@@ -42,11 +42,15 @@ export function gapsCommand(): Command {
     .argument('[exchange]', 'only this exchange (default: every)')
     .argument('[symbol]', 'only this native symbol (default: every)')
     .argument('[table]', 'only gaps of this table (default: of every one)')
-    .addOption(new Option('--state <state>', 'only gaps in this state').choices(GAP_STATES))
-    .addOption(new Option('--cause <cause>', 'only gaps with this cause').choices(Object.keys(GAP_CAUSES)))
+    .addOption(new Option('--state <state>', 'only gaps in this state (default: every)').choices(GAP_STATES))
+    .addOption(
+      new Option('--cause <cause>', 'only gaps with this cause (default: every)').choices(
+        Object.keys(GAP_CAUSES),
+      ),
+    )
     .option('--day <day>', 'only gaps of this day: YYYY-MM-DD, today or yesterday (default: every)')
-    .option('--from <time>', 'only gaps that end after this time')
-    .option('--to <time>', 'only gaps that begin before this time')
+    .option('--from <time>', 'only gaps that end after this time (default: the first)')
+    .option('--to <time>', 'only gaps that begin before this time (default: the last)')
     .option('--sum', 'sums by exchange, table, cause and state instead of single gaps')
     .option('--json', 'print one JSON document');
   return addDataOptions(command)
