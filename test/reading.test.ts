@@ -14,7 +14,7 @@ import { SEALER_COUNTERS } from '../src/counters/declarations.js';
 import { loadExchanges } from '../src/exchanges/index.js';
 import { COLUMN_TYPES } from '../src/schema/columns.js';
 import { FLAGS } from '../src/schema/flags.js';
-import { BOOK, GAP_CAUSES, GAPS, type GapCause, KLINES, TABLES } from '../src/schema/tables.js';
+import { BOOK, GAP_CAUSES, GAPS, KLINES, TABLES } from '../src/schema/tables.js';
 import { DiskIo } from '../src/store/disk/io.js';
 import { tableDirectory } from '../src/store/disk/paths.js';
 import { literal } from '../src/store/read/decimals.js';
@@ -158,10 +158,8 @@ print(json.dumps({
   });
   assert.deepEqual(said.tables, Object.fromEntries(plain.map(({ id, name }) => [id, name])));
   assert.deepEqual(
-    said.causes.map((name: GapCause) => GAP_CAUSES[name].id),
-    Object.values(GAP_CAUSES)
-      .map(({ id }) => id)
-      .sort((a, b) => a - b),
+    said.causes,
+    Object.fromEntries(Object.entries(GAP_CAUSES).map(([name, { id }]) => [id, name])),
   );
   assert.deepEqual(
     [...said.gaps, 'flags'],

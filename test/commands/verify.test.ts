@@ -235,12 +235,26 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   }
 });
 
+test('ids that GAPS says were fetched have to be there', async (t) => {
+  const root = dataDirectory(t);
+  writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(2), trade(8)]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    gap(2, 3),
+    gap(5, 7),
+    gap(2, 3, { flags: 1 }),
+    gap(5, 7, { flags: 1 << 14, cause: 16 }),
+  ]);
+  const { problem_count, problems } = await verify(root);
+  assert.equal(problem_count, 1);
+  assert.match(problems[0]!.text, /ids 3 missing and not listed/);
+});
+
 test('a gap that GAPS lists is no problem, and is told with its cause', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(8)]);
   writeTableDay(root, { table: 'GAPS' }, [gap(2, 3)]);
   writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
-    gap(5, 7, { cause: 2, time: DAY_START + 86_400, flags: 1 }),
+    gap(5, 7, { cause: 2, time: DAY_START + 86_400, flags: 1, messages: 0 }),
   ]);
   const brief = await capture({ data: root });
   assert.match(

@@ -67,9 +67,9 @@ const { fresh, duplicate, uncertain } = SEEN;
 /** Ids that GAPS lists as missing when all of its rows are taken one after the other. */
 function missing({ rows }: Watched): number[] {
   const ids = new Set<number>();
-  for (const { fromId, toId, repaired } of rows) {
+  for (const { fromId, toId, state } of rows) {
     for (let id = fromId; id <= toId; id++) {
-      if (repaired === true) ids.delete(id);
+      if (state === 'repaired') ids.delete(id);
       else ids.add(id);
     }
   }
@@ -84,7 +84,7 @@ describe('what is stored after it was listed', () => {
     assert.deepEqual(w.told, ['unknown 11-14']);
     assert.deepEqual(w.accept(12, 11), [fresh, fresh]);
     assert.deepEqual(missing(w), [13, 14]);
-    assert.ok(w.repairs.every(({ repaired, table }) => repaired === true && table === TRADES));
+    assert.ok(w.repairs.every(({ state, table }) => state === 'repaired' && table === TRADES));
     w.accept(13, 14);
     assert.deepEqual(missing(w), []);
   });
