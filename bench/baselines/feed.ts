@@ -65,6 +65,8 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },
     },
+    redundancy: 1,
+    connectionSecsMax: 0,
     counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
     pacing,

@@ -229,6 +229,10 @@ class BinanceParser implements MessageParser {
     this.books?.request(slot);
   }
 
+  takeOver(slot: number): void {
+    this.books?.takeOver(slot);
+  }
+
   reconnected(): void {
     this.books?.reset();
   }
@@ -400,7 +404,8 @@ function channelsOf(fast: string | undefined, market: string | undefined): Recor
 
 const base = (endpoint: string) => endpoint.replace(/\/+$/, '');
 
-const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
+const common: Pick<Exchange, 'sampleSymbols' | 'connectionSecsMax' | 'subscribe' | 'unsubscribe'> = {
+  connectionSecsMax: 86_400,
   sampleSymbols: [
     ...['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT'],
     ...['DOGEUSDT', 'LTCUSDT', 'LINKUSDT', 'AVAXUSDT', 'DOTUSDT'],

@@ -309,13 +309,21 @@ class KrakenParser implements MessageParser {
   control(document: JsonValue): number {
     if (!isObject(document)) return RESULT.unknownKind;
     const method = stringOf(document, 'method');
-    if (method === undefined && stringOf(document, 'error') === undefined)
-      return NOTICES.has(stringOf(document, 'channel') ?? '') ? RESULT.control : RESULT.unknownKind;
+    if (method === undefined && stringOf(document, 'error') === undefined) return this.notice(document);
     if (method === 'pong' || method === 'unsubscribe') return RESULT.control;
     if (method === 'subscribe' && document.success === true && isObject(document.result))
       this.confirmed(document.result);
     else this.refused(document);
     return RESULT.control;
+  }
+
+  /** `{"channel":"status","type":"update","data":[{"system":"online", …}]}` */
+  private notice(document: JsonObject): number {
+    const channel = stringOf(document, 'channel') ?? '';
+    const [status] = Array.isArray(document.data) ? document.data : [];
+    if (channel === 'status' && isObject(status) && stringOf(status, 'system') === 'maintenance')
+      this.context.control({ kind: 'closing', reason: 'the exchange has announced maintenance' });
+    return NOTICES.has(channel) ? RESULT.control : RESULT.unknownKind;
   }
 
   private confirmed(result: JsonObject): void {

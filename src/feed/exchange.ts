@@ -119,6 +119,8 @@ export interface MessageParser {
   onResponse?(request: RestRequest, document: JsonValue | undefined): void;
   /** Cold: brings a book in order again; without it the symbol is subscribed anew. */
   resync?(slot: number): void;
+  /** Cold: another connection, whose book this was, has ended; without it a new snapshot is asked for. */
+  takeOver?(slot: number): void;
   /** Cold: everything a connection had said is void, a new one begins. */
   reconnected?(): void;
   /** Cold: a few times a second. */
@@ -165,6 +167,8 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** seconds after which the exchange ends a connection, however well it works; a new one takes over before */
+  readonly connectionSecsMax?: number;
   /** which address serves a channel is not promised: what arrives at another one is stored, too */
   readonly anyRoute?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */

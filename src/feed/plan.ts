@@ -73,6 +73,8 @@ export interface SessionPlan {
 export interface SessionLimits {
   readonly maxConnections: number;
   readonly symbolsPerConnection: number;
+  /** connections that carry the same symbols; 1 when it does not say */
+  readonly redundancy?: number;
 }
 
 /** Channels by the address they are served at, in the order of the channels. */
@@ -97,7 +99,7 @@ export function planSessions(
   exchange: Pick<Exchange, 'id' | 'channels'>,
   symbols: readonly string[],
   channels: readonly string[],
-  { maxConnections, symbolsPerConnection }: SessionLimits,
+  { maxConnections, symbolsPerConnection, redundancy = 1 }: SessionLimits,
 ): SessionPlan[] {
   const { id } = exchange;
   const routes = routesOf(exchange, channels);
@@ -110,12 +112,13 @@ export function planSessions(
     seen.add(symbol);
   }
   const perRoute = Math.ceil(symbols.length / symbolsPerConnection);
-  if (perRoute * routes.size > maxConnections) {
-    const room = Math.floor(maxConnections / routes.size) * symbolsPerConnection;
+  if (perRoute * routes.size * redundancy > maxConnections) {
+    const room = Math.floor(maxConnections / routes.size / redundancy) * symbolsPerConnection;
     const addresses = routes.size === 1 ? '' : ` / ${routes.size} addresses`;
+    const replicas = redundancy === 1 ? '' : ` / redundancy (${redundancy})`;
     throw new LoggerError(
       'TOO_MANY_SYMBOLS',
-      `${id}: ${symbols.length} symbols do not fit into max_connections (${maxConnections})${addresses} × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
+      `${id}: ${symbols.length} symbols do not fit into max_connections (${maxConnections})${addresses}${replicas} × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
         `raise one of them or list fewer symbols in [exchanges.${id}]`,
     );
   }

@@ -21,6 +21,10 @@ export interface SessionInit {
   readonly parser: 'scan' | 'json' | 'simdjson';
   readonly clockSkewSecondsMax: number;
   readonly connection: ConnectionOptions;
+  /** how many connections carry the same streams all the time */
+  readonly redundancy: number;
+  /** age at which the exchange ends a connection; 0: it does not */
+  readonly connectionSecsMax: number;
   /** a block of SESSION_COUNTERS */
   readonly counters: SharedArrayBuffer;
   /** receive to publish, µs */

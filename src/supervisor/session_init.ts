@@ -58,6 +58,8 @@ export class SessionResources {
         longestRetryMs: websocket.max_retry_delay_secs * 1000,
         ackTimeoutMs: websocket.ack_timeout_secs * 1000,
       },
+      redundancy: section.redundancy,
+      connectionSecsMax: section.connection_secs_max,
       counters,
       latency: createHistogram(),
       pacing: this.pacingOf(exchange.id),

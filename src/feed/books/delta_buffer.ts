@@ -53,6 +53,13 @@ export class DeltaBuffer {
     return gone;
   }
 
+  /** Forgets the oldest changes of a book, up to the one with this number. */
+  dropTo(slot: number, last: number): void {
+    const buffered = this.bySlot.get(slot);
+    while (buffered !== undefined && buffered.length > 0 && buffered[0].change.last <= last)
+      this.bytes -= (buffered.shift() as BufferedChange).size;
+  }
+
   /** What is buffered of one book, oldest first. */
   of(slot: number): readonly BufferedChange[] {
     return this.bySlot.get(slot) ?? [];

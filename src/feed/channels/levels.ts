@@ -62,6 +62,7 @@ export class Levels {
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
     this.rows.mark();
+    this.rows.arbiter?.bookEvent(slot, snapshot);
     this.slot = slot;
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;

@@ -23,6 +23,7 @@ import { setGap } from '../../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../schema/layout.js';
 import { GAPS, TRADES } from '../../schema/tables.js';
 import { TEXT_KIND } from '../../schema/text.js';
+import { type Arbiter, VERDICT } from '../continuity/arbiter.js';
 import type { Gap } from '../continuity/gap_log.js';
 import type { Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
@@ -60,6 +61,8 @@ export class RowWriter {
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
   trades: TradeListener | undefined;
+  /** there while several connections write rows of the same streams */
+  arbiter: Arbiter | undefined;
   readonly u32: Uint32Array;
   readonly f32: Float32Array;
   /** where the row begins that is being written */
@@ -96,6 +99,7 @@ export class RowWriter {
 
   /** Cold: the rows since mark() were never there. */
   takeBack(): void {
+    this.arbiter?.takeBack();
     this.sink.rewind(this.marked);
     this.counts.rows = this.rowsMarked;
     this.counts.literals = this.literalsMarked;
@@ -342,10 +346,18 @@ export class RowWriter {
     this.u32[record + at.scales] = this.scales;
     if (table.exactNumbers.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
+    if (this.arbiter !== undefined && this.isDropped(table, this.arbiter)) return;
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.count > 0) this.commitSidecar(table);
     if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
+  }
+
+  /** Whether another connection has brought the row. */
+  private isDropped(table: Table, arbiter: Arbiter): boolean {
+    const verdict = arbiter.judge(table, this.slot, this.u32, this.record);
+    if (verdict === VERDICT.dropEvent) this.takeBack();
+    return verdict !== VERDICT.keep;
   }
 
   private commitSidecar(table: Table): void {

@@ -40,7 +40,10 @@ export class Connection implements Link {
   queued = 0;
   wrapped = false;
   sequence = 0;
-  sent_ms = performance.timeOrigin + performance.now();
+  readonly opened_ms = performance.timeOrigin + performance.now();
+  sent_ms = this.opened_ms;
+  /** its end has been announced */
+  announced = false;
   closed = false;
   /** symbols with at least one data channel */
   readonly symbols: VenueSymbol[] = [];

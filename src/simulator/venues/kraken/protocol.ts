@@ -22,7 +22,7 @@ import type { Frame } from '../../market/frame.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import type { VenueProtocol } from '../../server/protocol.js';
 import { KrakenRest, listPairs, SIZE_DECIMALS } from './rest.js';
-import { KrakenSession } from './session.js';
+import { KrakenSession, statusText } from './session.js';
 
 /** Beginnings of a change and of a snapshot. */
 const heads = (channel: string) =>
@@ -309,6 +309,7 @@ const kraken: VenueProtocol = {
   },
   rest: (venue) => new KrakenRest(venue),
   slow_consumer: { code: 1008, reason: '' },
+  shutdownNotice: () => statusText('maintenance'),
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"symbol":"([^"]+)"/.exec(raw)?.[1],
 };

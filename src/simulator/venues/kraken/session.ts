@@ -75,6 +75,11 @@ function wantedOf(params: Params): Wanted | string {
   }
 }
 
+/** With an id beyond 2^63, as they are. */
+export function statusText(system: 'online' | 'maintenance'): string {
+  return `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"${system}","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}`;
+}
+
 /** The keys of subscriptions are `feed symbol`. */
 export class KrakenSession extends VenueSession {
   readonly #messages: TokenBucket;
@@ -82,10 +87,7 @@ export class KrakenSession extends VenueSession {
   constructor(venue: VenueView, link: Link, now_ms: number) {
     super(venue, link, now_ms);
     this.#messages = new TokenBucket(MESSAGES, now_ms);
-    // an id beyond 2^63, as they are
-    link.send(
-      '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}',
-    );
+    link.send(statusText('online'));
   }
 
   tick(now_ms: number): void {
