@@ -17,7 +17,7 @@ import { FLAGS } from '../src/schema/flags.js';
 import { BOOK, GAP_CAUSES, GAPS, KLINES, TABLES } from '../src/schema/tables.js';
 import { DiskIo } from '../src/store/disk/io.js';
 import { tableDirectory } from '../src/store/disk/paths.js';
-import { literal } from '../src/store/read/decimals.js';
+import { decimalOf } from '../src/store/read/decimals.js';
 import { listTableDays, readColumns, tableDayAt } from '../src/store/read/reader.js';
 import { Sealer } from '../src/store/seal/sealer.js';
 import { DAY_START, dataDirectory, STAMP, trade, writeTableDay } from './store/column_writer.js';
@@ -356,7 +356,7 @@ test('the whole page runs on what the logger wrote, and sees what its own reader
   const [trades, price, close, missing, books] = JSON.parse(lines.at(-1)!);
   const prices = readColumns(tableDay, ['price_digits', 'scales']).columns;
   const last = tableDay.rows - 1;
-  const sent = literal(
+  const sent = decimalOf(
     (prices.price_digits as BigUint64Array)[last]!,
     (prices.scales as Uint32Array)[last]!,
     0,
