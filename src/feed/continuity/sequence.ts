@@ -85,10 +85,12 @@ export interface SequenceEvents {
 
 const NONE = 0;
 const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk'] as const),
-  // from here on: nothing has arrived yet since the stream was taken up
-  ...(['downtime', 'unsubscribed'] as const),
+  ...(['unknown', 'disconnect', 'malformed'] as const),
+  ...(['ring_full', 'disk', 'downtime', 'unsubscribed'] as const),
 ];
+/** From here on: messages were there and could not be stored. */
+const FIRST_DROPPED = CAUSES.indexOf('ring_full');
+/** From here on: nothing has arrived yet since the stream was taken up. */
 const FIRST_RESUMED = CAUSES.indexOf('downtime');
 const DISCONNECT = CAUSES.indexOf('disconnect');
 
@@ -273,7 +275,7 @@ export class Sequence {
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
-      if (this.pending[slot] >= FIRST_RESUMED) this.reportInterval(slot);
+      if (this.pending[slot] >= FIRST_DROPPED) this.reportInterval(slot);
     }
     this.lastId[slot] = to;
     this.stamp(slot);
@@ -434,8 +436,18 @@ export class Sequence {
       this.openGap(slot, this.lastId[slot] + 1, id, atMs);
       this.lastId[slot] = id;
     }
+    if (all) this.reportDropped();
     const until = all ? Number.POSITIVE_INFINITY : now - GRACE_MS;
     for (const { missing } of this.irregular.values()) missing.reportUntil(until);
+  }
+
+  /** Messages were dropped, and nothing came behind them that would show it. */
+  private reportDropped(): void {
+    for (let slot = 0; slot < this.pending.length; slot++) {
+      if (this.pending[slot] < FIRST_DROPPED || this.pending[slot] >= FIRST_RESUMED) continue;
+      this.reportInterval(slot);
+      this.pending[slot] = NONE;
+    }
   }
 
   private list(slot: number, gap: OpenGap): void {
@@ -458,7 +470,7 @@ export class Sequence {
 
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
-    if (this.lastSeconds[slot] === 0) return;
+    if (this.lastSeconds[slot] === 0 && this.pending[slot] < FIRST_DROPPED) return;
     this.events.jumped?.(slot);
     this.events.gap(this.interval(slot));
   }
