@@ -25,7 +25,6 @@ const OLDER_IDS_MAX = 4096;
  * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
  */
 const SEED_DEPTH = 4096;
-
 /** Messages in a row that go on in front of a jump before it is taken back. */
 const RETURN_MESSAGES = 8;
 /** A jump that leaves less than this open is passed soon, and late messages may fill it. */
@@ -462,10 +461,8 @@ export class Sequence {
     const [fromSeconds, fromNanos] = this.received;
     const [toSeconds, toNanos] = this.received;
     const times = { fromSeconds, fromNanos, toSeconds, toNanos };
-    const { table } = this;
-    this.events.repaired?.({
-      ...{ slot, table, cause: 'unknown', fromId, toId, ...times, messages, state: 'repaired' },
-    });
+    const of = { slot, table: this.table, cause: 'unknown', state: 'repaired' } as const;
+    this.events.repaired?.({ ...of, fromId, toId, ...times, messages });
   }
 
   /** Without ids only the interval is known. */
