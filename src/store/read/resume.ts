@@ -14,14 +14,23 @@ import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { type GapRow, listings, readGaps } from './listings.js';
 import { type OpenGaps, openGaps } from './open_gaps.js';
-import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
+import {
+  type Block,
+  columnSizes,
+  listDays,
+  readColumns,
+  tableDayAt,
+  u32Of,
+  u64Of,
+  uuidOf,
+} from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
 /** What is on disk of one stream. */
 export interface StreamResume {
   /** newest trade id that is stored, or listed right behind, as decimal text; '' when there is none */
   readonly lastTradeId: string;
-  /** the trade ids stored last, as decimal texts from old to new, for exchanges whose ids do not count up */
+  /** the trade ids stored last, from old to new, for exchanges whose ids do not count up; see recentIds() */
   readonly recentTradeIds: readonly string[];
   /** first and last of the ids that are neither there nor listed in GAPS: a killed process could not report them */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
@@ -46,7 +55,10 @@ const RECENT_IDS = 64;
  */
 const DAYS_AROUND = 4;
 const TRADE_ID = 'trade_id';
+const [TRADE_TIME] = TRADES.time;
+const UUID_BYTES = 16;
 const SUSPECT_CLOCK = 1 << FLAGS.suspect_clock.bit;
+const REPAIRED = 1 << FLAGS.repaired.bit;
 
 /** A table of one symbol, and the days of it that are looked at, newest first. */
 interface Place {
@@ -66,6 +78,7 @@ export function resumeStream(
   directory: string,
   numbered: readonly Table[],
   nowSeconds = Date.now() / 1000,
+  idColumn = TRADE_ID,
 ): StreamResume {
   const placeOf = (table: Table): Place => {
     const folder = tableDirectory(dataPath, exchange, directory, table.name);
@@ -84,7 +97,7 @@ export function resumeStream(
   const countsUp = numbered.includes(TRADES);
   return {
     lastTradeId: ids === undefined ? '' : String(behind(newestOf(ids.values), listed)),
-    recentTradeIds: ids === undefined ? [] : [...ids.values.subarray(-RECENT_IDS)].map(String),
+    recentTradeIds: recentIds(trades, idColumn),
     unlistedIds: ids === undefined || ids.contiguous || !countsUp ? [] : unlisted(ids, trades, listed),
     lastAggregateId: numbered.includes(AGG_TRADES) ? lastAggregate(placeOf(AGG_TRADES), rows) : '',
     gaps: openGaps(dataPath, exchange, directory, numbered),
@@ -95,6 +108,38 @@ export function resumeStream(
 function lastAggregate(place: Place, rows: readonly GapRow[]): string {
   const ids = lastIds(place);
   return ids === undefined ? '' : String(behind(newestOf(ids.values), listings(rows, AGG_TRADES).open));
+}
+
+/**
+ * The ids of the newest trades, numbers as decimal texts, UUIDs as 32 hexadecimal digits: first those that were fetched,
+ * then those that arrived, in the order in which they did.
+ */
+function recentIds(place: Place, column: string): string[] {
+  const live: string[] = [];
+  const fetched: { readonly time: number; readonly id: string }[] = [];
+  let days = 0;
+  for (const day of place.days) {
+    const block = lastRows(place, day, [column], ROWS_LOOKED_AT);
+    if (block === undefined) continue;
+    const others = lastRows(place, day, [column, TRADE_TIME, 'flags'], ROWS_LOOKED_AT);
+    const at = (name: string, row: number) =>
+      others === undefined ? 0 : (u32Of(others, name)[row + block.fromRow - others.fromRow] ?? 0);
+    for (let row = block.rows - 1; row >= 0; row--) {
+      const id = idText(block, column, row);
+      const flags = at('flags', row);
+      if ((flags & REPAIRED) !== 0) fetched.push({ time: at(TRADE_TIME, row), id });
+      else if ((flags & SUSPECT_CLOCK) === 0 && live.length < RECENT_IDS) live.push(id);
+    }
+    if (live.length >= RECENT_IDS || ++days >= DAYS_AROUND) break;
+  }
+  const newest = fetched.sort((a, b) => a.time - b.time).slice(-RECENT_IDS);
+  return [...newest.map(({ id }) => id), ...live.reverse()];
+}
+
+function idText(block: Block, column: string, row: number): string {
+  if (!(block.columns[column] instanceof Uint8Array)) return String(u64Of(block, column)[row]);
+  const { buffer, byteOffset } = uuidOf(block, column);
+  return Buffer.from(buffer, byteOffset + UUID_BYTES * row, UUID_BYTES).toString('hex');
 }
 
 /** Days around now: the newest that hold rows, and the oldest. */

@@ -14,6 +14,9 @@ import {
   TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { sequenceOf, spotText, uuidText } from './ids.js';
+
+const TRADES_DEFAULT = { spot: 60, linear: 500 };
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'EUR', 'BTC'],
@@ -99,19 +102,25 @@ export class BybitRest {
 
   #trades(symbol: SymbolMarket, query: URLSearchParams): Record<string, unknown> {
     const category = this.#category;
-    const limit = Math.min(integerParameter(query, 'limit') ?? 60, TRADES_MAX[category]);
+    const limit = Math.min(
+      integerParameter(query, 'limit') ?? TRADES_DEFAULT[category],
+      TRADES_MAX[category],
+    );
     const { name, price_scale, size_scale } = symbol.listing;
     const list: unknown[] = [];
     for (let id = symbol.last_id; id > symbol.last_id - limit; id--) {
       const trade = symbol.past(id);
       if (trade === undefined) break;
       list.push({
-        execId: String(id),
+        execId: category === 'spot' ? spotText(id) : uuidText(symbol, id),
         symbol: name,
         price: decimalText(trade.price_ticks, price_scale),
         size: decimalText(trade.size_lots, size_scale),
         side: trade.side === BUY ? 'Buy' : 'Sell',
         time: String(Math.floor(trade.time_us / 1000)),
+        isBlockTrade: false,
+        isRPITrade: false,
+        seq: String(sequenceOf(symbol, id)),
       });
     }
     return { category, list };
