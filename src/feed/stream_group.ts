@@ -73,7 +73,7 @@ export class StreamGroup {
     const { clock, producer: sink } = host;
     return new Backfill(
       {
-        ...{ exchange, streams, sequences, counters, sink, clock },
+        ...{ exchange, streams, sequences, counters, sink, clock, candles: this.candles },
         note: (gap) => gaps.note(gap),
         flush: () => gaps.flush(),
         fetch: (recipe, path) => this.fetch(recipe, path),
@@ -202,7 +202,7 @@ export class StreamGroup {
   add(spec: StreamSpec): number {
     const slot = this.streams.add(spec);
     this.candles?.resize(this.streams.size);
-    this.candles?.doubt(slot);
+    this.candles?.doubt(slot, true);
     for (const [channel, sequence] of this.sequences) {
       sequence.resize(this.streams.size);
       this.seed(channel, sequence, spec, slot);

@@ -56,7 +56,7 @@ class Rig {
     };
     this.backfill = new Backfill(
       {
-        ...{ exchange, streams, sequences, counters: this.counters },
+        ...{ exchange, streams, sequences, counters: this.counters, candles: undefined },
         sink,
         clock: { now: received, read: () => undefined },
         note: (gap) => assert.ok(this.rows.gap(gap)),
