@@ -53,7 +53,7 @@ export interface Channel {
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
    * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
-   * unordered: ids that say nothing about what is missing, but tell a repeated message
+   * unordered: ids that say nothing about what is missing, but show a repeated message
    */
   readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
   /** of unordered ids: the column that holds them, where it is not trade_id */
@@ -66,6 +66,16 @@ export interface Channel {
   readonly route?: string;
   /** of a channel of candles: their interval; the option names all of them `klines` */
   readonly interval?: KlineInterval;
+}
+
+/** What is known of channels, and from what: the table in ADD_NEW_EXCHANGE.md. */
+export interface Evidence {
+  /** what the exchange calls them */
+  readonly wire: string;
+  /** what their messages are known from */
+  readonly from: string;
+  /** how a loss shows, where `ids` does not say it */
+  readonly loss?: string;
 }
 
 /** A GET of the REST interface, below its endpoint. */
@@ -87,7 +97,7 @@ export interface ParserContext {
   readonly control: (event: ControlEvent) => void;
   /** Counts changes of books that were buffered for a snapshot and then dropped. */
   readonly unsynced: (changes: number) => void;
-  /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
+  /** The numbering of this connection shows that messages were lost, of unknown channels: every book is incomplete. */
   readonly lost: (messages: number) => void;
   /** Sends a request to the REST interface; parser.onResponse() gets the answer. Paced for the whole process. */
   readonly request: (kind: string, slot: number, path: string) => void;
@@ -112,6 +122,8 @@ export interface MessageParser {
   onResponse?(request: RestRequest, document: JsonValue | undefined): void;
   /** Cold: brings a book in order again; without it the symbol is subscribed anew. */
   resync?(slot: number): void;
+  /** Cold: another connection, whose book this was, has ended; without it a new snapshot is asked for. */
+  takeOver?(slot: number): void;
   /** Cold: everything a connection had said is void, a new one begins. */
   reconnected?(): void;
   /** Cold: a few times a second. */
@@ -137,6 +149,8 @@ export interface Exchange {
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
+  /** by names of channels with spaces between; `klines` are those of every interval */
+  readonly evidence: Readonly<Record<string, Evidence>>;
   /** of its books; absent: all levels are kept, and none has a checksum */
   readonly book?: BookRule;
   readonly limits: {
@@ -158,6 +172,8 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** seconds after which the exchange ends a connection, however well it works; a new one takes over before */
+  readonly connectionSecsMax?: number;
   /** which address serves a channel is not promised: what arrives at another one is stored, too */
   readonly anyRoute?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */

@@ -278,10 +278,15 @@ export const GAP_CAUSES = {
     id: 9,
     doc: 'nothing is missing: the receive clock was set back from from_time to to_time, which lies before it; times of receipt in between occur twice',
   },
+  silence: {
+    id: 10,
+    doc: 'the stream had stopped although its symbol or its connection had not; it was subscribed again',
+  },
   reset: {
     id: 13,
     doc: 'nothing is missing: the exchange began to count its ids from somewhere else between both messages; ids of before may occur again',
   },
+  limit: { id: 14, doc: 'a message exceeded a limit of the logger and was not read' },
   absent: {
     id: 16,
     doc: 'of what is unrepairable: the exchange was asked for it, and its history has what is around it and not this',
@@ -289,6 +294,10 @@ export const GAP_CAUSES = {
   out_of_reach: {
     id: 17,
     doc: 'of what is unrepairable: the history of the exchange does not reach back so far',
+  },
+  handover: {
+    id: 18,
+    doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
 } as const;
 

@@ -38,6 +38,7 @@ export function planOf(exchange: Exchange, config: Config, symbols: readonly str
   return planSessions(exchange, symbols, wantedChannels(exchange, section).channels, {
     maxConnections: section.max_connections,
     symbolsPerConnection: section.symbols_per_connection,
+    redundancy: section.redundancy,
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a shard thread and the writer are told about a connection. Main thread, when a session is planned.
+ * What a shard thread and the writer must know of a connection. Main thread, when a session is planned.
  */
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
@@ -58,6 +58,8 @@ export class SessionResources {
         longestRetryMs: websocket.max_retry_delay_secs * 1000,
         ackTimeoutMs: websocket.ack_timeout_secs * 1000,
       },
+      redundancy: section.redundancy,
+      connectionSecsMax: section.connection_secs_max,
       counters,
       latency: createHistogram(),
       pacing: this.pacingOf(exchange.id),

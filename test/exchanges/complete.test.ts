@@ -51,6 +51,15 @@ test('a column of its own is one that only exchanges that name it have', () => {
     }
 });
 
+test('every channel is listed once with what it is known from', () => {
+  for (const { channels, evidence, id } of EXCHANGES) {
+    const candles = Object.keys(channels).filter((name) => channels[name].interval !== undefined);
+    const listed = Object.keys(evidence).flatMap((names) => names.split(' '));
+    const all = listed.flatMap((name) => (name === 'klines' ? candles : [name]));
+    assert.deepEqual(all.sort(), Object.keys(channels).sort(), id);
+  }
+});
+
 test('fixtures, venues and cases are of exchanges that there are', () => {
   const ids = EXCHANGES.map(({ id }) => id);
   assert.deepEqual(Object.keys(PROTOCOLS), ids);

@@ -36,6 +36,11 @@ export function pauseMs(pacing: SharedArrayBuffer, perMinute: number): number {
   return Math.max(0, used - (BURST / 2) * interval);
 }
 
+/** An attempt that was taken out has reached nobody: it does not count. */
+export function giveBack(pacing: SharedArrayBuffer, perMinute: number): void {
+  Atomics.sub(new BigInt64Array(pacing), 0, BigInt(Math.ceil(60_000 / perMinute)));
+}
+
 const HOUR_MS = 3_600_000;
 
 /**

@@ -120,7 +120,8 @@ export class Backfill {
   /** Takes a gap up; false when its exchange keeps no history of the table. */
   add(gap: Gap): boolean {
     const channel = this.channels.get(gap.table.id);
-    if (channel === undefined) return false;
+    // a time alone says too little where ids count up
+    if (channel === undefined || (gap.toId === 0 && channel.live.recent === undefined)) return false;
     if (this.waiting.length >= WAITING_MAX) return true;
     const { recipe, live } = channel;
     const { slot, fromId, toId } = gap;
