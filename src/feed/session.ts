@@ -231,6 +231,22 @@ export class Session {
     return this.connection.subscriptions.count(state);
   }
 
+  /** Whether the exchange has confirmed this stream. */
+  isSubscribed(subscription: Subscription): boolean {
+    return this.connection.subscriptions.isConfirmed(subscription);
+  }
+
+  /** Asks for a stream anew that has stopped; its book needs a snapshot. */
+  resubscribe(subscription: Subscription, slot: number): void {
+    this.connection.renew(subscription);
+    if (this.exchange.channels[subscription.channel].ids === 'book') this.books?.broken(slot, 'silence');
+  }
+
+  /** When the newest change of a book was received, in seconds since 1970; 0: never. */
+  bookReceivedAt(slot: number): number {
+    return this.books?.receivedAt(slot) ?? 0;
+  }
+
   /** Whether this session has the book complete. */
   hasBook(slot: number): boolean {
     return this.books?.isLive(slot) === true;

@@ -12,6 +12,7 @@ import { SESSION } from '../counters/declarations.js';
 import { STATES } from './connection/state.js';
 import { Arbiter, NOBODY, SEATS } from './continuity/arbiter.js';
 import { rotationAgeMs } from './continuity/rotation.js';
+import { type Remedy, Silence } from './continuity/silence.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
 import { Session } from './session.js';
@@ -22,6 +23,10 @@ import { StreamGroup } from './stream_group.js';
 const OVERLAP_MS = 2000;
 /** A new session of quiet streams takes over when it has been subscribed for so long without having delivered. */
 const QUIET_MS = 30_000;
+/** A connection is watched for silent streams once it has been open for so long. */
+const SETTLED_MS = 10_000;
+/** Silence is looked for so often. */
+const SILENCE_EVERY_MS = 1000;
 /** So long the old session waits for the snapshots of books that the new one has asked for. */
 const SNAPSHOTS_MS = 30_000;
 
@@ -44,6 +49,11 @@ export class SessionSet {
   /** monotonic ms: since when no session is up; 0 while one is, and before the first one was */
   private uncoveredMs = 0;
   private wasUp = false;
+  private readonly silence: Silence;
+  /** monotonic ms */
+  private listenedMs = 0;
+  /** as they were reported */
+  private silent = '';
 
   constructor(
     private readonly exchange: Exchange,
@@ -51,6 +61,7 @@ export class SessionSet {
     private readonly host: SessionHost,
   ) {
     this.group = new StreamGroup(exchange, init, host);
+    this.silence = this.createSilence();
     for (let i = 0; i < init.redundancy; i++) this.add();
     this.arbitrate(NOBODY);
   }
@@ -102,6 +113,46 @@ export class SessionSet {
     const old = this.at(from);
     const { arbiter } = this.group.rows;
     if (old !== undefined && arbiter !== undefined) this.at(arbiter.seat)?.inheritBook(slot, old, 'handover');
+  }
+
+  // ---- streams that are silent
+
+  private createSilence(): Silence {
+    const { exchange, group, init, sessions } = this;
+    const books = (slot: number) => Math.max(0, ...sessions.map((session) => session.bookReceivedAt(slot)));
+    return new Silence(
+      init.channels.map((name) => ({
+        name,
+        table: exchange.channels[name].table,
+        receivedAt: (slot) => group.sequences.get(name)?.receivedAt(slot) ?? books(slot),
+      })),
+    );
+  }
+
+  /** Once a second while a connection is up. */
+  private listen(): void {
+    const now = monotonicMs();
+    const session = this.sessions.find(({ isUp, ageMs }) => isUp && ageMs > SETTLED_MS);
+    if (session === undefined || now - this.listenedMs < SILENCE_EVERY_MS) return;
+    this.listenedMs = now;
+    const { streams } = this.group;
+    const isSubscribed = (slot: number, channel: string) =>
+      session.isSubscribed({ channel, native: streams.specs[slot].native });
+    for (const remedy of this.silence.second(streams.size, isSubscribed)) this.carryOut(remedy, session);
+    const names = this.silence.silent.map(({ slot, channel }) => `${streams.specs[slot].native} ${channel}`);
+    if (names.join() === this.silent) return;
+    this.silent = names.join();
+    this.host.silent(names);
+  }
+
+  private carryOut({ slot, channel, kind, since }: Remedy, session: Session): void {
+    const { native } = this.group.streams.specs[slot];
+    this.group.counters[SESSION.silences]++;
+    const subscribed = this.host.clock.now[0] - Math.round(session.ageMs / 1000);
+    this.group.sequences.get(channel)?.silent(slot, since || subscribed);
+    this.group.logMessage(`${channel} of ${native} has stopped; it is subscribed again`);
+    if (kind === 'replace') this.replaceDelivering(session, `${channel} of ${native} stays silent`);
+    else for (const each of this.sessions) each.resubscribe({ channel, native }, slot);
   }
 
   // ---- one session after the other
@@ -237,6 +288,7 @@ export class SessionSet {
     for (const session of [...this.sessions]) session.tick();
     this.group.publish();
     this.rotate();
+    this.listen();
     this.showState();
     const [first] = this.sessions;
     counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
@@ -268,6 +320,7 @@ export class SessionSet {
       const slot = group.add(spec);
       group.rows.arbiter?.resize(group.streams.size);
       for (const session of sessions) session.addBook(slot, spec);
+      this.silence.forget(slot);
     }
     for (const session of sessions) session.change(added, gone);
   }

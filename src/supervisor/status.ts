@@ -90,6 +90,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     gaps_unlisted: sum((session) => session.counters.gaps_unlisted),
     trades_missing: sum((session) => session.counters.missing),
     silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
+    silent_streams: sessions.flatMap((session) => session.silentStreams),
     receive_to_ring_us: s.latency[id],
     connections: sessions.map((session) => ({
       session: session.session,

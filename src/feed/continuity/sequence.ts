@@ -94,12 +94,15 @@ export interface SequenceEvents {
 
 const NONE = 0;
 const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk'] as const),
+  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk', 'silence', 'limit'] as const),
   // from here on: nothing has arrived yet since the stream was taken up
   ...(['downtime', 'unsubscribed'] as const),
 ];
 const FIRST_RESUMED = CAUSES.indexOf('downtime');
 const DISCONNECT = CAUSES.indexOf('disconnect');
+const SILENCE = CAUSES.indexOf('silence');
+/** Nothing is missing behind these when the exchange sends the newest trade that is stored again. */
+const EXPLAINED = [DISCONNECT, SILENCE, FIRST_RESUMED, CAUSES.indexOf('unsubscribed')];
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -198,6 +201,17 @@ export class Sequence {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] < FIRST_RESUMED;
   }
 
+  /** When the newest message was received, in seconds since 1970; 0: never. */
+  receivedAt(slot: number): number {
+    return this.lastSeconds[slot] + this.lastNanos[slot] * 1e-9;
+  }
+
+  /** The stream has stopped; `since` counts where nothing of it was ever received. */
+  silent(slot: number, since: number): void {
+    this.missed(slot, 'silence');
+    if (this.lastSeconds[slot] === 0) this.lastSeconds[slot] = since;
+  }
+
   /** Everything received after now may follow a gap of this cause. */
   interrupted(cause: GapCause): void {
     const index = CAUSES.indexOf(cause);
@@ -249,8 +263,7 @@ export class Sequence {
     }
     // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
     const cause = this.pending[slot];
-    if ((cause === DISCONNECT || cause >= FIRST_RESUMED) && recent.isNewest(slot, words, record + idWord))
-      this.pending[slot] = NONE;
+    if (EXPLAINED.includes(cause) && recent.isNewest(slot, words, record + idWord)) this.pending[slot] = NONE;
     this.events.duplicate();
     return false;
   }
@@ -282,7 +295,7 @@ export class Sequence {
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
-      if (this.pending[slot] >= FIRST_RESUMED) this.reportInterval(slot);
+      if (this.pending[slot] >= FIRST_RESUMED || this.pending[slot] === SILENCE) this.reportInterval(slot);
     }
     this.lastId[slot] = to;
     this.stamp(slot);
