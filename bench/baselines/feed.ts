@@ -34,7 +34,7 @@ const OTHER_STAMPS = 10_000;
 const SIZE_DECIMALS = 8;
 const TRADE = TRADES.at;
 
-/** All rows of a task and half as many: a ring that fills wakes nobody then. */
+/** All rows of a task and half as many: a ring that fills wakes no one then. */
 const TIMED_RING_WORDS = 2 ** Math.ceil(Math.log2(Math.max(RING_WORDS, task.messages * TRADES.words * 1.5)));
 
 /** A ring with what is known of its rows. */

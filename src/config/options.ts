@@ -109,7 +109,7 @@ export const SECTIONS = {
         default: 'auto' as 'auto' | 'per-connection' | number,
         min: 1,
         max: 1024,
-        doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise as many as cores are left beside the writer, at least one; "per-connection": always one each.',
+        doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise one per core apart from that of the writer, at least one; "per-connection": always one each.',
       }),
     },
   },

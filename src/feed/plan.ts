@@ -136,10 +136,10 @@ export function planSessions(
 /** `[feed] workers`: a number of threads, or a rule for it. */
 export type Workers = 'auto' | 'per-connection' | number;
 
-/** What a stream of books costs beside one of any other channel. */
+/** What a stream of books costs compared with one of any other channel. */
 const BOOK_WEIGHT = 4;
 
-/** How much a session has to do beside others: streams, with books counted for what they send. */
+/** How much a session has to do compared with others: streams, with books counted for what they send. */
 export function weightOf(
   { channels }: Pick<Exchange, 'channels'>,
   plan: Pick<SessionPlan, 'symbols' | 'channels'>,
@@ -150,7 +150,7 @@ export function weightOf(
 
 /**
  * How many threads host `sessions` connections. With `auto` each connection has its own while there are cores for them;
- * otherwise they share those that are left beside the writer, at least one: a thread that hosts many wakes up once for
+ * otherwise they share all cores but the writer's, at least one: a thread that hosts many wakes up once for
  * all of them and runs code that is compiled already.
  */
 export function shardCount(workers: Workers, sessions: number, cores: number): number {

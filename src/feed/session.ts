@@ -331,7 +331,7 @@ export class Session {
     this.books?.lost(cause, invisible);
   }
 
-  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  /** The numbering of the connection shows it. Trades and changes of books show by their own numbers what is missing. */
   private lostMessages(messages: number): void {
     this.counters[SESSION.lost] += messages;
     this.books?.lost('unknown', true);

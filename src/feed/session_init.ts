@@ -7,7 +7,7 @@ import type { StreamSpec } from './rows/streams.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn';
 
-/** Everything a session is told, in the form that goes between threads. */
+/** Everything a session must know, in the form that goes between threads. */
 export interface SessionInit {
   /** its number within its exchange, from 0 */
   readonly session: number;

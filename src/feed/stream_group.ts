@@ -147,7 +147,7 @@ export class StreamGroup {
     return slot;
   }
 
-  /** What arrives of the stream from now on is nobody's; who takes it up next continues behind what is on disk. */
+  /** What arrives of the stream from now on is dropped; the next to take it up continues behind what is on disk. */
   remove({ stream, native }: StreamSpec): void {
     const slot = this.streams.slotOf(native);
     for (const sequence of this.sequences.values()) sequence.leave(slot);

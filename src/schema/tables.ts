@@ -85,7 +85,7 @@ export const TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
-    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { only: ['bybit-linear'] }),
+    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { own: true }),
   },
 });
 

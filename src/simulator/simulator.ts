@@ -155,7 +155,7 @@ export class Simulator {
     this.#schedule(request);
   }
 
-  /** Writes what the ledger holds so far and tells the totals. */
+  /** Writes what the ledger holds so far; answers the totals. */
   summary(): LedgerSummary {
     for (const venue of this.#venues) venue.flushLedger();
     return this.totals();

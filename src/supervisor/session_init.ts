@@ -1,5 +1,5 @@
 /**
- * What a shard thread and the writer are told about a connection. Main thread, when a session is planned.
+ * What a shard thread and the writer must know of a connection. Main thread, when a session is planned.
  */
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';

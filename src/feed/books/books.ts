@@ -221,8 +221,8 @@ export class Books {
   }
 
   /**
-   * A message was lost and nobody knows whose. Usually the next change of that book does not follow what is known;
-   * `blind` says that it does not show, and then every book has to be asked for again.
+   * A message was lost and it is unknown of which symbol. Usually the next change of that book does not follow what is
+   * known; `blind` says that it does not show, and then every book has to be asked for again.
    */
   lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {

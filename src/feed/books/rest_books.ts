@@ -115,7 +115,9 @@ export class RestBooks {
     else this.complete(slot, snapshot);
   }
 
-  /** Whether the buffered changes go on behind the snapshot, in files of one day: across two their order would be lost. */
+  /**
+   * Whether the buffered changes go on behind the snapshot, in files of one day: across two their order would be lost.
+   */
   private bridges(snapshot: BookEvent, buffered: readonly BufferedChange[]): boolean {
     const behind = buffered.filter(({ change }) => change.last > snapshot.last);
     const day = this.dayOf(snapshot, this.context.rows.received[0]);

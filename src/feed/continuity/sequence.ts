@@ -13,6 +13,7 @@ import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
 import type { StreamSpec } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
+import { CAUSES, EXPLAINED, FIRST_RESUMED, NONE, SILENCE } from './pending_causes.js';
 import { RecentIds } from './recent_ids.js';
 
 /** How long a gap may wait for late messages before it is reported. */
@@ -36,7 +37,7 @@ export const SEEN = {
   /** received before, must not be stored again */
   duplicate: 0,
   fresh: 1,
-  /** cannot be told from a duplicate any more: stored with the duplicate_kept flag */
+  /** may be a duplicate, which is not known any more: stored with the duplicate_kept flag */
   uncertain: 2,
 } as const;
 
@@ -74,7 +75,7 @@ interface Stretch {
 /** What a sequence has to know of its channel. */
 export interface SequenceOptions {
   readonly table: Table;
-  /** 'unordered': ids tell a repeated message, and nothing about what is missing */
+  /** 'unordered': ids show a repeated message, and nothing about what is missing */
   readonly ids: string;
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
@@ -91,18 +92,6 @@ export interface SequenceEvents {
   /** something may be missing in front of the message being worked on, or of the next one */
   jumped?(slot: number): void;
 }
-
-const NONE = 0;
-const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk', 'silence', 'limit'] as const),
-  // from here on: nothing has arrived yet since the stream was taken up
-  ...(['downtime', 'unsubscribed'] as const),
-];
-const FIRST_RESUMED = CAUSES.indexOf('downtime');
-const DISCONNECT = CAUSES.indexOf('disconnect');
-const SILENCE = CAUSES.indexOf('silence');
-/** Nothing is missing behind these when the exchange sends the newest trade that is stored again. */
-const EXPLAINED = [DISCONNECT, SILENCE, FIRST_RESUMED, CAUSES.indexOf('unsubscribed')];
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -219,7 +208,7 @@ export class Sequence {
       if (this.pending[slot] < FIRST_RESUMED) this.pending[slot] = index;
   }
 
-  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs the call. */
   missed(slot: number, cause: GapCause): void {
     if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
   }

@@ -43,7 +43,7 @@ export interface ReversibleSink extends RowSink {
   rewind(position: number): void;
 }
 
-/** Who is told of every trade that is stored. */
+/** Is called for every trade that is stored. */
 export interface TradeListener {
   /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
   trade(slot: number, u32: Uint32Array, record: number): void;
@@ -166,8 +166,8 @@ export class RowWriter {
   }
 
   /**
-   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a value that must be
-   * above zero to be believed. False when the bytes are not a number.
+   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a
+   * value that must be above zero to be believed. False when the bytes are not a number.
    */
   decimal(
     valueWord: number,
@@ -328,7 +328,7 @@ export class RowWriter {
     return sequence.acceptRow(slot, this.u32, this.record);
   }
 
-  /** Keeps the row, with flags and decimals beside those that were set one by one. */
+  /** Keeps the row, with flags and decimals in addition to those that were set one by one. */
   finish(table: Table, flags: number, scales: number, scalesHigh: number): void {
     this.flags |= flags;
     this.scales |= scales;
@@ -397,7 +397,7 @@ function hexWord(u32: Uint32Array, at: number, view: DataView, a: number, b: num
 
 /** The two bytes that four hexadecimal digits in a word stand for; negative when one is none. */
 function twoBytes(text: number): number {
-  // bit 6 tells letters from digits; what is neither comes out as some number from 0 to 24
+  // bit 6 separates letters from digits; what is neither comes out as some number from 0 to 24
   const values = (text & 0x0f0f0f0f) + Math.imul((text >>> 6) & 0x01010101, 9);
   const isLetter = ((values + 0x06060606) >>> 4) & 0x01010101;
   // so it is written down again in small letters and has to be what it was

@@ -219,7 +219,7 @@ export class ChannelJob {
     const next = new Int32Array(count);
     const hasId = this.#spec.id !== undefined;
     for (let event = count - 1; event >= 0; event--) {
-      // without an id, what was not delivered cannot be told from what was never sent
+      // without an id, what was not delivered looks like what was never sent
       if (!hasId && this.#delivered(event) === 0) continue;
       const bucket = this.#eventKey(event) & (size - 1);
       next[event] = head[bucket];
@@ -425,7 +425,7 @@ export class ChannelJob {
     }
   }
 
-  /** Whether no row of this answer over REST is on disk: whoever fetched it may have found it too old. */
+  /** Whether no row of this answer over REST is on disk: the client may have found it too old. */
   #isThrownAway(event: number): boolean {
     const events = this.#events;
     if (!events.has(event, 'fetched')) return false;

@@ -16,7 +16,7 @@ const BACKLOG_BYTES = 256 * 1024;
 /** A symbol whose events go to connections. */
 export type VenueSymbol = SymbolMarket<Connection>;
 
-/** What makes the events: it is told what a connection listens to. */
+/** What makes the events: it learns what a connection listens to. */
 export interface Events {
   listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape?: BookShape): void;
   unlisten(symbol: VenueSymbol, channel: Channel, connection: Connection): void;

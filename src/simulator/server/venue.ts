@@ -23,8 +23,7 @@ import { type FaultRequest, Faults } from './faults.js';
 import { LOOPBACK } from './loopback.js';
 import { Pacer } from './pacing.js';
 import {
-  type RestAnswer,
-  type RestRequest,
+  type RestSide,
   TokenBucket,
   type VenueProtocol,
   type VenueTimings,
@@ -81,7 +80,7 @@ export class Venue implements VenueView {
   readonly #player: Player | undefined;
   readonly #faults: Faults;
   readonly #connections = new Set<Connection>();
-  readonly #rest: (request: RestRequest) => RestAnswer;
+  readonly #rest: RestSide;
   readonly #connects: TokenBucket;
   readonly #timer: NodeJS.Timeout;
   #server: Server | undefined;
@@ -342,7 +341,7 @@ export class Venue implements VenueView {
     const refusal = this.#refusal('rest', path);
     if (refusal !== undefined) return refusal;
     if (method !== 'GET') return { status: 404, headers: {}, body: '' };
-    return this.#rest({ path, query: new URLSearchParams(query), now_ms: nowMs() });
+    return this.#rest.answer({ path, query: new URLSearchParams(query), now_ms: nowMs() });
   }
 }
 

@@ -255,7 +255,7 @@ function putCandle(s: SymbolMarket, i: number, age: number, frame: Frame, at: nu
   return putText(out, p, ITEM_END);
 }
 
-/** History with the oldest first. Nothing tells that a candle is finished. */
+/** History with the oldest first. Nothing says that a candle is finished. */
 function composeCandles(s: SymbolMarket, frame: Frame, interval: number): number {
   const { view: out } = frame;
   const { candles } = s;
@@ -307,10 +307,7 @@ const kraken: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandles(symbol, frame, (KLINE_CHANNELS as readonly Channel[]).indexOf(channel));
   },
-  rest(venue) {
-    const rest = new KrakenRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new KrakenRest(venue),
   slow_consumer: { code: 1008, reason: '' },
   shutdownNotice: () => statusText('maintenance'),
   planned_close: { code: 1001, reason: '' },
