@@ -15,7 +15,7 @@ import { rotationAgeMs } from './continuity/rotation.js';
 import { type Remedy, Silence } from './continuity/silence.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
-import { Session } from './session.js';
+import { type LossCause, Session } from './session.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 import { StreamGroup } from './stream_group.js';
 
@@ -75,7 +75,7 @@ export class SessionSet {
     const seat = Array.from({ length: SEATS }, (_, n) => n).find((n) => !seats.includes(n)) ?? 0;
     const session = new Session(this.exchange, this.init, this.host, this.group, seat, {
       state: () => this.showState(),
-      lost: (lost) => this.lost(lost),
+      lost: (lost, cause) => this.lost(lost, cause),
       closing: (closing, reason) => this.replaceDelivering(closing, reason),
       storedElsewhere: (asking, slot) => this.storedElsewhere(asking, slot),
     });
@@ -219,7 +219,7 @@ export class SessionSet {
   }
 
   /** The session has ended for good; its books go to another one. */
-  private leave(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+  private leave(old: Session, heir: Session, cause: 'handover' | LossCause): void {
     this.passBooks(old, heir, cause);
     this.sessions.splice(this.sessions.indexOf(old), 1);
     const succession = this.succession(old);
@@ -230,7 +230,7 @@ export class SessionSet {
     this.showState();
   }
 
-  private passBooks(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+  private passBooks(old: Session, heir: Session, cause: 'handover' | LossCause): void {
     const { arbiter } = this.group.rows;
     if (arbiter === undefined || !this.group.hasBooks) return;
     for (let slot = 0; slot < this.group.streams.size; slot++) {
@@ -242,24 +242,24 @@ export class SessionSet {
   }
 
   /** A connection is gone. Where another one delivers, nothing is missing, and its books go there. */
-  private lost(session: Session): void {
+  private lost(session: Session, cause: LossCause): void {
     const others = this.sessions.filter((other) => other !== session);
     const heir = others.find(({ isUp }) => isUp);
-    if (heir === undefined) this.group.interrupted('disconnect');
+    if (heir === undefined) this.group.interrupted(cause);
     const succession = this.successions.find(({ old }) => old === session);
-    if (succession !== undefined) void this.abandon(succession, heir ?? succession.next);
-    else if (heir !== undefined) this.passBooks(session, heir, 'disconnect');
+    if (succession !== undefined) void this.abandon(succession, heir ?? succession.next, cause);
+    else if (heir !== undefined) this.passBooks(session, heir, cause);
   }
 
   /** The exchange was faster: the old session does not connect again. */
-  private async abandon(succession: Succession, heir: Session): Promise<void> {
+  private async abandon(succession: Succession, heir: Session, cause: LossCause): Promise<void> {
     if (succession.closing) return;
     succession.closing = true;
-    this.passBooks(succession.old, heir, 'disconnect');
+    this.passBooks(succession.old, heir, cause);
     // it is in the middle of telling that it was lost
     await Promise.resolve();
     await succession.old.stop();
-    this.leave(succession.old, heir, 'disconnect');
+    this.leave(succession.old, heir, cause);
   }
 
   // ---- all of them
