@@ -44,6 +44,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
+import { FUTURES_BACKFILL, SPOT_BACKFILL } from './history/binance.js';
 
 const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */
@@ -446,6 +447,7 @@ const spot: Exchange = {
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
   listSymbols: (fetchJson) =>
     listSymbols(fetchJson, '/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false'),
+  backfill: SPOT_BACKFILL,
   createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
 };
 
@@ -473,6 +475,7 @@ const futures: Exchange = {
   anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
+  backfill: FUTURES_BACKFILL,
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),
 };
 

@@ -42,6 +42,7 @@ import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { backfill } from './history/bybit.js';
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
@@ -454,7 +455,8 @@ function bybit(
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
     channels: channels(uuids),
     evidence: EVIDENCE,
-    limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
+    limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
+    backfill: backfill(category),
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,
     listSymbols: (fetchJson) => listSymbols(fetchJson, category),

@@ -31,6 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { BACKFILL } from './history/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -333,7 +334,8 @@ const upbit: Exchange = {
     'ticker klines': { wire: '`ticker` `candle.*`', from: 'recordings of 2021, documentation' },
   },
   // a connection may send 5 requests a second and 100 a minute
-  limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
+  limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
+  backfill: BACKFILL,
   // an idle connection is dropped after a minute
   keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
   acknowledges: false,

@@ -7,12 +7,15 @@ import type { BookRule } from '../book/rules.js';
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
+import type { BackfillRecipe } from './continuity/recipe.js';
 import type { Sequence } from './continuity/sequence.js';
 import type { JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
 import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
+
+export type { BackfillRecipe, HistoryPage, PageRequest } from './continuity/recipe.js';
 
 /** One channel of one symbol. */
 export interface Subscription {
@@ -160,6 +163,8 @@ export interface Exchange {
     /** REST requests per minute for the whole process */
     readonly restPerMinute?: number;
   };
+  /** how missed rows are fetched, by channel; those of any other channel are gone */
+  readonly backfill?: readonly BackfillRecipe[];
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */
   readonly keepAlive?: {
     readonly everyMs: number;

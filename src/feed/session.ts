@@ -152,7 +152,7 @@ export class Session {
     }
     const { native } = this.group.streams.specs[slot];
     for (const channel of this.init.channels)
-      if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
+      if (this.exchange.channels[channel].ids === 'book') this.connection.resubscribe({ channel, native });
   }
 
   /** Sends a request to the REST interface; the answer comes back as a message would. */
@@ -249,7 +249,7 @@ export class Session {
 
   /** Asks for a stream anew that has stopped; its book needs a snapshot. */
   resubscribe(subscription: Subscription, slot: number): void {
-    this.connection.renew(subscription);
+    this.connection.resubscribe(subscription);
     if (this.exchange.channels[subscription.channel].ids === 'book') this.books?.broken(slot, 'silence');
   }
 

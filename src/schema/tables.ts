@@ -287,6 +287,18 @@ export const GAP_CAUSES = {
     id: 18,
     doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
+  reset: {
+    id: 13,
+    doc: 'nothing is missing: the exchange began to count its ids from somewhere else between both messages; ids of before may occur again',
+  },
+  absent: {
+    id: 16,
+    doc: 'of what is unrepairable: the exchange was asked for it, and its history has what is around it and not this',
+  },
+  out_of_reach: {
+    id: 17,
+    doc: 'of what is unrepairable: the history of the exchange does not reach back so far',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;

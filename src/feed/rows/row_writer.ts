@@ -96,6 +96,8 @@ export class RowWriter {
     private readonly streams: StreamIndex,
     received: Uint32Array,
     private readonly clockSkewSecondsMax: number,
+    /** bits of `flags` that every row has */
+    readonly always = 0,
   ) {
     this.u32 = sink.u32;
     this.f32 = sink.f32;
@@ -136,7 +138,7 @@ export class RowWriter {
     u32[record + STREAM_WORD] = this.streams.ids[slot];
     this.scales = 0;
     this.scalesHigh = 0;
-    this.flags = 0;
+    this.flags = this.always;
     this.sidecar.count = 0;
     return true;
   }

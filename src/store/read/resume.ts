@@ -8,11 +8,12 @@
  */
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
-import { GAPS, TABLES, TRADES } from '../../schema/tables.js';
+import { AGG_TRADES, GAPS, TABLES, TRADES } from '../../schema/tables.js';
 import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { type GapRow, listings, readGaps } from './listings.js';
+import { type OpenGaps, openGaps } from './open_gaps.js';
 import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
@@ -24,6 +25,10 @@ export interface StreamResume {
   readonly recentTradeIds: readonly string[];
   /** first and last of the ids that are neither there nor listed in GAPS: a killed process could not report them */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
+  /** newest id of aggregate trades that is stored, or listed right behind; '' when there is none */
+  readonly lastAggregateId: string;
+  /** gaps that nobody has closed yet */
+  readonly gaps: OpenGaps;
   /** receive time of the newest row of each table, by its name: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -52,14 +57,14 @@ interface Place {
 
 /**
  * Reads what is on disk of a stream. Each column is read as far as it goes: rows that other columns lack are listed by
- * the writer when it takes the files into use (columns/found_files.ts). `countsUp`: the exchange's trade ids grow by
- * one, so that gaps say something; `nowSeconds`: what was received later was not.
+ * the writer when it takes the files into use (columns/found_files.ts). `numbered`: the tables whose ids grow by one, so
+ * that gaps say something; `nowSeconds`: what was received later was not.
  */
 export function resumeStream(
   dataPath: string,
   exchange: string,
   directory: string,
-  countsUp: boolean,
+  numbered: readonly Table[],
   nowSeconds = Date.now() / 1000,
 ): StreamResume {
   const placeOf = (table: Table): Place => {
@@ -74,15 +79,22 @@ export function resumeStream(
   }
   const trades = placeOf(TRADES);
   const ids = lastIds(trades);
-  if (ids === undefined) return { lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived };
-  const gaps = countsUp ? [...gapRows(placeOf(GAPS))] : [];
-  const listed = listings(gaps).open;
+  const rows = numbered.length > 0 ? [...gapRows(placeOf(GAPS))] : [];
+  const listed = listings(rows).open;
+  const countsUp = numbered.includes(TRADES);
   return {
-    lastTradeId: String(behind(newestOf(ids.values), listed)),
-    recentTradeIds: [...ids.values.subarray(-RECENT_IDS)].map(String),
-    unlistedIds: ids.contiguous || !countsUp ? [] : unlisted(ids, trades, listed),
+    lastTradeId: ids === undefined ? '' : String(behind(newestOf(ids.values), listed)),
+    recentTradeIds: ids === undefined ? [] : [...ids.values.subarray(-RECENT_IDS)].map(String),
+    unlistedIds: ids === undefined || ids.contiguous || !countsUp ? [] : unlisted(ids, trades, listed),
+    lastAggregateId: numbered.includes(AGG_TRADES) ? lastAggregate(placeOf(AGG_TRADES), rows) : '',
+    gaps: openGaps(dataPath, exchange, directory, numbered),
     lastReceived,
   };
+}
+
+function lastAggregate(place: Place, rows: readonly GapRow[]): string {
+  const ids = lastIds(place);
+  return ids === undefined ? '' : String(behind(newestOf(ids.values), listings(rows, AGG_TRADES).open));
 }
 
 /** Days around now: the newest that hold rows, and the oldest. */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { TRADES } from '../../../src/schema/tables.js';
 import { resumeStream } from '../../../src/store/read/resume.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../column_writer.js';
 
 const EXACT = ['price_digits', 'size_digits', 'scales'];
 const ids = (...numbers: number[]): Row[] => numbers.map((id) => trade(id));
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD', true);
+const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD', [TRADES]);
 const trades = (root: string, rows: readonly Row[], stamp = STAMP) =>
   writeTableDay(root, { table: 'TRADES', stamp }, rows);
 const gap = (from: number, to: number): Row => ({
@@ -24,6 +25,8 @@ test('nothing on disk', (t) => {
     lastTradeId: '',
     recentTradeIds: [],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: {},
   });
 });
@@ -36,6 +39,8 @@ test('the newest id, wherever it stands, and the receive time of the last row of
     lastTradeId: '9',
     recentTradeIds: ['7', '9', '8'],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: { TRADES: [DAY_START + 3600, 200_000_000], MD: [DAY_START + 5, 6] },
   });
 });
@@ -90,6 +95,8 @@ test('rows that other columns lack count: the writer lists them when it opens th
     lastTradeId: '3',
     recentTradeIds: ['1', '2', '3'],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: { TRADES: [DAY_START + 3600, 200_000_000] },
   });
   rmSync(join(folder, `recv_time.${STAMP}.bin`));
@@ -118,13 +125,13 @@ for (const [days, stamp] of [
     for (let day = 10; day < 19; day++) trades(root, ids(day - 9), `${day}.11.26`);
     trades(root, ids(...range(10, 50), ...range(61, 100)));
     trades(root, suspects(days, ...range(51, 60)), stamp);
-    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200);
     assert.equal(found.lastTradeId, '100');
     assert.deepEqual(found.unlistedIds, []);
     assert.deepEqual(found.lastReceived, { TRADES: [DAY_START + 3600, 200_000_000] });
     // and what is missing besides is found
     trades(root, ids(...range(10, 50), ...range(61, 80), ...range(91, 100)));
-    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200).unlistedIds, [
+    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200).unlistedIds, [
       [81, 90],
     ]);
   });
@@ -138,7 +145,7 @@ test('a process that ended while its receive clock was wrong continues behind it
     const root = dataDirectory(t);
     trades(root, ids(...range(1, 50)));
     trades(root, suspects(days, ...range(51, 60)), stamp);
-    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200);
     assert.equal(found.lastTradeId, '60');
     assert.deepEqual(found.unlistedIds, []);
   }
@@ -162,7 +169,7 @@ test('columns without exact digits are whole rows, too', (t) => {
 test('ids that do not count up: the last ones as they were stored, and no gaps', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(...range(1, 100).map((n) => (n * 7) % 101)));
-  const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', false);
+  const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', []);
   assert.deepEqual(
     recentTradeIds,
     range(37, 100).map((n) => String((n * 7) % 101)),
