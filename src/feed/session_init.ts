@@ -42,4 +42,6 @@ export interface SessionHost {
   /** the block of SHARD_COUNTERS */
   readonly counters: Uint32Array;
   log(level: LogLevel, text: string): void;
+  /** the streams that are silent now, by symbol and channel */
+  silent(streams: readonly string[]): void;
 }

@@ -49,6 +49,8 @@ interface SessionSlot {
   readonly shard: ShardSlot;
   readonly weight: number;
   streams: StreamSpec[];
+  /** streams that have stopped although their connection has not */
+  silentStreams: readonly string[];
   readonly counters: CounterReader<typeof SESSION_COUNTERS>;
   readonly rates: Rates;
 }
@@ -150,6 +152,7 @@ export class Fleet {
       shard,
       weight: weightOf(exchange, plan),
       streams,
+      silentStreams: [],
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
     };
@@ -187,6 +190,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
+      for (const session of slot.sessions) session.silentStreams = [];
       // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
@@ -202,6 +206,10 @@ export class Fleet {
     if (report.kind === 'log')
       this.options.log[report.level]({ connection: `${report.exchange}-${report.session}` }, report.text);
     else if (report.kind === 'changed') this.changed.get(keyOf(report))?.();
+    else if (report.kind === 'silent') {
+      const named = this.sessions.find(({ init }) => keyOf(init) === keyOf(report));
+      if (named !== undefined) named.silentStreams = report.streams;
+    }
   }
 
   /** What the dead thread had published is stored first: the new one continues behind it. */
@@ -241,7 +249,7 @@ export class Fleet {
 
   /** Reads every counter once. */
   status(): SessionStatus[] {
-    return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
+    return this.sessions.map(({ init, shard, streams, silentStreams, rates, counters: reader }) => {
       const counters = reader.read();
       const { ring_fill, heartbeat } = shard.counters.read();
       return {
@@ -251,6 +259,7 @@ export class Fleet {
         route: init.connection.route,
         state: STATES[shard.thread === undefined ? 0 : counters.state],
         symbols: streams.length,
+        silentStreams,
         messagesPerSecond: rates.first,
         rowsPerSecond: rates.second,
         counters,

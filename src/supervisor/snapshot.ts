@@ -28,6 +28,8 @@ export interface SessionStatus {
   readonly route: string | undefined;
   readonly state: ConnectionState;
   readonly symbols: number;
+  /** streams that have stopped although the connection has not, by symbol and channel */
+  readonly silentStreams: readonly string[];
   readonly messagesPerSecond: number;
   readonly rowsPerSecond: number;
   readonly counters: Values<typeof SESSION_COUNTERS>;

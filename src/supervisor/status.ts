@@ -92,6 +92,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     gaps_repairing: sum((session) => session.counters.repairs_waiting),
     rows_repaired: sum((session) => session.counters.repaired),
     silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
+    silent_streams: sessions.flatMap((session) => session.silentStreams),
     receive_to_ring_us: s.latency[id],
     connections: sessions.map((session) => ({
       session: session.session,

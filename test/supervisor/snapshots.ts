@@ -29,6 +29,7 @@ export function session(changes: SessionChanges = {}): SessionStatus {
     route: undefined,
     state: 'ACTIVE',
     symbols: 3,
+    silentStreams: [],
     messagesPerSecond: 10.4,
     rowsPerSecond: 9,
     ringFill: 0,
