@@ -27,8 +27,8 @@ const DAY_MS = 86_400_000;
 
 /** A writer that is never stopped and that nobody sends anything to. */
 class DrivenWriter extends Writer {
-  override turn(): number {
-    return super.turn();
+  override doWork(): number {
+    return super.doWork();
   }
 
   protected override receive(): undefined {
@@ -98,7 +98,7 @@ export class WriterRig {
 
   /** One turn of the writer; answers the number of words that it took. */
   turn(): number {
-    return this.writer.turn();
+    return this.writer.doWork();
   }
 
   /** Lets the writer's clock go on. */

@@ -39,8 +39,8 @@ function tableLines(table) {
     '|---|---|---|---|---|---|',
     ...table.columns.map(columnRow),
   ];
-  if (table.literals.length > 0) {
-    const bytes = table.literals.map((name, i) => `bits ${i * 8}-${i * 8 + 7} \`${name}\``).join(', ');
+  if (table.exactNumbers.length > 0) {
+    const bytes = table.exactNumbers.map((name, i) => `bits ${i * 8}-${i * 8 + 7} \`${name}\``).join(', ');
     lines.push('', `\`scales\`: ${bytes}.`);
   }
   const missing = table.columns.filter(({ name }) => table.missing[name] !== 0);

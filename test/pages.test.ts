@@ -110,7 +110,7 @@ test('what captures, looks and reads does so as it stands on the pages', async (
   assert.equal(resolve(JSON.parse(read('package.json')).bin.logger), CLI);
   const folder = temporaryFolder('pages');
   symlinkSync(resolve('symbol_mappings.yaml'), join(folder, 'symbol_mappings.yaml'));
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '4']);
   writeConfig({ folder, dataPath: 'data' }, simulator);
   for (const line of shown(/^npx logger run\b/)) {
     const logger = startLoggerLine([process.execPath, ...argumentsOf(line)], { cwd: folder });

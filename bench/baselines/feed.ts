@@ -54,7 +54,7 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
       ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived: {}, resumedAfter: 'downtime' },
     })),
     channels: [task.channel],
-    elsewhere: [],
+    otherRoutes: [],
     candles: [],
     parser: 'scan',
     clockSkewSecondsMax: 86_400,

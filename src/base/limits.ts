@@ -63,8 +63,8 @@ export const LEARNED_TEXT_BYTES_MAX = 4096;
 export const MESSAGE_VALUES_KEPT = 64 * 1024;
 /** Levels per side of an order book that is kept for its checksums; the deepest that are sent have 1,000. */
 export const CHECKED_LEVELS_MAX = 4096;
-/** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
-export const SEQUENCE_HOLES_MAX = 1024;
+/** Unexplained gaps in the trade ids of one symbol that are remembered at a time. */
+export const SEQUENCE_GAPS_MAX = 1024;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */
 export const BOOK_CHANGES_KEPT_MAX = 512;
 /** Memory for these of all books of one connection. */

@@ -59,10 +59,10 @@ export function plainEnd(
   const places = fraction > 0 ? i - fraction : 0;
   const whole = fraction > 0 ? fraction - 1 - start : i - start;
   const padded = whole > 1 && view.getUint8(start) === 0x30;
-  const unusual = whole === 0 || (fraction > 0 && places === 0) || padded || whole + places > DIGITS_MAX;
+  const irregular = whole === 0 || (fraction > 0 && places === 0) || padded || whole + places > DIGITS_MAX;
   decimals[at] = places;
   // not one store of either: that would put the number in a box
-  if (unusual) digits[at] = NOT_PLAIN;
+  if (irregular) digits[at] = NOT_PLAIN;
   else digits[at] = value;
   return i;
 }

@@ -46,7 +46,7 @@ export class SimulatorProcess {
     await this.post('/finish');
   }
 
-  /** Completes the account and ends the process. */
+  /** Completes the ledger and ends the process. */
   async stop(): Promise<void> {
     const ended = once(this.child, 'exit');
     this.asked = true;

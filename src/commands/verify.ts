@@ -304,7 +304,7 @@ function judgeSymbol(
   for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);
 }
 
-/** All GAPS rows of a symbol, of every day: a hole may be established after midnight. */
+/** All GAPS rows of a symbol, of every day: a gap may be established after midnight. */
 function readAllGaps(tableDays: readonly TableDay[]): { gaps: GapRow[]; problems: ProblemList } {
   const gaps: GapRow[] = [];
   const problems = new Problems();

@@ -30,9 +30,9 @@ export const SESSION_COUNTERS = {
   rejected: counter('messages refused: broken JSON, missing or invalid values'),
   literals: counter('numbers that went to the text side-car'),
   dropped: counter('messages dropped because the ring was full'),
-  gaps: counter('holes found; each becomes a row of GAPS'),
+  gaps: counter('gaps found; each becomes a row of GAPS'),
   gaps_unlisted: counter(
-    'of these, holes that GAPS lacks: the ring was full and too many others waited for room',
+    'of these, gaps that GAPS lacks: the ring was full and too many others waited for room',
   ),
   missing: counter('trades known to be missing'),
   pauses: counter('times the socket was paused because the ring was full'),

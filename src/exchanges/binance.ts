@@ -4,7 +4,7 @@
  * Source: binance/binance-spot-api-docs web-socket-streams.md, developers.binance.com (USD-M: Important WebSocket Change
  * Notice, How to manage a local order book correctly) and recorded messages. `m` says that the buyer was the maker, so
  * the taker sold. `t` and `a` grow by one per symbol; trades outside of the book (`X`) are part of the futures' `t`, and
- * holes that the exchange itself leaves there are listed as holes. Spot's `bookTicker` carries neither a type nor a
+ * gaps that the exchange itself leaves there are listed as gaps. Spot's `bookTicker` carries neither a type nor a
  * time, its partial books no symbol. Unknown symbols are acknowledged and then stay silent, so silence has to be
  * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
@@ -28,9 +28,9 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { parseEpoch, u64At } from '../feed/rows/values.js';
 import {
@@ -113,19 +113,19 @@ const TYPES = {
 /** Tickers over other windows (24hrMiniTicker, 1hTicker, 4hTicker, 1dTicker) end like this. */
 const TICKER_END = Buffer.from('Ticker');
 
-const DEAL: RowPlan['columns'] = {
+const DEAL: RowMapping['columns'] = {
   trade_price: { decimal: PRICE, positive: true },
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { word: BUYER_IS_MAKER, values: [SIDE.buy, SIDE.sell] },
 };
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: { trade_id: { id: ID }, ...DEAL },
   time: { epoch: TRADE_TIME },
   accept: 'contiguous',
-  also: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
+  extraColumns: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
 };
-const AGGREGATE: RowPlan = {
+const AGGREGATE: RowMapping = {
   table: AGG_TRADES,
   columns: {
     trade_id: { id: AGGREGATE_ID },
@@ -136,7 +136,7 @@ const AGGREGATE: RowPlan = {
   time: { epoch: TRADE_TIME },
   accept: 'contiguous',
 };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: CLOSE, positive: true },
@@ -149,7 +149,7 @@ const TICKER: RowPlan = {
   time: { epoch: EVENT_TIME },
   accept: 'all',
 };
-const QUOTES: RowPlan = {
+const QUOTES: RowMapping = {
   table: BBO,
   columns: {
     update_id: { id: UPDATE_ID },
@@ -205,9 +205,9 @@ class BinanceParser implements MessageParser {
       [this.fields, [STREAM]],
       [this.data, [EVENT_TIME]],
     ]);
-    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, also?: (o: number) => void) =>
-      this.templates.row(plan, this.data, sequences.get(channel), symbol, also);
+    const symbol = { slots: this.data, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, extra?: (o: number) => void) =>
+      this.templates.row(mapping, this.data, sequences.get(channel), symbol, extra);
     this.trade = row(TRADE, 'trades', (o) => this.orderIds(o));
     this.aggregate = row(AGGREGATE, 'agg_trades');
     this.ticker = row(TICKER, 'ticker');
@@ -217,7 +217,7 @@ class BinanceParser implements MessageParser {
   emit(): number {
     if (this.fields.kind[DATA] !== KIND.nested) return this.raw();
     const { data } = this;
-    let result: number = data.count === 0 ? RESULT.unfamiliar : this.event(0);
+    let result: number = data.count === 0 ? RESULT.noMatch : this.event(0);
     for (let row = 1; row < data.count; row++) result = worse(result, this.event(row * data.width));
     return result;
   }
@@ -271,7 +271,7 @@ class BinanceParser implements MessageParser {
     if (data.kind[o + TYPE] === KIND.absent) return this.untyped(o);
     if (data.equals(o + TYPE, TYPES.bookTicker)) return this.write(o, this.quotes);
     if (data.equals(o + TYPE, TYPES.kline)) return this.klineOf(o);
-    return data.endsWith(o + TYPE, TICKER_END) ? this.write(o, this.ticker) : RESULT.unfamiliar;
+    return data.endsWith(o + TYPE, TICKER_END) ? this.write(o, this.ticker) : RESULT.noMatch;
   }
 
   /** Spot's best quotes and partial books do not say what they are. */
@@ -280,7 +280,7 @@ class BinanceParser implements MessageParser {
     if (data.present(o + UPDATE_ID) && data.kind[o + BID] !== KIND.absent) return this.write(o, this.quotes);
     return data.kind[o + BIDS] === KIND.nested
       ? this.partialBook(o, this.streamSlot(), SNAPSHOT_ID, BIDS, ASKS)
-      : RESULT.unfamiliar;
+      : RESULT.noMatch;
   }
 
   /** Slot of the symbol that only the name of the stream tells, in small letters. */
@@ -470,7 +470,7 @@ const futures: Exchange = {
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   // where trades are served is measured, not documented
-  anyAddress: true,
+  anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),

@@ -2,7 +2,7 @@
  * Bybit v5: spot (`bybit`) and linear contracts (`bybit-linear`). Runs in shard threads; found by its file name.
  *
  * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
- * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with holes (spot) or UUIDs (linear), so
+ * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with gaps (spot) or UUIDs (linear), so
  * they tell a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
  * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
@@ -35,9 +35,9 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
@@ -59,7 +59,7 @@ const TOPICS: Readonly<Record<string, string>> = {
 
 const ROOT_KEYS = ['topic', 'type', 'ts', 'data', 'cts'] as const;
 const [TOPIC, TYPE, TS, DATA, CTS] = ROOT_KEYS.keys();
-/** Of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD. */
+/** Of tickers and books, which are objects; the numbers of a ticker are in the order of the decimals of MD. */
 const OBJECT_KEYS = [
   'lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u',
   ...BEST_KEYS, 'time of the best',
@@ -97,23 +97,23 @@ const SNAPSHOT = text('snapshot');
 const DELTA = text('delta');
 const DOT = 0x2e;
 
-const DEAL: RowPlan['columns'] = {
+const DEAL: RowMapping['columns'] = {
   trade_price: { decimal: PRICE, positive: true },
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { text: TAKER, values: { Buy: SIDE.buy, Sell: SIDE.sell } },
 };
-const SPOT_TRADE: RowPlan = {
+const SPOT_TRADE: RowMapping = {
   table: TRADES,
   columns: { trade_id: { id: ID }, ...DEAL },
   time: { epoch: TRADE_TIME },
   accept: 'unordered',
 };
 /** The number came with an update of their interface, the UUID is the id. */
-const LINEAR_TRADE: RowPlan = {
+const LINEAR_TRADE: RowMapping = {
   ...SPOT_TRADE,
   columns: { trade_uuid: { uuid: ID }, trade_id: { id: SEQ, orZero: true }, ...DEAL },
 };
-const SPOT_TICKER: RowPlan = {
+const SPOT_TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST_PRICE, positive: true },
@@ -122,7 +122,7 @@ const SPOT_TICKER: RowPlan = {
     volume: { decimal: VOLUME },
     volume_24h: { decimal: VOLUME },
   },
-  time: { epoch: TS, ofMessage: true, orReceipt: true },
+  time: { epoch: TS, inEnvelope: true, orReceipt: true },
   accept: 'all',
 };
 const QUOTES = quotesPlan(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
@@ -170,11 +170,11 @@ class BybitParser implements MessageParser {
       [this.fields, [TS]],
       [this.items, [SEQ]],
     ]);
-    const row = (plan: RowPlan, slots: JsonFields, channel: string) =>
-      this.templates.row(plan, slots, sequences.get(channel), {
+    const row = (mapping: RowMapping, slots: JsonFields, channel: string) =>
+      this.templates.row(mapping, slots, sequences.get(channel), {
         slots: this.fields,
         field: TOPIC,
-        behind: `${TOPICS[channel]}.`,
+        prefix: `${TOPICS[channel]}.`,
       });
     this.trade = row(linear ? LINEAR_TRADE : SPOT_TRADE, this.items, 'trades');
     this.quotes = row(QUOTES, this.data, 'bbo');
@@ -184,14 +184,14 @@ class BybitParser implements MessageParser {
 
   emit(): number {
     const { fields } = this;
-    if (!fields.present(TOPIC) || fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    if (!fields.present(TOPIC) || fields.kind[DATA] !== KIND.nested) return RESULT.noMatch;
     const { bytes } = fields;
     const from = fields.from[TOPIC];
     const to = fields.to[TOPIC];
     if (startsWith(bytes, from, to, TICKERS)) return this.ticker(this.slot(from + TICKERS.length));
     if (startsWith(bytes, from, to, ORDERBOOK)) return this.orderbook(from + ORDERBOOK.length, to);
     if (startsWith(bytes, from, to, PUBLIC_TRADE)) return this.trades(this.slot(from + PUBLIC_TRADE.length));
-    return startsWith(bytes, from, to, KLINE) ? this.klines(from + KLINE.length, to) : RESULT.unfamiliar;
+    return startsWith(bytes, from, to, KLINE) ? this.klines(from + KLINE.length, to) : RESULT.noMatch;
   }
 
   /** Slot of the symbol that stands in the topic from `from` on. */
@@ -202,7 +202,7 @@ class BybitParser implements MessageParser {
   private trades(slot: number): number {
     const { items } = this;
     const sequence = this.tradeSequence;
-    if (items.count === 0) return RESULT.unfamiliar;
+    if (items.count === 0) return RESULT.noMatch;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     let result: number = RESULT.duplicate;
     for (let row = 0; row < items.count; row++) {
@@ -218,7 +218,7 @@ class BybitParser implements MessageParser {
     const { rows, streams } = this.context;
     const sequence = this.tickerSequence;
     const snapshot = fields.equals(TYPE, SNAPSHOT);
-    if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.noMatch;
     if (snapshot && this.wholeTicker !== undefined) return this.wholeTicker(0, slot);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     numbers.resize(streams.size);
@@ -244,9 +244,9 @@ class BybitParser implements MessageParser {
     const { bytes } = this.fields;
     const dot = indexOfDot(bytes, from, to);
     const depth = parseUint(bytes, from, dot);
-    if (depth <= 0 || this.data.count === 0) return RESULT.unfamiliar;
+    if (depth <= 0 || this.data.count === 0) return RESULT.noMatch;
     const snapshot = this.fields.equals(TYPE, SNAPSHOT);
-    if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.noMatch;
     const slot = this.slot(dot + 1);
     return depth === 1 ? this.best(slot) : this.book(slot, snapshot);
   }
@@ -306,7 +306,7 @@ class BybitParser implements MessageParser {
 
   private klines(from: number, to: number): number {
     const { items } = this;
-    if (items.count === 0) return RESULT.unfamiliar;
+    if (items.count === 0) return RESULT.noMatch;
     const slot = this.slot(indexOfDot(this.fields.bytes, from, to) + 1);
     let result: number = RESULT.rows;
     for (let row = 0; row < items.count; row++) result = worse(result, this.kline(slot, row * items.width));

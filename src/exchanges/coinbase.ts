@@ -180,7 +180,7 @@ const coinbase: Exchange = {
   channels: {
     ticker: { table: MD, ids: 'none' },
     trades: { table: TRADES, ids: 'contiguous' },
-    book: { table: BOOK, ids: 'book', blind: true },
+    book: { table: BOOK, ids: 'book', lossInvisible: true },
   },
   limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
   listSymbols: exchangeSymbols,

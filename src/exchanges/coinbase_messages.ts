@@ -1,11 +1,11 @@
 /**
  * HOT: the messages of Coinbase Exchange and Coinbase Advanced Trade (coinbase.ts). Shard threads.
  *
- * `trade_id` is the same at both and grows by one per product, so every hole is a loss. Both send the maker's side with
+ * `trade_id` is the same at both and grows by one per product, so every gap is a loss. Both send the maker's side with
  * a trade, and the Exchange the taker's with a ticker.
  * Exchange: `heartbeat.last_trade_id` shows a loss at the end of a stream; nothing shows a loss in a book.
  * Advanced Trade: batches in an envelope with a time of its own. `sequence_num` counts all frames of a connection, so a
- * hole is a lost frame of nobody knows which channel. Trades come with the newest first. `X-USDC` is another name of
+ * gap is a lost frame of nobody knows which channel. Trades come with the newest first. `X-USDC` is another name of
  * `X-USD`, and what is sent carries the latter.
  */
 import { SYMBOL_BYTES_MAX } from '../base/limits.js';
@@ -17,9 +17,9 @@ import type { ControlEvent, MessageParser, ParserContext } from '../feed/exchang
 import { isObject, type JsonObject, type JsonValue } from '../feed/json/document.js';
 import { JsonFields, KIND, kindOf, textOf } from '../feed/json/fields.js';
 import { JsonList, JsonTuples } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, isNewestFirst, u64At } from '../feed/rows/values.js';
@@ -114,7 +114,7 @@ const CANDLE_TABLE = KLINES['5m'];
 const CANDLE_SECONDS = KLINE_INTERVALS['5m'];
 const REPLAYED = flag('replayed');
 
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: TRADE_ID },
@@ -131,8 +131,8 @@ const TRADE: RowPlan = {
   time: { iso: TIME },
   accept: 'contiguous',
 };
-const REPLAYED_TRADE: RowPlan = { ...TRADE, flags: REPLAYED };
-const TICKER: RowPlan = {
+const REPLAYED_TRADE: RowMapping = { ...TRADE, flags: REPLAYED };
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: PRICE, positive: true },
@@ -148,10 +148,10 @@ const TICKER: RowPlan = {
   accept: 'all',
 };
 /** Advanced Trade sends the time with the envelope alone. */
-const ADVANCED_TICKER: RowPlan = {
+const ADVANCED_TICKER: RowMapping = {
   ...TICKER,
   columns: { ...TICKER.columns, volume_24h: { decimal: VOLUME_24_H } },
-  time: { iso: TIMESTAMP, orReceipt: true, ofMessage: true },
+  time: { iso: TIMESTAMP, orReceipt: true, inEnvelope: true },
 };
 /** How the rows of an address are written. */
 interface Writers {
@@ -203,20 +203,20 @@ export class CoinbaseParser implements MessageParser {
     this.tradeSequence = context.sequences.get('trades');
     this.candleSequence = context.sequences.get('klines_5m');
     // the time of an envelope is that of its tickers alone
-    const free = [[this.fields, [TRADE_ID, TIMESTAMP]]] as const;
+    const ignored = [[this.fields, [TRADE_ID, TIMESTAMP]]] as const;
     const counter = { field: SEQUENCE_NUM, newest: this.frame };
-    this.templates = new RowTemplates(context, this.fields, free, counter);
+    this.templates = new RowTemplates(context, this.fields, ignored, counter);
     this.exchange = this.writers(this.fields, TICKER, { slots: this.fields, field: PRODUCT });
-    const product = { slots: this.items, field: PRODUCT, inObject: true };
+    const product = { slots: this.items, field: PRODUCT, inRow: true };
     this.advancedTrade = this.writers(this.items, ADVANCED_TICKER, product);
     this.books = context.books;
     this.levels = new Levels(context.rows);
   }
 
-  private writers(slots: JsonFields, ticker: RowPlan, symbol: SymbolPlace): Writers {
+  private writers(slots: JsonFields, ticker: RowMapping, symbol: SymbolPlace): Writers {
     const { sequences } = this.context;
-    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
-      this.templates.row(plan, slots, sequences.get(channel), place);
+    const row = (mapping: RowMapping, channel: string, place?: SymbolPlace) =>
+      this.templates.row(mapping, slots, sequences.get(channel), place);
     return {
       trade: row(TRADE, 'trades', symbol),
       // history comes once
@@ -233,7 +233,7 @@ export class CoinbaseParser implements MessageParser {
     if (fields.equals(TYPE, TICKER_TYPE)) return this.write(fields, 0, this.exchange.ticker);
     if (fields.equals(TYPE, HEARTBEAT_TYPE)) return this.heartbeat();
     if (fields.equals(TYPE, LAST_MATCH)) return this.write(fields, 0, this.exchange.replayedTrade);
-    return fields.equals(TYPE, SNAPSHOT) ? this.bookSnapshot() : RESULT.unfamiliar;
+    return fields.equals(TYPE, SNAPSHOT) ? this.bookSnapshot() : RESULT.noMatch;
   }
 
   /** A new connection counts its frames anew. */
@@ -337,7 +337,7 @@ export class CoinbaseParser implements MessageParser {
     const { fields, events } = this;
     let channel = 0;
     while (channel < ADVANCED.length && !fields.equals(CHANNEL, ADVANCED[channel])) channel++;
-    if (channel === ADVANCED.length) return RESULT.unfamiliar;
+    if (channel === ADVANCED.length) return RESULT.noMatch;
     const inOrder = !fields.present(SEQUENCE_NUM) || this.countFrame(u64At(fields, SEQUENCE_NUM));
     let result: number = RESULT.control;
     if (ADVANCED[channel] === HEARTBEATS) return result;

@@ -32,9 +32,9 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonList } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { u64At } from '../feed/rows/values.js';
@@ -138,7 +138,7 @@ const CANDLE = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: VOLUME,
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');
 
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: TRADE_ID },
@@ -149,10 +149,10 @@ const TRADE: RowPlan = {
   time: { iso: TIMESTAMP },
   accept: 'contiguous',
 };
-const REPLAYED_TRADE: RowPlan = { ...TRADE, flags: REPLAYED };
+const REPLAYED_TRADE: RowMapping = { ...TRADE, flags: REPLAYED };
 /** Tickers had no time until 2024. */
 const STATE_TIME = { iso: TIMESTAMP, orReceipt: true };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
@@ -165,7 +165,7 @@ const TICKER: RowPlan = {
   accept: 'all',
 };
 /** The same message, subscribed with the trigger `bbo`. */
-const QUOTES: RowPlan = {
+const QUOTES: RowMapping = {
   table: BBO,
   columns: {
     best_bid: { decimal: BID },
@@ -205,9 +205,9 @@ class KrakenParser implements MessageParser {
   constructor(private readonly context: ParserContext) {
     const { sequences, rows } = context;
     this.templates = new RowTemplates(context, this.fields, [[this.items, FREE_OF_TICKERS]]);
-    const symbol = { slots: this.items, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
-      this.templates.row(plan, this.items, sequences.get(channel), place);
+    const symbol = { slots: this.items, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, place?: SymbolPlace) =>
+      this.templates.row(mapping, this.items, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
     // history comes once
     this.replayedTrade = row(REPLAYED_TRADE, 'trades');
@@ -224,11 +224,11 @@ class KrakenParser implements MessageParser {
   emit(): number {
     const { fields, items } = this;
     if (fields.equals(CHANNEL, HEARTBEAT)) return RESULT.control;
-    if (fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    if (fields.kind[DATA] !== KIND.nested) return RESULT.noMatch;
     const trades = fields.equals(CHANNEL, TRADE_CHANNEL);
     const book = !trades && fields.equals(CHANNEL, BOOK_CHANNEL);
     const ticker = !trades && !book && fields.equals(CHANNEL, TICKER_CHANNEL);
-    if (!trades && !book && !ticker && !fields.equals(CHANNEL, OHLC_CHANNEL)) return RESULT.unfamiliar;
+    if (!trades && !book && !ticker && !fields.equals(CHANNEL, OHLC_CHANNEL)) return RESULT.noMatch;
     const snapshot = fields.equals(TYPE, SNAPSHOT);
     let result: number = RESULT.control;
     for (let row = 0; row < items.count; row++) {

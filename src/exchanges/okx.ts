@@ -34,9 +34,9 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import {
@@ -115,7 +115,7 @@ const SELL = text('sell');
 
 const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: ID },
@@ -127,12 +127,12 @@ const TRADE: RowPlan = {
   accept: 'contiguous',
 };
 /** A sum of one trade. */
-const SUM_OF_ONE: RowPlan = {
+const SUM_OF_ONE: RowMapping = {
   ...TRADE,
   table: AGG_TRADES,
   columns: { ...TRADE.columns, first_trade_id: { id: ID }, last_trade_id: { id: ID } },
 };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
@@ -189,9 +189,9 @@ class OkxParser implements MessageParser {
       [this.arg, [ARG_SYMBOL]],
       [this.data, [SEQ, COUNT]],
     ]);
-    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
-      this.templates.row(plan, this.data, sequences.get(channel), place);
+    const symbol = { slots: this.data, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, place?: SymbolPlace) =>
+      this.templates.row(mapping, this.data, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
     // counts and history are looked at before, so these have no templates
     this.sumOfOne = row(SUM_OF_ONE, 'agg_trades');
@@ -202,7 +202,7 @@ class OkxParser implements MessageParser {
 
   emit(): number {
     const { fields, arg, data } = this;
-    if (fields.kind[DATA] !== KIND.nested || fields.kind[ARG] !== KIND.nested) return RESULT.unfamiliar;
+    if (fields.kind[DATA] !== KIND.nested || fields.kind[ARG] !== KIND.nested) return RESULT.noMatch;
     if (arg.equals(CHANNEL, TRADES_ALL)) return this.trades(false);
     if (arg.equals(CHANNEL, AGGREGATES)) return this.trades(true);
     if (data.count === 0) return this.tuples();
@@ -485,7 +485,7 @@ const okx: Exchange = {
   book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
   // a proxy or a replay may serve all channels at one address
-  anyAddress: true,
+  anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
   websocketUrl: (endpoint, route) => `${endpoint.replace(/\/+$/, '')}/ws/v5/${route ?? PUBLIC}`,
   listSymbols,

@@ -10,7 +10,7 @@ import type { Books } from './books/books.js';
 import type { Sequence } from './continuity/sequence.js';
 import type { JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
-import type { Rows } from './rows/row_writer.js';
+import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
 
@@ -56,7 +56,7 @@ export interface Channel {
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
-  readonly blind?: boolean;
+  readonly lossInvisible?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */
   readonly route?: string;
   /** of a channel of candles: their interval; the option names all of them `klines` */
@@ -73,14 +73,14 @@ export interface RestRequest {
 
 /** What a parser is given by the shard. */
 export interface ParserContext {
-  readonly rows: Rows;
+  readonly rows: RowWriter;
   readonly streams: StreamIndex;
   /** by channel name; only the subscribed channels, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
-  /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
+  /** Counts changes of books that were buffered for a snapshot and then dropped. */
   readonly unsynced: (changes: number) => void;
   /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
   readonly lost: (messages: number) => void;
@@ -97,7 +97,7 @@ export interface MessageParser {
   readonly fields: JsonFields;
   /** reads the messages that look like one before */
   readonly templates?: RowTemplates;
-  /** HOT: rows from what `fields` has read; a RESULT, `unfamiliar` when the message is no data. */
+  /** HOT: rows from what `fields` has read; a RESULT, `noMatch` when the message is no data. */
   emit(): number;
   /** Cold: acknowledgements, errors, notices; RESULT.control, or unknownKind for what nothing is known about. */
   control(document: JsonValue): number;
@@ -152,7 +152,7 @@ export interface Exchange {
     readonly text?: string;
   };
   /** which address serves a channel is not promised: what arrives at another one is stored, too */
-  readonly anyAddress?: boolean;
+  readonly anyRoute?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
@@ -160,7 +160,7 @@ export interface Exchange {
   /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
   readonly acknowledges?: boolean;
   /** a request replaces everything that was subscribed before, so each one has to name all of it; nothing unsubscribes */
-  readonly replaces?: boolean;
+  readonly subscribeReplacesAll?: boolean;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];

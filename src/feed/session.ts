@@ -23,7 +23,7 @@ import { Sequence } from './continuity/sequence.js';
 import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { MessageHandler } from './message_handler.js';
-import { Rows } from './rows/row_writer.js';
+import { RowWriter } from './rows/row_writer.js';
 import { StreamIndex, type StreamSpec } from './rows/streams.js';
 
 /** How often a socket that waits for room in the ring is tried again. */
@@ -45,7 +45,7 @@ export interface SessionInit {
   readonly streams: readonly StreamSpec[];
   readonly channels: readonly string[];
   /** channels that connections to other addresses subscribe; what arrives here of them is stored all the same */
-  readonly elsewhere: readonly string[];
+  readonly otherRoutes: readonly string[];
   /** candles that are added up from the trades of this session */
   readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
@@ -74,7 +74,7 @@ export class Session {
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
   private readonly streams: StreamIndex;
-  private readonly rows: Rows;
+  private readonly rows: RowWriter;
   private readonly sequences: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
   private readonly candles: Candles | undefined;
@@ -102,12 +102,12 @@ export class Session {
     this.counters = new Uint32Array(init.counters);
     this.latency = new HistogramWriter(init.latency);
     this.streams = new StreamIndex(init.streams);
-    this.rows = new Rows(producer, this.streams, clock.now, init.clockSkewSecondsMax);
+    this.rows = new RowWriter(producer, this.streams, clock.now, init.clockSkewSecondsMax);
     this.gaps = new GapLog(
       this.counters,
       (gap) => this.rows.gap(gap),
       () =>
-        this.host.log('warn', 'too many holes wait for room in the ring: the oldest are counted, not listed'),
+        this.host.log('warn', 'too many gaps wait for room in the ring: the oldest are counted, not listed'),
     );
     this.books = this.createBooks();
     this.candles = this.createCandles();
@@ -234,8 +234,8 @@ export class Session {
         ),
     };
     const sequences = new Map<string, Sequence>();
-    const { channels, elsewhere, streams } = this.init;
-    for (const channel of [...channels, ...elsewhere]) {
+    const { channels, otherRoutes, streams } = this.init;
+    for (const channel of [...channels, ...otherRoutes]) {
       const declared = this.exchange.channels[channel];
       if (declared.ids === 'book') continue;
       const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
@@ -247,7 +247,7 @@ export class Session {
     return sequences;
   }
 
-  /** Continues the ids that are on disk, so that their end and our beginning leave no unseen hole. */
+  /** Continues the ids that are on disk, so that their end and our beginning leave no unseen gap. */
   private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
     // what stands on disk of the others is followed where they are subscribed
     if (!this.init.channels.includes(channel)) return;
@@ -340,7 +340,9 @@ export class Session {
 
   /** A message that may have changed a book was lost. */
   private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
-    const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
+    const blind = this.init.channels.some(
+      (channel) => this.exchange.channels[channel].lossInvisible === true,
+    );
     this.books?.lost(cause, blind);
   }
 
@@ -374,11 +376,11 @@ export class Session {
   /** Everything that is due; called a few times a second, with the clock read. */
   tick(): void {
     const { counters } = this;
-    for (const gap of this.clockSteps.look(this.streams.size, () => this.receivers())) this.gaps.note(gap);
+    for (const gap of this.clockSteps.sample(this.streams.size, () => this.receivers())) this.gaps.note(gap);
     for (const sequence of this.sequences.values()) sequence.reportDue();
     this.parser.tick?.();
     this.candles?.tick(this.stopping);
-    if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
+    if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.doWork();
     this.gaps.flush();
     this.host.producer.publish();
     this.connection.tick();

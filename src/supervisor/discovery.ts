@@ -87,7 +87,7 @@ export class StreamDirectory {
       : this.resumed(exchange, known, 'unsubscribed');
   }
 
-  /** A stream as its files are now; `cause`: what a hole before its next message comes from. */
+  /** A stream as its files are now; `cause`: what a gap before its next message comes from. */
   resumed(exchange: Resumable, spec: StreamSpec, cause: StreamSpec['resumedAfter']): StreamSpec {
     return { ...spec, ...this.resume(exchange, spec.directory), resumedAfter: cause };
   }

@@ -144,7 +144,7 @@ export class DiskWatch {
   }
 
   /** Looks again, unless the last look has not come back; `filesPerDay`: column files of one day. */
-  look(written: number, filesPerDay: number): void {
+  sample(written: number, filesPerDay: number): void {
     if (this.asking) return;
     this.asking = true;
     statfs(this.dataPath)

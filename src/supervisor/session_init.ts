@@ -44,7 +44,7 @@ export class SessionResources {
       exchange: exchange.id,
       streams,
       channels: plan.channels,
-      elsewhere: exchange.anyAddress ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
+      otherRoutes: exchange.anyRoute ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
       candles: plan.channels.includes('trades') ? candles : [],
       parser: logger.parser,
       clockSkewSecondsMax: logger.max_clock_skew_secs,

@@ -11,7 +11,7 @@ import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import type { JsonValue } from '../../src/feed/json/document.js';
 import { RESULT } from '../../src/feed/rows/result.js';
-import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, KLINES } from '../../src/schema/tables.js';
 import {
@@ -35,7 +35,7 @@ const has = (row: DecodedRow, mask: number) => (Number(row.values.flags) & mask)
 function sent(row: DecodedRow, name: string, position: number): string {
   const scales = Number(position < 4 ? row.values.scales : row.values.scales_high);
   const digits = row.values[`${name}_digits`] as bigint;
-  const literal = literalOf(digits, (scales >>> (8 * (position % 4))) & 255);
+  const literal = decimalText(digits, (scales >>> (8 * (position % 4))) & 255);
   assert.equal(row.values[name], Math.fround(Number(literal)), `${name} as f32`);
   return literal;
 }
@@ -160,7 +160,7 @@ function compare(exchange: Exchange, recording: string, parser: ParserName): Com
     compared.candles += candles.length;
   }
   assert.equal(harness.count('rejected'), 0);
-  assert.equal(harness.count('lost'), 0, 'the recorded connections have no hole in their numbering');
+  assert.equal(harness.count('lost'), 0, 'the recorded connections have no gap in their numbering');
   assert.equal(harness.count('unsynced'), compared.unsynced);
   return compared;
 }
@@ -222,7 +222,7 @@ describe('a lost frame of Advanced Trade', () => {
         [0, 1].map((slot) => harness.books?.isLive(slot)),
         [false, false],
       );
-      harness.books?.turn();
+      harness.books?.doWork();
       assert.deepEqual(harness.resyncs, [0, 1]);
       assert.equal(harness.feed(bookFrame(8, 'update', 'BTC-USD', LEVELS)), RESULT.unsynced);
       assert.equal(harness.takeRows().length, 0);
@@ -275,7 +275,7 @@ describe('a book with a level that cannot be read', () => {
         assert.equal(harness.count('rejected'), 1);
         assert.deepEqual(harness.takeRows(), []);
         assert.equal(harness.feed(change([['buy', '99', '3']])), RESULT.unsynced);
-        harness.books?.turn();
+        harness.books?.doWork();
         assert.deepEqual(harness.resyncs, [0]);
         assert.equal(harness.feed(snapshot), RESULT.rows);
         assert.equal(harness.feed(change([['buy', '99', '0.000']])), RESULT.rows);

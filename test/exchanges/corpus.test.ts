@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { type DecodedRow, literalOf, type Value } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText, type Value } from '../../src/schema/codec.js';
 import { FLAGS, flag } from '../../src/schema/flags.js';
 import { BBO, MD, SIDE, TRADES } from '../../src/schema/tables.js';
 import { atLeast, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
@@ -19,7 +19,7 @@ function describeRow(row: DecodedRow, symbols: readonly string[]): Record<string
   const { values } = row;
   const scale = (position: number) => (Number(values.scales) >>> (8 * position)) & 255;
   const exact = (name: string, position: number) =>
-    literalOf(values[`${name}_digits`] as bigint, scale(position));
+    decimalText(values[`${name}_digits`] as bigint, scale(position));
   const base = { symbol: symbols[row.stream] };
   if (row.table === 'TRADES') {
     return {

@@ -111,7 +111,7 @@ class Rig {
         latency: createHistogram(),
         pacing: { connects: createPacing(), requests: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
-        elsewhere: [],
+        otherRoutes: [],
         candles: [],
         ...changes,
       },

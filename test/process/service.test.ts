@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   afterProcesses,
   startLoggerProcess,
@@ -87,7 +87,7 @@ exec ${MANAGER} --user --unit=idle.target`;
 test('systemd starts it again after a kill and a hang, and not beside another owner', async (t) => {
   const folder = temporaryFolder('service');
   const out = join(folder, 'out');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
     '--symbols',
     String(SYMBOLS_PER_EXCHANGE),
     '--rate',
@@ -114,7 +114,7 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   /** A start can only list what it lacks of a channel that had rows before. */
   const everyChannelWritten = async () => {
     await simulator.summary();
-    const { channels } = compareAccount(simulator.account, join(folder, 'data'));
+    const { channels } = compareLedger(simulator.ledger, join(folder, 'data'));
     return channels.length === CHANNELS && channels.every(({ on_disk }) => on_disk > 0);
   };
   const up = (restarts: number) =>
@@ -148,7 +148,7 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   assert.equal(property('ActiveState'), 'failed');
   assert.equal(await owner.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(join(folder, 'data')), '');
 });

@@ -209,7 +209,7 @@ export class Books {
   }
 
   /** Asks for snapshots that are due; call it a few times a second. */
-  turn(): void {
+  doWork(): void {
     const now = this.nowMs();
     const back = Math.floor((now - this.refilledMs) / RESYNC_EVERY_MS);
     if (back > 0) {
@@ -237,7 +237,7 @@ export class Books {
     return this.waiting.size;
   }
 
-  /** `to`: number of the newest change that is missing; 0 without numbers. A hole that has none is one of times. */
+  /** `to`: number of the newest change that is missing; 0 without numbers. A gap that has none is one of times. */
   private reportMissed(slot: number, to: number): void {
     const from = this.sequence[slot] + 1;
     // everything that has come can be used

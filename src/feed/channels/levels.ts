@@ -16,7 +16,7 @@ import { BOOK, BOOK_SIDE } from '../../schema/tables.js';
 import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 import { readEpoch, u64At } from '../rows/values.js';
 
 /** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
@@ -57,7 +57,7 @@ export class Levels {
   private timed = false;
   private checksum = -1;
 
-  constructor(private readonly rows: Rows) {}
+  constructor(private readonly rows: RowWriter) {}
 
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
@@ -127,7 +127,7 @@ export class Levels {
     u32[record + B.seq] = this.sequenceWords[0];
     u32[record + B.seq + 1] = this.sequenceWords[1];
     u32[record + B.checksum] = 0;
-    if (digits[price] < 0 || digits[size] < 0) return this.unusual(values, price, size);
+    if (digits[price] < 0 || digits[size] < 0) return this.irregularLevel(values, price, size);
     this.plain(values, price, record + B.price, record + B.price_digits);
     this.plain(values, size, record + B.size, record + B.size_digits);
     this.finish(digits[price] === 0 ? NOT_POSITIVE : 0, decimals[price] | (decimals[size] << 8));
@@ -145,7 +145,7 @@ export class Levels {
   }
 
   /** A level with a number that is not plain. */
-  private unusual(values: JsonSlots, price: number, size: number): number {
+  private irregularLevel(values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
     if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true))
       return this.abandon(RESULT.badNumber);

@@ -2,9 +2,9 @@
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** not of a shape the scanner knows: the JSON parser has to look at it */
-  unfamiliar: -1,
+  noMatch: -1,
   /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */
-  kept: 0,
+  buffered: 0,
   /** at least one row was written */
   rows: 1,
   /** no data: an acknowledgement, a heartbeat, a notice */

@@ -9,9 +9,9 @@
  */
 
 import {
+  DECIMAL,
   DIGITS,
   HIGH_WORD,
-  LITERAL,
   nearestFloat32,
   parseDecimal,
   parseU64,
@@ -55,7 +55,7 @@ const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
-export class Rows {
+export class RowWriter {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
@@ -162,7 +162,7 @@ export class Rows {
   }
 
   /**
-   * A number as f32 and as exact digits; `position` is that among the table's literals. `positive` marks a value that must be
+   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a value that must be
    * above zero to be believed. False when the bytes are not a number.
    */
   decimal(
@@ -174,10 +174,10 @@ export class Rows {
     to: number,
     positive: boolean,
   ): boolean {
-    const literal = parseDecimal(bytes, from, to);
-    if (literal === LITERAL.invalid) return false;
+    const kind = parseDecimal(bytes, from, to);
+    if (kind === DECIMAL.invalid) return false;
     this.digits(valueWord, digitsWord, position, VALUE[0], DIGITS[0], DIGITS[1], DIGITS[2], positive);
-    if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
+    if (kind !== DECIMAL.exact) this.irregularNumber(kind, valueWord, bytes, from, to);
     return true;
   }
 
@@ -236,14 +236,20 @@ export class Rows {
 
   /** A number of which only the f32 is kept. */
   float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
+    if (parseDecimal(bytes, from, to) === DECIMAL.invalid) return false;
     this.f32[this.record + word] = VALUE[0];
     if (VALUE[0] < 0) this.flags |= FLAG_INVALID;
     return true;
   }
 
-  private unusual(literal: number, valueWord: number, bytes: Uint8Array, from: number, to: number): void {
-    if (literal === LITERAL.normalized) {
+  private irregularNumber(
+    kind: number,
+    valueWord: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    if (kind === DECIMAL.normalized) {
       this.flags |= FLAG_NORMALIZED;
       return;
     }
@@ -334,7 +340,7 @@ export class Rows {
     this.u32[record + at.recv_time] = this.received[0];
     this.u32[record + at.recv_nanos] = this.received[1];
     this.u32[record + at.scales] = this.scales;
-    if (table.literals.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
+    if (table.exactNumbers.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
     this.sink.commit(table.words);
     this.counts.rows++;

@@ -7,7 +7,7 @@ import { flag } from '../../schema/flags.js';
 import { type AGG_TRADES, TRADES } from '../../schema/tables.js';
 import { SEEN, type Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
-import type { Rows } from './row_writer.js';
+import type { RowWriter } from './row_writer.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
@@ -22,7 +22,7 @@ export function arePresent(values: JsonSlots, base: number, names: readonly numb
 
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 function optionalDecimal(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   valueWord: number,
@@ -37,7 +37,7 @@ function optionalDecimal(
 
 /** As optionalDecimal for a field of which only some exchanges have one. */
 export function namedDecimal(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   name: number | undefined,
@@ -70,7 +70,7 @@ export interface TradeFields {
  * one is no number.
  */
 export function tradeNumbers(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   names: TradeFields,
@@ -85,7 +85,7 @@ export function tradeNumbers(
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
 export function isoTime(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   secondsWord: number,
@@ -96,7 +96,7 @@ export function isoTime(
 
 /** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
 export function epochTime(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   secondsWord: number,
@@ -106,7 +106,7 @@ export function epochTime(
 }
 
 /** Sets what stands in TIME; a time that no u32 can hold is not believed and gives way to that of receipt. */
-function setTime(rows: Rows, result: number, secondsWord: number, nanosWord: number): boolean {
+function setTime(rows: RowWriter, result: number, secondsWord: number, nanosWord: number): boolean {
   if (result === TIME_RESULT.invalid) return false;
   if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
   else {
@@ -149,7 +149,7 @@ function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
  * Asks the sequence about a row that is complete and stands for the ids from `first` to `id`; false when it is a
  * duplicate and must not be committed.
  */
-export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number, first = id): boolean {
+export function isFresh(rows: RowWriter, sequence: Sequence, slot: number, id: number, first = id): boolean {
   const seen = sequence.acceptRange(slot, first, id);
   if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
   return seen !== SEEN.duplicate;

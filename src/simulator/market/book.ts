@@ -1,7 +1,7 @@
 /**
  * The order book of one symbol: a bounded number of levels per side around the last price. Makers add, change and
  * remove levels, takers eat them. Keeps what has changed since the last event of the book channel, and a hash of the
- * whole book that a comparison can compute from the literals on disk.
+ * whole book that a comparison can compute from the digits on disk.
  * HOT: one operation or more per message; allocates nothing.
  * Runs in the simulator process; owned by market.ts.
  */

@@ -106,7 +106,7 @@ export class SymbolMarket<L extends Listener = Listener> {
   high: number;
   low: number;
   volume: number;
-  /** bit per channel that has begun: its events are in the account whether or not anybody gets them */
+  /** bit per channel that has begun: its events are in the ledger whether or not anybody gets them */
   started = 0;
   /** bit per channel that somebody gets now */
   listened = 0;

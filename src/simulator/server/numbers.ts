@@ -12,7 +12,7 @@ export function putTrimmed(out: DataView, at: number, units: number, scale: numb
   return putDecimal(out, at, units / powerOfTen(scale - left), left);
 }
 
-/** putTrimmed that also keeps the literal in `event`. */
+/** putTrimmed that also keeps the number in `event`. */
 export function putNoted(
   out: DataView,
   at: number,

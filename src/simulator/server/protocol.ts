@@ -55,9 +55,9 @@ export interface Link {
   unsubscribe(symbol: SymbolMarket, channel: Channel): void;
   /**
    * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in
-   * the account as a snapshot. Ticker and bbo: the current values, an event of the account. Trades: the newest `count`,
-   * aggregate trades: the one that was sent last, already in the account. Candles: the newest `count` with the current one, in the account as history. Before the
-   * first subscription of the channel call subscribe(), so that the account has begun.
+   * the ledger as a snapshot. Ticker and bbo: the current values, an event of the ledger. Trades: the newest `count`,
+   * aggregate trades: the one that was sent last, already in the ledger. Candles: the newest `count` with the current one, in the ledger as history. Before the
+   * first subscription of the channel call subscribe(), so that the ledger has begun.
    */
   snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
 }
@@ -92,7 +92,7 @@ export interface VenueView {
   /** symbols that trade, by native name */
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
   /**
-   * The book for an answer over REST (out of date when a fault says so), in the account level by level: `fill` fills
+   * The book for an answer over REST (out of date when a fault says so), in the ledger level by level: `fill` fills
    * `frame.event` and calls `frame.recordLevel()` for every level of the answer.
    */
   fetchBook(symbol: SymbolMarket, fill: (levels: Levels, frame: Frame) => void): void;
@@ -112,7 +112,7 @@ export interface VenueProtocol {
   readonly batch?: Partial<Readonly<Record<Channel, number>>>;
   /** a batch has its newest trade first */
   readonly newest_first?: boolean;
-  /** trades sent as history on subscribing, so that the account knows them; 1 when it does not say */
+  /** trades sent as history on subscribing, so that the ledger knows them; 1 when it does not say */
   readonly history?: number;
   /** the book of a symbol that is fetched over REST before anybody has subscribed to it */
   readonly fetched_shape?: BookShape;

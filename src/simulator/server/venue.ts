@@ -56,7 +56,7 @@ export interface VenueOptions {
   readonly seconds: number;
   readonly port: number;
   readonly certificate: Certificate | undefined;
-  readonly account_directory: string | undefined;
+  readonly ledger_directory: string | undefined;
   readonly recording: readonly RecordedFrame[] | undefined;
   readonly timings: Partial<VenueTimings>;
 }
@@ -109,7 +109,7 @@ export class Venue implements VenueView {
       seed,
       mix: channelWeights(options.mix),
       runs_alone: options.rate > 0,
-      account_directory: options.account_directory,
+      ledger_directory: options.ledger_directory,
       clock_us: clockUs,
     });
     this.#pacer = new Pacer({
@@ -177,7 +177,7 @@ export class Venue implements VenueView {
   close(): void {
     clearInterval(this.#timer);
     this.#pacer.stop();
-    this.#engine.flushAccount();
+    this.#engine.flushLedger();
     this.#server?.close();
   }
 
@@ -187,8 +187,8 @@ export class Venue implements VenueView {
     this.#engine.fetchBook(symbol as VenueSymbol, stale, fill);
   }
 
-  flushAccount(): void {
-    this.#engine.flushAccount();
+  flushLedger(): void {
+    this.#engine.flushLedger();
   }
 
   /** Carries out a fault now. */

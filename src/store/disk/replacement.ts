@@ -30,7 +30,7 @@ export class Replacement {
   }
 
   /** Goes on as far as is possible now; answers whether the new file is durable. Throws what the disk says: begin again. */
-  turn(): boolean {
+  doWork(): boolean {
     const { io, folder, fd, calls } = this;
     const begin = () => (this.step === 'data' ? io.beginFdatasync(fd) : io.beginSyncFolder(folder));
     while (this.step !== 'done') {

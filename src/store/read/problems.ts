@@ -11,7 +11,7 @@ export const CHECKS = {
   missing: 'NaN exactly where the flags say that a value is missing',
   digits: 'the f32 is the correctly rounded value of the exact digits',
   sidecar: 'side-car lines can be read and belong to rows with the flag',
-  ids: 'trade ids: no duplicate without its flag, no hole that GAPS does not list',
+  ids: 'trade ids: no duplicate without its flag, no gap that GAPS does not list',
   gaps: 'GAPS rows are well formed',
   journal: 'what the journal and its checkpoint know is in the column files',
   book: 'order books made of their rows have the checksums that the exchange sent, and are not crossed',

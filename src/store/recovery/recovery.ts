@@ -216,7 +216,7 @@ export class Recovery {
 
   /** Tells the writer, durably, what it has to list. */
   private noteLosses(folder: string, losses: readonly NotedLoss[]): void {
-    // a row of GAPS that is lost is made again: the hole that it listed is found by its ids
+    // a row of GAPS that is lost is made again: the gap that it listed is found by its ids
     const noted = losses.filter(({ rows, table }) => rows > 0 && table !== GAPS.name);
     if (noted.length > 0) noteLosses(this.io, folder, noted);
     this.lostRows += noted.reduce((sum, { rows }) => sum + rows, 0);

@@ -85,7 +85,7 @@ export class Checkpointer {
   }
 
   /** Goes on as far as is possible now. */
-  turn(): void {
+  doWork(): void {
     this.tellCovered();
     const { disk, folder, nowMs } = this.options;
     const due = nowMs() >= this.nextMs && this.journal.sequence > this.covered;
@@ -135,7 +135,7 @@ export class Checkpointer {
 
   private replaced(replacement: Replacement): boolean {
     try {
-      return replacement.turn();
+      return replacement.doWork();
     } catch (error) {
       // it is written anew behind another sync of the file system
       replacement.abandon();

@@ -22,7 +22,7 @@ export class StoreRequests {
   }
 
   /** Writes what has been drained by now and tells of what is stored; `write` answers false when the disk refuses. */
-  turn(write: (ring: number) => boolean, stored: (request: number) => void): void {
+  doWork(write: (ring: number) => boolean, stored: (request: number) => void): void {
     this.waiting = this.waiting.filter(({ ring, until, request }) => {
       if (!(this.rings[ring] as RingConsumer).hasReleased(until) || !write(ring)) return true;
       stored(request);

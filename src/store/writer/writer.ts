@@ -25,7 +25,7 @@ import type { Journal } from '../journal/journal.js';
 import { journalFolder } from '../journal/start.js';
 import { encodeStates, type RejectedState, type TableDayState } from '../journal/states.js';
 import { Checkpointer } from './checkpointer.js';
-import { Tomorrow } from './day_files.js';
+import { NextDayFiles } from './day_files.js';
 import { Durability } from './durability.js';
 import { Losses, NotedLosses } from './losses.js';
 import type {
@@ -36,7 +36,7 @@ import type {
   WriterRing,
   WriterStream,
 } from './messages.js';
-import { Renewal } from './removed_files.js';
+import { RemovedFiles } from './removed_files.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
@@ -79,8 +79,8 @@ export class Writer {
   private readonly ringWait = new LongestAge();
   private readonly unjournaled = new LongestAge();
   private readonly clock = new WallClock();
-  private readonly tomorrow: Tomorrow;
-  private readonly renewal: Renewal;
+  private readonly nextDay: NextDayFiles;
+  private readonly removedFiles: RemovedFiles;
   private firstRing = 0;
   /** opened since the last block, to be told to the journal before their first row */
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
@@ -128,7 +128,7 @@ export class Writer {
         dayBegan: () => this.checkpointer?.hasten(),
       },
     );
-    this.tomorrow = new Tomorrow(io, init.exact);
+    this.nextDay = new NextDayFiles(io, init.exact);
     this.add(init.rings, init.streams);
     if (journal !== undefined) {
       const { drains } = this;
@@ -140,7 +140,7 @@ export class Writer {
       this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
     }
     const { staging, checkpointer, drains } = this;
-    this.renewal = new Renewal({
+    this.removedFiles = new RemovedFiles({
       io,
       dataPath,
       staging,
@@ -191,7 +191,7 @@ export class Writer {
     try {
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
-        const words = this.turn();
+        const words = this.doWork();
         if (this.behind || words >= QUIET_WORDS) continue;
         if (words > 0) this.sleep(SLEEP.nap, NAP_MS);
         else this.sleep(SLEEP.rest, this.durability?.pending() ? UNSYNCED_REST_MS : REST_MS);
@@ -203,11 +203,11 @@ export class Writer {
     }
   }
 
-  private makeTomorrow(): void {
+  private makeNextDayFiles(): void {
     const { disk } = this;
     if (disk.refuses("tomorrow's files")) return;
     try {
-      this.tomorrow.turn(Date.now(), this.staging.opened());
+      this.nextDay.doWork(Date.now(), this.staging.opened());
       disk.worked("tomorrow's files");
     } catch (error) {
       disk.failed("tomorrow's files", error, this.init.dataPath);
@@ -215,14 +215,14 @@ export class Writer {
   }
 
   /** Everything that is due once; answers the number of words taken from the rings. */
-  protected turn(): number {
+  protected doWork(): number {
     // before what was removed is begun again nothing is taken and nothing is written
-    const whole = !this.disk.isFailing('files') || this.renewal.turn();
+    const whole = !this.disk.isFailing('files') || this.removedFiles.doWork();
     const drained = whole ? this.drainAll() : 0;
     this.behind = whole && this.staging.flushDue();
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
-    this.durability?.turn(now);
+    this.durability?.doWork(now);
     if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
     return drained;
   }
@@ -389,18 +389,18 @@ export class Writer {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
       counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
     }
-    if (!this.disk.isFailing('files')) this.renewal.look();
+    if (!this.disk.isFailing('files')) this.removedFiles.sample();
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
-    this.stores.turn(
+    this.stores.doWork(
       (ring) => staging.flushNow(ring),
       (request) => this.post({ kind: 'stored', request }),
     );
     staging.restIdle(now);
     if (journal !== undefined)
-      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.turn(journal));
-    this.makeTomorrow();
-    this.checkpointer?.turn();
+      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
+    this.makeNextDayFiles();
+    this.checkpointer?.doWork();
   }
 
   private carryOut(command: WriterCommand): void {
@@ -419,9 +419,9 @@ export class Writer {
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
   protected finish(): void {
     const { counters, staging } = this;
-    this.renewal.look(true);
+    this.removedFiles.sample(true);
     this.disk.retryNow();
-    if (this.disk.isFailing('files')) this.renewal.turn();
+    if (this.disk.isFailing('files')) this.removedFiles.doWork();
     this.listLosses();
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     const unwritten = staging.flushAll();

@@ -82,7 +82,7 @@ class Scene {
   turns(world: World, count: number): void {
     for (let turn = 0; turn < count; turn++) {
       this.clock.ms += 150;
-      world.writer.turn();
+      world.writer.doWork();
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Binance USD-M futures as its clients see it: streams on the paths /public and /market, and the public REST calls.
- * Update ids are shared by all symbols, so that books chain by `pu`; raw trade ids have holes.
+ * Update ids are shared by all symbols, so that books chain by `pu`; raw trade ids have gaps.
  * HOT: compose() runs per message. Runs in the simulator process; see server/protocol.ts.
  */
 

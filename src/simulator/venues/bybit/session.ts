@@ -20,7 +20,7 @@ const CHANNELS = new Map<string, Channel>([
 ]);
 /**
  * Channels whose present state is sent on subscribing. Quotes come with their next change instead: a state would have
- * the number of an event that the account has already.
+ * the number of an event that the ledger has already.
  */
 const STATES: readonly Channel[] = ['ticker', 'book'];
 const SHAPE: BookShape = { window: 50 };

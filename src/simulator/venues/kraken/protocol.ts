@@ -107,11 +107,11 @@ function composeTrades(s: SymbolMarket, frame: Frame): number {
 }
 
 /** Prices of a ticker lose the zeros at their end. */
-function putPrice(s: SymbolMarket, frame: Frame, at: number, price: number, literal: number): number {
+function putPrice(s: SymbolMarket, frame: Frame, at: number, price: number, index: number): number {
   const { price_scale } = s.listing;
   const left = trimmedScale(price, price_scale);
   const digits = price / powerOfTen(price_scale - left);
-  if (literal >= 0) frame.event.set(literal, digits, left);
+  if (index >= 0) frame.event.set(index, digits, left);
   return putDecimal(frame.view, at, digits, left);
 }
 
@@ -216,9 +216,9 @@ function putCandlePrice(
   at: number,
   key: Text,
   price: number,
-  literal: number,
+  index: number,
 ): number {
-  frame.event.set(literal, price, s.listing.price_scale);
+  frame.event.set(index, price, s.listing.price_scale);
   return putDecimal(frame.view, putText(frame.view, at, key), price, s.listing.price_scale);
 }
 

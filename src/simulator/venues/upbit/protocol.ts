@@ -121,7 +121,7 @@ function composeTicker(s: SymbolMarket, frame: Frame): number {
   return putText(out, p, frame.snapshot ? SNAPSHOT : REALTIME);
 }
 
-/** A level in the account; those that only fill up the shorter side are none. */
+/** A level in the ledger; those that only fill up the shorter side are none. */
 function recordLevel(s: SymbolMarket, frame: Frame, side: number, rank: number): void {
   const { event } = frame;
   const { book, listing } = s;
