@@ -13,7 +13,7 @@ import { createHistogram } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import type { SessionInit } from '../../src/feed/session.js';
+import type { SessionInit } from '../../src/feed/session_init.js';
 import type { ShardInit, ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing, DOORBELL } from '../../src/ring/layout.js';

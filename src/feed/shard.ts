@@ -11,7 +11,9 @@ import { SHARD } from '../counters/declarations.js';
 import { RingProducer } from '../ring/producer.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
-import { type LogLevel, Session, type SessionInit } from './session.js';
+import { Session } from './session.js';
+import type { LogLevel, SessionHost, SessionInit } from './session_init.js';
+import { StreamGroup } from './stream_group.js';
 
 const TICK_MS = 250;
 /** A ring that is filled less than this has room again. */
@@ -77,7 +79,9 @@ export class Shard {
     const { clock, producer, doorbell, counters } = this;
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
-    const opened = new Session(await this.load(exchange), init, { clock, producer, doorbell, counters, log });
+    const host: SessionHost = { clock, producer, doorbell, counters, log };
+    const loaded = await this.load(exchange);
+    const opened = new Session(loaded, init, host, new StreamGroup(loaded, init, host));
     this.sessions.set(keyOf(init), opened);
     opened.start();
   }

@@ -20,7 +20,7 @@ import {
   weightOf,
 } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { SessionInit } from '../feed/session.js';
+import type { SessionInit } from '../feed/session_init.js';
 import type { SessionName, ShardReport } from '../feed/shard.js';
 import { createRing, isDrained } from '../ring/layout.js';
 import type { WriterRing, WriterStream } from '../store/writer/writer.js';

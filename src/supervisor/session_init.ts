@@ -7,7 +7,7 @@ import { createPacing } from '../feed/connection/pacing.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { SessionInit } from '../feed/session.js';
+import type { SessionInit } from '../feed/session_init.js';
 import type { Table } from '../schema/layout.js';
 import { GAPS, KLINES } from '../schema/tables.js';
 
