@@ -11,7 +11,7 @@ import { LoggerError } from '../base/errors.js';
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import type { Books } from '../feed/books/books.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import { BEST_KEYS, copyBest, quotesMapping } from '../feed/channels/bbo.js';
 import {
   CandleChannels,
   klineChannel,
@@ -125,7 +125,7 @@ const SPOT_TICKER: RowMapping = {
   time: { epoch: TS, inEnvelope: true, orReceipt: true },
   accept: 'all',
 };
-const QUOTES = quotesPlan(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
+const QUOTES = quotesMapping(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
 const KLINE_NEEDS = [START, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME];
 const KLINE_NUMBERS = {
   open: OPEN,

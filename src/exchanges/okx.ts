@@ -11,7 +11,7 @@ import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { okxChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import { BEST_KEYS, copyBest, quotesMapping } from '../feed/channels/bbo.js';
 import { History } from '../feed/channels/history.js';
 import {
   CandleChannels,
@@ -145,7 +145,7 @@ const TICKER: RowMapping = {
   time: { epoch: TIMESTAMP },
   accept: 'all',
 };
-const QUOTES = quotesPlan(BEST, SEQ, { epoch: TIMESTAMP });
+const QUOTES = quotesMapping(BEST, SEQ, { epoch: TIMESTAMP });
 const A = AGG_TRADES.at;
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');

@@ -31,13 +31,13 @@ const advanced = await loadExchange('coinbase-advanced');
 
 const has = (row: DecodedRow, mask: number) => (Number(row.values.flags) & mask) !== 0;
 
-/** The literal of a column as it was sent. */
+/** The text of a column as it was sent. */
 function sent(row: DecodedRow, name: string, position: number): string {
   const scales = Number(position < 4 ? row.values.scales : row.values.scales_high);
   const digits = row.values[`${name}_digits`] as bigint;
-  const literal = decimalText(digits, (scales >>> (8 * (position % 4))) & 255);
-  assert.equal(row.values[name], Math.fround(Number(literal)), `${name} as f32`);
-  return literal;
+  const text = decimalText(digits, (scales >>> (8 * (position % 4))) & 255);
+  assert.equal(row.values[name], Math.fround(Number(text)), `${name} as f32`);
+  return text;
 }
 
 /** Rows of one event of a book in the words of the corpus. */

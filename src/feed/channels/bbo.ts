@@ -12,7 +12,7 @@ import type { RowMapping } from '../rows/row_mapping.js';
 export const BEST_KEYS = ['best bid', 'best bid size', 'best ask', 'best ask size'] as const;
 
 /** The row of which the first of these places is field `best`. */
-export function quotesPlan(best: number, updateId: number, time: RowMapping['time']): RowMapping {
+export function quotesMapping(best: number, updateId: number, time: RowMapping['time']): RowMapping {
   return {
     table: BBO,
     columns: {
