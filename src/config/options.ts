@@ -4,6 +4,7 @@
  * option, a section or an exchange is one entry. Read by the supervisor and the commands, never by a worker.
  */
 import { KLINE_INTERVALS } from '../schema/tables.js';
+import { refusesEntry } from '../symbols/selection.js';
 import {
   allOrNames,
   boolean,
@@ -113,6 +114,17 @@ export const SECTIONS = {
       }),
     },
   },
+  symbols: {
+    doc: 'How the lists of symbols are followed while the logger runs.',
+    options: {
+      refresh_secs: number({
+        default: 600,
+        min: 1,
+        max: 86_400,
+        doc: 'Seconds after which an exchange is asked again what it lists: new symbols that are meant are taken up, those that are gone are let go. SIGHUP asks at once.',
+      }),
+    },
+  },
   http: {
     doc: 'The built-in HTTP server: `/health` and `/ready`.',
     options: {
@@ -218,10 +230,11 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         doc: 'Symbols that share one connection.',
       }),
       symbols: allOrNames({
-        what: 'symbols as this exchange names them',
+        what: 'symbols as this exchange names them, or patterns of them',
+        refuses: refusesEntry,
         default: 'all' as 'all' | readonly string[],
         applies: 'reload',
-        doc: 'What is captured; "all" is every symbol that the exchange lists as trading.',
+        doc: 'What is captured; "all" is everything that the exchange lists. In a list, `*-USD` stands for every symbol that ends like this, `quote:USDT` and `base:BTC` for every symbol with these assets, and `!USDT-USD` leaves out what it names, whatever else does.',
       }),
       channels: selection({
         values: exchange.channels,

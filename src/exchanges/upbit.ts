@@ -306,7 +306,9 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   return (Array.isArray(markets) ? markets.filter(isObject) : []).flatMap((entry) => {
     const native = stringOf(entry, 'market') ?? '';
     const dash = native.indexOf('-');
-    return dash > 0 ? [{ native, base: native.slice(dash + 1), quote: native.slice(0, dash) }] : [];
+    if (dash <= 0) return [];
+    const pair = { base: native.slice(dash + 1), quote: native.slice(0, dash) };
+    return [{ native, ...pair, state: 'trading', status: '', tick: '', lot: '' }];
   });
 }
 

@@ -48,6 +48,7 @@ interface SessionSlot {
   readonly init: SessionInit;
   readonly shard: ShardSlot;
   readonly weight: number;
+  readonly createdMs: number;
   streams: StreamSpec[];
   readonly counters: CounterReader<typeof SESSION_COUNTERS>;
   readonly rates: Rates;
@@ -89,6 +90,10 @@ export class Fleet {
   readonly latencies = new Latencies();
   private readonly shards: ShardSlot[] = [];
   private readonly changed = new Map<string, () => void>();
+  /** by exchange: changes of its symbols, one after the other */
+  private readonly turns = new Map<Exchange, Promise<void>>();
+  /** symbols that a shard may have to carry besides those it begins with */
+  private streamsLater = 0;
   private stopping = false;
 
   constructor(private readonly options: FleetOptions) {}
@@ -97,12 +102,14 @@ export class Fleet {
     return this.shards.flatMap((shard) => shard.sessions);
   }
 
-  /** Makes room for all connections; no thread starts yet. */
-  plan(planned: readonly ExchangePlan[]): void {
+  /** Makes room for all connections, and for so many symbols that may follow; no thread starts yet. */
+  plan(planned: readonly ExchangePlan[], later = 0): void {
     const sessions = planned.flatMap(({ exchange, sessions }) =>
       sessions.map((plan) => ({ exchange, plan, weight: weightOf(exchange, plan) })),
     );
-    const shards = shardCount(this.options.config.feed.workers, sessions.length, availableParallelism());
+    const { workers } = this.options.config.feed;
+    const shards = shardCount(workers, sessions.length, availableParallelism());
+    this.streamsLater = Math.ceil(later / Math.max(1, shardCount(workers, later, availableParallelism())));
     const streams = new Array<number>(shards).fill(0);
     const assigned = assignShards(
       sessions.map(({ weight }) => weight),
@@ -121,7 +128,7 @@ export class Fleet {
     const drain = createCounters(DRAIN_COUNTERS);
     const slot: ShardSlot = {
       shard: this.shards.length,
-      ring: createRing(ringWords(streams)),
+      ring: createRing(ringWords(streams + this.streamsLater)),
       drain,
       memory,
       counters: new CounterReader(SHARD_COUNTERS, memory),
@@ -149,6 +156,7 @@ export class Fleet {
       init: this.options.resources.init(exchange, plan, streams, counters),
       shard,
       weight: weightOf(exchange, plan),
+      createdMs: Date.now(),
       streams,
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
@@ -241,13 +249,14 @@ export class Fleet {
 
   /** Reads every counter once. */
   status(): SessionStatus[] {
-    return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
+    return this.sessions.map(({ init, shard, streams, rates, createdMs, counters: reader }) => {
       const counters = reader.read();
       const { ring_fill, heartbeat } = shard.counters.read();
       return {
         session: init.session,
         shard: shard.shard,
         exchange: init.exchange,
+        createdMs,
         route: init.connection.route,
         state: STATES[shard.thread === undefined ? 0 : counters.state],
         symbols: streams.length,
@@ -269,7 +278,17 @@ export class Fleet {
   }
 
   /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */
-  async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+  changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    const before = this.turns.get(exchange) ?? Promise.resolve();
+    const done = before.then(() => this.changeNow(exchange, symbols));
+    this.turns.set(
+      exchange,
+      done.catch(() => undefined),
+    );
+    return done;
+  }
+
+  private async changeNow(exchange: Exchange, symbols: readonly string[]): Promise<void> {
     const { channels } = wantedChannels(exchange, this.options.config.exchanges[exchange.id]);
     for (const [route, carried] of routesOf(exchange, channels))
       await this.changeRoute(exchange, route, carried, symbols);

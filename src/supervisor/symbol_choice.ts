@@ -2,7 +2,7 @@
  * Which symbols of one exchange are to be captured, from what the configuration says, what the exchange lists and what
  * is captured already. No timers and no network, so that every case can be tested. Main thread.
  *
- *   a symbol that is listed, in whatever state before trading ──► taken up
+ *   a symbol that trades, will trade, or was not listed before ─► taken up
  *   a symbol in a halt, or missing in a list or two ────────────► stays
  *   a symbol that is delisted, or missing for longer ───────────► let go
  */
@@ -24,6 +24,8 @@ export class SymbolChoice {
   private known = new Map<string, SymbolInfo>();
   /** the newest that was listed of every symbol, those that are gone included */
   private readonly ever = new Map<string, SymbolInfo>();
+  /** first seen in a later list than the first: new, in whatever state */
+  private readonly fresh = new Set<string>();
   /** lists in a row that lack a symbol which was listed before */
   private readonly missing = new Map<string, number>();
 
@@ -43,7 +45,10 @@ export class SymbolChoice {
     const changes = [...this.known.values()]
       .map((is) => ({ was: this.ever.get(is.native), is }))
       .filter(({ was, is }) => was?.status !== is.status);
-    for (const symbol of this.known.values()) this.ever.set(symbol.native, symbol);
+    for (const symbol of this.known.values()) {
+      if (!first && !this.ever.has(symbol.native)) this.fresh.add(symbol.native);
+      this.ever.set(symbol.native, symbol);
+    }
     return first ? [] : changes;
   }
 
@@ -58,7 +63,8 @@ export class SymbolChoice {
     const refused: string[] = [];
     const named = selection.names.filter((native) => this.accepts(native, selection, before, refused));
     const matched = this.matched(selection, before);
-    if (selection.needsList && matched.length === 0) refused.push('no symbol that is listed is meant by the patterns');
+    if (selection.needsList && matched.length === 0)
+      refused.push('no symbol that is listed is meant by the patterns');
     const possible = withoutTwins([...new Set([...named, ...matched])], refused);
     // those that are captured keep their place
     const ordered = [...possible].sort((a, b) => Number(before.has(b)) - Number(before.has(a)));
@@ -82,14 +88,16 @@ export class SymbolChoice {
     return false;
   }
 
-  private matched({ matches, excludes, needsList }: SymbolSelection, captured: ReadonlySet<string>): string[] {
+  private matched(
+    { matches, excludes, needsList }: SymbolSelection,
+    captured: ReadonlySet<string>,
+  ): string[] {
     if (!needsList) return [];
     const absent = [...captured].map((native) => this.stays(native, captured)).filter((s) => s !== undefined);
     return [...this.known.values(), ...absent]
       .filter((symbol) => matches(symbol) && !excludes(symbol) && symbol.alias !== true)
-      .filter(
-        ({ state, native }) => state !== 'delisted' && (state !== 'halted' || captured.has(native)),
-      )
+      .filter(({ state }) => state !== 'delisted')
+      .filter(({ state, native }) => state !== 'halted' || captured.has(native) || this.fresh.has(native))
       .map(({ native }) => native);
   }
 

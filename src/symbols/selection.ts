@@ -6,7 +6,7 @@
  *   quote:USD      every symbol with this quote asset, base:BTC with this base asset; patterns are allowed here, too
  *   !USDT-USD      none of what follows the mark, whatever else names it; a list of these alone begins with everything
  */
-import { nearest } from '../base/nearest.js';
+import { didYouMean } from '../base/did_you_mean.js';
 
 /** As an exchange lists it. */
 export interface Listed {
@@ -32,7 +32,10 @@ export interface SymbolSelection {
 /** `*` and `?` as in file names. */
 function glob(pattern: string): (text: string) => boolean {
   if (!/[*?]/.test(pattern)) return (text) => text === pattern;
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   const expression = new RegExp(`^${escaped}$`, 'su');
   return (text) => expression.test(text);
 }
@@ -47,7 +50,10 @@ function testOf(entry: string): Test {
   return (symbol) => test(symbol[field as 'base' | 'quote']);
 }
 
-const any = (tests: readonly Test[]): Test => (symbol) => tests.some((test) => test(symbol));
+const any =
+  (tests: readonly Test[]): Test =>
+  (symbol) =>
+    tests.some((test) => test(symbol));
 
 function isPattern(entry: string): boolean {
   return /[*?]/.test(entry) || FIELD.test(entry);
@@ -78,6 +84,6 @@ export function refusesEntry(entry: string): string | undefined {
 
 /** A sentence about a name that is not in the list. */
 export function unknownText(name: string, listed: Iterable<string>): string {
-  const meant = nearest(name, [...listed]);
+  const meant = didYouMean(name, [...listed]);
   return meant === undefined ? `${name} is not listed` : `${name} is not listed; did you mean ${meant}?`;
 }

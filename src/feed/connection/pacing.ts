@@ -7,7 +7,8 @@
 /** Attempts that may follow each other at once after a quiet time. */
 const BURST = 20;
 
-function sharedMs(): number {
+/** Milliseconds of the clock that all threads share. */
+export function sharedMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
 

@@ -52,13 +52,7 @@ export class Denials {
   }
 
   /** `streams`: of the channel on this connection; `connections`: others that carry the channel. */
-  of(
-    symbol: string,
-    channel: Channel,
-    now_ms: number,
-    streams = 0,
-    connections = 0,
-  ): Denial | undefined {
+  of(symbol: string, channel: Channel, now_ms: number, streams = 0, connections = 0): Denial | undefined {
     const denied = this.#denied.find(
       (d) =>
         now_ms < d.until_ms &&

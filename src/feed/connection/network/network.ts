@@ -51,7 +51,12 @@ export class Network {
   }
 
   /** A TCP connection through the proxy; `ca`: authorities to trust besides the usual ones. */
-  tunnel(proxy: URL, endpoint: Endpoint, ca: string | Buffer | undefined, signal: AbortSignal): Promise<net.Socket> {
+  tunnel(
+    proxy: URL,
+    endpoint: Endpoint,
+    ca: string | Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<net.Socket> {
     return tunnel(proxy, endpoint, signal, {
       ca: ca === undefined ? undefined : [...tls.rootCertificates, ca.toString()],
       open: (via) => this.open(via, signal),

@@ -121,7 +121,9 @@ async function throughSocks(proxy: URL, endpoint: Endpoint, socket: Socket): Pro
         host: hostOf(proxy),
         port: portOf(proxy),
         type: 5,
-        ...(username === '' ? {} : { userId: decodeURIComponent(username), password: decodeURIComponent(password) }),
+        ...(username === ''
+          ? {}
+          : { userId: decodeURIComponent(username), password: decodeURIComponent(password) }),
       },
     });
     return connected;

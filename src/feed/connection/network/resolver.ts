@@ -60,8 +60,14 @@ export class NameResolver {
     this.resolve(host).then(
       (addresses) => {
         const { family } = options;
-        const wanted = addresses.filter((a) => !family || family === 'IPv4' ? a.family === 4 || !family : a.family === 6);
-        if (options.all) callback(null, wanted.map(({ address, family }) => ({ address, family })));
+        const wanted = addresses.filter((a) =>
+          !family || family === 'IPv4' ? a.family === 4 || !family : a.family === 6,
+        );
+        if (options.all)
+          callback(
+            null,
+            wanted.map(({ address, family }) => ({ address, family })),
+          );
         else callback(null, wanted[0]?.address ?? '', wanted[0]?.family);
       },
       (error) => callback(error, options.all ? [] : '', 0),
@@ -92,7 +98,14 @@ export class NameResolver {
   private move(host: string, address: string, order: (one: Address, others: Address[]) => Address[]): void {
     const known = this.known.get(host) ?? [];
     const one = known.find((a) => a.address === address);
-    if (one !== undefined) this.known.set(host, order(one, known.filter((a) => a !== one)));
+    if (one !== undefined)
+      this.known.set(
+        host,
+        order(
+          one,
+          known.filter((a) => a !== one),
+        ),
+      );
   }
 
   private async fresh(host: string): Promise<Address[]> {
@@ -125,15 +138,21 @@ export class NameResolver {
   private async ask(host: string): Promise<Address[]> {
     const resolver = new Resolver({ timeout: QUERY_MS, tries: TRIES });
     if (this.servers.length > 0) resolver.setServers(this.servers);
-    const four = resolver.resolve4(host).then((all) => all.map((address): Address => ({ address, family: 4 })));
-    const six = resolver.resolve6(host).then((all) => all.map((address): Address => ({ address, family: 6 })));
+    const four = resolver
+      .resolve4(host)
+      .then((all) => all.map((address): Address => ({ address, family: 4 })));
+    const six = resolver
+      .resolve6(host)
+      .then((all) => all.map((address): Address => ({ address, family: 6 })));
     const families = [four, six];
     const first = await Promise.any(families).catch(async () => {
       // what IPv4 says is what people know
       throw (await Promise.allSettled(families).then(([a]) => (a as PromiseRejectedResult).reason)) as Error;
     });
     const late = new Promise<Address[]>((resolve) => setTimeout(() => resolve([]), OTHER_FAMILY_MS));
-    const all = await Promise.all(families.map((one) => Promise.race([one.catch((): Address[] => []), late])));
+    const all = await Promise.all(
+      families.map((one) => Promise.race([one.catch((): Address[] => []), late])),
+    );
     resolver.cancel();
     const found = all.flat();
     return found.length > 0 ? found : first;
