@@ -103,7 +103,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, http, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, websocket, exchanges',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],
@@ -173,14 +173,14 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'an empty list of symbols',
     '[exchanges.binance]\nsymbols = []\n',
     [
-      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, at least one, none twice; the list is empty',
+      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, or patterns of them, at least one, none twice; the list is empty',
     ],
   ],
   [
     'a symbol twice',
     '[exchanges.binance]\nsymbols = ["A", "B", "A"]\n',
     [
-      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, at least one, none twice; "A" is listed twice',
+      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, or patterns of them, at least one, none twice; "A" is listed twice',
     ],
   ],
   [

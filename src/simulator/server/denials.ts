@@ -16,6 +16,15 @@ interface Denied {
   readonly until_ms: number;
 }
 
+interface DenialRequest {
+  readonly kind: string;
+  readonly symbol?: string;
+  readonly channel?: Channel;
+  readonly words?: DenialWords;
+  readonly seconds?: number;
+  readonly count?: number;
+}
+
 export class Denials {
   #denied: Denied[] = [];
   /** most streams of a channel on one connection, and most connections that carry it */
@@ -23,25 +32,19 @@ export class Denials {
   readonly #connections = new Map<Channel, number>();
   #throttled = 0;
 
-  deny(denied: Denied): void {
-    this.#denied.push(denied);
-  }
-
-  /** Takes back what deny() said of the symbol and channel. */
-  allow(symbol: string | undefined, channel: Channel | undefined): void {
-    this.#denied = this.#denied.filter((d) => d.symbol !== symbol || d.channel !== channel);
-  }
-
-  limitStreams(channel: Channel, count: number): void {
-    this.#streams.set(channel, count);
-  }
-
-  limitConnections(channel: Channel, count: number): void {
-    this.#connections.set(channel, count);
-  }
-
-  throttle(requests: number): void {
-    this.#throttled = requests;
+  /** Carries out a fault. */
+  take(
+    { kind, symbol, channel, words = 'unknown', seconds, count = 1 }: DenialRequest,
+    now_ms: number,
+  ): void {
+    if (kind === 'throttle') this.#throttled = count;
+    else if (kind === 'limit-streams' && channel !== undefined) this.#streams.set(channel, count);
+    else if (kind === 'limit-connections' && channel !== undefined) this.#connections.set(channel, count);
+    else if (kind === 'deny') {
+      const until_ms = seconds === undefined ? Number.POSITIVE_INFINITY : now_ms + seconds * 1000;
+      this.#denied.push({ symbol, channel, words, until_ms });
+    } else if (kind === 'allow')
+      this.#denied = this.#denied.filter((d) => d.symbol !== symbol || d.channel !== channel);
   }
 
   /** Whether this request is one too many. */
