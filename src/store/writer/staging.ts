@@ -264,11 +264,14 @@ export class Staging {
     }
   }
 
-  /** Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. */
-  flushDue(): boolean {
+  /**
+   * Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. `pressed`: much
+   * waits in the rings, where it can be lost; what is late here is in the journal.
+   */
+  flushDue(pressed: boolean): boolean {
     const started = this.options.nowMs();
     const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.options.flushIntervalMs;
-    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
+    const slice = late && !pressed ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
     while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
       if (!this.flushOldest()) return false;
       if (this.options.nowMs() - started > slice) return true;

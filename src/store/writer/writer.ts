@@ -11,7 +11,6 @@ import { STAGED_BYTES_MAX } from '../../base/limits.js';
 import { DRAIN, STOPPED, WRITER } from '../../counters/declarations.js';
 import { HistogramWriter } from '../../counters/histogram.js';
 import { RingConsumer } from '../../ring/consumer.js';
-import { DOORBELL, SLEEP } from '../../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
 import type { LostRows } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
@@ -37,22 +36,19 @@ import type {
   WriterStream,
 } from './messages.js';
 import { RemovedFiles } from './removed_files.js';
+import { Sleep } from './sleep.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
-/** How long a row waits in its ring for others to be written with it. */
-const NAP_MS = 10;
-/** Longest sleep without any row; what is due by the clock is late by no more than this. */
-const REST_MS = 100;
-/** The same while something is not durable yet. */
-const UNSYNCED_REST_MS = 25;
 /** Words taken from one ring before the next has its turn. */
 const TURN_WORDS = 64 * 1024;
 /** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
 const QUIET_WORDS = 8 * 1024;
+/** Rings that were found fuller than one turn can empty are gone on with for so long. */
+const DRAIN_SLICE_MS = 10;
 const HOUSEKEEPING_MS = 100;
 /** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
 const STOP_MS_MAX = 4000;
@@ -68,7 +64,7 @@ export class Writer {
   private readonly streams: StreamEntry[] = [];
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
-  private readonly doorbell: Int32Array;
+  private readonly sleep: Sleep;
   private readonly quarantine: Quarantine;
   private readonly losses: Losses;
   private readonly noted: NotedLosses | undefined;
@@ -88,8 +84,9 @@ export class Writer {
   private rejectedBase = 0;
   private readonly stores = new StoreRequests(this.rings);
   private housekeepingMs = 0;
-  /** more is due to be flushed than one turn could do */
+  /** more is due to be flushed than one turn could do, and more waits in the rings than it could take */
   private behind = false;
+  private pressed = false;
   private stopping = false;
   private stopMs = 0;
 
@@ -101,7 +98,7 @@ export class Writer {
   ) {
     const counters = (this.counters = new Uint32Array(init.counters));
     this.latency = new HistogramWriter(init.latency);
-    this.doorbell = new Int32Array(init.doorbell);
+    this.sleep = new Sleep(init.doorbell, () => this.backlog());
     const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
@@ -192,9 +189,9 @@ export class Writer {
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
         const words = this.doWork();
-        if (this.behind || words >= QUIET_WORDS) continue;
-        if (words > 0) this.sleep(SLEEP.nap, NAP_MS);
-        else this.sleep(SLEEP.rest, this.durability?.pending() ? UNSYNCED_REST_MS : REST_MS);
+        if (this.behind || this.pressed || words >= QUIET_WORDS) continue;
+        if (words > 0) this.sleep.nap();
+        else this.sleep.rest(this.durability?.pending() === true);
       }
       this.finish();
     } catch (error) {
@@ -219,7 +216,7 @@ export class Writer {
     // before what was removed is begun again nothing is taken and nothing is written
     const whole = !this.disk.isFailing('files') || this.removedFiles.doWork();
     const drained = whole ? this.drainAll() : 0;
-    this.behind = whole && this.staging.flushDue();
+    this.behind = whole && this.staging.flushDue(this.pressed);
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
     this.durability?.doWork(now);
@@ -235,18 +232,20 @@ export class Writer {
     return this.counters[WRITER.disk_failing] === 1 && this.nowMs() - this.stopMs > STOP_MS_MAX;
   }
 
-  private sleep(how: number, milliseconds: number): void {
-    const { doorbell } = this;
-    const seen = Atomics.load(doorbell, DOORBELL.rings);
-    Atomics.store(doorbell, DOORBELL.sleeping, how);
-    // a producer that published before it could see that we rest rings no bell
-    if (how !== SLEEP.rest || this.backlog() === 0)
-      Atomics.wait(doorbell, DOORBELL.rings, seen, milliseconds);
-    Atomics.store(doorbell, DOORBELL.sleeping, SLEEP.awake);
+  /** Takes what is there; answers the number of words. A pass leaves much behind when it had files to look for. */
+  private drainAll(): number {
+    const started = this.nowMs();
+    let words = 0;
+    do {
+      const taken = this.drainOnce();
+      words += taken;
+      this.pressed = taken > 0 && this.backlog() >= QUIET_WORDS;
+    } while (this.pressed && this.nowMs() - started < DRAIN_SLICE_MS);
+    return words;
   }
 
-  /** One turn over all rings; answers the number of words taken. */
-  private drainAll(): number {
+  /** One pass over all rings; answers the number of words taken. */
+  private drainOnce(): number {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
     this.listLosses();
