@@ -20,6 +20,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     },
     journal: { enabled: true, sync_ms: 200, segment_bytes: 268_435_456, max_bytes: 10_737_418_240 },
     feed: { workers: 'auto' },
+    symbols: { refresh_secs: 600 },
     http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
     websocket: {
       message_timeout_secs: 30,
