@@ -46,7 +46,8 @@ async function planLines(exchange: Exchange, config: Config, online = false): Pr
   choice.take(await exchange.listSymbols(restOf(section.rest_endpoint, readCa(config.websocket.ca_file))));
   const { symbols, refused } = choice.choose(section.symbols, []);
   const plan = planOf(exchange, config, symbols);
-  return [...plan.map(planLine), ...refused.map((text) => `# ${name}not captured: ${text}`)];
+  const lines = plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);
+  return [...lines, ...refused.map((text) => `# ${name}not captured: ${text}`)];
 }
 
 async function checkConfig(exchanges: readonly Exchange[], options: CheckConfigOptions): Promise<void> {

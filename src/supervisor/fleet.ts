@@ -92,6 +92,7 @@ export class Fleet {
   private readonly changed = new Map<string, () => void>();
   /** by exchange: changes of its symbols, one after the other */
   private readonly turns = new Map<Exchange, Promise<void>>();
+  private opening: Promise<void> = Promise.resolve();
   /** symbols that a shard may have to carry besides those it begins with */
   private streamsLater = 0;
   private stopping = false;
@@ -381,7 +382,14 @@ export class Fleet {
   }
 
   /** A connection more, on a thread of its own or on the one that has the least to do. */
-  private async open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+  private open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+    // a shard that is about to start, for another exchange perhaps, starts with the sessions that it has then
+    const done = this.opening.then(() => this.openNow(exchange, plan));
+    this.opening = done.catch(() => undefined);
+    return done;
+  }
+
+  private async openNow(exchange: Exchange, plan: SessionPlan): Promise<void> {
     const { config, directory, writer } = this.options;
     const count = shardCount(config.feed.workers, this.sessions.length + 1, availableParallelism());
     const isNew = count > this.shards.length;
