@@ -43,7 +43,9 @@ async function planLines(exchange: Exchange, config: Config, online = false): Pr
     const plan = planOf(exchange, config, choice.withoutList(selection));
     return [...plan.map(planLine), ...(selection.needsList ? [later] : [])];
   }
-  choice.take(await exchange.listSymbols(restOf(section.rest_endpoint, readCa(config.websocket.ca_file))));
+  choice.take(
+    await exchange.listSymbols(restOf(section.rest_endpoint, { ca: readCa(config.websocket.ca_file) })),
+  );
   const { symbols, refused } = choice.choose(section.symbols, []);
   const plan = planOf(exchange, config, symbols);
   const lines = plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);

@@ -41,7 +41,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
-import { listSymbols } from './binance_symbols.js';
+import { listSymbols, usageOf } from './binance_symbols.js';
 
 const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */
@@ -429,6 +429,7 @@ const spot: Exchange = {
   channels: channelsOf(undefined, undefined),
   // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
+  restUsage: usageOf(6000),
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/api/v3/exchangeInfo?showPermissionSets=false'),
   createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
@@ -449,6 +450,7 @@ const futures: Exchange = {
   channels: channelsOf('public', 'market'),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
+  restUsage: usageOf(2400),
   // where trades are served is measured, not documented
   anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,

@@ -1,5 +1,5 @@
-/** What Binance lists, spot and USD-M futures: `exchangeInfo`. Used by binance.ts. */
-import type { FetchJson, SymbolInfo, SymbolState } from '../feed/exchange.js';
+/** REST of Binance, spot and USD-M futures: what `exchangeInfo` lists, and the weight of requests. Used by binance.ts. */
+import type { FetchJson, RestUsage, SymbolInfo, SymbolState } from '../feed/exchange.js';
 import { isObject, type JsonObject, stringOf } from '../feed/json/document.js';
 
 /** Of both interfaces. What is none of these is an interruption: BREAK, HALT, CANCEL_ONLY, SETTLING … */
@@ -33,5 +33,17 @@ function symbolOf(entry: JsonObject): SymbolInfo {
     status,
     tick: step('PRICE_FILTER', 'tickSize'),
     lot: step('LOT_SIZE', 'stepSize'),
+  };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Requests have weights, which count until the minute of the clock is over. */
+export function usageOf(weightMax: number): RestUsage {
+  return (header, nowMs) => {
+    const used = Number(header('x-mbx-used-weight-1m') ?? header('x-mbx-used-weight'));
+    return Number.isFinite(used)
+      ? { share: used / weightMax, resetMs: MINUTE_MS - (nowMs % MINUTE_MS) }
+      : undefined;
   };
 }

@@ -402,6 +402,7 @@ function channels(idColumn: string | undefined): Readonly<Record<string, Channel
   };
 }
 
+const LIMIT_HEADERS = ['x-bapi-limit-status', 'x-bapi-limit', 'x-bapi-limit-reset-timestamp'];
 const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
 
 /** What the two have in common; `perRequest`: topics that one request may name. */
@@ -425,6 +426,10 @@ function bybit(
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
     channels: channels(uuids ? 'trade_uuid' : undefined),
     limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
+    restUsage: (header, nowMs) => {
+      const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));
+      return most > 0 ? { share: 1 - left / most, resetMs: Math.max(0, resetAt - nowMs) } : undefined;
+    },
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,
     listSymbols: (fetchJson) => listSymbols(fetchJson, category),

@@ -343,6 +343,11 @@ const upbit: Exchange = {
   },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
+  // `remaining-req: group=market; min=600; sec=9`: what is left of this second
+  restUsage: (header) => {
+    const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];
+    return left === undefined ? undefined : { share: left === '0' ? 1 : 0, resetMs: 1000 };
+  },
   // an idle connection is dropped after a minute
   keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
   acknowledges: false,

@@ -141,6 +141,12 @@ export interface MessageParser {
   tick?(): void;
 }
 
+/** What headers of a REST answer say of a budget: how much of it is used, and when it is whole again. */
+export type RestUsage = (
+  header: (name: string) => string | undefined,
+  nowMs: number,
+) => { readonly share: number; readonly resetMs: number } | undefined;
+
 /** Fetches and parses one REST resource; throws LoggerError('REST_FAILED'). */
 export type FetchJson = (path: string) => Promise<JsonValue>;
 
@@ -172,6 +178,8 @@ export interface Exchange {
     /** REST requests per minute for the whole process */
     readonly restPerMinute?: number;
   };
+  /** reads the headers that count requests, where the exchange sends any */
+  readonly restUsage?: RestUsage;
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */
   readonly keepAlive?: {
     readonly everyMs: number;

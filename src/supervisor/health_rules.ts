@@ -178,6 +178,14 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   },
   {
     status: 'degraded',
+    doc: 'a host has told us to stay away: too many requests, a ban, a country; nothing is sent to it before the time is over',
+    find: ({ closedHosts }) =>
+      closedHosts.map(
+        ({ host, secs, status }) => `${host} answered ${status}, nothing is sent to it for ${secs} s`,
+      ),
+  },
+  {
+    status: 'degraded',
     doc: 'an exchange does not say which symbols it lists; it is asked again in the background',
     find: symbolReasons(({ trouble }) => (trouble === undefined ? [] : [trouble])),
   },

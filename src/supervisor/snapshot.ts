@@ -14,6 +14,7 @@ import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/connection/state.js';
 import type { DiskState } from './disk.js';
 import type { SymbolsStatus } from './exchange_symbols.js';
+import type { ClosedHost } from './session_init.js';
 import type { StalenessTimes } from './staleness.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
@@ -56,6 +57,7 @@ export interface Snapshot extends StalenessTimes {
   readonly sessions: readonly SessionStatus[];
   /** by exchange; nothing before the start */
   readonly symbols: Readonly<Record<string, SymbolsStatus>>;
+  readonly closedHosts: readonly ClosedHost[];
   readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
   /** by exchange */

@@ -44,6 +44,7 @@ export class Supervisor {
   private readonly doorbell = createDoorbell();
   private readonly doorbellWords = new Int32Array(this.doorbell);
   private readonly enabled: readonly Exchange[];
+  private readonly resources: SessionResources;
   private readonly writer: WriterLink;
   private readonly fleet: Fleet;
   private symbols: SymbolWatch | undefined;
@@ -64,6 +65,7 @@ export class Supervisor {
     this.config = config;
     this.log = log;
     this.enabled = exchanges.filter(({ id }) => config.exchanges[id].enabled);
+    this.resources = new SessionResources(config, readCa(config.websocket.ca_file));
     this.writer = new WriterLink({
       ...{ config, doorbell, log, fatal },
       exchanges: this.enabled.map(({ id }) => id),
@@ -72,7 +74,7 @@ export class Supervisor {
     this.fleet = new Fleet({
       ...{ config, doorbell, log, writer: this.writer },
       directory: new StreamDirectory(config.logger.data_path, mapper),
-      resources: new SessionResources(config, readCa(config.websocket.ca_file)),
+      resources: this.resources,
     });
     this.disk = new DiskWatch(config.logger.data_path, (disk) =>
       log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
@@ -116,7 +118,7 @@ export class Supervisor {
     const { config, log } = this;
     this.symbols = new SymbolWatch({
       ...{ config, log, exchanges: this.enabled, mapper: this.options.mapper },
-      ca: readCa(config.websocket.ca_file),
+      rest: (exchange) => this.resources.rest(exchange),
       capture: (exchange, symbols) => this.fleet.changeSymbols(exchange, symbols),
     });
     return this.symbols;
@@ -171,6 +173,7 @@ export class Supervisor {
       startedMs: this.startedMs,
       connectingMs: this.connectingMs,
       sessions,
+      closedHosts: this.resources.closed(),
       symbols: this.symbols?.status() ?? {},
       shards: fleet.shardStatus(),
       writer,

@@ -2,8 +2,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../base/errors.js';
 import type { Config } from '../config/options.js';
-import { restOf } from '../feed/connection/rest.js';
-import type { Exchange, SymbolInfo } from '../feed/exchange.js';
+import type { Exchange, FetchJson, SymbolInfo } from '../feed/exchange.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 import { selectionOf } from '../symbols/selection.js';
 import { roomOf, roomText } from './discovery.js';
@@ -12,7 +11,7 @@ import { ExchangeSymbols, type SymbolsStatus } from './exchange_symbols.js';
 export interface SymbolWatchOptions {
   readonly config: Config;
   readonly exchanges: readonly Exchange[];
-  readonly ca: string | undefined;
+  readonly rest: (exchange: Exchange) => FetchJson;
   readonly mapper: SymbolMapper;
   readonly log: Logger;
   /** Captures these symbols of an exchange and no others. */
@@ -28,7 +27,7 @@ export class SymbolWatch {
   }
 
   private create(exchange: Exchange): ExchangeSymbols {
-    const { config, ca, log, capture } = this.options;
+    const { config, rest, log, capture } = this.options;
     const section = config.exchanges[exchange.id];
     return new ExchangeSymbols({
       exchange: exchange.id,
@@ -36,7 +35,7 @@ export class SymbolWatch {
       room: roomOf(exchange, config),
       roomText: roomText(exchange, config),
       intervalMs: config.symbols.refresh_secs * 1000,
-      list: () => exchange.listSymbols(restOf(section.rest_endpoint, ca)),
+      list: () => exchange.listSymbols(rest(exchange)),
       capture: (symbols) => capture(exchange, symbols),
       listed: (symbols) => this.register(exchange.id, symbols),
       log,

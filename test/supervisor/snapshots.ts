@@ -58,6 +58,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     connectingMs: NOW_MS - 600_000,
     sessions: [session()],
     symbols: {},
+    closedHosts: [],
     shards: [{ counters: zeros(SHARD_COUNTERS), drained: zeros(DRAIN_COUNTERS) }],
     stored: { venue: stored(), other: stored() },
     writerQuietSecs: 0,

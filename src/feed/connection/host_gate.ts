@@ -30,7 +30,12 @@ export function createGate(): SharedArrayBuffer {
 /** Milliseconds that a Retry-After header asks for: seconds or a date (RFC 9110 §10.2.3); undefined for anything else. */
 export function retryAfterMs(header: string | undefined, nowMs = Date.now()): number | undefined {
   if (header === undefined) return undefined;
-  const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  const isDate = /^\s*[A-Z][a-z]+, /.test(header);
+  const ms = isDate
+    ? Date.parse(header) - nowMs
+    : /^\s*\d+\s*$/.test(header)
+      ? Number(header) * 1000
+      : Number.NaN;
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), LONGEST_MS) : undefined;
 }
 
