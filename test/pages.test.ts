@@ -39,6 +39,7 @@ const RUN_BY: readonly (readonly [line: RegExp, file: string, text: string])[] =
 /** Where the program of a script is run. Scripts that .ci/run runs by their name, and those before others, need none. */
 const SCRIPT_RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = {
   'test:crash': ['test/crash/programs.test.ts', 'dist/test/crash/run.js'],
+  'test:rotation': ['test/rotation/rotation.test.ts', 'dist/test/rotation/run.js'],
   'test:images': ['test/crash/programs.test.ts', 'dist/test/crash/images.js'],
   'test:power': ['test/crash/programs.test.ts', 'scripts/power.mjs'],
   'test:live': ['test/live/run.test.ts', 'dist/test/live/run.js'],

@@ -73,7 +73,7 @@ test('plain python reads what the reader reads', { skip: lacks() }, (t) => {
   const tableDay = tableDayAt({ exchange: 'coinbase', symbol: 'BTC-USD', directory, table, day: 20778 });
   const { columns } = readColumns(tableDay);
   const letters = { u32: 'I', f32: 'f', u64: 'Q', uuid: '16s' };
-  const written = table.columns.filter((column) => column.only === undefined);
+  const written = table.columns.filter((column) => column.own !== true);
   const plan = written.map(({ name, type, bytes }) => [`${name}.${STAMP}.bin`, `<${letters[type]}`, bytes]);
   const source = `import json, os, struct, sys
 plan = json.loads(sys.argv[2])

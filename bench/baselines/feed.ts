@@ -35,7 +35,7 @@ const OTHER_STAMPS = 10_000;
 const SIZE_DECIMALS = 8;
 const TRADE = TRADES.at;
 
-/** All rows of a task and half as many: a ring that fills wakes nobody then. */
+/** All rows of a task and half as many: a ring that fills wakes no one then. */
 const TIMED_RING_WORDS = 2 ** Math.ceil(Math.log2(Math.max(RING_WORDS, task.messages * TRADES.words * 1.5)));
 
 /** A ring with what is known of its rows. */
@@ -66,6 +66,8 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },
     },
+    redundancy: 1,
+    connectionSecsMax: 0,
     counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
     pacing,

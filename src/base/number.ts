@@ -157,7 +157,7 @@ function storeLong(
     const power = decimals - (count - leading);
     if (power < -DECIMALS_MAX) return storeUnusual(bytes, start, end);
     scratch[0] = power < 0 ? digits * POWERS_OF_TEN[-power] : digits / POWERS_OF_TEN[power];
-    // what was rounded on the way can only decide beside the middle of two floats
+    // what was rounded on the way can only matter next to the middle of two floats
     const isBeside = Math.abs((scratchBits[0] & LOW_BITS) - MIDDLE) <= MIDDLE_REACH;
     VALUE[0] = isBeside ? floatBesideMiddle(bytes, start, end, decimals) : Math.fround(scratch[0]);
   }

@@ -67,7 +67,10 @@ export function plainEnd(
   return i;
 }
 
-/** Has bits in the high half of each byte that is not from 0 to 9; what is above the lowest such byte is not to be trusted. */
+/**
+ * Has bits in the high half of each byte that is not from 0 to 9; what is above the lowest such byte is not to be
+ * trusted.
+ */
 export function nonDigits(word: number): number {
   return ((word + 0x06060606) | word) & 0xf0f0f0f0;
 }

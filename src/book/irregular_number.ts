@@ -8,7 +8,7 @@ import { DECIMAL, DIGITS, latin1, parseDecimal } from '../base/number.js';
 /** Decimals of an exponent form that are believed; a cell has room for them. */
 const DECIMALS_MAX = 20;
 
-/** The double nearest to the number in bytes[from, to); NaN when it is none, or has an exponent nobody could mean. */
+/** The double nearest to the number in bytes[from, to); NaN when it is none, or has an absurd exponent. */
 export function irregularValue(bytes: Uint8Array, from: number, to: number): number {
   const kind = parseDecimal(bytes, from, to);
   if (kind === DECIMAL.invalid) return Number.NaN;

@@ -58,7 +58,7 @@ export class BookSide {
   text = new Uint8Array(FIRST_CELLS * CELL_BYTES);
   priceLength = new Uint8Array(FIRST_CELLS);
   sizeLength = new Uint8Array(FIRST_CELLS);
-  /** by cell: sum of its text and the number of bytes it covers, 0 before somebody has made it (checksum.ts) */
+  /** by cell: sum of its text and the number of bytes it covers, 0 until it is computed (checksum.ts) */
   sums = new Int32Array(FIRST_CELLS);
   summed = new Uint8Array(FIRST_CELLS);
   /** by cell: the price, negative for bids, so that the best comes first */

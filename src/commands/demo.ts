@@ -191,7 +191,7 @@ async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promi
     await compare(ledger, options.data);
     rmSync(own, { recursive: true });
   } finally {
-    // once the error has been told: threads that are at work keep no command that has failed
+    // once the error has been reported: threads that are at work keep no command that has failed
     setImmediate(() => process.exit());
   }
 }

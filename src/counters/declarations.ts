@@ -41,6 +41,12 @@ export const SESSION_COUNTERS = {
   stale: counter('connections given up because nothing arrived'),
   breaker: counter('connections given up because most messages did not parse'),
   oversized: counter('messages refused because they were too large to be parsed; each ended its connection'),
+  up: gauge('connections that are up: one, with `redundancy` two, and one more while one is replaced'),
+  handovers: counter('connections that were replaced by a new one before they ended'),
+  uncovered_ms: counter('time in which no connection of the same streams was up, after one had been', 'ms'),
+  known_rows: counter(
+    'rows without ids that another connection of the same streams had brought before; not stored twice',
+  ),
   refused: gauge('subscriptions that the exchange refused'),
   confirmed: gauge('subscriptions that the exchange confirmed'),
   silent: gauge('symbols that have sent nothing since they were subscribed'),

@@ -26,6 +26,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -64,32 +65,10 @@ const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
   ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks'],
 ];
-const [
-  TYPE,
-  EVENT_TIME,
-  SYMBOL,
-  ID,
-  PRICE,
-  SIZE,
-  TRADE_TIME,
-  BUYER_IS_MAKER,
-  BID,
-  ASK,
-  CLOSE,
-  VOLUME,
-  LAST_SIZE,
-  BID_SIZE,
-  ASK_SIZE,
-  UPDATE_ID,
-  FIRST_TRADE,
-  LAST_TRADE,
-  FIRST_UPDATE,
-  PREVIOUS_UPDATE,
-  KLINE,
-  SNAPSHOT_ID,
-  BIDS,
-  ASKS,
-] = KEYS.keys();
+// biome-ignore format: a list like the one above
+const [TYPE, EVENT_TIME, SYMBOL, ID, PRICE, SIZE, TRADE_TIME, BUYER_IS_MAKER, BID, ASK, CLOSE, VOLUME, LAST_SIZE,
+  BID_SIZE, ASK_SIZE, UPDATE_ID, FIRST_TRADE, LAST_TRADE, FIRST_UPDATE, PREVIOUS_UPDATE, KLINE, SNAPSHOT_ID, BIDS,
+  ASKS] = KEYS.keys();
 /** In a trade message `b` and `a` are the order ids of buyer and seller; in an aggregate `a` is its id. */
 const BUYER_ORDER = BID;
 const SELLER_ORDER = ASK;
@@ -249,6 +228,10 @@ class BinanceParser implements MessageParser {
     this.books?.request(slot);
   }
 
+  takeOver(slot: number): void {
+    this.books?.takeOver(slot);
+  }
+
   reconnected(): void {
     this.books?.reset();
   }
@@ -282,7 +265,7 @@ class BinanceParser implements MessageParser {
       : RESULT.noMatch;
   }
 
-  /** Slot of the symbol that only the name of the stream tells, in small letters. */
+  /** Slot of the symbol that only the name of the stream has, in lower case. */
   private streamSlot(): number {
     const { fields } = this;
     const { bytes } = fields;
@@ -381,14 +364,10 @@ class BinanceParser implements MessageParser {
 }
 
 function request(method: string, subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
-  const requests: ControlRequest[] = [];
-  for (let i = 0; i < subscriptions.length; i += STREAMS_PER_REQUEST) {
-    const covers = subscriptions.slice(i, i + STREAMS_PER_REQUEST);
-    const id = firstId + requests.length;
+  return requestsOf([subscriptions], STREAMS_PER_REQUEST, firstId, (id, covers) => {
     const params = covers.map((s) => `${s.native.toLowerCase()}@${STREAMS[s.channel]}`);
-    requests.push({ id, text: JSON.stringify({ method, params, id }), covers });
-  }
-  return requests;
+    return JSON.stringify({ method, params, id });
+  });
 }
 
 /** `fast` and `market`: the addresses of the channels of books and trades, and of those that are added up. */
@@ -406,7 +385,8 @@ function channelsOf(fast: string | undefined, market: string | undefined): Recor
 
 const base = (endpoint: string) => endpoint.replace(/\/+$/, '');
 
-const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
+const common: Pick<Exchange, 'sampleSymbols' | 'connectionSecsMax' | 'subscribe' | 'unsubscribe'> = {
+  connectionSecsMax: 86_400,
   sampleSymbols: [
     ...['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT'],
     ...['DOGEUSDT', 'LTCUSDT', 'LINKUSDT', 'AVAXUSDT', 'DOTUSDT'],
@@ -414,6 +394,16 @@ const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
   subscribe: (subscriptions, firstId) => request('SUBSCRIBE', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => request('UNSUBSCRIBE', subscriptions, firstId),
 };
+
+/** `from`: of trades; `loss`: how it shows in a book. */
+function evidenceOf(from: string, others: string, loss: string): Exchange['evidence'] {
+  const wire = '`@depth20@100ms` `@bookTicker` `@ticker` `@kline_*`';
+  return {
+    'trades agg_trades': { wire: '`@trade` `@aggTrade`', from },
+    book: { wire: '`@depth@100ms` and REST', from: 'recordings, REST snapshots that join them', loss },
+    'book20 bbo ticker klines': { wire, from: others },
+  };
+}
 
 const spot: Exchange = {
   ...common,
@@ -427,6 +417,11 @@ const spot: Exchange = {
     channels: ['ticker', 'trades'],
   },
   channels: channelsOf(undefined, undefined),
+  evidence: evidenceOf(
+    'recordings of 2021 and 2024, documentation',
+    'recordings, documentation',
+    '`U` follows the last `u`',
+  ),
   // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   restUsage: usageOf(6000),
@@ -448,6 +443,11 @@ const futures: Exchange = {
     enabled: false,
   },
   channels: channelsOf('public', 'market'),
+  evidence: evidenceOf(
+    'recordings of 2021 to 2024; addresses: documentation',
+    'recordings of 2021 to 2024; addresses: documentation',
+    '`pu` names the previous change',
+  ),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   restUsage: usageOf(2400),

@@ -3,7 +3,7 @@
  *
  * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
  * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with gaps (spot) or UUIDs (linear), so
- * they tell a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
+ * they show a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
  * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
@@ -32,6 +32,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -68,23 +69,9 @@ const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
   'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
 ] as const; // biome-ignore format: one line per kind of message
-const [
-  ID,
-  TRADE_TIME,
-  PRICE,
-  SIZE,
-  TAKER,
-  SEQ,
-  START,
-  INTERVAL,
-  OPEN,
-  HIGH,
-  LOW,
-  CLOSE,
-  BASE_VOLUME,
-  TURNOVER,
-  CONFIRM,
-] = ITEM_KEYS.keys();
+// biome-ignore format: a list like the one above
+const [ID, TRADE_TIME, PRICE, SIZE, TAKER, SEQ, START, INTERVAL, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME, TURNOVER,
+  CONFIRM] = ITEM_KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
 const PUBLIC_TRADE = text('publicTrade.');
@@ -382,20 +369,17 @@ function request(
   subscriptions: readonly Subscription[],
   firstId: number,
 ): ControlRequest[] {
-  const requests: ControlRequest[] = [];
-  for (let i = 0; i < subscriptions.length; i += perRequest) {
-    const covers = subscriptions.slice(i, i + perRequest);
-    const id = firstId + requests.length;
+  return requestsOf([subscriptions], perRequest, firstId, (id, covers) => {
     const args = covers.map((s) => `${TOPICS[s.channel]}.${s.native}`);
-    requests.push({ id, text: JSON.stringify({ req_id: String(id), op, args }), covers });
-  }
-  return requests;
+    return JSON.stringify({ req_id: String(id), op, args });
+  });
 }
 
-function channels(idColumn: string | undefined): Readonly<Record<string, Channel>> {
+function channels(uuids: boolean): Readonly<Record<string, Channel>> {
+  const own = uuids ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid'] } : {};
   return {
     ticker: { table: MD, ids: 'none' },
-    trades: { table: TRADES, ids: 'unordered', idColumn },
+    trades: { table: TRADES, ids: 'unordered', ...own },
     bbo: { table: BBO, ids: 'none' },
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
@@ -404,6 +388,15 @@ function channels(idColumn: string | undefined): Readonly<Record<string, Channel
 
 const LIMIT_HEADERS = ['x-bapi-limit-status', 'x-bapi-limit', 'x-bapi-limit-reset-timestamp'];
 const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
+
+const EVIDENCE: Exchange['evidence'] = {
+  trades: { wire: '`publicTrade`', from: 'recordings of 2026' },
+  book: { wire: '`orderbook.50`', from: 'recordings of 2026', loss: '`u` grows by one' },
+  'ticker bbo klines': {
+    wire: '`tickers` `orderbook.1` `kline.*`',
+    from: 'recordings of 2025 and 2026',
+  },
+};
 
 /** What the two have in common; `perRequest`: topics that one request may name. */
 function bybit(
@@ -424,7 +417,8 @@ function bybit(
       enabled: false,
     },
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
-    channels: channels(uuids ? 'trade_uuid' : undefined),
+    channels: channels(uuids),
+    evidence: EVIDENCE,
     limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
     restUsage: (header, nowMs) => {
       const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));

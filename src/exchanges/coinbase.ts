@@ -44,7 +44,7 @@ const HEARTBEAT_CHANNEL = 'heartbeat';
 // biome-ignore format: a list
 const KEYS = ['type', 'product_id', 'trade_id', 'maker_order_id', 'taker_order_id', 'side', 'size', 'price', 'time',
   'best_bid', 'best_ask', 'volume_24h', 'last_size', 'last_trade_id', 'asks', 'bids', 'changes'] as const;
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [TYPE, PRODUCT, TRADE_ID, MAKER, TAKER, SIDE_KEY, SIZE, PRICE, TIME,
   BID, ASK, VOLUME, LAST_SIZE, LAST_TRADE_ID, ASKS, BIDS, CHANGES] = KEYS.keys();
 
@@ -292,6 +292,19 @@ const coinbase: Exchange = {
     ticker: { table: MD, ids: 'none' },
     trades: { table: TRADES, ids: 'contiguous' },
     book: { table: BOOK, ids: 'book', lossInvisible: true },
+  },
+  evidence: {
+    trades: {
+      wire: '`matches`',
+      from: 'recordings of 2021, documentation',
+      loss: 'ids that count up by one, `heartbeat`',
+    },
+    ticker: { wire: '`ticker`', from: 'recordings of 2021, documentation' },
+    book: {
+      wire: '`level2_batch`',
+      from: 'recordings of 2021',
+      loss: 'nothing: a lost message makes all books void',
+    },
   },
   limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },

@@ -354,6 +354,13 @@ const advanced: Exchange = {
     book: { table: BOOK, ids: 'book' },
     klines_5m: { table: KLINES['5m'], ids: 'none', interval: '5m' },
   },
+  evidence: {
+    'trades ticker book klines_5m': {
+      wire: '`market_trades` `ticker` `level2` `candles`',
+      from: 'one recording of 2026',
+      loss: '`sequence_num` of the connection',
+    },
+  },
   // eight messages a second for all connections of an address together
   limits: { requestsPerSecond: 4, connectsPerMinute: 60 },
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },

@@ -29,6 +29,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonList } from '../feed/json/lists.js';
+import { byChannel, requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -71,54 +72,13 @@ const WIRE: Readonly<Record<string, Readonly<Record<string, string | number>>>> 
 
 const KEYS = ['channel', 'type', 'data'] as const;
 const [CHANNEL, TYPE, DATA] = KEYS.keys();
-const ITEM_KEYS = [
-  'symbol',
-  'timestamp',
-  'side',
-  'price',
-  'qty',
-  'trade_id',
-  'bid',
-  'bid_qty',
-  'ask',
-  'ask_qty',
-  'last',
-  'volume',
-  'bids',
-  'asks',
-  'checksum',
-  'open',
-  'high',
-  'low',
-  'close',
-  'trades',
-  'interval_begin',
-  'interval',
-] as const;
-const [
-  SYMBOL,
-  TIMESTAMP,
-  SIDE_KEY,
-  PRICE,
-  QTY,
-  TRADE_ID,
-  BID,
-  BID_QTY,
-  ASK,
-  ASK_QTY,
-  LAST,
-  VOLUME,
-  BIDS,
-  ASKS,
-  CHECKSUM,
-  OPEN,
-  HIGH,
-  LOW,
-  CLOSE,
-  TRADES_COUNT,
-  BEGIN,
-  INTERVAL,
-] = ITEM_KEYS.keys();
+// biome-ignore format: a list
+const ITEM_KEYS = ['symbol', 'timestamp', 'side', 'price', 'qty', 'trade_id', 'bid', 'bid_qty', 'ask', 'ask_qty',
+  'last', 'volume', 'bids', 'asks', 'checksum', 'open', 'high', 'low', 'close', 'trades', 'interval_begin',
+  'interval'] as const;
+// biome-ignore format: a list like the one above
+const [SYMBOL, TIMESTAMP, SIDE_KEY, PRICE, QTY, TRADE_ID, BID, BID_QTY, ASK, ASK_QTY, LAST, VOLUME, BIDS, ASKS,
+  CHECKSUM, OPEN, HIGH, LOW, CLOSE, TRADES_COUNT, BEGIN, INTERVAL] = ITEM_KEYS.keys();
 /** in the order of Levels and CheckedBooks */
 const LEVEL_KEYS = ['price', 'qty'] as const;
 
@@ -347,13 +307,21 @@ class KrakenParser implements MessageParser {
   control(document: JsonValue): number {
     if (!isObject(document)) return RESULT.unknownKind;
     const method = stringOf(document, 'method');
-    if (method === undefined && stringOf(document, 'error') === undefined)
-      return NOTICES.has(stringOf(document, 'channel') ?? '') ? RESULT.control : RESULT.unknownKind;
+    if (method === undefined && stringOf(document, 'error') === undefined) return this.notice(document);
     if (method === 'pong' || method === 'unsubscribe') return RESULT.control;
     if (method === 'subscribe' && document.success === true && isObject(document.result))
       this.confirmed(document.result);
     else this.refused(document);
     return RESULT.control;
+  }
+
+  /** `{"channel":"status","type":"update","data":[{"system":"online", …}]}` */
+  private notice(document: JsonObject): number {
+    const channel = stringOf(document, 'channel') ?? '';
+    const [status] = Array.isArray(document.data) ? document.data : [];
+    if (channel === 'status' && isObject(status) && stringOf(status, 'system') === 'maintenance')
+      this.context.control({ kind: 'closing', reason: 'the exchange has announced maintenance' });
+    return NOTICES.has(channel) ? RESULT.control : RESULT.unknownKind;
   }
 
   private confirmed(result: JsonObject): void {
@@ -402,20 +370,12 @@ function request(
   subscriptions: readonly Subscription[],
   firstId: number,
 ): ControlRequest[] {
-  const byChannel = new Map<string, Subscription[]>();
-  for (const s of subscriptions) byChannel.set(s.channel, [...(byChannel.get(s.channel) ?? []), s]);
-  const requests: ControlRequest[] = [];
-  for (const [channel, all] of byChannel) {
-    for (let i = 0; i < all.length; i += SYMBOLS_PER_REQUEST) {
-      const covers = all.slice(i, i + SYMBOLS_PER_REQUEST);
-      const id = firstId + requests.length;
-      const symbol = covers.map((s) => s.native);
-      const snapshot = method === 'subscribe' ? { snapshot: true } : {};
-      const params = { ...WIRE[channel], symbol, ...snapshot };
-      requests.push({ id, text: JSON.stringify({ method, params, req_id: id }), covers });
-    }
-  }
-  return requests;
+  const snapshot = method === 'subscribe' ? { snapshot: true } : {};
+  return requestsOf(byChannel(subscriptions).values(), SYMBOLS_PER_REQUEST, firstId, (id, covers) => {
+    const symbol = covers.map((s) => s.native);
+    const params = { ...WIRE[covers[0].channel], symbol, ...snapshot };
+    return JSON.stringify({ method, params, req_id: id });
+  });
 }
 
 const kraken: Exchange = {
@@ -447,6 +407,18 @@ const kraken: Exchange = {
     bbo: { table: BBO, ids: 'none', route: 'bbo' },
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
+  },
+  evidence: {
+    trades: { wire: '`trade`', from: 'recordings of 2026' },
+    book: {
+      wire: '`book`',
+      from: 'recordings of 2026, all checksums recomputed',
+      loss: 'checksum of every event',
+    },
+    'ticker bbo klines': {
+      wire: '`ticker` (two triggers) `ohlc`',
+      from: 'single messages, documentation',
+    },
   },
   book: RULE,
   limits: { requestsPerSecond: 5, connectsPerMinute: 14 },

@@ -73,25 +73,9 @@ const NAMES = {
   candle_acc_trade_price: 'catp',
 } as const;
 const KEYS = [...Object.keys(NAMES), ...Object.values(NAMES)];
-const [
-  TYPE,
-  CODE,
-  TIMESTAMP,
-  TRADE_TIME,
-  PRICE,
-  SIZE,
-  ASK_BID,
-  ID,
-  STREAM_TYPE,
-  VOLUME_24H,
-  UNITS,
-  OPEN_TIME,
-  OPEN,
-  HIGH,
-  LOW,
-  VOLUME,
-  QUOTE_VOLUME,
-] = KEYS.keys();
+// biome-ignore format: a list like the one above
+const [TYPE, CODE, TIMESTAMP, TRADE_TIME, PRICE, SIZE, ASK_BID, ID, STREAM_TYPE, VOLUME_24H, UNITS, OPEN_TIME, OPEN,
+  HIGH, LOW, VOLUME, QUOTE_VOLUME] = KEYS.keys();
 /** position of the first value of format SIMPLE */
 const SIMPLE = KEYS.length / 2;
 
@@ -340,6 +324,15 @@ const upbit: Exchange = {
     trades: { table: TRADES, ids: 'unordered' },
     book: { table: BOOK, ids: 'none' },
     ...klineChannels(INTERVALS),
+  },
+  evidence: {
+    trades: { wire: '`trade`', from: 'recordings of 2021, messages of 2026' },
+    book: {
+      wire: '`orderbook`',
+      from: 'recordings of 2021, documentation',
+      loss: 'disconnects only; every message has the whole book',
+    },
+    'ticker klines': { wire: '`ticker` `candle.*`', from: 'recordings of 2021, documentation' },
   },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240 },

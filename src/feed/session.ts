@@ -13,9 +13,9 @@ import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
 import { HostGate } from './connection/host_gate.js';
-import { REST_PER_MINUTE, reserve } from './connection/pacing.js';
+import { giveBack, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
-import { STATES } from './connection/state.js';
+import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
 import type { Exchange, FetchJson, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
@@ -28,6 +28,18 @@ import type { StreamGroup } from './stream_group.js';
 const RESUME_MS = 2;
 /** A ring that stays full for longer costs messages: pausing on would make the exchange drop the connection. */
 const PAUSE_MS_MAX = 5000;
+
+/** What a session tells those that it shares its streams with. */
+export interface SessionEvents {
+  /** the state of its connection has changed */
+  state(): void;
+  /** its connection is gone, and it connects again; its books are still as they were */
+  lost(session: Session): void;
+  /** the exchange has announced that it will end the connection */
+  closing(session: Session, reason: string): void;
+  /** see BookEvents */
+  storedElsewhere(session: Session, slot: number): number;
+}
 
 export class Session {
   private readonly counters: Uint32Array;
@@ -49,6 +61,9 @@ export class Session {
     private readonly init: SessionInit,
     private readonly host: SessionHost,
     private readonly group: StreamGroup,
+    /** its place among the sessions with the same streams */
+    readonly seat: number,
+    private readonly events: SessionEvents,
   ) {
     this.counters = group.counters;
     this.latency = new HistogramWriter(init.latency);
@@ -60,16 +75,30 @@ export class Session {
   }
 
   private createBooks(): Books | undefined {
-    if (!this.init.channels.some((channel) => this.exchange.channels[channel].ids === 'book'))
-      return undefined;
+    if (!this.group.hasBooks) return undefined;
     const events = {
-      gap: (gap: Gap) => this.group.gaps.add(gap),
+      gap: (gap: Gap) => {
+        if (this.owns(gap.slot)) this.group.gaps.add(gap);
+      },
       resync: (slot: number) => this.resync(slot),
+      storedElsewhere: (slot: number) => this.events.storedElsewhere(this, slot),
     };
     const books = new Books(this.host.clock.now, events, monotonicMs);
     books.resize(this.group.streams.size);
-    for (const [slot, spec] of this.init.streams.entries()) seedBook(books, spec, slot);
+    for (const [slot, spec] of this.group.streams.specs.entries()) seedBook(books, spec, slot);
     return books;
+  }
+
+  /** Whether the rows of this book are ours to write. */
+  private owns(slot: number): boolean {
+    const { arbiter } = this.group.rows;
+    return arbiter === undefined || arbiter.ownerOf(slot) === this.seat;
+  }
+
+  /** Whatever rows are written next, it is this session that brings them. */
+  private takeTurn(): void {
+    const { arbiter } = this.group.rows;
+    if (arbiter !== undefined) arbiter.seat = this.seat;
   }
 
   private createParser(): MessageParser {
@@ -143,6 +172,7 @@ export class Session {
     }
     if (this.stopping) return;
     this.host.clock.read();
+    this.takeTurn();
     this.parser.onResponse?.(request, document);
     this.chunkEnd();
   }
@@ -153,13 +183,14 @@ export class Session {
       chunk: (bytes) => {
         this.host.clock.read();
         this.times[0] = monotonicMs();
+        this.messagesBefore = counters[SESSION.messages];
         counters[SESSION.bytes] += bytes;
       },
       message: (bytes, start, end) => this.message(bytes, start, end),
       chunkEnd: () => this.chunkEnd(),
       state: (state) => {
-        counters[SESSION.state] = STATES.indexOf(state);
         this.host.log('debug', `state ${state}`);
+        this.events.state();
       },
       opened: () => {
         counters[SESSION.connects]++;
@@ -170,19 +201,80 @@ export class Session {
         counters[SESSION.failures]++;
         if (stale) counters[SESSION.stale]++;
         this.times[1] = 0;
-        this.interrupted('disconnect');
+        this.events.lost(this);
+        this.books?.interrupted('disconnect');
         this.parser.reconnected?.();
         this.host.log('warn', reason);
       },
+      closing: (reason) => this.events.closing(this, reason),
       refused: (s, reason) =>
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
       log: (level, text) => this.host.log(level, text),
+      unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
     });
   }
 
   start(): void {
-    this.connection.start(this.subscriptionsOf(this.init.streams));
+    this.connection.start(this.subscriptionsOf(this.group.streams.active()));
+  }
+
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
+  get isUp(): boolean {
+    return this.state === 'ACTIVE';
+  }
+
+  /** Whether it is subscribed and data have come. */
+  get isDelivering(): boolean {
+    return this.connection.isDelivering;
+  }
+
+  /** For how long its connection has been open, ms. */
+  get ageMs(): number {
+    return this.connection.ageMs;
+  }
+
+  /** Subscriptions of its connection by what the exchange has said. */
+  subscriptions(state: 'confirmed' | 'refused'): number {
+    return this.connection.subscriptions.count(state);
+  }
+
+  /** Whether this session has the book complete. */
+  hasBook(slot: number): boolean {
+    return this.books?.isLive(slot) === true;
+  }
+
+  /** Whether this session has received a snapshot of the book. */
+  seen(slot: number): boolean {
+    return this.books?.seen(slot) === true;
+  }
+
+  /** Newest change of a book; -1 before the first snapshot. */
+  newestChange(slot: number): number {
+    return this.books?.last(slot) ?? -1;
+  }
+
+  /** Whether its books go on behind those of another session, without a snapshot of their own. */
+  get continuesBooks(): boolean {
+    return this.parser.takeOver !== undefined;
+  }
+
+  /** A snapshot of the book has come that is about to be written, in place of the changes of another session. */
+  inheritBook(slot: number, from: Session, cause: GapCause): void {
+    if (from.books !== undefined) this.books?.inherit(slot, from.books, cause);
+  }
+
+  /** The session whose book this was has ended. */
+  takeBook(slot: number, from: Session, cause: GapCause): void {
+    const { books, parser } = this;
+    if (books === undefined || from.books === undefined) return;
+    this.takeTurn();
+    books.inherit(slot, from.books, cause);
+    if (parser.takeOver !== undefined && from.hasBook(slot)) parser.takeOver(slot);
+    else if (this.isUp && from.seen(slot)) books.broken(slot, cause);
   }
 
   private subscriptionsOf(specs: readonly StreamSpec[]): Subscription[] {
@@ -199,6 +291,7 @@ export class Session {
     if (this.host.producer.free(needed) >= needed) {
       if (this.times[1] !== 0) this.hasRoom();
     } else if (!this.dropInstead()) return false;
+    this.takeTurn();
     this.handler.message(bytes, start, end);
     return true;
   }
@@ -233,16 +326,11 @@ export class Session {
     this.books?.lost(cause, invisible);
   }
 
-  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  /** The numbering of the connection shows it. Trades and changes of books show by their own numbers what is missing. */
   private lostMessages(messages: number): void {
     this.counters[SESSION.lost] += messages;
     this.books?.lost('unknown', true);
     this.group.logMessage(`${messages} messages are missing in the numbering of the connection`);
-  }
-
-  private interrupted(cause: GapCause): void {
-    this.group.interrupted(cause);
-    this.books?.interrupted(cause);
   }
 
   /** HOT: shows the rows of a chunk to the writer. */
@@ -261,15 +349,11 @@ export class Session {
 
   /** Everything that is due; called a few times a second, with the clock read. */
   tick(): void {
-    const { connection, counters } = this;
-    this.group.tick(this.books, this.stopping);
+    const { connection, state } = this;
+    this.takeTurn();
     this.parser.tick?.();
-    if (connection.state === 'ACTIVE' || connection.state === 'SUBSCRIBING') this.books?.doWork();
-    this.group.publish();
+    if (state === 'ACTIVE' || state === 'SUBSCRIBING') this.books?.doWork();
     connection.tick();
-    counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
-    counters[SESSION.refused] = connection.subscriptions.count('refused');
-    counters[SESSION.confirmed] = connection.subscriptions.count('confirmed');
   }
 
   /** The ring has plenty of room: only now the next full one earns a new pause, once messages were let go. */
@@ -278,31 +362,34 @@ export class Session {
     this.dropCause = 'ring_full';
   }
 
-  /** Takes symbols up and lets others go; from here on nothing that arrives of these is stored. */
-  change(added: readonly StreamSpec[], removed: readonly number[]): void {
-    const { group, books } = this;
-    const gone = group.streams.active().filter((spec) => removed.includes(spec.stream));
-    for (const spec of gone) {
-      books?.leave(group.streams.slotOf(spec.native));
-      group.remove(spec);
-    }
-    group.publish();
-    for (const spec of added) {
-      const slot = group.add(spec);
-      books?.resize(group.streams.size);
-      if (books !== undefined) seedBook(books, spec, slot);
-    }
-    this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
+  /** A symbol was taken up in this slot; change() subscribes it. */
+  addBook(slot: number, spec: StreamSpec): void {
+    const { books, group } = this;
+    books?.resize(group.streams.size);
+    if (books !== undefined) seedBook(books, spec, slot);
   }
 
-  /** Ends the connection with a close handshake, and what it has still to say goes to the ring. */
+  /** The symbol in this slot is let go. */
+  leaveBook(slot: number): void {
+    this.books?.leave(slot);
+  }
+
+  /** Changes what is subscribed. */
+  change(added: readonly StreamSpec[], removed: readonly StreamSpec[]): void {
+    this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(removed));
+  }
+
+  /** Ends the connection with a close handshake; what it still has to say is taken. */
   async stop(): Promise<void> {
-    const { streams } = this.group;
     this.stopping = true;
     await this.connection.stop();
     this.host.clock.read();
+  }
+
+  /** Nothing comes any more: lists what is missing of books that are not complete. */
+  endBooks(): void {
+    const { streams } = this.group;
     for (const { native } of streams.active()) this.books?.end(streams.slotOf(native));
-    this.tick();
   }
 
   private refusedMessage(reason: string, sample: string): void {

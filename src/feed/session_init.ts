@@ -7,7 +7,7 @@ import type { StreamSpec } from './rows/streams.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn';
 
-/** Everything a session is told, in the form that goes between threads. */
+/** Everything a session must know, in the form that goes between threads. */
 export interface SessionInit {
   /** its number within its exchange, from 0 */
   readonly session: number;
@@ -21,6 +21,10 @@ export interface SessionInit {
   readonly parser: 'scan' | 'json' | 'simdjson';
   readonly clockSkewSecondsMax: number;
   readonly connection: ConnectionOptions;
+  /** how many connections carry the same streams all the time */
+  readonly redundancy: number;
+  /** age at which the exchange ends a connection; 0: it does not */
+  readonly connectionSecsMax: number;
   /** a block of SESSION_COUNTERS */
   readonly counters: SharedArrayBuffer;
   /** receive to publish, µs */

@@ -11,9 +11,8 @@ import { SHARD } from '../counters/declarations.js';
 import { RingProducer } from '../ring/producer.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
-import { Session } from './session.js';
 import type { LogLevel, SessionHost, SessionInit } from './session_init.js';
-import { StreamGroup } from './stream_group.js';
+import { SessionSet } from './session_set.js';
 
 const TICK_MS = 250;
 /** A ring that is filled less than this has room again. */
@@ -57,7 +56,7 @@ export class Shard {
   private readonly producer: RingProducer;
   private readonly doorbell: Int32Array;
   private readonly counters: Uint32Array;
-  private readonly sessions = new Map<string, Session>();
+  private readonly sessions = new Map<string, SessionSet>();
   private readonly ticker: NodeJS.Timeout;
 
   constructor(
@@ -80,8 +79,7 @@ export class Shard {
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
     const host: SessionHost = { clock, producer, doorbell, counters, log };
-    const loaded = await this.load(exchange);
-    const opened = new Session(loaded, init, host, new StreamGroup(loaded, init, host));
+    const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);
     opened.start();
   }

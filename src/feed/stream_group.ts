@@ -4,6 +4,7 @@
  */
 import { monotonicMs } from '../base/clock.js';
 import { SESSION } from '../counters/declarations.js';
+import type { Table } from '../schema/layout.js';
 import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Candles } from './channels/candles.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
@@ -16,9 +17,6 @@ import type { SessionHost, SessionInit } from './session_init.js';
 
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
-
-/** Who knows of each slot whether its book was received. */
-type SeenBooks = Pick<Seen, 'seen'> | undefined;
 
 export class StreamGroup {
   /** the block of SESSION_COUNTERS of all sessions that share the group */
@@ -82,6 +80,19 @@ export class StreamGroup {
     });
   }
 
+  /** Whether one of the channels is a book that comes as snapshots and changes. */
+  get hasBooks(): boolean {
+    return this.init.channels.some((channel) => this.exchange.channels[channel].ids === 'book');
+  }
+
+  /** Tables whose rows have no ids, as the exchange sends them. */
+  get tablesWithoutIds(): Table[] {
+    const channels = [...this.init.channels, ...this.init.otherRoutes];
+    return channels
+      .map((name) => this.exchange.channels[name])
+      .flatMap(({ ids, table }) => (ids === 'none' ? [table] : []));
+  }
+
   private createSequences(): Map<string, Sequence> {
     const events = {
       gap: (gap: Gap) => this.gaps.add(gap),
@@ -136,7 +147,7 @@ export class StreamGroup {
     return slot;
   }
 
-  /** What arrives of the stream from now on is nobody's; who takes it up next continues behind what is on disk. */
+  /** What arrives of the stream from now on is dropped; the next to take it up continues behind what is on disk. */
   remove({ stream, native }: StreamSpec): void {
     const slot = this.streams.slotOf(native);
     for (const sequence of this.sequences.values()) sequence.leave(slot);
@@ -155,26 +166,26 @@ export class StreamGroup {
   }
 
   /** Everything that is due; called a few times a second, with the clock read. `last`: nothing comes any more. */
-  tick(books: SeenBooks, last: boolean): void {
-    for (const gap of this.clockSteps.sample(this.streams.size, () => this.receivers(books)))
+  tick(seenBook: Seen['seen'] | undefined, last: boolean): void {
+    for (const gap of this.clockSteps.sample(this.streams.size, () => this.receivers(seenBook)))
       this.gaps.note(gap);
     for (const sequence of this.sequences.values()) sequence.reportDue(last);
     this.candles?.tick(last);
     this.counters[SESSION.rows] = this.rows.counts.rows;
     this.counters[SESSION.literals] = this.rows.counts.literals;
-    this.counters[SESSION.silent] = this.countSilent(books);
+    this.counters[SESSION.silent] = this.countSilent(seenBook);
   }
 
-  private receivers(books: SeenBooks): Seen[] {
-    const ofBooks = books === undefined ? [] : [{ table: BOOK, seen: (slot: number) => books.seen(slot) }];
+  private receivers(seenBook: Seen['seen'] | undefined): Seen[] {
+    const ofBooks = seenBook === undefined ? [] : [{ table: BOOK, seen: seenBook }];
     return [...this.sequences.values(), ...ofBooks];
   }
 
-  private countSilent(books: SeenBooks): number {
+  private countSilent(seenBook: Seen['seen'] | undefined): number {
     const sequences = [...this.sequences.values()];
     return this.streams.active().filter((spec) => {
       const slot = this.streams.slotOf(spec.native);
-      return !sequences.some((sequence) => sequence.seen(slot)) && books?.seen(slot) !== true;
+      return !sequences.some((sequence) => sequence.seen(slot)) && seenBook?.(slot) !== true;
     }).length;
   }
 

@@ -30,7 +30,7 @@ function bytesOf(words: Uint32Array, from: number, byteLength: number): Uint8Arr
   return new Uint8Array(words.buffer, words.byteOffset + from * 4, byteLength).slice();
 }
 
-/** Decodes the record at `index`; undefined for padding. Throws RangeError for a table that nobody declared. */
+/** Decodes the record at `index`; undefined for padding. Throws RangeError for an unknown table. */
 export function decodeRecord(words: Uint32Array, index: number): DecodedRow | DecodedText | undefined {
   const id = recordTableId(words[index]);
   if (id === 0) return undefined;

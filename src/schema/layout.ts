@@ -72,9 +72,9 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
   let optionals = 0;
   for (const [name, column] of Object.entries<ColumnSpec>(spec.columns)) {
     const { words } = COLUMN_TYPES[column.type];
-    const { type, doc, exact, only, optional } = column;
+    const { type, doc, exact, own, optional } = column;
     // all of one shape: they are read for every batch of rows
-    columns.push({ name, type, doc, exact, only, optional, word, words, bytes: words * 4 });
+    columns.push({ name, type, doc, exact, own, optional, word, words, bytes: words * 4 });
     at[name] = word;
     missing[name] = column.optional ? 1 << (MISSING_SHIFT + optionals++) : 0;
     word += words;

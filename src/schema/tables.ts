@@ -85,7 +85,7 @@ export const TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
-    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { only: ['bybit-linear'] }),
+    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { own: true }),
   },
 });
 
@@ -277,6 +277,15 @@ export const GAP_CAUSES = {
   clock: {
     id: 9,
     doc: 'nothing is missing: the receive clock was set back from from_time to to_time, which lies before it; times of receipt in between occur twice',
+  },
+  silence: {
+    id: 10,
+    doc: 'the stream had stopped although its symbol or its connection had not; it was subscribed again',
+  },
+  limit: { id: 14, doc: 'a message exceeded a limit of the logger and was not read' },
+  handover: {
+    id: 18,
+    doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
 } as const;
 

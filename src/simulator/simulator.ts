@@ -45,6 +45,10 @@ export interface SimulatorOptions {
   readonly seed?: number;
   readonly messages?: number;
   readonly seconds?: number;
+  /** age in seconds at which connections are closed; 0: never */
+  readonly close_after?: number;
+  /** how many seconds before that it is announced, where the exchange does that */
+  readonly notice?: number;
   /** first port; 0 = free ports */
   readonly port_base?: number;
   readonly tls?: boolean;
@@ -111,6 +115,8 @@ export class Simulator {
         seed: settings.seed,
         messages: settings.messages ?? 0,
         seconds: settings.seconds ?? 0,
+        close_after: settings.close_after ?? 0,
+        notice: settings.notice ?? 0,
         port: portAt(settings.port_base, i + 1),
         certificate: this.#certificate,
         ledger_directory: settings.ledger_directory,
@@ -149,7 +155,7 @@ export class Simulator {
     this.#schedule(request);
   }
 
-  /** Writes what the ledger holds so far and tells the totals. */
+  /** Writes what the ledger holds so far; answers the totals. */
   summary(): LedgerSummary {
     for (const venue of this.#venues) venue.flushLedger();
     return this.totals();

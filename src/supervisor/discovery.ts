@@ -16,7 +16,7 @@ import type { SymbolMapper } from '../symbols/mapper.js';
 export function roomOf(exchange: Exchange, config: Config): number {
   const section = config.exchanges[exchange.id];
   const routes = routesOf(exchange, wantedChannels(exchange, section).channels).size;
-  return Math.floor(section.max_connections / routes) * section.symbols_per_connection;
+  return Math.floor(section.max_connections / routes / section.redundancy) * section.symbols_per_connection;
 }
 
 /** What to do when there are more. */
@@ -33,6 +33,7 @@ export function planOf(exchange: Exchange, config: Config, symbols: readonly str
   return planSessions(exchange, symbols, wantedChannels(exchange, section).channels, {
     maxConnections: section.max_connections,
     symbolsPerConnection: section.symbols_per_connection,
+    redundancy: section.redundancy,
   });
 }
 

@@ -155,7 +155,7 @@ export class DiskWatch {
         const inodes = counted ? inodeRunway(ffree, filesPerDay, Date.now()) : Number.POSITIVE_INFINITY;
         this.take(room.free, counted ? ffree : null, bytes, inodes);
       })
-      // a directory that is gone is made again by whoever writes to it
+      // a directory that is gone is made again by the first write to it
       .catch(() => {})
       .finally(() => {
         this.asking = false;

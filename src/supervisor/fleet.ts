@@ -196,7 +196,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
-      // nobody answers any more what was asked
+      // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
       if (performance.now() - slot.startedMs > RESTART_HEALTHY_MS) slot.backoff.reset();

@@ -8,7 +8,7 @@ import { CounterReader, createCounters } from '../counters/counters.js';
 import { SEALER_COUNTERS } from '../counters/declarations.js';
 import { type SealerThread, startSealer } from './threads.js';
 
-/** It waits for connections to be up, but not for ever: one of them may never be. */
+/** It waits for connections to be up, but not without end: one of them may never be. */
 const CALM_SECS_MAX = 300;
 const RESTART_SECS = 3600;
 /** A disk that holds a system call for longer holds everything else as well. */

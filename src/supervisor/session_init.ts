@@ -1,5 +1,5 @@
 /**
- * What a shard thread and the writer are told about a connection. Main thread, when a session is planned.
+ * What a shard thread and the writer must know of a connection. Main thread, when a session is planned.
  */
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
@@ -99,6 +99,8 @@ export class SessionResources {
         ackTimeoutMs: websocket.ack_timeout_secs * 1000,
         gate: this.gateOf(section.ws_endpoint),
       },
+      redundancy: section.redundancy,
+      connectionSecsMax: section.connection_secs_max,
       counters,
       latency: createHistogram(),
       pacing: this.pacingOf(exchange.id),

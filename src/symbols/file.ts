@@ -13,7 +13,10 @@ import { type Mapping, type QuoteType, type SymbolFile, SymbolMapper } from './m
 const FILE = 'symbol_mappings.yaml';
 const SHIPPED = fileURLToPath(new URL(`../../../${FILE}`, import.meta.url));
 
-/** The symbol file: the one that is configured, else that of the working directory, else the one shipped with the program. */
+/**
+ * The symbol file: the one that is configured, else that of the working directory, else the one shipped with the
+ * program.
+ */
 export function symbolFile(configured: string): string {
   if (configured !== '') return configured;
   return existsSync(FILE) ? FILE : SHIPPED;

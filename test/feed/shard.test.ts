@@ -108,6 +108,8 @@ class Rig {
           longestRetryMs: 50,
           ackTimeoutMs: 10_000,
         },
+        redundancy: 1,
+        connectionSecsMax: 0,
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
         pacing: { connects: createPacing(), requests: createPacing() },

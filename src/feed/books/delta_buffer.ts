@@ -24,7 +24,7 @@ export interface BufferedChange {
 
 /** Price and size of a level. */
 const WIDTH = 2;
-/** What one value of JsonSlots takes, and what objects cost beside their contents. */
+/** What one value of JsonSlots takes, and what objects cost on top of their contents. */
 const BYTES_PER_TEXT = 18;
 const BYTES_PER_CHANGE = 512;
 
@@ -37,7 +37,7 @@ export class DeltaBuffer {
     private readonly bytesMax = BOOK_CHANGES_BYTES_MAX,
   ) {}
 
-  /** Keeps a copy; answers how many changes had to go. */
+  /** Adds a copy; answers how many changes were dropped to make room. */
   add(slot: number, change: BookChange, received: ArrayLike<number>): number {
     const copy = copyOf(change);
     const size = copy.texts.bytes.length + copy.texts.from.length * BYTES_PER_TEXT + BYTES_PER_CHANGE;
@@ -51,6 +51,13 @@ export class DeltaBuffer {
       gone++;
     }
     return gone;
+  }
+
+  /** Forgets the oldest changes of a book, up to the one with this number. */
+  dropTo(slot: number, last: number): void {
+    const buffered = this.bySlot.get(slot);
+    while (buffered !== undefined && buffered.length > 0 && buffered[0].change.last <= last)
+      this.bytes -= (buffered.shift() as BufferedChange).size;
   }
 
   /** What is buffered of one book, oldest first. */

@@ -65,9 +65,19 @@ export class RestBooks {
     books.waits(slot, change.previous + 1, change.last);
     const gone = this.buffer.add(slot, change, context.rows.received);
     if (gone > 0) context.unsynced(gone);
+    const stored = books.storedElsewhere(slot);
+    if (stored >= 0) this.buffer.dropTo(slot, stored);
     // a book that broke waits for its turn
-    if (!books.isWaiting(slot)) this.request(slot);
+    else if (!books.isWaiting(slot)) this.request(slot);
     return RESULT.buffered;
+  }
+
+  /** Cold: goes on behind the newest change that another connection has stored, which has ended. */
+  takeOver(slot: number): void {
+    const { books } = this;
+    if (slot >= this.requested.length) this.grow(this.context.streams.size);
+    books.resume(slot);
+    this.replay(slot);
   }
 
   /** Requests a snapshot, unless one is on its way. */
@@ -96,6 +106,7 @@ export class RestBooks {
     const requested = this.requested[slot];
     this.requested[slot] = REQUESTED.no;
     if (streams.slotOf(streams.specs[slot].native) !== slot || books.isLive(slot)) return;
+    if (books.storedElsewhere(slot) >= 0) return;
     if (requested === REQUESTED.void) {
       if (buffer.of(slot).length > 0) this.request(slot);
       return;
@@ -104,7 +115,9 @@ export class RestBooks {
     else this.complete(slot, snapshot);
   }
 
-  /** Whether the buffered changes go on behind the snapshot, in files of one day: across two their order would be lost. */
+  /**
+   * Whether the buffered changes go on behind the snapshot, in files of one day: across two their order would be lost.
+   */
   private bridges(snapshot: BookEvent, buffered: readonly BufferedChange[]): boolean {
     const behind = buffered.filter(({ change }) => change.last > snapshot.last);
     const day = this.dayOf(snapshot, this.context.rows.received[0]);
@@ -122,14 +135,20 @@ export class RestBooks {
 
   /** The rows of a snapshot and of what was received since. */
   private complete(slot: number, snapshot: BookEvent): void {
-    const { books, context } = this;
-    const { received } = context.rows;
+    const { books } = this;
     const result = this.levels.event(slot, snapshot, true);
     if (result !== RESULT.rows) {
       books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
       return;
     }
     books.snapshot(slot, snapshot.last);
+    this.replay(slot);
+  }
+
+  /** The rows of what was buffered, with the times it was received at. */
+  private replay(slot: number): void {
+    const { context } = this;
+    const { received } = context.rows;
     this.fresh[slot] = 1;
     const [seconds, nanos] = received;
     for (const { change, receivedSeconds, receivedNanos } of this.buffer.take(slot)) {

@@ -23,7 +23,9 @@ export const CANDLE_AT = {
 } as const;
 export const CANDLE_WORDS = 21;
 
-/** Doubles of a candle: sums as in base/double_double.ts, and when its first and last trade happened, ns since it began. */
+/**
+ * Doubles of a candle: sums as in base/double_double.ts, and when its first and last trade happened, ns since it began.
+ */
 export const SUM_AT = {
   volume: 0,
   quote_volume: 2,

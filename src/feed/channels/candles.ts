@@ -155,7 +155,7 @@ export class Candles implements TradeListener {
     }
     if (open === before) return other;
     if (open < before) return -1;
-    // between both nothing had been traded; in front of the very first one nobody knows
+    // between both nothing had been traded; before the very first one that is unknown
     this.begin(other, slot, i, open, before === 0 ? STATE.over | STATE.unsynced : STATE.over);
     return other;
   }

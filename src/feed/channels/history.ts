@@ -1,6 +1,6 @@
 /**
- * HOT: tells what an exchange sends again on subscribing from what happens now, where the message does not say so: the
- * first trade of a symbol on a connection, if it is older than the subscription. Shard threads.
+ * HOT: separates what an exchange sends again on subscribing from what happens now, where the message does not say so:
+ * the first trade of a symbol on a connection, if it is older than the subscription. Shard threads.
  */
 import { TIME } from '../../base/time.js';
 import type { RowWriter } from '../rows/row_writer.js';

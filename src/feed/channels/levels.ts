@@ -62,6 +62,7 @@ export class Levels {
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
     this.rows.mark();
+    this.rows.arbiter?.bookEvent(slot, snapshot);
     this.slot = slot;
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;
@@ -134,7 +135,7 @@ export class Levels {
     return RESULT.rows;
   }
 
-  /** A number that was read with its message, without what Rows.decimalAt() has to find out. */
+  /** A number that was read with its message, without what RowWriter.decimalAt() has to find out. */
   private plain(values: JsonSlots, at: number, word: number, digitsWord: number): void {
     const { u32, f32 } = this.rows;
     const digits = values.digits[at];
@@ -154,7 +155,10 @@ export class Levels {
     return RESULT.rows;
   }
 
-  /** The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level. */
+  /**
+   * The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a
+   * level.
+   */
   event(slot: number, event: BookEvent, snapshot: boolean): number {
     const count = event.behindBids - event.firstBid + event.behindAsks - event.firstAsk;
     this.begin(slot, count, snapshot);
@@ -196,7 +200,7 @@ export class Levels {
     return RESULT.rows;
   }
 
-  /** `rowFlags`, `scales`: beside those that Rows has. */
+  /** `rowFlags`, `scales`: in addition to those of the RowWriter. */
   private finish(rowFlags: number, scales: number): void {
     const { rows } = this;
     if (this.timed) {

@@ -116,8 +116,8 @@ export class TickerState {
   }
 
   /**
-   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size of
-   * the last trade are not sent.
+   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size
+   * of the last trade are not sent.
    */
   finish(rows: RowWriter, slot: number): void {
     const { bytes, lengths, kinds, digits, values } = this;

@@ -3,7 +3,8 @@
  * socket and no clock of its own, so every path can be tested.
  *
  * A refusal of one symbol must not cost the others: a refused request that covers several is requested again in halves
- * until only the culprit is left, and what stays unconfirmed after the acknowledgement timeout is requested for once more.
+ * until only the culprit is left, and what stays unconfirmed after the acknowledgement timeout is requested for once
+ * more.
  */
 import type { ControlEvent, ControlRequest, Exchange, Subscription } from '../exchange.js';
 

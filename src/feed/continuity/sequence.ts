@@ -36,7 +36,7 @@ export const SEEN = {
   /** received before, must not be stored again */
   duplicate: 0,
   fresh: 1,
-  /** cannot be told from a duplicate any more: stored with the duplicate_kept flag */
+  /** may be a duplicate, which is not known any more: stored with the duplicate_kept flag */
   uncertain: 2,
 } as const;
 
@@ -74,7 +74,7 @@ interface Stretch {
 /** What a sequence has to know of its channel. */
 export interface SequenceOptions {
   readonly table: Table;
-  /** 'unordered': ids tell a repeated message, and nothing about what is missing */
+  /** 'unordered': ids show a repeated message, and nothing about what is missing */
   readonly ids: string;
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
@@ -205,7 +205,7 @@ export class Sequence {
       if (this.pending[slot] < FIRST_RESUMED) this.pending[slot] = index;
   }
 
-  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs the call. */
   missed(slot: number, cause: GapCause): void {
     if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
   }

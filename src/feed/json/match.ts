@@ -1,7 +1,7 @@
 /**
  * The texts that functions compare which are compiled from messages, and their code. Cold: once per shape or template.
  * What is learned from is the work of an exchange, so it has bounds: a message with more text, or with text that would
- * have to be checked for UTF-8 each time, is read in full for ever.
+ * have to be checked for UTF-8 each time, is always read in full.
  */
 import { LEARNED_TEXT_BYTES_MAX } from '../../base/limits.js';
 import { NO_MATCH } from './bytes.js';
@@ -18,7 +18,10 @@ export class MatchedTexts {
     return this.isAscii && this.length <= LEARNED_TEXT_BYTES_MAX;
   }
 
-  /** Code that compares bytes[from, to) with what stands at `i`, and moves `i` behind it; none when it must not be learned. */
+  /**
+   * Code that compares bytes[from, to) with what stands at `i`, and moves `i` behind it; none when it must not be
+   * learned.
+   */
   code(from: number, to: number): string[] {
     const { bytes } = this;
     this.length += to - from;
@@ -27,7 +30,9 @@ export class MatchedTexts {
   }
 }
 
-/** Eight bytes at a time as a double, which ASCII makes neither a zero nor a NaN; else four, the last ones overlapping. */
+/**
+ * Eight bytes at a time as a double, which ASCII makes neither a zero nor a NaN; else four, the last ones overlapping.
+ */
 function matchCode(bytes: Uint8Array, from: number, to: number): string[] {
   const length = to - from;
   if (length === 0) return [];

@@ -30,7 +30,7 @@ import type { JsonSlots } from './slots.js';
 
 /** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
-  /** -1 for a value that nobody asked for */
+  /** -1 for a value of an unknown key */
   readonly field: number;
   readonly kind: number;
   /** strings without their quotes, nested values with their brackets */
@@ -40,7 +40,7 @@ export interface ValueSeen {
 
 /** Reads the nested values of an object. */
 export interface NestedReader {
-  /** Index behind the nested value of a field (-1: of nobody) that begins at `i`, or NO_MATCH. */
+  /** Index behind the nested value of a field (-1: of an unknown key) that begins at `i`, or NO_MATCH. */
   nested(field: number, i: number, end: number, row: number): number;
 }
 

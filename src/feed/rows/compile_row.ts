@@ -64,8 +64,8 @@ const SLOTS: RowExpressions = {
 };
 
 /**
- * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has
- * subscribed to the rows; `extra` sets the columns of mapping.extraColumns; `written` is told of every row.
+ * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when
+ * the rows are not subscribed; `extra` sets the columns of mapping.extraColumns; `written` is called for every row.
  */
 export function compileRow(
   mapping: RowMapping,

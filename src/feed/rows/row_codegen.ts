@@ -32,7 +32,7 @@ export interface FieldExpressions {
   timeCall(read: 'epochTime' | 'isoTime', field: number, seconds: number, nanos: number): string;
   /** statement for a text that is no UUID; `mask` flags the column as missing */
   notUuid(field: number, mask: number): string;
-  /** statements that tell the sequence of an id, and go on with its row when it has to be stored */
+  /** statements that give an id to the sequence, and go on with its row when it has to be stored */
   acceptId(field: number): string[];
   /** statement for a row that cannot be written, for this RESULT */
   refuse(result: number): string;
@@ -44,7 +44,7 @@ export interface RowExpressions {
   readonly message: FieldExpressions;
 }
 
-/** What the code refers to, beside `rows`, `sequence`, `table`, `u32` and `f32`. */
+/** What the code refers to, in addition to `rows`, `sequence`, `table`, `u32` and `f32`. */
 export const ROW_TOOLS = {
   ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, EPOCH, setTimeFromEpoch },
   double: new Float64Array(1),
@@ -58,7 +58,7 @@ const MIDDLE_MASK = 0x1fffffff;
 const MIDDLE_BITS = 0x10000000;
 
 const UUID_WORDS = 4;
-/** Columns that Rows sets when it keeps a row. */
+/** Columns that the RowWriter sets when it keeps a row. */
 const SET_AT_THE_END = ['recv_time', 'recv_nanos', 'scales', 'flags'];
 
 /** Whether the fields that every row needs are there. */
@@ -75,8 +75,8 @@ function timeExpressions({ time }: RowMapping, { row, message }: RowExpressions)
 }
 
 /**
- * Writes the row of the stream in `slot` from `bytes`. `extraCall`: a call that sets the columns of `mapping.also`; `complete`: a
- * statement for when every value is there and the row cannot be refused any more.
+ * Writes the row of the stream in `slot` from `bytes`. `extraCall`: a call that sets the columns of `mapping.also`;
+ * `complete`: a statement for when every value is there and the row cannot be refused any more.
  */
 export function rowCode(
   mapping: RowMapping,
@@ -227,7 +227,7 @@ function idCode(
   ];
 }
 
-/** The number whose exact digits are kept beside this column. */
+/** The number whose exact digits are kept with this column. */
 function exactNumberOf(table: Table, name: string): string | undefined {
   return table.exactNumbers.find((exact) => name === exact || name === `trade_${exact}`);
 }

@@ -23,6 +23,7 @@ import { setGap } from '../../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../schema/layout.js';
 import { GAPS, TRADES } from '../../schema/tables.js';
 import { TEXT_KIND } from '../../schema/text.js';
+import { type Arbiter, VERDICT } from '../continuity/arbiter.js';
 import type { Gap } from '../continuity/gap_log.js';
 import type { Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
@@ -42,7 +43,7 @@ export interface ReversibleSink extends RowSink {
   rewind(position: number): void;
 }
 
-/** Who is told of every trade that is stored. */
+/** Is called for every trade that is stored. */
 export interface TradeListener {
   /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
   trade(slot: number, u32: Uint32Array, record: number): void;
@@ -60,6 +61,8 @@ export class RowWriter {
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
   trades: TradeListener | undefined;
+  /** there while several connections write rows of the same streams */
+  arbiter: Arbiter | undefined;
   readonly u32: Uint32Array;
   readonly f32: Float32Array;
   /** where the row begins that is being written */
@@ -96,6 +99,7 @@ export class RowWriter {
 
   /** Cold: the rows since mark() were never there. */
   takeBack(): void {
+    this.arbiter?.takeBack();
     this.sink.rewind(this.marked);
     this.counts.rows = this.rowsMarked;
     this.counts.literals = this.literalsMarked;
@@ -162,8 +166,8 @@ export class RowWriter {
   }
 
   /**
-   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a value that must be
-   * above zero to be believed. False when the bytes are not a number.
+   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a
+   * value that must be above zero to be believed. False when the bytes are not a number.
    */
   decimal(
     valueWord: number,
@@ -324,7 +328,7 @@ export class RowWriter {
     return sequence.acceptRow(slot, this.u32, this.record);
   }
 
-  /** Keeps the row, with flags and decimals beside those that were set one by one. */
+  /** Keeps the row, with flags and decimals in addition to those that were set one by one. */
   finish(table: Table, flags: number, scales: number, scalesHigh: number): void {
     this.flags |= flags;
     this.scales |= scales;
@@ -342,10 +346,18 @@ export class RowWriter {
     this.u32[record + at.scales] = this.scales;
     if (table.exactNumbers.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
+    if (this.arbiter !== undefined && this.isDropped(table, this.arbiter)) return;
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.count > 0) this.commitSidecar(table);
     if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
+  }
+
+  /** Whether another connection has brought the row. */
+  private isDropped(table: Table, arbiter: Arbiter): boolean {
+    const verdict = arbiter.judge(table, this.slot, this.u32, this.record);
+    if (verdict === VERDICT.dropEvent) this.takeBack();
+    return verdict !== VERDICT.keep;
   }
 
   private commitSidecar(table: Table): void {
@@ -385,7 +397,7 @@ function hexWord(u32: Uint32Array, at: number, view: DataView, a: number, b: num
 
 /** The two bytes that four hexadecimal digits in a word stand for; negative when one is none. */
 function twoBytes(text: number): number {
-  // bit 6 tells letters from digits; what is neither comes out as some number from 0 to 24
+  // bit 6 separates letters from digits; what is neither comes out as some number from 0 to 24
   const values = (text & 0x0f0f0f0f) + Math.imul((text >>> 6) & 0x01010101, 9);
   const isLetter = ((values + 0x06060606) >>> 4) & 0x01010101;
   // so it is written down again in small letters and has to be what it was

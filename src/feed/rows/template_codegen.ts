@@ -193,7 +193,7 @@ function wantedPlaces(
   return places;
 }
 
-/** Where the values begin that somebody asks for and that are not ignored. */
+/** Where the values begin that the parser reads and that are not ignored. */
 function askedPlaces(root: JsonFields, fields: IgnoredFields): Set<number> {
   const places = new Set<number>();
   for (const node of root.nodes) {
@@ -217,7 +217,7 @@ const SYMBOL_CODE = [
   'i += streams.lengthOf(slot);',
 ];
 
-/** Moves `i` behind value number `n`, which nobody looks at. */
+/** Moves `i` behind value number `n`, which is not needed. */
 function ignoredCode(token: Token, n: number, bytes: Uint8Array): string[] {
   if (token.kind === KIND.string) return ['i = textEnd(view, i, end);'];
   if (token.kind !== KIND.number) return wordCode();

@@ -97,7 +97,7 @@ export class RowTemplates {
   /** The message, which was no template's, has been read in full and was good: learns from it. */
   learn(bytes: Uint8Array, start: number, end: number): void {
     const { candidate, rows } = this;
-    // what else stood beside the object may have been counted, or be a row another time
+    // what else stood in the message may have been counted, or be a row another time
     if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;

@@ -13,6 +13,7 @@ const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
 const ZERO = 0x30;
 const NINE = 0x39;
+const MINUS = 0x2d;
 
 /** Whether all of these values are there; `base` is the first value of the object. */
 export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {
@@ -57,6 +58,13 @@ export function u64At(fields: JsonSlots, at: number): number {
   const digits = fields.digits[at];
   if (digits >= 0 && fields.decimals[at] === 0 && fields.present(at)) return digits;
   return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
+}
+
+/** A whole number with a sign as its 32 bits; -1 when it is none. */
+export function signed32At({ bytes, from, to }: JsonSlots, at: number): number {
+  const minus = bytes[from[at]] === MINUS;
+  const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
+  return value < 0 ? -1 : (minus ? -value : value) >>> 0;
 }
 
 /** Which fields of an exchange's messages hold the numbers of a trade. */

@@ -54,7 +54,7 @@ export class BookCheck {
   }
 
   run(): void {
-    // rounded numbers do not tell which level is meant
+    // rounded numbers do not say which level is meant
     if (!this.#rows.has('price_digits')) return;
     for (let row = 0; row < this.#rows.count; row++) this.#row(row);
   }

@@ -182,8 +182,29 @@ export class ChannelJob {
         (this.#sameId(event, sequence, row) &&
           events.side(event) === rows.word(side!, row) &&
           this.#isSnapshot(event) === ((rows.word('flags', row) & SNAPSHOT) !== 0))) &&
+      (this.#result.channel !== 'book' || events.side(event) === rows.word(side!, row)) &&
       numbers.every(({ column }, i) => this.#f32(event, i) === this.#rowF32(column, row))
     );
+  }
+
+  /** Whether an event without an id says what the one before it has said: the state that is sent on subscribing. */
+  #saysAgain(event: number): boolean {
+    const before = event - this.#recordsOf(event);
+    if (this.#spec.id !== undefined || before < 0 || this.#row_of[before] < 0) return false;
+    const numbers = this.#spec.numbers.map((_, i) => i);
+    return (
+      this.#eventKey(event) === this.#eventKey(before) &&
+      numbers.every((i) => this.#f32(event, i) === this.#f32(before, i))
+    );
+  }
+
+  /** Records of the event that this one is of: levels of a book, otherwise one. */
+  #recordsOf(event: number): number {
+    if (this.#result.channel !== 'book') return 1;
+    let [first, last] = [event, event];
+    while (first > 0 && !this.#events.has(first - 1, 'event_end')) first--;
+    while (last + 1 < this.#events.count && !this.#events.has(last, 'event_end')) last++;
+    return last + 1 - first;
   }
 
   #isSnapshot(event: number): boolean {
@@ -198,7 +219,7 @@ export class ChannelJob {
     const next = new Int32Array(count);
     const hasId = this.#spec.id !== undefined;
     for (let event = count - 1; event >= 0; event--) {
-      // without an id, what was not delivered cannot be told from what was never sent
+      // without an id, what was not delivered looks like what was never sent
       if (!hasId && this.#delivered(event) === 0) continue;
       const bucket = this.#eventKey(event) & (size - 1);
       next[event] = head[bucket];
@@ -209,11 +230,14 @@ export class ChannelJob {
       const bucket = this.#rowKey(row) & (size - 1);
       let last = -1;
       let found = -1;
-      for (let event = head[bucket]; event >= 0 && found < 0; event = next[event]) {
+      for (let event = head[bucket]; event >= 0; event = next[event]) {
         if (!this.#sameKey(event, row)) continue;
         last = event;
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
-        if (used[event] < allowed) found = event;
+        if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
+        // one that no row is of comes before one that may have another
+        found = event;
+        if (used[event] === 0) break;
       }
       if (found >= 0) this.#match(found, row, used);
       else if (last >= 0) {
@@ -390,6 +414,7 @@ export class ChannelJob {
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
       else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
+      else if (this.#saysAgain(event)) this.#row_of[event] = this.#row_of[event - this.#recordsOf(event)];
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
@@ -400,7 +425,7 @@ export class ChannelJob {
     }
   }
 
-  /** Whether no row of this answer over REST is on disk: whoever fetched it may have found it too old. */
+  /** Whether no row of this answer over REST is on disk: the client may have found it too old. */
   #isThrownAway(event: number): boolean {
     const events = this.#events;
     if (!events.has(event, 'fetched')) return false;

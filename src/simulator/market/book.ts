@@ -23,7 +23,7 @@ export interface BookShape {
   readonly tag?: number;
 }
 
-/** A book as somebody may read it: levels by rank, 0 = best. */
+/** A book for readers: levels by rank, 0 = best. */
 export interface Levels {
   /** update id of this state */
   readonly id: number;
@@ -143,7 +143,7 @@ export class Book {
     );
   }
 
-  /** Whether an event of the book has anything to tell. */
+  /** Whether an event of the book has any content. */
   get changed(): boolean {
     return this.#changes[BID] + this.#changes[ASK] > 0;
   }

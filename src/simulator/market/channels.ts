@@ -20,7 +20,7 @@ export type Channel = 'trades' | 'ticker' | 'bbo' | 'agg_trades' | 'book' | Klin
 
 export const INTERVALS = Object.keys(KLINE_INTERVALS) as readonly KlineInterval[];
 
-/** What the weights of a mix stand for, in their order; `klines` is every interval that somebody asked for. */
+/** What the weights of a mix stand for, in their order; `klines` is every interval that is subscribed. */
 export const MIX_NAMES = ['trades', 'ticker', 'bbo', 'agg_trades', 'book', 'klines'] as const;
 
 export function klineChannel(interval: KlineInterval): KlineChannel {

@@ -1,5 +1,5 @@
 /**
- * What a protocol's compose() gets: where to write the frame, how many events it is to tell about, and the ledger it
+ * What a protocol's compose() gets: where to write the frame, how many events it holds, and the ledger it
  * names each of them to. One per engine, filled anew for every frame.
  * HOT: record() runs per event. Runs in the simulator process; made by server/engine.ts.
  */
@@ -15,7 +15,7 @@ export class Frame {
   slot = 0;
   /** first byte of the frame in `view` */
   start = 0;
-  /** trades the frame tells about: the newest of the market; candles of a snapshot */
+  /** trades that the frame holds: the newest of the market; candles of a snapshot */
   count = 1;
   /** the answer to a subscription, state or history, not a change */
   snapshot = false;

@@ -132,8 +132,8 @@ export class Engine implements Events {
   }
 
   /**
-   * Makes up to `count` events; returns how many. Fewer than asked for means that readers are behind or that nobody
-   * listens. At most SLOTS events per call, most of them for one connection, so that they leave in one write.
+   * Makes up to `count` events; returns how many. Fewer mean that readers are behind or that there are none. At most
+   * SLOTS events per call, most of them for one connection, so that they leave in one write.
    */
   burst(count: number): number {
     if (this.#waiting?.behind) return 0;
@@ -212,8 +212,8 @@ export class Engine implements Events {
   }
 
   /**
-   * Lets the market go on so that the channel has something to tell; answers the channel that has. Trades are made for
-   * the trades channel; without one, nobody else makes those that the other channels tell about.
+   * Lets the market go on so that the channel has something to send; answers the channel that has. Trades are made for
+   * the trades channel; without one, they are made here for the other channels.
    */
   #step(symbol: VenueSymbol, channel: Channel): Channel {
     const frame = this.#frame;
@@ -239,7 +239,7 @@ export class Engine implements Events {
     return channel;
   }
 
-  /** Whether the channel has something to tell without another trade. */
+  /** Whether the channel has something to send without another trade. */
   #take(symbol: VenueSymbol, channel: Channel): boolean {
     return channel === 'agg_trades'
       ? symbol.takeAggregate()
@@ -339,7 +339,7 @@ export class Engine implements Events {
     return slot + 2;
   }
 
-  /** Begins a channel: from here on its events are in the ledger, whoever listens. */
+  /** Begins a channel: from here on its events are in the ledger, with or without listeners. */
   #start(symbol: VenueSymbol, channel: Channel, shape: BookShape): void {
     if ((symbol.started & CHANNEL_BITS[channel]) !== 0) return;
     symbol.begin(channel, shape);

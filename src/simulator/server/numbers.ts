@@ -1,6 +1,6 @@
 /**
- * Prices and sizes without zeros at their end, as several exchanges write them.
- * HOT: called for every number of every frame. Runs in the simulator process; used by the protocols of Bybit, Coinbase and OKX.
+ * Prices and sizes without zeros at their end, as several exchanges write them. HOT: called for every number of every
+ * frame. Runs in the simulator process; used by the protocols of Bybit, Coinbase and OKX.
  */
 
 import { powerOfTen, putDecimal, trimmedScale } from '../market/bytes.js';

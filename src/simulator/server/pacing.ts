@@ -18,7 +18,7 @@ export interface PaceOptions {
   readonly seconds: number;
   /** makes up to `count` messages, returns how many */
   readonly burst: (count: number) => number;
-  /** whether there is anybody to send to */
+  /** whether there are clients to send to */
   readonly ready: () => boolean;
 }
 
@@ -81,7 +81,7 @@ export class Pacer {
     if (!this.#running) return;
     let now_ms = performance.now();
     if (!this.#options.ready()) {
-      // nobody has asked for anything yet, or without a rate nobody listens: the schedule begins later
+      // no request has come yet, or there is no rate and no client: the schedule begins later
       this.#begin_ms = 0;
       this.#timer = setTimeout(this.#doWork, WAIT_MAX_MS);
       return;

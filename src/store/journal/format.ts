@@ -40,7 +40,7 @@ export const BLOCK_KIND = { header: 1, records: 2, streams: 3, bases: 4 } as con
 export const JOURNAL_FOLDER = 'journal';
 export const CURSORS_FOLDER = 'cursors';
 export const CHECKPOINT_FILE = 'checkpoint';
-/** A segment before it has its number; nobody reads it. */
+/** A segment before it has its number; it is never read. */
 export const NEXT_SEGMENT_FILE = 'next';
 
 const AT = {

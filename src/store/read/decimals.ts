@@ -35,7 +35,7 @@ export function f32OfText(text: string): number | undefined {
   return NUMBER.test(text) ? exactFloat32(text) : undefined;
 }
 
-/** The smallest f32 with the full 24 bits; below it fewer digits may tell a value from its neighbours. */
+/** The smallest f32 with the full 24 bits; below it fewer digits may distinguish a value from its neighbours. */
 const F32_NORMAL_MIN = 2 ** -126;
 
 /** The shortest decimal that reads back as the same f32, without exponent in the usual range; '' for NaN. */

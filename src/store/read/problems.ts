@@ -1,4 +1,4 @@
-/** A bounded list of what verification found: every problem is counted, the first few of each kind are told. */
+/** A bounded list of what verification found: every problem is counted, the first few of each kind are reported. */
 
 /** What a check is about; the first word of its line. */
 export const CHECKS = {
@@ -27,12 +27,12 @@ export interface Problem {
 /** Plain data, can be sent between threads. */
 export interface ProblemList {
   readonly count: number;
-  /** by check, also those that are not told */
+  /** by check, also those that are not reported */
   readonly counts: Readonly<Partial<Record<Check, number>>>;
   readonly told: readonly Problem[];
 }
 
-/** Problems told of each check in one table-day. */
+/** Problems reported of each check in one table-day. */
 const TOLD_MAX = 20;
 
 export class Problems {

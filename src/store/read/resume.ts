@@ -1,6 +1,6 @@
 /**
  * Where an earlier run stopped: the newest trade id of a symbol, what is missing below it and was not listed yet, and
- * when each table last received something. From it the next run can tell what was missed in between, and does not
+ * when each table last received something. From it the next run knows what was missed in between, and does not
  * store again what an exchange repeats on subscribing. Main thread, at start and before a shard is started again.
  *
  * A gap in ids is listed in GAPS seconds after the rows that show it. What ends the process in between, also within

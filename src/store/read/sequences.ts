@@ -67,7 +67,7 @@ function dayOfGap(gap: Interval, stretch: Stretch): number {
   return (stretch.find(({ ids }) => ids.max > gap.to) ?? stretch.at(-1)!).day;
 }
 
-/** What trade ids of an exchange say: unique ones tell repetition alone, shared ones nothing. */
+/** What trade ids of an exchange say: unique ones show repetition alone, shared ones nothing. */
 export type IdMeaning = 'contiguous' | 'unique' | 'shared';
 
 /**

@@ -120,7 +120,7 @@ export class Recovery {
   }
 
   /**
-   * What the columns get must not be gone after the next power cut: then nobody could tell which rows are whole. The
+   * What the columns get must not be gone after the next power cut: then it would be unknown which rows are whole. The
    * bytes are written again, because a sync that failed before may have left them in memory and told the kernel
    * otherwise.
    */

@@ -1,5 +1,5 @@
 /**
- * When the journal is made durable, and what is durable then. The calls run beside the writer (journal.ts): of the rows
+ * When the journal is made durable, and what is durable then. The calls run in the background (journal.ts): of the rows
  * that were drained, those count that were in the journal when the call began. Writer thread only; doWork() is called
  * once per turn and does nothing most of the time.
  */

@@ -75,7 +75,7 @@ export class Losses {
   }
 }
 
-/** What recoveries have noted: forgotten when the rows of GAPS that tell of it are durable. */
+/** What recoveries have noted: forgotten when the rows of GAPS that list it are durable. */
 export class NotedLosses {
   /** of streams that are not captured now */
   private readonly left: readonly NotedLoss[] = [];

@@ -1,9 +1,9 @@
 /**
- * What the writer does when somebody removes files under it: a table, a symbol, an exchange, the journal, or the whole
- * data directory. It looks for them several times a second, at up to LOOKED_AT_MAX of them, and nothing is written behind the end of a file that is
- * not there. What is gone begins again: a table-day at row 0 with the rows that wait, so that its columns are whole;
- * the rows it had become a row of GAPS with cause `disk`; the journal goes on with a new segment, and a checkpoint
- * makes a recovery begin there. Meanwhile the rings keep what comes in. Writer thread only.
+ * What the writer does when its files are removed: a table, a symbol, an exchange, the journal, or the whole data
+ * directory. It looks for them several times a second, at up to LOOKED_AT_MAX of them, and nothing is written behind
+ * the end of a file that is not there. What is gone begins again: a table-day at row 0 with the rows that wait, so that
+ * its columns are whole; the rows it had become a row of GAPS with cause `disk`; the journal goes on with a new
+ * segment, and a checkpoint makes a recovery begin there. Meanwhile the rings keep what comes in. Writer thread only.
  *
  * All of it may fail half-way and is then tried again: a table-day is reset in one step with the note of its loss.
  */
@@ -125,7 +125,7 @@ export class RemovedFiles {
       );
   }
 
-  /** Numbers go on; a journal of somebody else in its place cannot be explained. */
+  /** Numbers go on; another journal in its place cannot be explained. */
   private beginJournalAgain(journal: Journal): void {
     const { io, dataPath } = this.options;
     const folder = journalFolder(dataPath);

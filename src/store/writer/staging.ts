@@ -33,7 +33,7 @@ const FLUSH_SLICE_MS = 4;
 const LATE_FLUSH_SLICE_MS = 20;
 /** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
 const DUE_PART = 0.8;
-/** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
+/** A table-day without new rows gives its descriptors back, and unused memory goes, too. */
 const IDLE_MS = 60_000;
 /** Table-days that are opened before what was taken goes to the journal: each costs dozens of system calls. */
 const OPENED_PER_TAKE = 8;

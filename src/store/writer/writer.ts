@@ -78,7 +78,7 @@ export class Writer {
   private readonly nextDay: NextDayFiles;
   private readonly removedFiles: RemovedFiles;
   private firstRing = 0;
-  /** opened since the last block, to be told to the journal before their first row */
+  /** opened since the last block, to be noted in the journal before their first row */
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
   private readonly openedRejected: RejectedState[] = [];
   private rejectedBase = 0;
@@ -262,7 +262,7 @@ export class Writer {
     return words;
   }
 
-  /** Rows that cannot stay in their files: told at once, and listed at the next turn. */
+  /** Rows that cannot stay in their files: logged at once, and listed at the next turn. */
   private lost({ key, lost }: TableDay): void {
     const { rows, why } = lost as LostRows;
     const { exchange, directory, table, day } = key;

@@ -35,7 +35,7 @@ test('files of the next day come in the last minutes, a few per turn, for tables
   assert.ok(turns > 2);
   for (const table of [MD, TRADES]) {
     const wanted = table.columns
-      .filter((c) => !c.exact && c.only === undefined)
+      .filter((c) => !c.exact && c.own !== true)
       .map((c) => columnFile(c.name, DAY + 1));
     assert.deepEqual(readdirSync(join(folder, table.name)).sort(), wanted.sort());
   }

@@ -35,7 +35,7 @@ function removeAll(disk: SimulatedDisk, folder: string): void {
 /** Numbers of the rows of a table-day, each seen to be the same row in every column. */
 function rowsOf(disk: SimulatedDisk, stream: number): number[] {
   const columns = TRADES.columns
-    .filter(({ exact, only }) => !exact && only === undefined)
+    .filter(({ exact, own }) => !exact && own !== true)
     .map((column) => ({
       column,
       bytes: disk.contentOf(`${folderOf(stream)}/${columnFile(column.name, TODAY)}`),

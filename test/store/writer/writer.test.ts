@@ -150,7 +150,7 @@ class Rig {
   /** Row counts of every column file of a table-day; they must agree. */
   rowsIn(symbol: string, table: typeof TRADES | typeof MD = TRADES, stamp = STAMP, exact = true): number {
     const counts = table.columns
-      .filter((column) => (exact || !column.exact) && column.only === undefined)
+      .filter((column) => (exact || !column.exact) && column.own !== true)
       .map(
         (column) =>
           statSync(this.path(symbol, table.name, `${column.name}.${stamp}.bin`)).size / column.bytes,

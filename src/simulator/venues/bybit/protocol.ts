@@ -260,7 +260,7 @@ function composeLinearTicker(s: SymbolMarket, frame: Frame): number {
   const ask = p;
   p = putIfChanged(frame, p, known, 2, ASK_PRICE, s.ask, price_scale);
   if (p > ask) p = putDecimal(out, putText(out, p, ASK_SIZE), s.ask_size, size_scale);
-  // who has just got the whole must be told of every change from there on
+  // a client that has just got the whole needs every change from there on
   if (frame.snapshot) known.fill(-1);
   event.setTime(time * 1000);
   event.setAbsent(4);
@@ -384,10 +384,7 @@ function protocolOf(id: string, category: 'spot' | 'linear'): VenueProtocol {
       if (channel === 'book') return composeBook(symbol, frame, spot);
       return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel as KlineChannel), spot);
     },
-    rest(venue) {
-      const rest = new BybitRest(venue, category);
-      return (request) => rest.answer(request);
-    },
+    rest: (venue) => new BybitRest(venue, category),
     slow_consumer: { code: 1006, reason: '' },
     planned_close: { code: 1001, reason: '' },
     symbolOf: (raw) => /"topic":"[^"]*\.([^".]+)"/.exec(raw)?.[1],

@@ -216,10 +216,7 @@ export const coinbase: VenueProtocol = {
     frame.record();
     return end;
   },
-  rest(venue) {
-    const rest = new CoinbaseRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new CoinbaseRest(venue),
   slow_consumer: { text: '{"type":"error","message":"ErrSlowConsume"}', code: 1000, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"product_id":"([^"]+)"/.exec(raw)?.[1],

@@ -237,10 +237,7 @@ const okx: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel));
   },
-  rest(venue) {
-    const rest = new OkxRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new OkxRest(venue),
   shutdownNotice: () => noticeText(),
   slow_consumer: { code: 4005, reason: 'Buffer is full, cannot write data' },
   planned_close: { code: 1001, reason: '' },

@@ -231,10 +231,7 @@ const upbit: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel as (typeof KLINE_CHANNELS)[number]));
   },
-  rest(venue) {
-    const rest = new UpbitRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new UpbitRest(venue),
   slow_consumer: { code: 1006, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"(?:code|cd)":"([^"]+)"/.exec(raw)?.[1],
