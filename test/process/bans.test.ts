@@ -35,6 +35,7 @@ async function refusing(refuses: (path: string) => boolean, status: number) {
   });
   rest.on('upgrade', (request, socket) => {
     asked.push({ path: String(request.url), ms: performance.now() });
+    socket.on('error', () => undefined);
     socket.end(refusal);
   });
   rest.listen(0, '127.0.0.1');
