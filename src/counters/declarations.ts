@@ -36,7 +36,7 @@ export const SESSION_COUNTERS = {
   ),
   missing: counter('trades known to be missing'),
   repairs_waiting: gauge('gaps whose rows are being fetched over REST, or wait for it'),
-  repaired: counter('rows that were missed and then fetched over REST'),
+  repaired: counter('rows that were missed and then fetched over REST; not among `rows`'),
   repair_failures: counter('requests for missed rows that failed and are made again'),
   repair_unreadable: counter('missed rows that were fetched and could not be read'),
   resets: counter('times an exchange began to count the ids of a symbol anew'),

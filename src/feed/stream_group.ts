@@ -71,7 +71,7 @@ export class StreamGroup {
     const { clock, producer: sink } = host;
     return new Backfill(
       {
-        ...{ exchange, streams, sequences, counters, sink, clock },
+        ...{ exchange, streams, sequences, counters, sink, clock, candles: this.candles },
         note: (gap) => gaps.note(gap),
         flush: () => gaps.flush(),
         fetch: (recipe, path) => this.fetch(recipe, path),
@@ -213,7 +213,7 @@ export class StreamGroup {
   add(spec: StreamSpec): number {
     const slot = this.streams.add(spec);
     this.candles?.resize(this.streams.size);
-    this.candles?.doubt(slot);
+    this.candles?.doubt(slot, true);
     for (const [channel, sequence] of this.sequences) {
       sequence.resize(this.streams.size);
       this.seed(channel, sequence, spec, slot);
@@ -249,7 +249,7 @@ export class StreamGroup {
     this.candles?.tick(last);
     if (last) this.backfill.stop();
     else this.backfill.tick();
-    this.counters[SESSION.rows] = this.rows.counts.rows + this.counters[SESSION.repaired];
+    this.counters[SESSION.rows] = this.rows.counts.rows;
     this.counters[SESSION.literals] = this.rows.counts.literals;
     this.counters[SESSION.silent] = this.countSilent(seenBook);
   }

@@ -97,7 +97,8 @@ export class StreamDirectory {
     try {
       const numbered = Object.values(channels).filter(({ ids }) => ids === 'contiguous');
       const tables = numbered.map(({ table }) => table);
-      return resumeStream(this.dataPath, id, directory, tables);
+      const now = Date.now() / 1000;
+      return resumeStream(this.dataPath, id, directory, tables, now, channels.trades?.idColumn);
     } catch (error) {
       // what cannot be read where we write is a matter of the disk
       if (!(error instanceof LoggerError) || error.code !== 'DATA_UNREADABLE') throw error;

@@ -235,6 +235,28 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   }
 });
 
+test('ids that begin again are judged before and after, not on the day of it', async (t) => {
+  const root = dataDirectory(t);
+  const DAY = 86_400;
+  const on = (day: number, ...numbers: number[]) =>
+    numbers.map((id) =>
+      trade(id, undefined, undefined, {
+        trade_time: DAY_START + day * DAY + 3600,
+        recv_time: DAY_START + day * DAY + 3600,
+      }),
+    );
+  writeTableDay(root, { table: 'TRADES' }, on(0, 7, 8, 9));
+  writeTableDay(root, { table: 'TRADES', stamp: '22.11.26' }, on(1, 10, 11, 1, 2, 3));
+  writeTableDay(root, { table: 'TRADES', stamp: '23.11.26' }, on(2, 8, 9, 11));
+  writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
+    gap(0, 0, { cause: 13, time: DAY_START + DAY + 3600, to_time: DAY_START + DAY + 3600, messages: 0 }),
+  ]);
+  const { problem_count, problems, notes } = await verify(root);
+  assert.equal(problem_count, 1, JSON.stringify(problems));
+  assert.match(problems[0]!.text, /2026-11-23: ids 10 missing/);
+  assert.match(String(notes), /ids begin again 1 times/);
+});
+
 test('ids that GAPS says were fetched have to be there', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(2), trade(8)]);

@@ -33,10 +33,19 @@ async function gapsOf(data: string, exchange: string, table = 'TRADES'): Promise
   return JSON.parse(text);
 }
 
+/** Single trades of the futures are for those with a key. */
+const channelOf = (id: string) => (id === 'binance-futures' ? 'agg_trades' : 'trades');
+const tableOf = (id: string) => channelOf(id).toUpperCase();
+
 /** Waits until gaps with these causes are listed, and every one is closed. */
-async function untilClosed(data: string, exchange: string, causes: readonly string[]): Promise<ListedGap[]> {
+async function untilClosed(
+  data: string,
+  exchange: string,
+  causes: readonly string[],
+  table = 'TRADES',
+): Promise<ListedGap[]> {
   return until<ListedGap[]>(`gaps of ${exchange} are closed: ${causes}`, async () => {
-    const gaps = await gapsOf(data, exchange);
+    const gaps = await gapsOf(data, exchange, table);
     const found = causes.every((cause) => gaps.some((gap) => gap.cause === cause));
     if (!found || gaps.some(({ state }) => state === 'open'))
       throw new Error(JSON.stringify(gaps, undefined, 1));
@@ -81,3 +90,48 @@ test('binance: dropped, cut and stopped, and every trade is there once', async (
   );
   assert.equal(await verifyProblems(data), '');
 });
+
+/** Cuts every connection for a while, stops and starts again: what was missed meanwhile is fetched. */
+async function cutAndStopped(exchanges: readonly string[], rate: number): Promise<void> {
+  const folder = temporaryFolder('backfill-venues');
+  const data = join(folder, 'data');
+  const flags = ['--symbols', '2', '--rate', String(rate)];
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join());
+  const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, [`channels = ["${channelOf(id)}"]`]]));
+  const options = { folder, exchangeLines };
+  const first = startLoggerProcess(options, simulator);
+  await first.ready();
+  await until(
+    'rows are written',
+    async () => (await first.health()).writer.rows_written > 25 * exchanges.length,
+  );
+  // no venue takes a connection meanwhile
+  await simulator.fault({ kind: 'refuse', seconds: 1.5 });
+  await simulator.fault({ kind: 'cut', connections: 'all' });
+  for (const id of exchanges) await untilClosed(data, id, ['disconnect'], tableOf(id));
+  assert.equal(await first.stop(), EXIT.ok);
+  await sleep(1500);
+  const second = startLoggerProcess(options, simulator);
+  await second.ready();
+  for (const id of exchanges) {
+    const gaps = await untilClosed(data, id, ['disconnect', 'downtime'], tableOf(id));
+    assert.deepEqual(
+      gaps.filter(({ state }) => state !== 'repaired'),
+      [],
+      id,
+    );
+  }
+  assert.equal(await second.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
+  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
+}
+
+test('every venue that has pages: cut and stopped, and every trade is there once', () =>
+  // some send their last hundred trades on subscribing: more than these are missed
+  cutAndStopped(['binance-futures', 'coinbase', 'coinbase-advanced', 'kraken', 'okx', 'upbit'], 300));
+
+test('Bybit: what is missed within its last trades is there once', () =>
+  cutAndStopped(['bybit', 'bybit-linear'], 5));

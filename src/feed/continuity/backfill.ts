@@ -12,6 +12,9 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { messageOf } from '../../base/errors.js';
 import { SESSION } from '../../counters/declarations.js';
 import { flag } from '../../schema/flags.js';
+import { TRADES } from '../../schema/tables.js';
+import { CandleRepair } from '../channels/candle_repair.js';
+import type { Candles } from '../channels/candles.js';
 import type { Exchange, MessageParser } from '../exchange.js';
 import type { JsonValue } from '../json/document.js';
 import { RESULT } from '../rows/result.js';
@@ -52,6 +55,8 @@ export interface BackfillHost {
   /** receive time, seconds and nanoseconds; read() brings it up to date */
   readonly clock: { readonly now: Uint32Array; read(): void };
   readonly counters: Uint32Array;
+  /** those that are added up from trades */
+  readonly candles: Candles | undefined;
   /** lists what has become of a gap */
   note(gap: Gap): void;
   /** writes what was listed to the ring */
@@ -72,6 +77,7 @@ interface Channel {
 export class Backfill {
   /** by table id */
   private readonly channels = new Map<number, Channel>();
+  private candles: CandleRepair | undefined;
   private waiting: Repair[] = [];
   private busy = false;
   private stopped = false;
@@ -90,6 +96,11 @@ export class Backfill {
   private open(recipe: BackfillRecipe, live: Sequence): Channel {
     const { exchange, streams, sink, clock } = this.host;
     const rows = new RowWriter(sink, streams, clock.now, OLDEST_SECONDS, flag('repaired'));
+    if (live.table === TRADES && this.host.candles !== undefined) {
+      const gapSince = (slot: number) => this.gapSince(slot);
+      this.candles = new CandleRepair(rows, this.host.candles, gapSince, this.nowMs);
+      rows.trades = this.candles;
+    }
     const sequence = new RepairSequence(exchange.channels[recipe.channel], live, clock.now);
     const parser = exchange.createParser({
       ...{ rows, streams, sequences: new Map([[recipe.channel, sequence]]), books: undefined },
@@ -98,10 +109,19 @@ export class Backfill {
     return { recipe, live, sequence, parser };
   }
 
+  /** When the oldest gap of trades begins that is being repaired. */
+  private gapSince(slot: number): number | undefined {
+    const gaps = this.waiting
+      .map(({ gap }) => gap)
+      .filter((gap) => gap.slot === slot && gap.table === TRADES);
+    return gaps.length === 0 ? undefined : Math.min(...gaps.map(({ fromSeconds }) => fromSeconds));
+  }
+
   /** Takes a gap up; false when its exchange keeps no history of the table. */
   add(gap: Gap): boolean {
     const channel = this.channels.get(gap.table.id);
-    if (channel === undefined) return false;
+    // a time alone says too little where ids count up
+    if (channel === undefined || (gap.toId === 0 && channel.live.recent === undefined)) return false;
     if (this.waiting.length >= WAITING_MAX) return true;
     const { recipe, live } = channel;
     const { slot, fromId, toId } = gap;
@@ -128,6 +148,7 @@ export class Backfill {
 
   /** A few times a second: one page, if there is time for it. */
   tick(): void {
+    this.candles?.tick();
     if (this.busy || this.waiting.length === 0 || this.host.sink.fill() > FILL_MAX) return;
     const now = this.nowMs();
     const repair = this.waiting.find(({ notBeforeMs }) => notBeforeMs <= now);
@@ -212,7 +233,10 @@ export class Backfill {
     const { host } = this;
     this.waiting = this.waiting.filter((other) => other !== repair);
     this.count();
-    for (const gap of repair.closing()) host.note(gap);
+    const rest = repair.closing();
+    for (const gap of rest) host.note(gap);
+    const complete = rest.every(({ state }) => state === 'repaired');
+    if (repair.gap.table === TRADES) this.candles?.closed(repair.gap, complete);
     host.flush();
     host.sink.publish();
   }

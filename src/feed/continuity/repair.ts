@@ -37,6 +37,7 @@ export class Repair {
   private triesAtEnd = 0;
   /** lowest id that the history has shown; what it lacks above that does not exist */
   private lowestSeen = Number.POSITIVE_INFINITY;
+  private highestSeen = -1;
 
   constructor(
     readonly gap: Gap,
@@ -46,7 +47,7 @@ export class Repair {
     private readonly left: () => readonly Stretch[],
   ) {
     const { slot, fromId, toId } = gap;
-    this.missing = { slot, fromId, toId, anchor, begun: false, beforeAnchor: -1 };
+    this.missing = { slot, fromId, toId, anchor, begun: false, beforeAnchor: -1, anchorSeconds: 0 };
     // what stands in front of the gap shows that the history reaches back so far
     this.id = pages === 'up' ? Math.max(0, fromId - 1) : toId + 1;
   }
@@ -83,8 +84,10 @@ export class Repair {
       return 'next';
     }
     if (highest >= this.gap.toId) return 'done';
-    if (highest < this.id || (cursor !== undefined && cursor === this.cursor)) return this.atEnd();
-    this.id = highest + 1;
+    // pages by time may begin far in front of the gap
+    if (cursor === undefined ? highest < this.id : highest <= this.highestSeen) return this.atEnd();
+    this.id = Math.max(this.id, highest + 1);
+    this.highestSeen = highest;
     this.cursor = cursor;
     return 'next';
   }

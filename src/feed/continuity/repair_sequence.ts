@@ -7,9 +7,11 @@ import { SEEN, Sequence, type SequenceOptions } from './sequence.js';
 
 /**
  * Rows in front of the newest one that was stored before the gap: an exchange publishes some trades a little late, so the
- * order of its history is not the one in which it sent them. Fewer than the ids that a start remembers.
+ * order of its history is not the one in which it sent them. Fewer than the ids that a start remembers, and not older
+ * than so.
  */
 export const ROWS_BEFORE_ANCHOR = 32;
+const LATE_SECS_MAX = 1;
 
 /** What is to be filled, and how far the pages have come. */
 export interface Missing {
@@ -23,6 +25,8 @@ export interface Missing {
   begun: boolean;
   /** rows in front of the anchor that have been looked at; -1 until it has been met */
   beforeAnchor: number;
+  /** when the anchor happened, seconds since 1970, once it has been met */
+  anchorSeconds: number;
 }
 
 /** What has become rows. */
@@ -93,16 +97,25 @@ export class RepairSequence extends Sequence {
     if (missing === undefined || slot !== missing.slot) return false;
     if (missing.beforeAnchor >= ROWS_BEFORE_ANCHOR) return false;
     const at = record + live.idWord;
+    const seconds = this.secondsOf(words, record);
     if (missing.beforeAnchor >= 0) missing.beforeAnchor++;
-    else if (missing.anchor?.every((word, i) => word === words[at + i])) missing.beforeAnchor = 0;
+    else if (missing.anchor?.every((word, i) => word === words[at + i])) {
+      missing.beforeAnchor = 0;
+      missing.anchorSeconds = seconds;
+    }
     if (live.recent?.has(slot, words, at) !== false) {
       missing.begun = true;
       return false;
     }
-    if (!missing.begun) return false;
+    if (!missing.begun || seconds < missing.anchorSeconds - LATE_SECS_MAX) return false;
     live.recent.addOlder(slot, words, at);
     this.rows++;
     return true;
+  }
+
+  private secondsOf(words: Uint32Array, record: number): number {
+    const { time, at } = this.table;
+    return words[record + at[time[0]]] + words[record + at[time[1] ?? '']] / 1e9;
   }
 
   /** Rows of a channel without ids replace each other: one more does no harm. */

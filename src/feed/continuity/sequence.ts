@@ -7,7 +7,7 @@
  * before, the jump is taken back: what was stored above is remembered and is no gap later.
  */
 import { assert } from '../../base/errors.js';
-import { u64Words } from '../../base/exact.js';
+import { u64Words, uuidWords } from '../../base/exact.js';
 import { TIME } from '../../base/time.js';
 import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
@@ -166,12 +166,14 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openGap(slot, from, to, this.nowMs(), seen);
   }
 
-  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  /**
+   * Continues behind ids without order that an earlier run stored last, from old to new: numbers as decimal texts, UUIDs as
+   * 32 hexadecimal digits.
+   */
   seedUnordered(slot: number, ids: readonly string[]): void {
     for (const id of ids) {
-      const words = u64Words(id);
-      if (words !== undefined && words.length === this.recent?.width)
-        this.recent.add(slot, Uint32Array.from(words), 0);
+      const words = this.recent?.width === 2 ? u64Words(id) : uuidWords(id);
+      if (words !== undefined) this.recent?.add(slot, Uint32Array.from(words), 0);
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
-import { TRADES } from '../../schema/tables.js';
+import { GAP_CAUSES, TRADES } from '../../schema/tables.js';
 import { type Interval, intersect, subtract, union } from './intervals.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
 
@@ -60,6 +60,23 @@ export function listedIds(gaps: Iterable<GapRow>): Interval[] {
   const rows = [...gaps];
   const all = union(idRows(rows, TRADES).map(({ ids }) => ids)).merged;
   return subtract(all, listings(rows).there);
+}
+
+/** Seconds and nanoseconds since 1970. */
+export type Moment = readonly [seconds: number, nanos: number];
+
+/** Rows behind the one that says last that the ids of a table begin again, and when the first of these was received. */
+export function behindReset(
+  gaps: readonly GapRow[],
+  table: Table,
+): { readonly rows: readonly GapRow[]; readonly since: Moment | undefined } {
+  const at = gaps.findLastIndex((row) => isReset(row, table));
+  const reset = gaps[at];
+  return { rows: gaps.slice(at + 1), since: reset && [reset.toTime, reset.toNanos] };
+}
+
+export function isReset({ cause, table: id }: GapRow, table: Table): boolean {
+  return cause === GAP_CAUSES.reset.id && id === table.id;
 }
 
 export interface Listings {

@@ -11,7 +11,7 @@ import { tableDirectory } from '../disk/paths.js';
 import { type KnownGap, knownGaps } from './gap_states.js';
 import { IdRuns } from './id_runs.js';
 import { type Interval, intersect, subtract, union } from './intervals.js';
-import { readGaps } from './listings.js';
+import { behindReset, readGaps } from './listings.js';
 import { listDays, readBlocks, type TableDay, tableDayAt, u32Of, u64Of } from './reader.js';
 import { causeName } from './row_text.js';
 
@@ -59,10 +59,11 @@ export function openGaps(
     .filter((day) => day.rows > 0)
     .slice(-DAYS_MAX)
     .flatMap((day) => [...readGaps(day)]);
-  const open = knownGaps(rows).filter(({ open }) => open.length > 0);
   const result = { open: [] as IdGap[], filled: [] as IdGap[] };
   for (const table of NUMBERED.filter((table) => tables.includes(table))) {
-    const gaps = open.filter(({ row }) => row.table === table.id).slice(-GAPS_MAX);
+    const gaps = knownGaps(behindReset(rows, table).rows)
+      .filter(({ row, open }) => row.table === table.id && open.length > 0)
+      .slice(-GAPS_MAX);
     if (gaps.length === 0) continue;
     const stored = storedIds(daysOf(table), gaps);
     for (const gap of gaps) {

@@ -85,6 +85,14 @@ test('pages by time begin earlier when the first one begins within the gap', () 
   assert.equal(repair.turn(page(90, 120, '2')), 'done');
 });
 
+test('pages by time that lie in front of the gap lead to it', () => {
+  const { repair } = repairOf(GAP, 'up');
+  assert.equal(repair.turn(page(10, 50, '1')), 'next');
+  assert.equal(repair.turn(page(50, 90, '2')), 'next');
+  assert.equal(repair.request(NOW).cursor, '2');
+  assert.equal(repair.turn(page(90, 90, '2')), 'later');
+});
+
 test('without ids the gap is closed by its times, once the trade in front of it has been met', () => {
   const gap = { ...GAP, fromId: 0, toId: 0, messages: 0 };
   const { repair } = repairOf(gap, 'down', Uint32Array.of(7, 0));

@@ -183,3 +183,57 @@ test('what GAPS lists right behind the newest row is not listed again', (t) => {
   writeTableDay(root, { table: 'GAPS' }, [gap(4, 9), { ...gap(8, 9), flags: 1 }, gap(20, 30)]);
   assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['7', []]);
 });
+
+const fetched = (...numbers: number[]): Row[] =>
+  numbers.map((id) => trade(id, undefined, undefined, { flags: 1 }));
+
+test('rows that were fetched stand behind newer ones, however many there are, and are neither the newest nor a gap', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(...range(1, 300), ...range(30_001, 30_300)), ...fetched(...range(301, 30_000))]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    gap(301, 30_000),
+    { ...gap(301, 30_000), messages: 29_700, flags: 1 },
+  ]);
+  const found = resume(root);
+  assert.deepEqual([found.lastTradeId, found.unlistedIds], ['30300', []]);
+  assert.deepEqual(found.gaps, { open: [], filled: [] });
+});
+
+test('gaps that are still open go on, less what is on disk, and what is closed does not', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(1, 2, 20, 21), ...fetched(10, 11, 12)]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    { ...gap(3, 19), from_time: DAY_START + 5, to_time: DAY_START + 9 },
+    { ...gap(10, 11), messages: 2, flags: 1 },
+    { ...gap(18, 19), flags: 1 << 14, cause: 16 },
+  ]);
+  const { open, filled } = resume(root).gaps;
+  const idsOf = (gaps: typeof open) => gaps.map(({ fromId, toId }) => [fromId, toId]);
+  assert.deepEqual(idsOf(filled), [[12, 12]]);
+  assert.deepEqual(idsOf(open), [
+    [3, 9],
+    [13, 17],
+  ]);
+  assert.deepEqual([open[0]!.table, open[0]!.cause], ['TRADES', 'disconnect']);
+});
+
+test('behind ids that began again only what was received since counts', (t) => {
+  const root = dataDirectory(t);
+  const at = (seconds: number) => ({ recv_time: DAY_START + seconds, recv_nanos: 0 });
+  trades(root, [
+    ...range(9000, 9010).map((id) => trade(id, undefined, undefined, at(10))),
+    ...range(1, 5).map((id) => trade(id, undefined, undefined, at(20))),
+  ]);
+  const reset = { ...gap(0, 0), cause: 13, to_time: DAY_START + 20, to_nanos: 0 };
+  writeTableDay(root, { table: 'GAPS' }, [gap(9005, 9006), reset]);
+  const found = resume(root);
+  assert.deepEqual([found.lastTradeId, found.unlistedIds, found.gaps.open], ['5', [], []]);
+});
+
+test('ids without order: fetched ones are known, but none of them is the newest', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(70, 30), ...fetched(50, 40), ...ids(20)]);
+  const { recentTradeIds } = resumeStream(root, 'coinbase', 'BTC-USD', []);
+  assert.deepEqual(recentTradeIds.slice(-3), ['70', '30', '20']);
+  assert.deepEqual(recentTradeIds.slice(0, -3).sort(), ['40', '50']);
+});
