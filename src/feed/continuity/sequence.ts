@@ -306,12 +306,9 @@ export class Sequence {
       state = {
         missing: new MissingIds((gap) => this.list(slot, gap)),
         older: new Set(),
-        returned: 0,
-        returnNext: -1,
-        returnBelow: -1,
         ahead: [],
-        again: 0,
-        againNext: -1,
+        ...{ returned: 0, returnNext: -1, returnBelow: -1 },
+        ...{ again: 0, againNext: -1 },
       };
       this.irregular.set(slot, state);
     }
