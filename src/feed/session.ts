@@ -12,11 +12,12 @@ import { DOORBELL } from '../ring/layout.js';
 import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
-import { giveBack, reserve } from './connection/pacing.js';
+import { HostGate } from './connection/host_gate.js';
+import { giveBack, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
-import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
+import type { Exchange, FetchJson, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { MessageHandler } from './message_handler.js';
 import type { Offer } from './rows/row_writer.js';
@@ -28,8 +29,6 @@ import type { StreamGroup } from './stream_group.js';
 const RESUME_MS = 2;
 /** A ring that stays full for longer costs messages: pausing on would make the exchange drop the connection. */
 const PAUSE_MS_MAX = 5000;
-/** REST requests per minute of an exchange that names no limit. */
-const REST_PER_MINUTE = 60;
 
 /** RFC 6455 §7.4.1: a message that is too big to be processed. */
 const TOO_BIG = 1009;
@@ -56,6 +55,7 @@ export class Session {
   private readonly parser: MessageParser;
   private readonly handler: MessageHandler;
   private readonly connection: Connection;
+  private readonly rest: FetchJson;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
@@ -80,6 +80,7 @@ export class Session {
     this.parser = this.createParser();
     this.handler = this.createHandler();
     this.connection = this.createConnection();
+    this.rest = this.createRest();
   }
 
   private createBooks(): Books | undefined {
@@ -143,6 +144,20 @@ export class Session {
     );
   }
 
+  /** Requests wait as long as the host wants to be left alone: whoever asks has nothing else to do meanwhile. */
+  private createRest(): FetchJson {
+    const { restEndpoint, connection, pacing, restGate } = this.init;
+    const { limits, restUsage } = this.exchange;
+    return restOf(restEndpoint, {
+      ca: connection.ca,
+      parse: parseKeepingText,
+      gate: new HostGate(restGate),
+      usage: restUsage,
+      reserve: () => reserve(pacing.requests, limits.restPerMinute ?? REST_PER_MINUTE),
+      patienceMs: Number.POSITIVE_INFINITY,
+    });
+  }
+
   /** Brings one book in order again. */
   private resync(slot: number): void {
     this.counters[SESSION.resyncs]++;
@@ -157,13 +172,9 @@ export class Session {
 
   /** Sends a request to the REST interface; the answer comes back as a message would. */
   private async request(request: RestRequest): Promise<void> {
-    const { restEndpoint, connection, pacing } = this.init;
-    const wait = reserve(pacing.requests, this.exchange.limits.restPerMinute ?? REST_PER_MINUTE);
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    if (this.stopping) return;
     let document: JsonValue | undefined;
     try {
-      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(request.path);
+      document = await this.rest(request.path);
     } catch (error) {
       const { native } = this.group.streams.specs[request.slot];
       this.host.log('warn', `${request.kind} of ${native}: ${messageOf(error)}`);

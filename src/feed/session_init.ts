@@ -31,6 +31,8 @@ export interface SessionInit {
   readonly latency: SharedArrayBuffer;
   /** connection attempts and REST requests of the exchange */
   readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
+  /** of the host of the REST interface */
+  readonly restGate: SharedArrayBuffer;
   readonly restEndpoint: string;
 }
 

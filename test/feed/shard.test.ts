@@ -10,6 +10,7 @@ import { CounterReader, createCounters } from '../../src/counters/counters.js';
 import { SESSION_COUNTERS, SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
+import { createGate } from '../../src/feed/connection/host_gate.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { StreamSpec } from '../../src/feed/rows/streams.js';
 import type { SessionInit } from '../../src/feed/session_init.js';
@@ -112,6 +113,7 @@ class Rig {
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
         pacing: { connects: createPacing(), requests: createPacing() },
+        restGate: createGate(),
         restEndpoint: 'http://127.0.0.1:1',
         otherRoutes: [],
         candles: [],
