@@ -77,7 +77,7 @@ export async function rotate(options: RotationOptions): Promise<RotationResult> 
     }),
   );
   const logger = startLoggerProcess(
-    { folder, symbolsPerConnection: Math.ceil(symbols / 2), exchangeLines: Object.fromEntries(lines) },
+    { folder, symbolsPerConnection: Math.ceil(symbols / 2) + 1, exchangeLines: Object.fromEntries(lines) },
     simulator,
   );
   const counters = async () => {
