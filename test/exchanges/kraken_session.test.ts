@@ -156,7 +156,15 @@ describe('kraken subscriptions', () => {
 
   it('that are refused for one symbol or were there already cost no other', () => {
     const refused: string[] = [];
-    const subscriptions = new Subscriptions(kraken, (s) => refused.push(`${s.channel} ${s.native}`));
+    const subscriptions = new Subscriptions(
+      kraken,
+      {
+        refused: (s) => refused.push(`${s.channel} ${s.native}`),
+        surplus: () => assert.fail('there is room'),
+      },
+      10_000,
+      () => 0,
+    );
     subscriptions.add([
       ...of('trades', ['BTC/USD', 'XBT/USD']),
       ...of('book', BOTH),

@@ -332,8 +332,14 @@ describe('okx best quotes and candles', () => {
 describe('okx control messages', () => {
   it('confirm and refuse argument by argument', () => {
     const refused: string[] = [];
-    const subscriptions = new Subscriptions(okx, (s, reason) =>
-      refused.push(`${s.channel} ${s.native}: ${reason}`),
+    const subscriptions = new Subscriptions(
+      okx,
+      {
+        refused: (s, reason) => refused.push(`${s.channel} ${s.native}: ${reason}`),
+        surplus: () => assert.fail('there is room'),
+      },
+      10_000,
+      () => 0,
     );
     const harness = make();
     const natives = ['BTC-USDT', 'NOPE-USDT', 'ETH-USDT'];
