@@ -131,6 +131,7 @@ describe('kraken subscriptions', () => {
       kind: 'refused',
       id: 9,
       native: 'XBT/USD',
+      whole: false,
       reason: 'Currency pair not supported XBT/USD',
     });
     harness.feed('{"error":"Malformed request","method":"error","success":false,"req_id":4}');
@@ -138,6 +139,7 @@ describe('kraken subscriptions', () => {
       kind: 'refused',
       id: 4,
       native: undefined,
+      whole: true,
       reason: 'Malformed request',
     });
     harness.feed('{"method":"subscribe","result":null,"success":false,"req_id":4}');

@@ -379,6 +379,7 @@ describe('okx control messages', () => {
     ]; // biome-ignore format: a list
     for (const text of texts) assert.equal(harness.feed(text), RESULT.control, text);
     assert.deepEqual(harness.control, [
+      { kind: 'throttled', id: undefined, reason: 'Requests too frequent (60014)' },
       {
         kind: 'closing',
         reason: 'The connection will soon be closed for a service upgrade. Please reconnect.',

@@ -162,7 +162,7 @@ describe('upbit order books', () => {
 });
 
 describe('upbit control messages', () => {
-  it('are told apart, and an error says why the connection will be closed', () => {
+  it('are told apart, and an error is a refusal, named where it names a type', () => {
     const harness = make(['KRW-BTC']);
     const feed = (text: string) => harness.feed(text);
     assert.equal(feed('{"status":"UP"}'), RESULT.control);
@@ -171,8 +171,9 @@ describe('upbit control messages', () => {
     assert.equal(feed(error), RESULT.control);
     assert.deepEqual(harness.control, [
       {
-        kind: 'closing',
-        reason: 'the exchange refused a request, WRONG_FORMAT: Format 이 맞지 않습니다.',
+        kind: 'refused',
+        channel: undefined,
+        reason: 'WRONG_FORMAT: Format 이 맞지 않습니다.',
       },
     ]);
     assert.equal(feed('{"type":"myOrder","code":"KRW-BTC"}'), RESULT.unknownKind);

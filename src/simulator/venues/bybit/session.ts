@@ -92,7 +92,8 @@ export class BybitSession extends VenueSession {
     const dot = topic.lastIndexOf('.');
     const channel = CHANNELS.get(topic.slice(0, dot));
     const symbol = this.venue.symbols.get(topic.slice(dot + 1));
-    return channel === undefined || symbol === undefined ? undefined : [symbol, channel];
+    if (channel === undefined || symbol === undefined) return undefined;
+    return this.venue.denials.of(symbol.listing.name, channel) === undefined ? [symbol, channel] : undefined;
   }
 
   #one(
