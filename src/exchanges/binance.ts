@@ -43,6 +43,7 @@ import {
   TRADES,
 } from '../schema/tables.js';
 import { listSymbols, usageOf } from './binance_symbols.js';
+import { FUTURES_BACKFILL, SPOT_BACKFILL } from './history/binance.js';
 
 const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */
@@ -427,6 +428,7 @@ const spot: Exchange = {
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   restUsage: usageOf(6000),
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
+  backfill: SPOT_BACKFILL,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/api/v3/exchangeInfo?showPermissionSets=false'),
   createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
 };
@@ -456,6 +458,7 @@ const futures: Exchange = {
   anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
+  backfill: FUTURES_BACKFILL,
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),
 };
 

@@ -40,6 +40,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 import { listSymbols } from './bybit_symbols.js';
+import { backfill } from './history/bybit.js';
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
@@ -420,7 +421,8 @@ function bybit(
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
     channels: channels(uuids),
     evidence: EVIDENCE,
-    limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
+    limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
+    backfill: backfill(category),
     restUsage: (header, nowMs) => {
       const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));
       return most > 0 ? { share: 1 - left / most, resetMs: Math.max(0, resetAt - nowMs) } : undefined;

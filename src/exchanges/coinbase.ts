@@ -30,6 +30,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, MD, SIDE, TRADES } from '../schema/tables.js';
+import { EXCHANGE_BACKFILL } from './history/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'matches', ticker: 'ticker', book: 'level2_batch' };
@@ -310,7 +311,9 @@ const coinbase: Exchange = {
       loss: 'nothing: a lost message makes all books void',
     },
   },
-  limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
+  // ten requests a second may be made over REST
+  limits: { requestsPerSecond: 8, connectsPerMinute: 240, restPerMinute: 300 },
+  backfill: EXCHANGE_BACKFILL,
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,
   listSymbols,

@@ -1,7 +1,7 @@
 /**
  * The exchanges are the files of this folder; what captures has no list of them. `coinbase_advanced.ts` is the exchange
- * `coinbase-advanced`; one without an export by default is a part of another. A file may hold several exchanges of one company whose messages are alike: `binance.ts` has
- * `binance` and `binance-futures`. Used by commands, the supervisor and the shard entry point.
+ * `coinbase-advanced`. A file may hold several exchanges of one company whose messages are alike: `binance.ts` has
+ * `binance` and `binance-futures`; what they give over REST has files of its own. Used by commands, the supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
 import { assert, LoggerError } from '../base/errors.js';

@@ -47,6 +47,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
+import { BACKFILL } from './history/kraken.js';
 import { listSymbols } from './kraken_symbols.js';
 
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
@@ -423,7 +424,9 @@ const kraken: Exchange = {
     },
   },
   book: RULE,
-  limits: { requestsPerSecond: 5, connectsPerMinute: 14 },
+  // about one request a second is safe
+  limits: { requestsPerSecond: 5, connectsPerMinute: 14, restPerMinute: 50 },
+  backfill: BACKFILL,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: '{"method":"ping"}' },
   websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v2`,
   listSymbols,

@@ -31,6 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { BACKFILL } from './history/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -336,7 +337,8 @@ const upbit: Exchange = {
     'ticker klines': { wire: '`ticker` `candle.*`', from: 'recordings of 2021, documentation' },
   },
   // a connection may send 5 requests a second and 100 a minute
-  limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
+  limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
+  backfill: BACKFILL,
   // `remaining-req: group=market; min=600; sec=9`: what is left of this second
   restUsage: (header) => {
     const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];

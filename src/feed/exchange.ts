@@ -7,12 +7,15 @@ import type { BookRule } from '../book/rules.js';
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
+import type { BackfillRecipe } from './continuity/recipe.js';
 import type { Sequence } from './continuity/sequence.js';
 import type { JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
 import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
+
+export type { BackfillRecipe, HistoryPage, PageRequest } from './continuity/recipe.js';
 
 /** One channel of one symbol. */
 export interface Subscription {
@@ -194,6 +197,8 @@ export interface Exchange {
     /** REST requests per minute for the whole process */
     readonly restPerMinute?: number;
   };
+  /** how missed rows are fetched, by channel; those of any other channel are gone */
+  readonly backfill?: readonly BackfillRecipe[];
   /** reads the headers that count requests, where the exchange sends any */
   readonly restUsage?: RestUsage;
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */

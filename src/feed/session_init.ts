@@ -50,4 +50,6 @@ export interface SessionHost {
   refusals(refusals: readonly Refusal[]): void;
   /** symbols that a connection has no room for */
   surplus(natives: readonly string[], limit: Limit): void;
+  /** the streams that are silent now, by symbol and channel */
+  silent(streams: readonly string[]): void;
 }

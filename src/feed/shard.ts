@@ -52,6 +52,8 @@ export type ShardReport =
   | ({ readonly kind: 'changed' } & SessionName)
   | ({ readonly kind: 'refusals'; readonly refusals: readonly Refusal[] } & SessionName)
   | ({ readonly kind: 'surplus'; readonly natives: readonly string[]; readonly limit: Limit } & SessionName)
+  /** the streams of a session that are silent now */
+  | ({ readonly kind: 'silent'; readonly streams: readonly string[] } & SessionName)
   | ({ readonly kind: 'log'; readonly level: LogLevel; readonly text: string } & SessionName);
 
 export class Shard {
@@ -85,6 +87,7 @@ export class Shard {
       ...{ clock, producer, doorbell, counters, log },
       refusals: (refusals) => this.report({ kind: 'refusals', exchange, session, refusals }),
       surplus: (natives, limit) => this.report({ kind: 'surplus', exchange, session, natives, limit }),
+      silent: (streams) => this.report({ kind: 'silent', exchange, session, streams }),
     };
     const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);

@@ -90,7 +90,10 @@ export class StreamDirectory {
 
   private resume({ id, channels }: Resumable, directory: string): StreamResume {
     try {
-      return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
+      const numbered = Object.values(channels).filter(({ ids }) => ids === 'contiguous');
+      const tables = numbered.map(({ table }) => table);
+      const now = Date.now() / 1000;
+      return resumeStream(this.dataPath, id, directory, tables, now, channels.trades?.idColumn);
     } catch (error) {
       // what cannot be read where we write is a matter of the disk
       if (!(error instanceof LoggerError) || error.code !== 'DATA_UNREADABLE') throw error;

@@ -138,6 +138,7 @@ export class Fleet {
       createdMs: Date.now(),
       streams,
       refusals: [],
+      silentStreams: [],
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
     };
@@ -175,6 +176,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
+      for (const session of slot.sessions) session.silentStreams = [];
       // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
@@ -190,11 +192,15 @@ export class Fleet {
     if (report.kind === 'log')
       this.options.log[report.level]({ connection: `${report.exchange}-${report.session}` }, report.text);
     else if (report.kind === 'changed') this.changed.get(keyOf(report))?.();
-    else if (report.kind === 'refusals' || report.kind === 'surplus') {
-      const slot = this.sessions.find(({ init }) => keyOf(init) === keyOf(report));
+    else {
+      const slot = this.sessions.find(
+        ({ init }) => report.kind !== 'stopped' && keyOf(init) === keyOf(report),
+      );
       if (slot === undefined) return;
       if (report.kind === 'refusals') slot.refusals = report.refusals;
-      else void this.inTurn(slot.exchange, () => this.relocate(slot, report.natives, report.limit));
+      else if (report.kind === 'silent') slot.silentStreams = report.streams;
+      else if (report.kind === 'surplus')
+        void this.inTurn(slot.exchange, () => this.relocate(slot, report.natives, report.limit));
     }
   }
 
@@ -235,25 +241,27 @@ export class Fleet {
 
   /** Reads every counter once. */
   status(): SessionStatus[] {
-    return this.sessions.map(({ init, shard, streams, rates, createdMs, refusals, counters: reader }) => {
-      const counters = reader.read();
-      const { ring_fill, heartbeat } = shard.counters.read();
-      return {
-        session: init.session,
-        shard: shard.shard,
-        exchange: init.exchange,
-        ...{ createdMs, refusals },
-        route: init.connection.route,
-        state: STATES[shard.thread === undefined ? 0 : counters.state],
-        symbols: streams.length,
-        messagesPerSecond: rates.first,
-        rowsPerSecond: rates.second,
-        counters,
-        ringFill: ring_fill,
-        turns: heartbeat,
-        restarts: shard.restarts,
-      };
-    });
+    return this.sessions.map(
+      ({ init, shard, streams, silentStreams, rates, createdMs, refusals, counters: reader }) => {
+        const counters = reader.read();
+        const { ring_fill, heartbeat } = shard.counters.read();
+        return {
+          session: init.session,
+          shard: shard.shard,
+          exchange: init.exchange,
+          ...{ createdMs, refusals, silentStreams },
+          route: init.connection.route,
+          state: STATES[shard.thread === undefined ? 0 : counters.state],
+          symbols: streams.length,
+          messagesPerSecond: rates.first,
+          rowsPerSecond: rates.second,
+          counters,
+          ringFill: ring_fill,
+          turns: heartbeat,
+          restarts: shard.restarts,
+        };
+      },
+    );
   }
 
   shardStatus(): ShardStatus[] {

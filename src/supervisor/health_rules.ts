@@ -244,6 +244,15 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   },
   {
     status: 'degraded',
+    doc: 'a stream of an exchange has stopped although its symbol or its channel goes on elsewhere; `silent_streams` has all of them',
+    find: each((_, sessions) => {
+      const [first, ...others] = sessions.flatMap(({ silentStreams }) => silentStreams);
+      const more = others.length === 0 ? '' : ` and ${others.length} more`;
+      return first !== undefined && `silent: ${first}${more}`;
+    }),
+  },
+  {
+    status: 'degraded',
     doc: `messages or rows were dropped in the last ${HEALTH_SECS.lossShown} s`,
     find: (s) =>
       when(

@@ -26,6 +26,8 @@ export interface SessionSlot {
   readonly weight: number;
   readonly createdMs: number;
   streams: StreamSpec[];
+  /** streams that have stopped although their connection has not */
+  silentStreams: readonly string[];
   /** what the exchange refuses on it */
   refusals: readonly Refusal[];
   readonly counters: CounterReader<typeof SESSION_COUNTERS>;

@@ -35,6 +35,8 @@ export interface SessionStatus {
   /** what the exchange refuses on it, in its words */
   readonly refusals: readonly Refusal[];
   readonly symbols: number;
+  /** streams that have stopped although the connection has not, by symbol and channel */
+  readonly silentStreams: readonly string[];
   readonly messagesPerSecond: number;
   readonly rowsPerSecond: number;
   readonly counters: Values<typeof SESSION_COUNTERS>;

@@ -97,7 +97,10 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     gaps: sum((session) => session.counters.gaps),
     gaps_unlisted: sum((session) => session.counters.gaps_unlisted),
     trades_missing: sum((session) => session.counters.missing),
+    gaps_repairing: sum((session) => session.counters.repairs_waiting),
+    rows_repaired: sum((session) => session.counters.repaired),
     silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
+    silent_streams: sessions.flatMap((session) => session.silentStreams),
     receive_to_ring_us: s.latency[id],
     connections: sessions.map((session) => ({
       session: session.session,

@@ -31,6 +31,7 @@ export function session(changes: SessionChanges = {}): SessionStatus {
     state: 'ACTIVE',
     refusals: [],
     symbols: 3,
+    silentStreams: [],
     messagesPerSecond: 10.4,
     rowsPerSecond: 9,
     ringFill: 0,

@@ -51,7 +51,7 @@ export interface ConnectionEvents {
   state(state: ConnectionState): void;
   opened(): void;
   /** the connection is gone without having been asked to go */
-  lost(reason: string, stale: boolean): void;
+  lost(reason: string, stale: boolean, code: number): void;
   /** the exchange has announced that it will end the connection */
   closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
@@ -255,7 +255,7 @@ export class Connection {
   }
 
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */
-  renew(subscription: Subscription): void {
+  resubscribe(subscription: Subscription): void {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     const requests = this.subscriptions.resubscribe(subscription);
     if (requests.length > 0) this.enter('SUBSCRIBING');
@@ -363,10 +363,10 @@ export class Connection {
     }
     if (info.kind === 'handshake') this.gate.refused(info.code, info.retryAfter);
     const answered = this.openedMs > 0 || info.code !== NO_ANSWER;
-    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered);
+    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered, info.code);
   }
 
-  private ended(reason: string, stale: boolean, answered = true): void {
+  private ended(reason: string, stale: boolean, answered = true, code = NO_ANSWER): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
@@ -376,7 +376,7 @@ export class Connection {
     const busyMs = Math.max(this.gate.waitMs(), this.subscriptions.uselessMs);
     const delay = Math.max(backoffMs, busyMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
-    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);
+    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);
     this.retryTimer = setTimeout(() => this.connect(), delay);
   }
 }

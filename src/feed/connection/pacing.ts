@@ -33,6 +33,13 @@ export function reserve(pacing: SharedArrayBuffer, perMinute: number): number {
   }
 }
 
+/** For what is in no hurry: how long to wait until the budget has room for others beside it. */
+export function pauseMs(pacing: SharedArrayBuffer, perMinute: number): number {
+  const interval = Math.ceil(60_000 / perMinute);
+  const used = Number(Atomics.load(new BigInt64Array(pacing), 0)) - sharedMs();
+  return Math.max(0, used - (BURST / 2) * interval);
+}
+
 /** An attempt that was taken out has reached nobody: it does not count. */
 export function giveBack(pacing: SharedArrayBuffer, perMinute: number): void {
   Atomics.sub(new BigInt64Array(pacing), 0, BigInt(Math.ceil(60_000 / perMinute)));

@@ -408,6 +408,10 @@ export class Subscriptions {
     return [...this.entries.values()].filter((e) => e.state === state);
   }
 
+  isConfirmed(subscription: Subscription): boolean {
+    return this.entries.get(keyOf(subscription))?.state === 'confirmed';
+  }
+
   count(state: Entry['state']): number {
     let n = 0;
     for (const entry of this.entries.values()) if (entry.state === state) n++;

@@ -67,6 +67,38 @@ export class RecentIds {
     return this.same(this.streams[slot].words, ((this.cursors[slot] - 1) & MASK) * this.width, words, at);
   }
 
+  /** Cold: whether the id in words[at, at + width) is remembered. */
+  has(slot: number, words: Uint32Array, at: number): boolean {
+    const ids = this.streams[slot];
+    for (let p = ids.heads[this.hash(words, at)]; p !== 0; p = ids.next[p - 1])
+      if (this.same(ids.words, (p - 1) * this.width, words, at)) return true;
+    return false;
+  }
+
+  /** Cold: the id that was remembered before the newest one; undefined when there is none. */
+  beforeNewest(slot: number): Uint32Array | undefined {
+    if (this.counts[slot] < 2) return undefined;
+    const at = ((this.cursors[slot] - 2) & MASK) * this.width;
+    return this.streams[slot].words.slice(at, at + this.width);
+  }
+
+  /** Cold: remembers an id, which was not, in front of the newest one. */
+  addOlder(slot: number, words: Uint32Array, at: number): void {
+    if (this.counts[slot] === 0) {
+      this.add(slot, words, at);
+      return;
+    }
+    const ids = this.streams[slot];
+    const position = (this.cursors[slot] - 1) & MASK;
+    const newest = ids.words.slice(position * this.width, (position + 1) * this.width);
+    // the newest one is the first of its chain
+    ids.heads[this.hash(newest, 0)] = ids.next[position];
+    this.cursors[slot] = position;
+    this.counts[slot]--;
+    this.add(slot, words, at);
+    this.add(slot, newest, 0);
+  }
+
   /** Cuts the oldest id, at `position`, off its chain. */
   private forget(ids: StreamIds, position: number): void {
     const hash = this.hash(ids.words, position * this.width);

@@ -96,6 +96,11 @@ export class Engine implements Events {
       this.#open.splice(this.#open.indexOf(symbol), 1);
   }
 
+  /** Nobody hears of the channel any more, until it is subscribed anew; its events go on. */
+  mute(symbol: VenueSymbol, channel: Channel): void {
+    for (const connection of [...symbol.listeners[channel]]) this.unlisten(symbol, channel, connection);
+  }
+
   snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void {
     this.#now_us = this.#options.clock_us();
     this.#start(symbol, channel, {});

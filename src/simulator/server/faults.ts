@@ -20,6 +20,7 @@ export const FAULT_KINDS = {
   slow: 'at most `rate` messages/s for `seconds`',
   cut: 'connections end, abruptly or with close code `code`',
   'close-24h': 'connections end as after 24 hours, announced where the exchange does that',
+  mute: 'subscriptions of `symbol` and `channel` (default: trades) send nothing any more, until they are made anew',
   refuse: 'new connections and requests are dropped unanswered for `seconds`',
   http: 'REST (or `target` upgrade) answers `status` for `seconds` or `count` times, with Retry-After `retry_after` and a body of JSON or, with `body` html, a page',
   delist: '`symbol` is not listed any more, and unknown to those who subscribe to it',

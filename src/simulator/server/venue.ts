@@ -240,6 +240,11 @@ export class Venue implements VenueView {
         for (const connection of chosen) connection.end(code, reason);
         break;
       }
+      case 'mute':
+        for (const symbol of this.symbols.values())
+          if (request.symbol === undefined || request.symbol === symbol.listing.name)
+            this.#engine.mute(symbol as VenueSymbol, request.channel ?? 'trades');
+        break;
       case 'refuse':
         this.#faults.refuse_until_ms = until_ms;
         break;

@@ -14,6 +14,9 @@ import {
   type VenueView,
 } from '../../server/protocol.js';
 import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
+import { sequenceOf, spotText, uuidText } from './ids.js';
+
+const TRADES_DEFAULT = { spot: 60, linear: 500 };
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'EUR', 'BTC'],
@@ -100,15 +103,21 @@ export class BybitRest extends VenueRest {
 
   #trades(symbol: SymbolMarket, query: URLSearchParams): Record<string, unknown> {
     const category = this.#category;
-    const limit = Math.min(integerParameter(query, 'limit') ?? 60, TRADES_MAX[category]);
+    const limit = Math.min(
+      integerParameter(query, 'limit') ?? TRADES_DEFAULT[category],
+      TRADES_MAX[category],
+    );
     const { name, price_scale, size_scale } = symbol.listing;
     const list = tradesDown(symbol, symbol.last_id, symbol.last_id - limit + 1).map((trade) => ({
-      execId: String(trade.id),
+      execId: category === 'spot' ? spotText(trade.id) : uuidText(symbol, trade.id),
       symbol: name,
       price: decimalText(trade.price_ticks, price_scale),
       size: decimalText(trade.size_lots, size_scale),
       side: trade.side === BUY ? 'Buy' : 'Sell',
       time: String(Math.floor(trade.time_us / 1000)),
+      isBlockTrade: false,
+      isRPITrade: false,
+      seq: String(sequenceOf(symbol, trade.id)),
     }));
     return { category, list };
   }
