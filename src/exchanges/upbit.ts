@@ -53,6 +53,8 @@ const WIRE_TYPES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, CANDLES[interval]])),
 };
 
+const OUR_CHANNELS = new Map(Object.entries(WIRE_TYPES).map(([channel, type]) => [type, channel]));
+
 /** By key of format DEFAULT: that of SIMPLE, which stands as many fields behind it as there are keys. */
 const NAMES = {
   type: 'ty',
@@ -263,10 +265,9 @@ class UpbitParser implements MessageParser {
     if (isObject(document.error)) {
       const name = stringOf(document.error, 'name') ?? 'error';
       const message = stringOf(document.error, 'message') ?? 'no reason given';
-      this.context.control({
-        kind: 'closing',
-        reason: `the exchange refused a request, ${name}: ${message}`,
-      });
+      // the end of the connection follows; a type that is not supported stands in front of the text
+      const channel = OUR_CHANNELS.get(message.split(' ')[0]);
+      this.context.control({ kind: 'refused', channel, reason: `${name}: ${message}` });
       return RESULT.control;
     }
     const known = stringOf(document, 'status') !== undefined || stringOf(document, 'method') !== undefined;
