@@ -130,8 +130,8 @@ class AdvancedTradeParser implements MessageParser {
     this.candleSequence = sequences.get('klines_5m');
     // the time of an envelope is that of its tickers alone
     const ignored = [[fields, [TIMESTAMP]]] as const;
-    const counter = { field: SEQUENCE_NUM, newest: this.frame };
-    this.templates = new RowTemplates(context, fields, ignored, counter);
+    const number = { field: SEQUENCE_NUM, newest: this.frame };
+    this.templates = new RowTemplates(context, fields, ignored, number);
     const symbol = { slots: items, field: PRODUCT, inRow: true };
     this.trade = this.templates.row(TRADE, items, sequences.get('trades'), symbol);
     // history comes once

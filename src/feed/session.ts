@@ -143,7 +143,7 @@ export class Session {
     }
     const { native } = this.group.streams.specs[slot];
     for (const channel of this.init.channels)
-      if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
+      if (this.exchange.channels[channel].ids === 'book') this.connection.resubscribe({ channel, native });
   }
 
   /** Sends a request to the REST interface; the answer comes back as a message would. */

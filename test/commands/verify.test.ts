@@ -145,9 +145,9 @@ const damages: [string, Row | undefined, (directory: string) => void, string, Re
     { price_digits: 13107301 },
     () => {},
     'digits',
-    /row 1: trade_price .* literal is 131073\.01/,
+    /row 1: trade_price .* digits say 131073\.01/,
   ],
-  ['wrong scale', { scales: 3 | (8 << 8) }, () => {}, 'digits', /literal is 13107\.201/],
+  ['wrong scale', { scales: 3 | (8 << 8) }, () => {}, 'digits', /digits say 13107\.201/],
   ['wrong f32', { trade_size: 0.50000006 }, () => {}, 'digits', /trade_size is 0\.50000006/],
   ['NaN', { trade_price: Number.NaN }, () => {}, 'missing', /NaN without a flag/],
   ['duplicate id', { trade_id: 1 }, () => {}, 'ids', /trade id 1 \(row 1\)/],
@@ -212,7 +212,7 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.50"}\n');
   assert.equal((await verify(root)).problem_count, 0);
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.25"}\n');
-  assert.match((await verify(root)).problems[0]!.text, /trade_price is -1\.5, but its literal is -1\.25/);
+  assert.match((await verify(root)).problems[0]!.text, /trade_price is -1\.5, but its digits say -1\.25/);
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.50"}\n');
   const lines: [string, RegExp][] = [
     ['{"row":0,"column":"trade_price","text":"131072.01"}\n', /row 0: has a line, but not the flag/],

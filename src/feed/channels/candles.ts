@@ -271,20 +271,20 @@ export class Candles implements TradeListener {
     const high = words[at + 1];
     const more = this.priceScale - words[at + 2];
     if (more === 0) return this.priceHigh === high ? this.priceLow - low : this.priceHigh - high;
-    const { wide } = this;
+    const { prices } = this;
     this.widen(0, this.priceLow, this.priceHigh, more < 0 ? POWERS[-more] : 1);
     this.widen(2, low, high, more > 0 ? POWERS[more] : 1);
-    return ddCompare(wide[0], wide[1], wide[2], wide[3]);
+    return ddCompare(prices[0], prices[1], prices[2], prices[3]);
   }
 
-  private readonly wide = new Float64Array(4);
+  private readonly prices = new Float64Array(4);
 
   private widen(at: number, low: number, high: number, factor: number): void {
-    const { wide } = this;
-    wide[at] = high * TWO_TO_32;
-    wide[at + 1] = 0;
-    ddAdd(wide, at, low, 0);
-    ddScale(wide, at, factor);
+    const { prices } = this;
+    prices[at] = high * TWO_TO_32;
+    prices[at + 1] = 0;
+    ddAdd(prices, at, low, 0);
+    ddScale(prices, at, factor);
   }
 
   /** Cold: a candle of its own. */

@@ -236,7 +236,7 @@ export class Connection {
   }
 
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */
-  renew(subscription: Subscription): void {
+  resubscribe(subscription: Subscription): void {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     const requests = this.subscriptions.resubscribe(subscription);
     if (requests.length > 0) this.enter('SUBSCRIBING');

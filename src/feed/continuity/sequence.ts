@@ -25,7 +25,6 @@ const OLDER_IDS_MAX = 4096;
  * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
  */
 const SEED_DEPTH = 4096;
-
 /** Messages in a row that go on in front of a jump before it is taken back. */
 const RETURN_MESSAGES = 8;
 /** A jump that leaves less than this open is passed soon, and late messages may fill it. */
@@ -85,10 +84,12 @@ export interface SequenceEvents {
 
 const NONE = 0;
 const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk'] as const),
-  // from here on: nothing has arrived yet since the stream was taken up
-  ...(['downtime', 'unsubscribed'] as const),
+  ...(['unknown', 'disconnect', 'malformed'] as const),
+  ...(['ring_full', 'disk', 'downtime', 'unsubscribed'] as const),
 ];
+/** From here on: messages were there and could not be stored. */
+const FIRST_DROPPED = CAUSES.indexOf('ring_full');
+/** From here on: nothing has arrived yet since the stream was taken up. */
 const FIRST_RESUMED = CAUSES.indexOf('downtime');
 const DISCONNECT = CAUSES.indexOf('disconnect');
 
@@ -275,7 +276,7 @@ export class Sequence {
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
-      if (this.pending[slot] >= FIRST_RESUMED) this.reportInterval(slot);
+      if (this.pending[slot] >= FIRST_DROPPED) this.reportInterval(slot);
     }
     this.lastId[slot] = to;
     this.stamp(slot);
@@ -436,8 +437,18 @@ export class Sequence {
       this.openGap(slot, this.lastId[slot] + 1, id, atMs);
       this.lastId[slot] = id;
     }
+    if (all) this.reportDropped();
     const until = all ? Number.POSITIVE_INFINITY : now - GRACE_MS;
     for (const { missing } of this.irregular.values()) missing.reportUntil(until);
+  }
+
+  /** Messages were dropped, and nothing came behind them that would show it. */
+  private reportDropped(): void {
+    for (let slot = 0; slot < this.pending.length; slot++) {
+      if (this.pending[slot] < FIRST_DROPPED || this.pending[slot] >= FIRST_RESUMED) continue;
+      this.reportInterval(slot);
+      this.pending[slot] = NONE;
+    }
   }
 
   private list(slot: number, gap: OpenGap): void {
@@ -452,15 +463,13 @@ export class Sequence {
     const [fromSeconds, fromNanos] = this.received;
     const [toSeconds, toNanos] = this.received;
     const times = { fromSeconds, fromNanos, toSeconds, toNanos };
-    const { table } = this;
-    this.events.repaired?.({
-      ...{ slot, table, cause: 'unknown', fromId, toId, ...times, messages, state: 'repaired' },
-    });
+    const of = { slot, table: this.table, cause: 'unknown', state: 'repaired' } as const;
+    this.events.repaired?.({ ...of, fromId, toId, ...times, messages });
   }
 
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
-    if (this.lastSeconds[slot] === 0) return;
+    if (this.lastSeconds[slot] === 0 && this.pending[slot] < FIRST_DROPPED) return;
     this.events.jumped?.(slot);
     this.events.gap(this.interval(slot));
   }

@@ -493,3 +493,33 @@ describe('messages that stand for a range of ids', () => {
     assert.equal(w.gaps.length, 1);
   });
 });
+
+describe('what was dropped', () => {
+  it('is listed at the end, though nothing came behind it', () => {
+    for (const table of [MD, TRADES]) {
+      const w = new Watched(table);
+      if (table === MD) w.sequence.touch(0);
+      else w.accept(10);
+      w.sequence.interrupted('ring_full');
+      w.received[0] += 30;
+      w.sequence.reportDue();
+      assert.deepEqual(w.told, []);
+      w.sequence.reportDue(true);
+      const [gap, neverSeen] = w.gaps;
+      assert.equal(gap.toSeconds - gap.fromSeconds, 30);
+      assert.deepEqual([neverSeen.slot, neverSeen.fromSeconds], [1, 0]);
+      assert.deepEqual(w.told, ['ring_full 0-0', 'ring_full 0-0']);
+      w.sequence.reportDue(true);
+      assert.equal(w.gaps.length, 2);
+    }
+  });
+
+  it('is listed in front of the first message of a stream, which lost connections are not', () => {
+    for (const cause of ['disk', 'disconnect'] as const) {
+      const w = new Watched();
+      w.sequence.interrupted(cause);
+      w.accept(10);
+      assert.deepEqual(w.told, cause === 'disk' ? ['disk 0-0'] : []);
+    }
+  });
+});
