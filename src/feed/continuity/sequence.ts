@@ -461,8 +461,7 @@ export class Sequence {
   /** What was listed of a range is there after all, or was never missing: then `messages` is 0. */
   private repair(slot: number, fromId: number, toId: number, messages = toId - fromId + 1): void {
     const [fromSeconds, fromNanos] = this.received;
-    const [toSeconds, toNanos] = this.received;
-    const times = { fromSeconds, fromNanos, toSeconds, toNanos };
+    const times = { fromSeconds, fromNanos, toSeconds: fromSeconds, toNanos: fromNanos };
     const of = { slot, table: this.table, cause: 'unknown', state: 'repaired' } as const;
     this.events.repaired?.({ ...of, fromId, toId, ...times, messages });
   }
