@@ -135,3 +135,34 @@ test('every venue that has pages: cut and stopped, and every trade is there once
 
 test('Bybit: what is missed within its last trades is there once', () =>
   cutAndStopped(['bybit', 'bybit-linear'], 5));
+
+/** A minute ends while nothing is connected: its candle has to be fetched. */
+test('candles that ended while the connection was down are fetched', async () => {
+  const folder = temporaryFolder('backfill-candles');
+  const data = join(folder, 'data');
+  const exchanges = ['binance', 'binance-futures'];
+  const simulator = await startSimulatorProcess(
+    join(folder, 'ledger'),
+    ['--symbols', '2', '--rate', '40'],
+    exchanges.join(),
+  );
+  const lines = ['channels = ["klines"]', 'kline_intervals = ["1m", "3m"]'];
+  const options = { folder, exchangeLines: Object.fromEntries(exchanges.map((id) => [id, lines])) };
+  const logger = startLoggerProcess(options, simulator);
+  await logger.ready();
+  await until('rows are written', async () => (await logger.health()).writer.rows_written > 50);
+  await until('a minute is about to end', () => new Date().getUTCSeconds() === 57, 70);
+  await simulator.fault({ kind: 'refuse', seconds: 5 });
+  await simulator.fault({ kind: 'cut', connections: 'all' });
+  for (const id of exchanges) {
+    await until(`a candle of each symbol of ${id} was fetched`, async () => {
+      const gaps = await gapsOf(data, id, 'KLINES_1m');
+      return gaps.length >= 2 && gaps.every(({ state, repaired }) => state === 'repaired' && repaired === 1);
+    });
+  }
+  assert.equal(await logger.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  assert.ok(comparison.ok, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
+});

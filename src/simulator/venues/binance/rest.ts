@@ -16,6 +16,7 @@ import {
   type VenueView,
 } from '../../server/protocol.js';
 import { levelRows } from '../../server/rest.js';
+import { klineRows } from './klines.js';
 import type { Numbers } from './numbers.js';
 
 const MINUTE_MS = 60_000;
@@ -123,6 +124,7 @@ export class BinanceRest {
     if (symbol === undefined) return json([]);
     if (call === 'depth') return this.#depth(symbol, query, now_ms);
     if (call === 'aggTrades') return this.#aggregates(symbol, query);
+    if (call === 'klines') return this.#klines(symbol, query, now_ms);
     return this.#trades(symbol, query, call === 'historicalTrades');
   }
 
@@ -237,6 +239,24 @@ export class BinanceRest {
       m: side === SELL,
       ...aggregateExtra(size),
     };
+  }
+
+  #klines(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
+    const count = this.#limit(query);
+    if (typeof count !== 'number') return count;
+    const from = integerParameter(query, 'startTime') ?? 0;
+    const to = integerParameter(query, 'endTime') ?? now_ms;
+    if (Number.isNaN(from)) return illegal('startTime', '^[0-9]{1,20}$');
+    if (Number.isNaN(to)) return illegal('endTime', '^[0-9]{1,20}$');
+    const { listing, candles } = symbol;
+    const { quote_scale } = candles;
+    const texts = {
+      price: (ticks: number) => this.#price(ticks, listing),
+      size: (lots: number) => this.#size(lots, listing),
+      quote: (units: number) => decimalText(units, quote_scale, Math.max(quote_scale, this.#rules.decimals)),
+    };
+    const rows = klineRows(symbol, query.get('interval') ?? '', from, to, count, texts);
+    return rows === undefined ? failure(-1120, 'Invalid interval.') : json(rows);
   }
 
   #depth(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
