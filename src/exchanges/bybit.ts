@@ -456,7 +456,7 @@ function bybit(
     channels: channels(uuids),
     evidence: EVIDENCE,
     limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
-    backfill: backfill(category),
+    backfill: backfill(category, WIRE_INTERVALS),
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,
     listSymbols: (fetchJson) => listSymbols(fetchJson, category),

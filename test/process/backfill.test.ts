@@ -140,7 +140,7 @@ test('Bybit: what is missed within its last trades is there once', () =>
 test('candles that ended while the connection was down are fetched', async () => {
   const folder = temporaryFolder('backfill-candles');
   const data = join(folder, 'data');
-  const exchanges = ['binance', 'binance-futures'];
+  const exchanges = ['binance', 'binance-futures', 'bybit', 'bybit-linear', 'okx', 'upbit'];
   const simulator = await startSimulatorProcess(
     join(folder, 'ledger'),
     ['--symbols', '2', '--rate', '40'],

@@ -15,8 +15,8 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows } from '../../server/rest.js';
-import { klineRows } from './klines.js';
+import { candlesDown, levelRows } from '../../server/rest.js';
+import { klineRow } from './klines.js';
 import type { Numbers } from './numbers.js';
 
 const MINUTE_MS = 60_000;
@@ -255,8 +255,15 @@ export class BinanceRest {
       size: (lots: number) => this.#size(lots, listing),
       quote: (units: number) => decimalText(units, quote_scale, Math.max(quote_scale, this.#rules.decimals)),
     };
-    const rows = klineRows(symbol, query.get('interval') ?? '', from, to, count, texts);
-    return rows === undefined ? failure(-1120, 'Invalid interval.') : json(rows);
+    const name = query.get('interval') ?? '';
+    const found = candlesDown(symbol, name, from / 1000, to / 1000, Number.POSITIVE_INFINITY);
+    if (found === undefined) return failure(-1120, 'Invalid interval.');
+    return json(
+      found
+        .reverse()
+        .slice(0, count)
+        .map((at) => klineRow(at, texts)),
+    );
   }
 
   #depth(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
