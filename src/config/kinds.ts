@@ -170,10 +170,17 @@ export function selection(
   );
 }
 
+/** "all", or a list whose entries have a form of their own; `refuses`: why an entry has not. */
 export function allOrNames(
-  common: Common<'all' | readonly string[]> & { readonly what: string },
+  common: Common<'all' | readonly string[]> & {
+    readonly what: string;
+    readonly refuses: (entry: string) => string | undefined;
+  },
 ): Option<'all' | readonly string[]> {
-  return option(common, `"all" or a list of ${common.what}, at least one, none twice`, (value) =>
-    value === 'all' ? undefined : refusesNames(value),
-  );
+  return option(common, `"all" or a list of ${common.what}, at least one, none twice`, (value) => {
+    if (value === 'all') return undefined;
+    const reason = refusesNames(value);
+    if (reason !== undefined) return reason;
+    return (value as string[]).map(common.refuses).find((refused) => refused !== undefined);
+  });
 }

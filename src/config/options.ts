@@ -4,6 +4,7 @@
  * option, a section or an exchange is one entry. Read by the supervisor and the commands, never by a worker.
  */
 import { KLINE_INTERVALS } from '../schema/tables.js';
+import { refusesEntry } from '../symbols/selection.js';
 import {
   allOrNames,
   boolean,
@@ -110,6 +111,17 @@ export const SECTIONS = {
         min: 1,
         max: 1024,
         doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise one per core apart from that of the writer, at least one; "per-connection": always one each.',
+      }),
+    },
+  },
+  symbols: {
+    doc: 'How the lists of symbols are followed while the logger runs.',
+    options: {
+      refresh_secs: number({
+        default: 600,
+        min: 1,
+        max: 86_400,
+        doc: 'Seconds after which an exchange is asked again what it lists: new symbols that are meant are taken up, those that are gone are let go. SIGHUP asks at once.',
       }),
     },
   },
@@ -232,10 +244,11 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         doc: 'Age in seconds at which the exchange ends a connection. A new one takes over at 75 to 95 % of it, each connection at another moment, without a gap. 0: the exchange does not end them.',
       }),
       symbols: allOrNames({
-        what: 'symbols as this exchange names them',
+        what: 'symbols as this exchange names them, or patterns of them',
+        refuses: refusesEntry,
         default: 'all' as 'all' | readonly string[],
         applies: 'reload',
-        doc: 'What is captured; "all" is every symbol that the exchange lists as trading.',
+        doc: 'What is captured; "all" is everything that the exchange lists. In a list, `*-USD` stands for every symbol that ends like this, `quote:USDT` and `base:BTC` for every symbol with these assets, and `!USDT-USD` leaves out what it names, whatever else does.',
       }),
       channels: selection({
         values: exchange.channels,

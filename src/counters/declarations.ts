@@ -46,6 +46,9 @@ export const SESSION_COUNTERS = {
   stale: counter('connections given up because nothing arrived'),
   breaker: counter('connections given up because most messages did not parse'),
   oversized: counter('messages refused because they were too large to be parsed; each ended its connection'),
+  silences: counter(
+    'times that a stream had stopped although its connection had not, and something was done about it',
+  ),
   up: gauge('connections that are up: one, with `redundancy` two, and one more while one is replaced'),
   handovers: counter('connections that were replaced by a new one before they ended'),
   uncovered_ms: counter('time in which no connection of the same streams was up, after one had been', 'ms'),

@@ -245,16 +245,32 @@ function requests(type: string, subscriptions: readonly Subscription[], firstId:
   });
 }
 
-/** Cold. The id decides: BTCAUCTION-USD has the base currency BTC. */
-export function symbolOf(native: string): SymbolInfo {
+/** Cold. The id decides: BTCAUCTION-USD has the base currency BTC. `steps`: the keys of tick and lot. */
+export function symbolOf(
+  native: string,
+  entry: JsonObject,
+  steps: readonly [tick: string, lot: string],
+): SymbolInfo {
   const dash = native.lastIndexOf('-');
-  return { native, base: native.slice(0, dash), quote: native.slice(dash + 1) };
+  const status = stringOf(entry, 'status') ?? '';
+  const closed = status !== 'online' || entry.trading_disabled === true;
+  const open = entry.auction_mode === true ? 'pre_trading' : 'trading';
+  const [tick, lot] = steps.map((key) => stringOf(entry, key) ?? '');
+  return {
+    native,
+    base: native.slice(0, dash),
+    quote: native.slice(dash + 1),
+    state: status === 'delisted' ? 'delisted' : closed ? 'halted' : open,
+    status: entry.trading_disabled === true ? `${status}, trading disabled` : status,
+    ...{ tick, lot },
+  };
 }
 
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  return objectsOf(await fetchJson('/products'))
-    .filter((p) => p.status === 'online' && p.trading_disabled !== true && typeof p.id === 'string')
-    .map((p) => symbolOf(p.id as string));
+  return objectsOf(await fetchJson('/products')).flatMap((entry) => {
+    const native = stringOf(entry, 'id') ?? '';
+    return native === '' ? [] : [symbolOf(native, entry, ['quote_increment', 'base_increment'])];
+  });
 }
 
 /** Markets of both addresses. */

@@ -324,13 +324,17 @@ function requests(type: string, subscriptions: readonly Subscription[], firstId:
     .map((request, i) => ({ id: firstId + i, ...request }));
 }
 
-/** Every market once: a product with an alias is another name of that one. */
+/** A product with an alias is another name of that one. */
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   const document = await fetchJson('/api/v3/brokerage/market/products?product_type=SPOT');
-  return objectsOf(isObject(document) ? document.products : undefined)
-    .filter((p) => p.status === 'online' && typeof p.product_id === 'string' && (p.alias ?? '') === '')
-    .filter((p) => p.trading_disabled !== true && p.is_disabled !== true && p.view_only !== true)
-    .map((p) => symbolOf(p.product_id as string));
+  return objectsOf(isObject(document) ? document.products : undefined).flatMap((entry) => {
+    const native = stringOf(entry, 'product_id') ?? '';
+    if (native === '') return [];
+    const listed = symbolOf(native, entry, ['price_increment', 'base_increment']);
+    const closed = entry.is_disabled === true || entry.view_only === true;
+    const alias = (entry.alias ?? '') !== '';
+    return [{ ...listed, ...(closed && listed.state !== 'delisted' ? { state: 'halted' } : {}), alias }];
+  });
 }
 
 const advanced: Exchange = {

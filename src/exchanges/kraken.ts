@@ -8,7 +8,6 @@
  * refused on the same connection, so best quotes have connections of their own.
  */
 
-import { LoggerError } from '../base/errors.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { krakenChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
@@ -23,11 +22,9 @@ import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import type {
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
@@ -51,6 +48,7 @@ import {
   TRADES,
 } from '../schema/tables.js';
 import { BACKFILL } from './history/kraken.js';
+import { listSymbols } from './kraken_symbols.js';
 
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;
@@ -379,30 +377,6 @@ function request(
     const params = { ...WIRE[covers[0].channel], symbol, ...snapshot };
     return JSON.stringify({ method, params, req_id: id });
   });
-}
-
-/** The older interfaces, REST among them, call these two by other names. */
-const NAMES: Readonly<Record<string, string>> = { XBT: 'BTC', XDG: 'DOGE' };
-
-function symbolOf({ wsname }: JsonObject): SymbolInfo | undefined {
-  if (typeof wsname !== 'string' || !/^[^/]+\/[^/]+$/.test(wsname)) return undefined;
-  const [base, quote] = wsname.split('/').map((name) => NAMES[name] ?? name);
-  return { native: `${base}/${quote}`, base, quote };
-}
-
-/** Errors come with HTTP status 200. */
-async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  const answer = await fetchJson('/0/public/AssetPairs');
-  const pairs = isObject(answer) ? answer.result : undefined;
-  if (!isObject(answer) || !isObject(pairs)) {
-    const errors = isObject(answer) && Array.isArray(answer.error) ? answer.error.join(', ') : 'no pairs';
-    throw new LoggerError('REST_FAILED', `GET /0/public/AssetPairs of Kraken: ${errors}`);
-  }
-  return Object.values(pairs)
-    .filter(isObject)
-    .filter((pair) => (stringOf(pair, 'status') ?? 'online') === 'online')
-    .map(symbolOf)
-    .filter((symbol) => symbol !== undefined);
 }
 
 const kraken: Exchange = {

@@ -25,11 +25,9 @@ import type { Sequence } from '../feed/continuity/sequence.js';
 import type {
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
@@ -53,6 +51,7 @@ import {
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
 import { backfill } from './history/okx.js';
+import { listSymbols } from './okx_symbols.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
 const CANDLES: Readonly<Record<KlineInterval, string>> = {
@@ -420,15 +419,6 @@ function request(op: string, subscriptions: readonly Subscription[], firstId: nu
   return requestsOf([subscriptions], ARGS_PER_REQUEST, firstId, (id, covers) => {
     const args = covers.map((s) => ({ channel: WIRE_CHANNELS[s.channel], instId: s.native }));
     return JSON.stringify({ id: String(id), op, args });
-  });
-}
-
-async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
-  const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
-  return instruments.flatMap((entry) => {
-    const [native, base, quote] = ['instId', 'baseCcy', 'quoteCcy'].map((key) => stringOf(entry, key) ?? '');
-    return entry.state === 'live' && native !== '' ? [{ native, base, quote }] : [];
   });
 }
 

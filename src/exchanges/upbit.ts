@@ -291,7 +291,9 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   return (Array.isArray(markets) ? markets.filter(isObject) : []).flatMap((entry) => {
     const native = stringOf(entry, 'market') ?? '';
     const dash = native.indexOf('-');
-    return dash > 0 ? [{ native, base: native.slice(dash + 1), quote: native.slice(0, dash) }] : [];
+    if (dash <= 0) return [];
+    const pair = { base: native.slice(dash + 1), quote: native.slice(0, dash) };
+    return [{ native, ...pair, state: 'trading', status: '', tick: '', lot: '' }];
   });
 }
 
@@ -336,6 +338,11 @@ const upbit: Exchange = {
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
   backfill: backfill(CANDLES),
+  // `remaining-req: group=market; min=600; sec=9`: what is left of this second
+  restUsage: (header) => {
+    const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];
+    return left === undefined ? undefined : { share: left === '0' ? 1 : 0, resetMs: 1000 };
+  },
   // an idle connection is dropped after a minute
   keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
   acknowledges: false,

@@ -31,6 +31,8 @@ export interface SessionInit {
   readonly latency: SharedArrayBuffer;
   /** connection attempts and REST requests of the exchange */
   readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
+  /** of the host of the REST interface */
+  readonly restGate: SharedArrayBuffer;
   readonly restEndpoint: string;
 }
 
@@ -42,4 +44,6 @@ export interface SessionHost {
   /** the block of SHARD_COUNTERS */
   readonly counters: Uint32Array;
   log(level: LogLevel, text: string): void;
+  /** the streams that are silent now, by symbol and channel */
+  silent(streams: readonly string[]): void;
 }

@@ -49,6 +49,8 @@ export type ShardReport =
   | { readonly kind: 'stopped' }
   /** a `change` has been carried out: what it removed is not stored any more, and what was stored is in the ring */
   | ({ readonly kind: 'changed' } & SessionName)
+  /** the streams of a session that are silent now */
+  | ({ readonly kind: 'silent'; readonly streams: readonly string[] } & SessionName)
   | ({ readonly kind: 'log'; readonly level: LogLevel; readonly text: string } & SessionName);
 
 export class Shard {
@@ -78,7 +80,9 @@ export class Shard {
     const { clock, producer, doorbell, counters } = this;
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
-    const host: SessionHost = { clock, producer, doorbell, counters, log };
+    const silent = (streams: readonly string[]) =>
+      this.report({ kind: 'silent', exchange, session, streams });
+    const host: SessionHost = { clock, producer, doorbell, counters, log, silent };
     const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);
     opened.start();

@@ -8,7 +8,8 @@ import { SESSION } from '../counters/declarations.js';
 import type { Table } from '../schema/layout.js';
 import { AGG_TRADES, BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Candles } from './channels/candles.js';
-import { pauseMs, reserve } from './connection/pacing.js';
+import { HostGate } from './connection/host_gate.js';
+import { pauseMs, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import { Backfill } from './continuity/backfill.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
@@ -23,9 +24,6 @@ import type { SessionHost, SessionInit } from './session_init.js';
 
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
-
-/** REST requests per minute of an exchange that names no limit. */
-const REST_PER_MINUTE = 60;
 
 const NO_GAPS = { open: [], filled: [] };
 
@@ -83,13 +81,18 @@ export class StreamGroup {
 
   /** A page of the exchange's history; what others ask for goes first. */
   private async fetch({ endpoint }: BackfillRecipe, path: string): Promise<JsonValue> {
-    const { restEndpoint, connection, pacing } = this.init;
-    const { limits, defaults } = this.exchange;
+    const { restEndpoint, restGate, connection, pacing } = this.init;
+    const { limits, defaults, restUsage } = this.exchange;
     const perMinute = limits.restPerMinute ?? REST_PER_MINUTE;
     for (let wait = 1; wait > 0; await sleep(wait)) wait = pauseMs(pacing.requests, perMinute);
-    await sleep(reserve(pacing.requests, perMinute));
     const served = restEndpoint === defaults.rest_endpoint ? (endpoint ?? restEndpoint) : restEndpoint;
-    return restOf(served, connection.ca, parseKeepingText)(path);
+    return restOf(served, {
+      ca: connection.ca,
+      parse: parseKeepingText,
+      gate: new HostGate(restGate),
+      usage: restUsage,
+      reserve: () => reserve(pacing.requests, perMinute),
+    })(path);
   }
 
   /** Goes on with the repair of what an earlier run has listed. */

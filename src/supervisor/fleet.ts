@@ -48,7 +48,10 @@ interface SessionSlot {
   readonly init: SessionInit;
   readonly shard: ShardSlot;
   readonly weight: number;
+  readonly createdMs: number;
   streams: StreamSpec[];
+  /** streams that have stopped although their connection has not */
+  silentStreams: readonly string[];
   readonly counters: CounterReader<typeof SESSION_COUNTERS>;
   readonly rates: Rates;
 }
@@ -89,6 +92,11 @@ export class Fleet {
   readonly latencies = new Latencies();
   private readonly shards: ShardSlot[] = [];
   private readonly changed = new Map<string, () => void>();
+  /** by exchange: changes of its symbols, one after the other */
+  private readonly turns = new Map<Exchange, Promise<void>>();
+  private opening: Promise<void> = Promise.resolve();
+  /** symbols that a shard may have to carry besides those it begins with */
+  private streamsLater = 0;
   private stopping = false;
 
   constructor(private readonly options: FleetOptions) {}
@@ -97,12 +105,14 @@ export class Fleet {
     return this.shards.flatMap((shard) => shard.sessions);
   }
 
-  /** Makes room for all connections; no thread starts yet. */
-  plan(planned: readonly ExchangePlan[]): void {
+  /** Makes room for all connections, and for so many symbols that may follow; no thread starts yet. */
+  plan(planned: readonly ExchangePlan[], later = 0): void {
     const sessions = planned.flatMap(({ exchange, sessions }) =>
       sessions.map((plan) => ({ exchange, plan, weight: weightOf(exchange, plan) })),
     );
-    const shards = shardCount(this.options.config.feed.workers, sessions.length, availableParallelism());
+    const { workers } = this.options.config.feed;
+    const shards = shardCount(workers, sessions.length, availableParallelism());
+    this.streamsLater = Math.ceil(later / Math.max(1, shardCount(workers, later, availableParallelism())));
     const streams = new Array<number>(shards).fill(0);
     const assigned = assignShards(
       sessions.map(({ weight }) => weight),
@@ -121,7 +131,7 @@ export class Fleet {
     const drain = createCounters(DRAIN_COUNTERS);
     const slot: ShardSlot = {
       shard: this.shards.length,
-      ring: createRing(ringWords(streams)),
+      ring: createRing(ringWords(streams + this.streamsLater)),
       drain,
       memory,
       counters: new CounterReader(SHARD_COUNTERS, memory),
@@ -149,7 +159,9 @@ export class Fleet {
       init: this.options.resources.init(exchange, plan, streams, counters),
       shard,
       weight: weightOf(exchange, plan),
+      createdMs: Date.now(),
       streams,
+      silentStreams: [],
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
     };
@@ -187,6 +199,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
+      for (const session of slot.sessions) session.silentStreams = [];
       // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
@@ -202,6 +215,10 @@ export class Fleet {
     if (report.kind === 'log')
       this.options.log[report.level]({ connection: `${report.exchange}-${report.session}` }, report.text);
     else if (report.kind === 'changed') this.changed.get(keyOf(report))?.();
+    else if (report.kind === 'silent') {
+      const named = this.sessions.find(({ init }) => keyOf(init) === keyOf(report));
+      if (named !== undefined) named.silentStreams = report.streams;
+    }
   }
 
   /** What the dead thread had published is stored first: the new one continues behind it. */
@@ -241,24 +258,28 @@ export class Fleet {
 
   /** Reads every counter once. */
   status(): SessionStatus[] {
-    return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
-      const counters = reader.read();
-      const { ring_fill, heartbeat } = shard.counters.read();
-      return {
-        session: init.session,
-        shard: shard.shard,
-        exchange: init.exchange,
-        route: init.connection.route,
-        state: STATES[shard.thread === undefined ? 0 : counters.state],
-        symbols: streams.length,
-        messagesPerSecond: rates.first,
-        rowsPerSecond: rates.second,
-        counters,
-        ringFill: ring_fill,
-        turns: heartbeat,
-        restarts: shard.restarts,
-      };
-    });
+    return this.sessions.map(
+      ({ init, shard, streams, silentStreams, rates, createdMs, counters: reader }) => {
+        const counters = reader.read();
+        const { ring_fill, heartbeat } = shard.counters.read();
+        return {
+          session: init.session,
+          shard: shard.shard,
+          exchange: init.exchange,
+          createdMs,
+          route: init.connection.route,
+          state: STATES[shard.thread === undefined ? 0 : counters.state],
+          symbols: streams.length,
+          silentStreams,
+          messagesPerSecond: rates.first,
+          rowsPerSecond: rates.second,
+          counters,
+          ringFill: ring_fill,
+          turns: heartbeat,
+          restarts: shard.restarts,
+        };
+      },
+    );
   }
 
   shardStatus(): ShardStatus[] {
@@ -269,7 +290,17 @@ export class Fleet {
   }
 
   /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */
-  async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+  changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    const before = this.turns.get(exchange) ?? Promise.resolve();
+    const done = before.then(() => this.changeNow(exchange, symbols));
+    this.turns.set(
+      exchange,
+      done.catch(() => undefined),
+    );
+    return done;
+  }
+
+  private async changeNow(exchange: Exchange, symbols: readonly string[]): Promise<void> {
     const { channels } = wantedChannels(exchange, this.options.config.exchanges[exchange.id]);
     for (const [route, carried] of routesOf(exchange, channels))
       await this.changeRoute(exchange, route, carried, symbols);
@@ -362,7 +393,14 @@ export class Fleet {
   }
 
   /** A connection more, on a thread of its own or on the one that has the least to do. */
-  private async open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+  private open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+    // a shard that is about to start, for another exchange perhaps, starts with the sessions that it has then
+    const done = this.opening.then(() => this.openNow(exchange, plan));
+    this.opening = done.catch(() => undefined);
+    return done;
+  }
+
+  private async openNow(exchange: Exchange, plan: SessionPlan): Promise<void> {
     const { config, directory, writer } = this.options;
     const count = shardCount(config.feed.workers, this.sessions.length + 1, availableParallelism());
     const isNew = count > this.shards.length;

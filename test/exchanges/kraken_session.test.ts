@@ -301,8 +301,11 @@ describe('kraken pairs', { skip: corpusMissing }, () => {
     const pairs = await kraken.listSymbols(async () => answer('AssetPairs-20210417.json') as never);
     const named = new Map(pairs.map((pair) => [pair.native, pair]));
     assert.ok(pairs.length > 250);
-    assert.deepEqual(named.get('BTC/USD'), { native: 'BTC/USD', base: 'BTC', quote: 'USD' });
-    assert.deepEqual(named.get('ETH/BTC'), { native: 'ETH/BTC', base: 'ETH', quote: 'BTC' });
+    assert.deepEqual(named.get('BTC/USD'), {
+      ...{ native: 'BTC/USD', base: 'BTC', quote: 'USD' },
+      ...{ state: 'trading', status: 'online', tick: '', lot: '0.00000001' },
+    });
+    assert.deepEqual([named.get('ETH/BTC')?.base, named.get('ETH/BTC')?.quote], ['ETH', 'BTC']);
     assert.ok(named.has('DOGE/USD') && named.has('DOGE/BTC'));
     assert.ok(pairs.every(({ native }) => !/XBT|XDG/.test(native)));
     assert.equal(named.size, pairs.length);

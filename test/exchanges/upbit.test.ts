@@ -226,10 +226,14 @@ describe('upbit subscriptions', () => {
 describe('upbit markets', () => {
   it('are named quote first', async () => {
     const markets = ['KRW-BTC', 'BTC-ETH', 'USDT-BTC', 'x'].map((market) => ({ market, korean_name: '비' }));
-    assert.deepEqual(await upbit.listSymbols(async () => markets), [
-      { native: 'KRW-BTC', base: 'BTC', quote: 'KRW' },
-      { native: 'BTC-ETH', base: 'ETH', quote: 'BTC' },
-      { native: 'USDT-BTC', base: 'BTC', quote: 'USDT' },
-    ]);
+    const listed = await upbit.listSymbols(async () => markets);
+    assert.deepEqual(
+      listed.map(({ native, base, quote }) => [native, base, quote]),
+      [
+        ['KRW-BTC', 'BTC', 'KRW'],
+        ['BTC-ETH', 'ETH', 'BTC'],
+        ['USDT-BTC', 'BTC', 'USDT'],
+      ],
+    );
   });
 });

@@ -98,6 +98,12 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
     /2 subscriptions were refused/,
   ],
   [
+    'streams that have stopped, by name',
+    { sessions: [session({ silentStreams: ['BTC-USD trades', 'BTC-USD book', 'ETH-USD book'] })] },
+    'degraded',
+    /silent: BTC-USD trades and 2 more/,
+  ],
+  [
     'silent symbols',
     { sessions: [session({ counters: { silent: 3 } })] },
     'degraded',

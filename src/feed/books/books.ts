@@ -150,6 +150,11 @@ export class Books {
     return this.sequence[slot];
   }
 
+  /** When the newest change was received, in seconds since 1970; 0: never. */
+  receivedAt(slot: number): number {
+    return this.lastSeconds[slot] + this.lastNanos[slot] * 1e-9;
+  }
+
   /** Whether this run has received a snapshot of the slot. */
   seen(slot: number): boolean {
     return this.sequence[slot] >= 0;

@@ -7,6 +7,7 @@ import { monotonicMs } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { ControlEvent, ControlRequest, Exchange, Subscription } from '../exchange.js';
 import { Backoff } from './backoff.js';
+import { HostGate } from './host_gate.js';
 import { RequestBudget } from './pacing.js';
 import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
@@ -37,6 +38,8 @@ export interface ConnectionOptions {
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
   readonly ackTimeoutMs: number;
+  /** of the host, shared by all threads; without it nobody else knows of what it asks for */
+  readonly gate?: SharedArrayBuffer;
 }
 
 export interface ConnectionEvents {
@@ -48,7 +51,7 @@ export interface ConnectionEvents {
   state(state: ConnectionState): void;
   opened(): void;
   /** the connection is gone without having been asked to go */
-  lost(reason: string, stale: boolean): void;
+  lost(reason: string, stale: boolean, code: number): void;
   /** the exchange has announced that it will end the connection */
   closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
@@ -82,6 +85,7 @@ export class Connection {
   private unfinishedSinceMs = 0;
   private unfinished = 0;
   private readonly requests: RequestBudget;
+  private readonly gate: HostGate;
   private stopped: (() => void) | undefined;
 
   constructor(
@@ -90,6 +94,7 @@ export class Connection {
     private readonly events: ConnectionEvents,
   ) {
     this.requests = new RequestBudget(exchange.limits);
+    this.gate = new HostGate(options.gate);
     this.backoff = new Backoff(options.firstRetryMs, options.longestRetryMs);
     this.subscriptions = new Subscriptions(exchange, (s, reason) => events.refused(s, reason));
   }
@@ -136,6 +141,12 @@ export class Connection {
 
   private connect(): void {
     this.enter('CONNECTING');
+    // another connection may have been told to stay away meanwhile
+    const waitMs = this.gate.waitMs();
+    if (waitMs > 0) {
+      this.retryTimer = setTimeout(() => this.connect(), waitMs + this.events.reserveConnect());
+      return;
+    }
     this.subscriptions.reset();
     this.queue.length = 0;
     const { events } = this;
@@ -175,6 +186,7 @@ export class Connection {
   }
 
   private opened(): void {
+    this.gate.accepted();
     this.delivering = false;
     this.openedMs = monotonicMs();
     this.tickedMs = this.openedMs;
@@ -339,20 +351,21 @@ export class Connection {
       stopped();
       return;
     }
+    if (info.kind === 'handshake') this.gate.refused(info.code, info.retryAfter);
     const answered = this.openedMs > 0 || info.code !== NO_ANSWER;
-    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered);
+    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered, info.code);
   }
 
-  private ended(reason: string, stale: boolean, answered = true): void {
+  private ended(reason: string, stale: boolean, answered = true, code = NO_ANSWER): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
     this.openedMs = 0;
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
     if (!answered) this.events.unanswered();
-    const delay = Math.max(backoffMs, this.events.reserveConnect());
+    const delay = Math.max(backoffMs, this.gate.waitMs(), this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
-    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);
+    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);
     this.retryTimer = setTimeout(() => this.connect(), delay);
   }
 }

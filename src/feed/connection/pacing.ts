@@ -7,7 +7,11 @@
 /** Attempts that may follow each other at once after a quiet time. */
 const BURST = 20;
 
-function sharedMs(): number {
+/** REST requests per minute of an exchange that names no limit. */
+export const REST_PER_MINUTE = 60;
+
+/** Milliseconds of the clock that all threads share. */
+export function sharedMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
 

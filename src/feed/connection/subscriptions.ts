@@ -160,6 +160,10 @@ export class Subscriptions {
     return this.count('wanted') === 0 && this.count('requested') === 0;
   }
 
+  isConfirmed(subscription: Subscription): boolean {
+    return this.entries.get(keyOf(subscription))?.state === 'confirmed';
+  }
+
   count(state: Entry['state']): number {
     let n = 0;
     for (const entry of this.entries.values()) if (entry.state === state) n++;

@@ -14,6 +14,7 @@ import type { GapCause } from '../../schema/tables.js';
 import type { StreamSpec } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
 import { MissingIds, type OpenGap, type Stretch } from './missing_ids.js';
+import { CAUSES, EXPLAINED, FIRST_DROPPED, FIRST_RESUMED, NONE } from './pending_causes.js';
 import { RecentIds } from './recent_ids.js';
 
 /** How long a gap may wait for late messages before it is reported. */
@@ -81,17 +82,6 @@ export interface SequenceEvents {
   /** something may be missing in front of the message being worked on, or of the next one */
   jumped?(slot: number): void;
 }
-
-const NONE = 0;
-const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'malformed'] as const),
-  ...(['ring_full', 'disk', 'downtime', 'unsubscribed'] as const),
-];
-/** From here on: messages were there and could not be stored. */
-const FIRST_DROPPED = CAUSES.indexOf('ring_full');
-/** From here on: nothing has arrived yet since the stream was taken up. */
-const FIRST_RESUMED = CAUSES.indexOf('downtime');
-const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -192,6 +182,17 @@ export class Sequence {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] < FIRST_RESUMED;
   }
 
+  /** When the newest message was received, in seconds since 1970; 0: never. */
+  receivedAt(slot: number): number {
+    return this.lastSeconds[slot] + this.lastNanos[slot] * 1e-9;
+  }
+
+  /** The stream has stopped; `since` counts where nothing of it was ever received. */
+  silent(slot: number, since: number): void {
+    this.missed(slot, 'silence');
+    if (this.lastSeconds[slot] === 0) this.lastSeconds[slot] = since;
+  }
+
   /** Everything received after now may follow a gap of this cause. */
   interrupted(cause: GapCause): void {
     const index = CAUSES.indexOf(cause);
@@ -243,8 +244,7 @@ export class Sequence {
     }
     // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
     const cause = this.pending[slot];
-    if ((cause === DISCONNECT || cause >= FIRST_RESUMED) && recent.isNewest(slot, words, record + idWord))
-      this.pending[slot] = NONE;
+    if (EXPLAINED.includes(cause) && recent.isNewest(slot, words, record + idWord)) this.pending[slot] = NONE;
     this.events.duplicate();
     return false;
   }

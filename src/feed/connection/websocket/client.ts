@@ -68,6 +68,8 @@ export interface CloseInfo {
   code: number;
   /** a sentence for people */
   reason: string;
+  /** when to try again, in the words of a server that refused the handshake */
+  retryAfter?: string;
 }
 
 type State = 'idle' | 'tcp' | 'tls' | 'upgrade' | 'open' | 'closing' | 'closed';
@@ -272,7 +274,8 @@ export class WebSocketClient {
       taken = this.upgrade.push(this.reader.chunk.subarray(0, bytes));
     } catch (error) {
       if (!(error instanceof HandshakeError)) throw error;
-      this.finish({ kind: 'handshake', code: error.status || NO_CLOSE_FRAME, reason: error.message });
+      const { status, message: reason, retryAfter } = error;
+      this.finish({ kind: 'handshake', code: status || NO_CLOSE_FRAME, reason, retryAfter });
       return true;
     }
     if (taken < 0) return true;

@@ -81,14 +81,16 @@ function quoteQuantity(trade: PastTrade, listing: Listing): string {
 export class BinanceRest {
   readonly #rules: RestRules;
   readonly #venue: VenueView;
-  readonly #listings: ReadonlyMap<string, Listing>;
   #minute = 0;
   #weight = 0;
 
   constructor(rules: RestRules, venue: VenueView) {
     this.#rules = rules;
     this.#venue = venue;
-    this.#listings = new Map(venue.listings.map((listing) => [listing.name, listing]));
+  }
+
+  get #listings(): ReadonlyMap<string, Listing> {
+    return new Map(this.#venue.listings.map((listing) => [listing.name, listing]));
   }
 
   answer(request: RestRequest): RestAnswer {
@@ -129,7 +131,8 @@ export class BinanceRest {
   }
 
   #exchangeInfo(query: URLSearchParams, now_ms: number): RestAnswer {
-    let names: unknown = query.has('symbol') ? [query.get('symbol')] : [...this.#listings.keys()];
+    const known = this.#listings;
+    let names: unknown = query.has('symbol') ? [query.get('symbol')] : [...known.keys()];
     const list = query.get('symbols');
     if (list !== null) {
       if (query.has('symbol')) return failure(-1128, 'Combination of optional parameters invalid.');
@@ -141,7 +144,7 @@ export class BinanceRest {
       if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
         return illegal('symbols', '^\\["[\\w\\-._]{1,50}"(,"[\\w\\-._]{1,50}"){0,}\\]$');
     }
-    const listings = (names as string[]).map((name) => this.#listings.get(name));
+    const listings = (names as string[]).map((name) => known.get(name));
     if (listings.includes(undefined)) return failure(-1121, 'Invalid symbol.');
     return json({
       timezone: 'UTC',
