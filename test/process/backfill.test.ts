@@ -166,3 +166,41 @@ test('candles that ended while the connection was down are fetched', async () =>
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(data), '');
 });
+
+test('a gap that is open when the logger stops is repaired after its next start, by ids and by time', async () => {
+  const folder = temporaryFolder('backfill-open');
+  const data = join(folder, 'data');
+  const exchanges = ['binance', 'upbit'];
+  const flags = ['--symbols', '2', '--rate', '40'];
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join());
+  const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, ['channels = ["trades"]']]));
+  const first = startLoggerProcess({ folder, exchangeLines }, simulator);
+  await first.ready();
+  await until('rows are written', async () => (await first.health()).writer.rows_written > 100);
+  await simulator.fault({ kind: 'http', target: 'rest', status: 503, seconds: 600 });
+  await simulator.fault({ kind: 'refuse', seconds: 1.5 });
+  await simulator.fault({ kind: 'cut', connections: 'all' });
+  for (const id of exchanges)
+    await until(`gaps of ${id} are open`, async () => {
+      const gaps = await gapsOf(data, id);
+      return gaps.filter(({ state, cause }) => state === 'open' && cause === 'disconnect').length >= 2;
+    });
+  assert.equal(await first.stop(), EXIT.ok);
+  await simulator.fault({ kind: 'http', target: 'rest', status: 503, seconds: 0 });
+  const second = startLoggerProcess({ folder, exchangeLines }, simulator);
+  await second.ready();
+  for (const id of exchanges) {
+    const gaps = await untilClosed(data, id, ['disconnect', 'downtime']);
+    assert.deepEqual(
+      gaps.filter(({ state }) => state !== 'repaired'),
+      [],
+      id,
+    );
+  }
+  assert.equal(await second.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
+  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
+});

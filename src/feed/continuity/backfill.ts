@@ -66,6 +66,13 @@ export interface BackfillHost {
   log(level: 'debug' | 'info' | 'warn', text: string): void;
 }
 
+/** Of ids without order: the one stored last in front of a gap, and those that are known besides the newest. */
+export interface Stored {
+  readonly anchor: Uint32Array | undefined;
+  /** words of each, joined by commas */
+  readonly known?: ReadonlySet<string>;
+}
+
 /** How the rows of one table are made again. */
 interface Channel {
   readonly recipe: BackfillRecipe;
@@ -118,14 +125,15 @@ export class Backfill {
   }
 
   /** Takes a gap up; false when its exchange keeps no history of the table. */
-  add(gap: Gap): boolean {
+  add(gap: Gap, stored?: Stored): boolean {
     const channel = this.channels.get(gap.table.id);
     if (channel === undefined || !canBeHad(gap, channel)) return false;
     if (this.waiting.length >= WAITING_MAX) return true;
     const { recipe, live } = channel;
     const { slot, fromId, toId } = gap;
     const left = () => live.missingWithin(slot, fromId, toId);
-    this.waiting.push(new Repair(gap, recipe, live.recent?.beforeNewest(slot), left));
+    const around = stored ?? { anchor: live.recent?.beforeNewest(slot) };
+    this.waiting.push(new Repair(gap, recipe, around, left));
     this.count();
     return true;
   }

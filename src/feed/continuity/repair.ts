@@ -42,12 +42,12 @@ export class Repair {
   constructor(
     readonly gap: Gap,
     private readonly recipe: Pick<BackfillRecipe, 'pages' | 'candleSeconds'>,
-    anchor: Uint32Array | undefined,
+    { anchor, known }: Pick<Missing, 'anchor' | 'known'>,
     /** ids of the gap that are still missing, ascending; of channels whose ids count up */
     private readonly left: () => readonly Stretch[],
   ) {
     const { slot, fromId, toId } = gap;
-    this.missing = { slot, fromId, toId, anchor, begun: false, beforeAnchor: -1, anchorSeconds: 0 };
+    this.missing = { slot, fromId, toId, anchor, known, begun: false, beforeAnchor: -1, anchorSeconds: 0 };
     // what stands in front of the gap shows that the history reaches back so far
     this.id = recipe.pages === 'up' ? Math.max(0, fromId - 1) : toId + 1;
   }
