@@ -422,7 +422,7 @@ function bybit(
     channels: channels(uuids),
     evidence: EVIDENCE,
     limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
-    backfill: backfill(category),
+    backfill: backfill(category, WIRE_INTERVALS),
     restUsage: (header, nowMs) => {
       const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));
       return most > 0 ? { share: 1 - left / most, resetMs: Math.max(0, resetAt - nowMs) } : undefined;

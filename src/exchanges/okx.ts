@@ -50,7 +50,7 @@ import {
 } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { BACKFILL } from './history/okx.js';
+import { backfill } from './history/okx.js';
 import { listSymbols } from './okx_symbols.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
@@ -470,7 +470,7 @@ const okx: Exchange = {
   },
   book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150, restPerMinute: 480 },
-  backfill: BACKFILL,
+  backfill: backfill(CANDLES),
   // a proxy or a replay may serve all channels at one address
   anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },

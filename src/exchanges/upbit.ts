@@ -31,7 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { BACKFILL } from './history/upbit.js';
+import { backfill } from './history/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -338,7 +338,7 @@ const upbit: Exchange = {
   },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
-  backfill: BACKFILL,
+  backfill: backfill(CANDLES),
   // `remaining-req: group=market; min=600; sec=9`: what is left of this second
   restUsage: (header) => {
     const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];
