@@ -358,7 +358,8 @@ class BinanceParser implements MessageParser {
     const known = typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
     if (isObject(document.error)) {
       const reason = stringOf(document.error, 'msg') ?? 'no reason given';
-      this.context.control({ kind: 'refused', id: known, reason });
+      const limit = reason === 'Too many subscriptions' ? 'streams' : undefined;
+      this.context.control({ kind: 'refused', id: known, whole: true, limit, reason });
     } else if (known !== undefined) this.context.control({ kind: 'accepted', id: known });
     return RESULT.control;
   }

@@ -331,9 +331,10 @@ class BybitParser implements MessageParser {
       const subscription = subscriptionOf(TOPIC_OF_ERROR.exec(reason)?.[1] ?? '');
       const already = reason.startsWith('error:already subscribed') && subscription !== undefined;
       if (already) this.context.control({ kind: 'state', subscriptions: [subscription] });
-      // the id names the request, of which one topic is wrong; without it there is only the topic
-      if (id !== undefined) this.context.control({ kind: 'refused', id, reason });
-      else if (!already) this.context.control({ kind: 'refused', native: subscription?.native, reason });
+      // the request is refused as a whole for the first topic that is wrong; spot leaves its id out at times
+      const named = already ? undefined : subscription;
+      if (id !== undefined || !already)
+        this.context.control({ kind: 'refused', id, ...named, whole: true, reason });
     }
     return RESULT.control;
   }
@@ -421,7 +422,7 @@ function bybit(
     channels: channels(uuids),
     evidence: EVIDENCE,
     limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
-    backfill: backfill(category),
+    backfill: backfill(category, WIRE_INTERVALS),
     restUsage: (header, nowMs) => {
       const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));
       return most > 0 ? { share: 1 - left / most, resetMs: Math.max(0, resetAt - nowMs) } : undefined;

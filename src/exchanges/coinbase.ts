@@ -193,11 +193,15 @@ function readControl(document: JsonObject): ControlEvent | undefined {
   };
 }
 
-/** An `error` of either address, which may name a product in its reason. */
+/** An `error` of either address, which may name a product or a channel in its reason. */
 export function refusal(document: JsonObject): ControlEvent {
   const parts = [stringOf(document, 'message'), stringOf(document, 'reason')];
   const reason = parts.filter((part) => part !== undefined).join(': ') || 'no reason given';
-  return { kind: 'refused', native: /(\S+) is not a valid product/.exec(reason)?.[1], reason };
+  const native = /(\S+) is not a valid product/.exec(reason)?.[1];
+  // `level2, level3, and full channels now require authentication`, and Advanced Trade's limit of a session
+  const ofBooks = /\blevel2\b.* require authentication|too many L2 streams/.test(reason);
+  const limit = reason.startsWith('too many L2 streams') ? 'streams' : undefined;
+  return { kind: 'refused', native, channel: ofBooks ? 'book' : undefined, limit, reason };
 }
 
 /** What a channel by its name there and a list of products stand for; none for other channels. */

@@ -53,6 +53,7 @@ import { listSymbols } from './kraken_symbols.js';
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;
 const ALREADY = 'Already subscribed';
+const TOO_FREQUENT = 'Exceeded msg rate';
 /** With 10 every level that is kept is under the checksum; 25, 100, 500 and 1000 are possible, too. */
 const RULE = { depth: 10, checksum: krakenChecksum };
 const SYMBOLS_PER_REQUEST = 100;
@@ -356,7 +357,8 @@ class KrakenParser implements MessageParser {
     const native = stringOf(document, 'symbol');
     // asked for again because its acknowledgement was late
     if (reason === ALREADY && id !== undefined) this.context.control({ kind: 'accepted', id, native });
-    else this.context.control({ kind: 'refused', id, native, reason });
+    else if (reason === TOO_FREQUENT) this.context.control({ kind: 'throttled', id, reason });
+    else this.context.control({ kind: 'refused', id, native, whole: native === undefined, reason });
   }
 }
 

@@ -50,7 +50,7 @@ import {
 } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { BACKFILL } from './history/okx.js';
+import { backfill } from './history/okx.js';
 import { listSymbols } from './okx_symbols.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
@@ -77,7 +77,7 @@ const WIRE_CHANNELS: Readonly<Record<string, string>> = {
 };
 /** Arguments per request: far below the 64 KB that they may have together. */
 const ARGS_PER_REQUEST = 200;
-/** Code of the error that says that we ask too often; the acknowledgement timeout asks again. */
+/** Code of the error that says that we ask too often. */
 const TOO_FREQUENT = '60014';
 
 /** Events that need no answer. */
@@ -379,6 +379,7 @@ class OkxParser implements MessageParser {
     const event = stringOf(document, 'event') ?? '';
     if (event === 'subscribe') this.acknowledged(document.arg);
     else if (event === 'error') this.refused(document);
+    else if (event === 'channel-conn-count-error') this.crowded(document);
     else if (event === 'notice')
       this.context.control({
         kind: 'closing',
@@ -401,11 +402,20 @@ class OkxParser implements MessageParser {
   /** Which argument is meant stands in the text alone. */
   private refused(document: JsonObject): void {
     const code = stringOf(document, 'code');
-    if (code === TOO_FREQUENT) return;
     const reason = `${stringOf(document, 'msg') ?? 'no reason given'} (${code ?? 'no code'})`;
-    const native = /channel:[^,]*,instId:(\S+) doesn't exist/.exec(reason)?.[1];
-    const id = Number(stringOf(document, 'id') ?? Number.NaN);
-    this.context.control({ kind: 'refused', id: native === undefined ? id : undefined, native, reason });
+    const number = Number(stringOf(document, 'id') ?? Number.NaN);
+    const id = Number.isSafeInteger(number) ? number : undefined;
+    const [, channel = '', native] = /channel:([^,]*),instId:(\S+) doesn't exist/.exec(reason) ?? [];
+    if (code === TOO_FREQUENT) this.context.control({ kind: 'throttled', id, reason });
+    else this.context.control({ kind: 'refused', id, native, channel: OUR_CHANNELS.get(channel), reason });
+  }
+
+  /** Other connections carry the channel; this one is not to. */
+  private crowded(document: JsonObject): void {
+    const channel = OUR_CHANNELS.get(stringOf(document, 'channel') ?? '');
+    const reason = `${stringOf(document, 'connCount') ?? 'enough'} connections have the channel already`;
+    if (channel !== undefined)
+      this.context.control({ kind: 'refused', channel, limit: 'connections', reason });
   }
 
   reconnected(): void {
@@ -460,7 +470,7 @@ const okx: Exchange = {
   },
   book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150, restPerMinute: 480 },
-  backfill: BACKFILL,
+  backfill: backfill(CANDLES),
   // a proxy or a replay may serve all channels at one address
   anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },

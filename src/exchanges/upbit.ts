@@ -31,7 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { BACKFILL } from './history/upbit.js';
+import { backfill } from './history/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -52,6 +52,8 @@ const WIRE_TYPES: Readonly<Record<string, string>> = {
   book: 'orderbook',
   ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, CANDLES[interval]])),
 };
+
+const OUR_CHANNELS = new Map(Object.entries(WIRE_TYPES).map(([channel, type]) => [type, channel]));
 
 /** By key of format DEFAULT: that of SIMPLE, which stands as many fields behind it as there are keys. */
 const NAMES = {
@@ -263,10 +265,9 @@ class UpbitParser implements MessageParser {
     if (isObject(document.error)) {
       const name = stringOf(document.error, 'name') ?? 'error';
       const message = stringOf(document.error, 'message') ?? 'no reason given';
-      this.context.control({
-        kind: 'closing',
-        reason: `the exchange refused a request, ${name}: ${message}`,
-      });
+      // the end of the connection follows; a type that is not supported stands in front of the text
+      const channel = OUR_CHANNELS.get(message.split(' ')[0]);
+      this.context.control({ kind: 'refused', channel, reason: `${name}: ${message}` });
       return RESULT.control;
     }
     const known = stringOf(document, 'status') !== undefined || stringOf(document, 'method') !== undefined;
@@ -337,7 +338,7 @@ const upbit: Exchange = {
   },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
-  backfill: BACKFILL,
+  backfill: backfill(CANDLES),
   // `remaining-req: group=market; min=600; sec=9`: what is left of this second
   restUsage: (header) => {
     const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];

@@ -15,7 +15,7 @@ import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
 
-export type { BackfillRecipe, HistoryPage, PageRequest } from './continuity/recipe.js';
+export { type BackfillRecipe, type HistoryPage, isWanted, type PageRequest } from './continuity/recipe.js';
 
 /** One channel of one symbol. */
 export interface Subscription {

@@ -64,6 +64,8 @@ export class Session {
   /** number of the message of which a part is written; 0: there is none */
   private partial = 0;
   private stopping = false;
+  /** of the subscriptions: which state of their refusals was told */
+  private toldRevision = 0;
 
   constructor(
     private readonly exchange: Exchange,
@@ -220,6 +222,7 @@ export class Session {
       closing: (reason) => this.events.closing(this, reason),
       refused: (s, reason) =>
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
+      surplus: (natives, limit) => this.host.surplus(natives, limit),
       log: (level, text) => this.host.log(level, text),
       unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
@@ -405,6 +408,10 @@ export class Session {
     this.parser.tick?.();
     if (state === 'ACTIVE' || state === 'SUBSCRIBING') this.books?.doWork();
     connection.tick();
+    const { subscriptions } = connection;
+    if (subscriptions.revision === this.toldRevision) return;
+    this.toldRevision = subscriptions.revision;
+    this.host.refusals(subscriptions.refusals());
   }
 
   /** The ring has plenty of room: only now the next full one earns a new pause, once messages were let go. */

@@ -11,7 +11,7 @@ import { Candles } from './channels/candles.js';
 import { HostGate } from './connection/host_gate.js';
 import { pauseMs, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
-import { Backfill } from './continuity/backfill.js';
+import { Backfill, type Stored } from './continuity/backfill.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import { type Gap, GapLog } from './continuity/gap_log.js';
 import type { BackfillRecipe } from './continuity/recipe.js';
@@ -26,6 +26,13 @@ import type { SessionHost, SessionInit } from './session_init.js';
 const LOGGED_PER_SECOND = 5;
 
 const NO_GAPS = { open: [], filled: [] };
+
+/** Of a gap that an earlier run has listed: what it had stored around it, where ids have no order. */
+function storedAround({ anchor = '', known = [] }: ListedGap, { recent }: Sequence): Stored | undefined {
+  if (recent === undefined) return undefined;
+  const words = known.flatMap((id) => recent.wordsOf(id) ?? []);
+  return { anchor: recent.wordsOf(anchor), known: new Set(words.map((word) => word.join())) };
+}
 
 export class StreamGroup {
   /** the block of SESSION_COUNTERS of all sessions that share the group */
@@ -101,8 +108,11 @@ export class StreamGroup {
       this.init.channels
         .map((channel) => this.sequences.get(channel))
         .find((sequence) => sequence?.table.name === name);
-    const gapOf = ({ table: _, fromId, toId, ...gap }: ListedGap, { table }: Sequence): Gap => {
-      return { ...gap, ...{ slot, table, fromId, toId, messages: toId - fromId + 1 } };
+    const gapOf = (
+      { table: _, anchor: __, known: ___, fromId, toId, ...gap }: ListedGap,
+      { table }: Sequence,
+    ): Gap => {
+      return { ...gap, ...{ slot, table, fromId, toId, messages: toId > 0 ? toId - fromId + 1 : 0 } };
     };
     for (const gap of gaps.filled) {
       const sequence = ofTable(gap.table);
@@ -112,8 +122,8 @@ export class StreamGroup {
       const sequence = ofTable(gap.table);
       if (sequence === undefined) continue;
       const { fromId: from, toId: to } = gap;
-      sequence.seedGap(slot, { ...gap, from, to, openedMs: 0, reported: true });
-      this.backfill.add(gapOf(gap, sequence));
+      if (to > 0) sequence.seedGap(slot, { ...gap, from, to, openedMs: 0, reported: true });
+      this.backfill.add(gapOf(gap, sequence), storedAround(gap, sequence));
     }
   }
 

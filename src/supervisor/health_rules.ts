@@ -3,6 +3,8 @@
  * the section about health in OPTIONS.md. Judged by rows that reached the disk and connections that are subscribed,
  * never by a thread being alive. Main thread.
  */
+import { groupBy } from '../base/group_by.js';
+import type { Refusal } from '../feed/connection/subscriptions.js';
 import { DISK_LEVELS, type DiskLevel, durationText } from './disk.js';
 import type { SymbolsStatus } from './exchange_symbols.js';
 import { byExchange, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
@@ -20,6 +22,8 @@ export const HEALTH_SECS = {
   /** what was lost shows for so long */
   lossShown: 60,
 } as const;
+/** Refusals that a reason names; connections list all of them. */
+const REFUSALS_NAMED = 5;
 /** Rows that wait for longer than so many flush intervals do not reach the disk. */
 const FLUSH_INTERVALS_MAX = 2;
 
@@ -93,6 +97,16 @@ function symbolReasons(find: (status: SymbolsStatus) => readonly string[]): Heal
     Object.entries(symbols).flatMap(([exchange, status]) =>
       find(status).map((reason) => `${exchange}: ${reason}`),
     );
+}
+
+/** Refusals by what the exchange says, the first of them by name. */
+function refusalsText(refusals: readonly Refusal[]): string {
+  const texts = [...groupBy(refusals, ({ reason }) => reason)].map(([reason, all]) => {
+    const names = all.slice(0, REFUSALS_NAMED).map(({ native, channel }) => `${native} ${channel}`);
+    const more = all.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''} (${reason})`;
+  });
+  return texts.slice(0, REFUSALS_NAMED).join('; ');
 }
 
 function diskRule(status: HealthRule['status'], level: Exclude<DiskLevel, 'ok'>): HealthRule {
@@ -214,10 +228,10 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   },
   {
     status: 'degraded',
-    doc: 'the exchange has refused subscriptions',
+    doc: 'the exchange refuses subscriptions; they are named with its words, and tried again at growing intervals',
     find: each((_, sessions) => {
-      const refused = sessions.reduce((n, { counters }) => n + counters.refused, 0);
-      return refused > 0 && `${refused} subscriptions were refused`;
+      const refusals = sessions.flatMap((session) => session.refusals);
+      return refusals.length > 0 && `${refusals.length} subscriptions are refused: ${refusalsText(refusals)}`;
     }),
   },
   {

@@ -12,6 +12,7 @@ import type {
 } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/connection/state.js';
+import type { Refusal } from '../feed/connection/subscriptions.js';
 import type { DiskState } from './disk.js';
 import type { SymbolsStatus } from './exchange_symbols.js';
 import type { ClosedHost } from './session_init.js';
@@ -31,6 +32,8 @@ export interface SessionStatus {
   /** which of the exchange's addresses, when it has several; every symbol is subscribed at each */
   readonly route: string | undefined;
   readonly state: ConnectionState;
+  /** what the exchange refuses on it, in its words */
+  readonly refusals: readonly Refusal[];
   readonly symbols: number;
   /** streams that have stopped although the connection has not, by symbol and channel */
   readonly silentStreams: readonly string[];

@@ -108,6 +108,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
       state: session.state,
       symbols: session.symbols,
       subscriptions: { confirmed: session.counters.confirmed, refused: session.counters.refused },
+      refusals: session.refusals.map(({ native, channel, reason }) => ({ symbol: native, channel, reason })),
       messages: session.counters.messages,
       reconnects: session.counters.failures,
       ring_fill: session.ringFill / 1000,

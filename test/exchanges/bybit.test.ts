@@ -321,12 +321,12 @@ describe('requests', () => {
     const refusal = 'error:handler not found,topic:publicTrade.NOTASYMBOL';
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${refusal}","conn_id":"c","req_id":"3","op":"subscribe"}`).events,
-      [{ kind: 'refused', id: 3, reason: refusal }],
+      [{ kind: 'refused', id: 3, channel: 'trades', native: 'NOTASYMBOL', whole: true, reason: refusal }],
     );
     const spot = 'Invalid symbol :[orderbook.50.NOTREALUSDT]';
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${spot}","conn_id":"c","op":"subscribe"}`, 'bybit').events,
-      [{ kind: 'refused', native: 'NOTREALUSDT', reason: spot }],
+      [{ kind: 'refused', id: undefined, channel: 'book', native: 'NOTREALUSDT', whole: true, reason: spot }],
     );
   });
 
@@ -339,7 +339,7 @@ describe('requests', () => {
     );
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${reason}","conn_id":"c","req_id":"6","op":"subscribe"}`).events,
-      [state, { kind: 'refused', id: 6, reason }],
+      [state, { kind: 'refused', id: 6, whole: true, reason }],
     );
   });
 

@@ -135,3 +135,72 @@ test('every venue that has pages: cut and stopped, and every trade is there once
 
 test('Bybit: what is missed within its last trades is there once', () =>
   cutAndStopped(['bybit', 'bybit-linear'], 5));
+
+/** A minute ends while nothing is connected: its candle has to be fetched. */
+test('candles that ended while the connection was down are fetched', async () => {
+  const folder = temporaryFolder('backfill-candles');
+  const data = join(folder, 'data');
+  const exchanges = ['binance', 'binance-futures', 'bybit', 'bybit-linear', 'okx', 'upbit'];
+  const simulator = await startSimulatorProcess(
+    join(folder, 'ledger'),
+    ['--symbols', '2', '--rate', '40'],
+    exchanges.join(),
+  );
+  const lines = ['channels = ["klines"]', 'kline_intervals = ["1m", "3m"]'];
+  const options = { folder, exchangeLines: Object.fromEntries(exchanges.map((id) => [id, lines])) };
+  const logger = startLoggerProcess(options, simulator);
+  await logger.ready();
+  await until('rows are written', async () => (await logger.health()).writer.rows_written > 50);
+  await until('a minute is about to end', () => new Date().getUTCSeconds() === 57, 70);
+  await simulator.fault({ kind: 'refuse', seconds: 5 });
+  await simulator.fault({ kind: 'cut', connections: 'all' });
+  for (const id of exchanges) {
+    await until(`a candle of each symbol of ${id} was fetched`, async () => {
+      const gaps = await gapsOf(data, id, 'KLINES_1m');
+      return gaps.length >= 2 && gaps.every(({ state, repaired }) => state === 'repaired' && repaired === 1);
+    });
+  }
+  assert.equal(await logger.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  assert.ok(comparison.ok, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
+});
+
+test('a gap that is open when the logger stops is repaired after its next start, by ids and by time', async () => {
+  const folder = temporaryFolder('backfill-open');
+  const data = join(folder, 'data');
+  const exchanges = ['binance', 'upbit'];
+  const flags = ['--symbols', '2', '--rate', '40'];
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join());
+  const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, ['channels = ["trades"]']]));
+  const first = startLoggerProcess({ folder, exchangeLines }, simulator);
+  await first.ready();
+  await until('rows are written', async () => (await first.health()).writer.rows_written > 100);
+  await simulator.fault({ kind: 'http', target: 'rest', status: 503, seconds: 600 });
+  await simulator.fault({ kind: 'refuse', seconds: 1.5 });
+  await simulator.fault({ kind: 'cut', connections: 'all' });
+  for (const id of exchanges)
+    await until(`gaps of ${id} are open`, async () => {
+      const gaps = await gapsOf(data, id);
+      return gaps.filter(({ state, cause }) => state === 'open' && cause === 'disconnect').length >= 2;
+    });
+  assert.equal(await first.stop(), EXIT.ok);
+  await simulator.fault({ kind: 'http', target: 'rest', status: 503, seconds: 0 });
+  const second = startLoggerProcess({ folder, exchangeLines }, simulator);
+  await second.ready();
+  for (const id of exchanges) {
+    const gaps = await untilClosed(data, id, ['disconnect', 'downtime']);
+    assert.deepEqual(
+      gaps.filter(({ state }) => state !== 'repaired'),
+      [],
+      id,
+    );
+  }
+  assert.equal(await second.stop(), EXIT.ok);
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
+  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
+});

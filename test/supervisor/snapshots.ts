@@ -29,6 +29,7 @@ export function session(changes: SessionChanges = {}): SessionStatus {
     createdMs: 0,
     route: undefined,
     state: 'ACTIVE',
+    refusals: [],
     symbols: 3,
     silentStreams: [],
     messagesPerSecond: 10.4,

@@ -93,9 +93,15 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   [
     'subscriptions refused',
-    { sessions: [session({ counters: { refused: 2 } })] },
+    {
+      sessions: [
+        session({
+          refusals: ['A', 'B'].map((native) => ({ native, channel: 'trades', reason: 'no such product' })),
+        }),
+      ],
+    },
     'degraded',
-    /2 subscriptions were refused/,
+    /^venue: 2 subscriptions are refused: A trades, B trades \(no such product\)/,
   ],
   [
     'streams that have stopped, by name',

@@ -1,10 +1,12 @@
 /**
  * What Upbit has missed: the trades of the last seven days, day by day, from the newest to the oldest. A page ends in
- * front of an id, the first one of a day with the day, or with the second in which the gap ends. Used by upbit.ts.
+ * front of an id, the first one of a day with the day, or with the second in which the gap ends. Candles by time. Used by
+ * upbit.ts.
  */
-import type { BackfillRecipe, PageRequest } from '../../feed/exchange.js';
-import { type JsonObject, objectsOf } from '../../feed/json/document.js';
+import { type BackfillRecipe, isWanted, type PageRequest } from '../../feed/exchange.js';
+import { type JsonObject, objectsOf, stringOf } from '../../feed/json/document.js';
 import { JsonNumber } from '../../feed/json/fields.js';
+import { KLINE_INTERVALS, type KlineInterval } from '../../schema/tables.js';
 
 const PAGE_ROWS = 500;
 const DAYS_MAX = 7;
@@ -61,4 +63,44 @@ const trades: BackfillRecipe = {
   },
 };
 
-export const BACKFILL = [trades];
+const CANDLE_ROWS = 200;
+const isoSeconds = (seconds: number) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+
+/** As `candle` sends it. */
+function candle(type: string, row: JsonObject): JsonObject {
+  const { market, candle_date_time_utc, opening_price, high_price, low_price, trade_price } = row;
+  const { candle_acc_trade_volume, candle_acc_trade_price } = row;
+  const prices = { opening_price, high_price, low_price, trade_price };
+  const volumes = { candle_acc_trade_volume, candle_acc_trade_price };
+  return { type, code: market, candle_date_time_utc, ...prices, ...volumes, stream_type: 'REALTIME' };
+}
+
+/** Candles by time, from the newest to the oldest; none where nothing was traded. `type`: their name, e.g. candle.1m. */
+function candles(interval: KlineInterval, type: string): BackfillRecipe {
+  const candleSeconds = KLINE_INTERVALS[interval];
+  return {
+    channel: `klines_${interval}`,
+    pages: 'down',
+    candleSeconds,
+    path: (native, { cursor, untilSeconds }) => {
+      const query = new URLSearchParams({ market: native, to: cursor ?? isoSeconds(untilSeconds) });
+      return `/v1/candles/minutes/${candleSeconds / 60}?${query}&count=${CANDLE_ROWS}`;
+    },
+    messages: (document, _, request) => {
+      if (!Array.isArray(document)) return undefined;
+      const rows = objectsOf(document);
+      const opens = rows.map((row) => Date.parse(`${stringOf(row, 'candle_date_time_utc')}Z`) / 1000);
+      const messages = rows.filter((_, i) => isWanted(opens[i], request)).map((row) => candle(type, row));
+      const oldest = opens.at(-1);
+      return oldest === undefined || rows.length < CANDLE_ROWS || oldest <= request.seconds
+        ? { messages }
+        : { messages, cursor: isoSeconds(oldest) };
+    },
+  };
+}
+
+/** `types`: candles as the exchange names them. */
+export function backfill(types: Readonly<Partial<Record<KlineInterval, string>>>): readonly BackfillRecipe[] {
+  const named = Object.entries(types) as [KlineInterval, string][];
+  return [trades, ...named.map(([interval, type]) => candles(interval, type))];
+}

@@ -5,7 +5,7 @@
 
 import { monotonicMs } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import type { ControlEvent, ControlRequest, Exchange, Subscription } from '../exchange.js';
+import type { ControlEvent, ControlRequest, Exchange, Limit, Subscription } from '../exchange.js';
 import { Backoff } from './backoff.js';
 import { HostGate } from './host_gate.js';
 import { RequestBudget } from './pacing.js';
@@ -55,6 +55,8 @@ export interface ConnectionEvents {
   /** the exchange has announced that it will end the connection */
   closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
+  /** these symbols have no room on this connection */
+  surplus(natives: readonly string[], limit: Limit): void;
   log(level: 'info' | 'warn' | 'debug', text: string): void;
   /** an attempt has reached nobody who would count it */
   unanswered(): void;
@@ -79,8 +81,7 @@ export class Connection {
   private tickedMs = 0;
   /** time that ticks have watched; the clock by which the peer is judged */
   private watchedMs = 0;
-  /** by that clock: the newest request, the newest bytes, and since when the same message has not ended */
-  private askedMs = 0;
+  /** by that clock: the newest bytes, and since when the same message has not ended */
   private lastBytesMs = 0;
   private unfinishedSinceMs = 0;
   private unfinished = 0;
@@ -96,7 +97,7 @@ export class Connection {
     this.requests = new RequestBudget(exchange.limits);
     this.gate = new HostGate(options.gate);
     this.backoff = new Backoff(options.firstRetryMs, options.longestRetryMs);
-    this.subscriptions = new Subscriptions(exchange, (s, reason) => events.refused(s, reason));
+    this.subscriptions = new Subscriptions(exchange, events, options.ackTimeoutMs, monotonicMs);
   }
 
   get state(): ConnectionState {
@@ -196,7 +197,6 @@ export class Connection {
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
-    this.askedMs = this.watchedMs;
     this.send(this.subscriptions.requests());
     this.settle();
   }
@@ -209,10 +209,15 @@ export class Connection {
 
   private sendNext(): void {
     this.sendTimer = undefined;
+    const { pausedMs } = this.subscriptions;
+    if (pausedMs > 0) {
+      this.sendTimer = setTimeout(() => this.sendNext(), pausedMs);
+      return;
+    }
     const request = this.queue.shift();
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
-    this.askedMs = this.watchedMs;
+    this.subscriptions.sent(request, this.watchedMs);
     this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(monotonicMs()));
   }
 
@@ -224,8 +229,10 @@ export class Connection {
       this.events.closing(event.reason);
       return;
     }
-    if (event.kind === 'refused' && event.id === undefined && event.native === undefined)
+    if (event.kind === 'throttled' || (event.kind === 'refused' && event.native === undefined))
       this.events.log('warn', `the exchange says: ${event.reason}`);
+    // who refuses something is there, even where that ends the connection
+    if (event.kind === 'refused') this.backoff.reset();
     this.send(this.subscriptions.take(event));
     this.settle();
   }
@@ -287,6 +294,7 @@ export class Connection {
     }
     this.keepAlive(now);
     this.askAgain();
+    if (this.client === undefined) return;
     this.watchedMs += passedMs;
   }
 
@@ -311,10 +319,12 @@ export class Connection {
   }
 
   private askAgain(): void {
-    if (this.current !== 'SUBSCRIBING' || this.queue.length > 0) return;
-    if (this.watchedMs - this.askedMs <= this.options.ackTimeoutMs) return;
-    this.askedMs = this.watchedMs;
-    this.send(this.subscriptions.overdue());
+    this.subscriptions.tick(this.watchedMs);
+    if (this.subscriptions.isMute) {
+      this.giveUp('the exchange confirmed none of the subscriptions');
+      return;
+    }
+    this.send(this.subscriptions.requests());
     this.settle();
   }
 
@@ -363,7 +373,8 @@ export class Connection {
     this.openedMs = 0;
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
     if (!answered) this.events.unanswered();
-    const delay = Math.max(backoffMs, this.gate.waitMs(), this.events.reserveConnect());
+    const busyMs = Math.max(this.gate.waitMs(), this.subscriptions.uselessMs);
+    const delay = Math.max(backoffMs, busyMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);
     this.retryTimer = setTimeout(() => this.connect(), delay);

@@ -22,7 +22,7 @@ import { type ReversibleSink, RowWriter } from '../rows/row_writer.js';
 import type { StreamIndex } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
 import type { BackfillRecipe } from './recipe.js';
-import { Repair } from './repair.js';
+import { candlesWithin, Repair } from './repair.js';
 import { RepairSequence } from './repair_sequence.js';
 import type { Sequence } from './sequence.js';
 
@@ -64,6 +64,13 @@ export interface BackfillHost {
   /** a GET for the recipe, within what the exchange allows; rejects with what was wrong */
   fetch(recipe: BackfillRecipe, path: string): Promise<JsonValue>;
   log(level: 'debug' | 'info' | 'warn', text: string): void;
+}
+
+/** Of ids without order: the one stored last in front of a gap, and those that are known besides the newest. */
+export interface Stored {
+  readonly anchor: Uint32Array | undefined;
+  /** words of each, joined by commas */
+  readonly known?: ReadonlySet<string>;
 }
 
 /** How the rows of one table are made again. */
@@ -118,15 +125,15 @@ export class Backfill {
   }
 
   /** Takes a gap up; false when its exchange keeps no history of the table. */
-  add(gap: Gap): boolean {
+  add(gap: Gap, stored?: Stored): boolean {
     const channel = this.channels.get(gap.table.id);
-    // a time alone says too little where ids count up
-    if (channel === undefined || (gap.toId === 0 && channel.live.recent === undefined)) return false;
+    if (channel === undefined || !canBeHad(gap, channel)) return false;
     if (this.waiting.length >= WAITING_MAX) return true;
     const { recipe, live } = channel;
     const { slot, fromId, toId } = gap;
     const left = () => live.missingWithin(slot, fromId, toId);
-    this.waiting.push(new Repair(gap, recipe.pages, live.recent?.beforeNewest(slot), left));
+    const around = stored ?? { anchor: live.recent?.beforeNewest(slot) };
+    this.waiting.push(new Repair(gap, recipe, around, left));
     this.count();
     return true;
   }
@@ -240,4 +247,10 @@ export class Backfill {
     host.flush();
     host.sink.publish();
   }
+}
+
+/** Of candles only those that ended within the gap are missing; where ids count up, a time alone says too little. */
+function canBeHad(gap: Gap, { recipe, live }: Channel): boolean {
+  if (recipe.candleSeconds !== undefined) return candlesWithin(gap, recipe.candleSeconds) !== undefined;
+  return gap.toId > 0 || live.recent !== undefined;
 }

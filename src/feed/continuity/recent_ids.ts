@@ -6,6 +6,7 @@
  * the older ones. The oldest id is the last of its chain, so forgetting it means cutting the chain. A stream without
  * trades costs address space alone, as memory that was never written to is not there yet.
  */
+import { u64Words, uuidWords } from '../../base/exact.js';
 
 /** Ids remembered per stream; a power of two. */
 export const RECENT_IDS = 4096;
@@ -65,6 +66,12 @@ export class RecentIds {
   isNewest(slot: number, words: Uint32Array, at: number): boolean {
     if (this.counts[slot] === 0) return false;
     return this.same(this.streams[slot].words, ((this.cursors[slot] - 1) & MASK) * this.width, words, at);
+  }
+
+  /** Cold: the words of an id as text: a number in decimal digits, a UUID in 32 hexadecimal ones. */
+  wordsOf(id: string): Uint32Array | undefined {
+    const words = this.width === 2 ? u64Words(id) : uuidWords(id);
+    return words && Uint32Array.from(words);
   }
 
   /** Cold: whether the id in words[at, at + width) is remembered. */

@@ -12,6 +12,8 @@ export interface PageRequest {
   readonly seconds: number;
   /** where the page before ended, in the words of the exchange; undefined for the first page */
   readonly cursor: string | undefined;
+  /** of candles: that the last one ends with */
+  readonly untilSeconds: number;
   /** seconds since 1970 */
   readonly nowSeconds: number;
 }
@@ -27,11 +29,18 @@ export interface HistoryPage {
   readonly cursor?: string;
 }
 
+/** Whether a candle that begins then was asked for. */
+export function isWanted(openSeconds: number, { seconds, untilSeconds }: PageRequest): boolean {
+  return openSeconds >= seconds && openSeconds < untilSeconds;
+}
+
 /** How what a channel has missed is fetched. */
 export interface BackfillRecipe {
   readonly channel: string;
   /** up: from the oldest to the newest · down: from the newest to the oldest · newest: there is no page but the newest */
   readonly pages: 'up' | 'down' | 'newest';
+  /** of a channel of candles: their length. Fetched are those that ended within the gap */
+  readonly candleSeconds?: number;
   /** where history is served, if not at the default `rest_endpoint`; one that the configuration names serves all */
   readonly endpoint?: string;
   /** the page, below the endpoint */

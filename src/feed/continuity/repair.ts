@@ -41,15 +41,15 @@ export class Repair {
 
   constructor(
     readonly gap: Gap,
-    private readonly pages: BackfillRecipe['pages'],
-    anchor: Uint32Array | undefined,
+    private readonly recipe: Pick<BackfillRecipe, 'pages' | 'candleSeconds'>,
+    { anchor, known }: Pick<Missing, 'anchor' | 'known'>,
     /** ids of the gap that are still missing, ascending; of channels whose ids count up */
     private readonly left: () => readonly Stretch[],
   ) {
     const { slot, fromId, toId } = gap;
-    this.missing = { slot, fromId, toId, anchor, begun: false, beforeAnchor: -1, anchorSeconds: 0 };
+    this.missing = { slot, fromId, toId, anchor, known, begun: false, beforeAnchor: -1, anchorSeconds: 0 };
     // what stands in front of the gap shows that the history reaches back so far
-    this.id = pages === 'up' ? Math.max(0, fromId - 1) : toId + 1;
+    this.id = recipe.pages === 'up' ? Math.max(0, fromId - 1) : toId + 1;
   }
 
   get hasIds(): boolean {
@@ -57,9 +57,11 @@ export class Repair {
   }
 
   request(nowSeconds: number): PageRequest {
-    const { gap, id, cursor } = this;
-    const seconds = this.pages === 'up' ? gap.fromSeconds - MARGIN_SECONDS[this.margin] : gap.toSeconds;
-    return { id, cursor, seconds, nowSeconds };
+    const { gap, id, cursor, recipe } = this;
+    const candles = candlesWithin(gap, recipe.candleSeconds);
+    if (candles !== undefined) return { id, cursor, ...candles, nowSeconds };
+    const seconds = recipe.pages === 'up' ? gap.fromSeconds - MARGIN_SECONDS[this.margin] : gap.toSeconds;
+    return { id, cursor, seconds, untilSeconds: gap.toSeconds, nowSeconds };
   }
 
   /** Whether nothing is left to be asked for: what was missing has arrived after all. */
@@ -70,10 +72,10 @@ export class Repair {
   /** A page has been written. */
   turn(page: PageSeen): Turn {
     this.lowestSeen = Math.min(this.lowestSeen, page.lowest);
-    if (this.pages === 'newest') return 'done';
-    if (!this.hasIds) return this.turnByAnchor(page);
+    if (this.recipe.pages === 'newest') return 'done';
+    if (!this.hasIds) return this.turnByCursor(page);
     if (this.isIdle) return 'done';
-    return this.pages === 'up' ? this.turnUp(page) : this.turnDown(page);
+    return this.recipe.pages === 'up' ? this.turnUp(page) : this.turnDown(page);
   }
 
   private turnUp({ lowest, highest, cursor, messages }: PageSeen): Turn {
@@ -100,7 +102,7 @@ export class Repair {
     return 'next';
   }
 
-  private turnByAnchor({ cursor }: PageSeen): Turn {
+  private turnByCursor({ cursor }: PageSeen): Turn {
     if (this.missing.beforeAnchor >= ROWS_BEFORE_ANCHOR) return 'done';
     if (cursor === undefined || cursor === this.cursor) return 'done';
     this.cursor = cursor;
@@ -117,7 +119,7 @@ export class Repair {
     if (!this.hasIds) {
       const found = { ...gap, messages: this.rows };
       return [
-        this.missing.beforeAnchor >= 0
+        this.missing.beforeAnchor >= 0 || this.recipe.candleSeconds !== undefined
           ? { ...found, state: 'repaired' }
           : { ...found, cause: 'out_of_reach', state: 'unrepairable' },
       ];
@@ -138,4 +140,15 @@ export class Repair {
       state: 'repaired',
     }));
   }
+}
+
+/** Begin of the first candle that ended within a gap, and end of the last one; undefined when there is none. */
+export function candlesWithin(
+  { fromSeconds, toSeconds }: Pick<Gap, 'fromSeconds' | 'toSeconds'>,
+  candleSeconds: number | undefined,
+): Pick<PageRequest, 'seconds' | 'untilSeconds'> | undefined {
+  if (candleSeconds === undefined) return undefined;
+  const seconds = fromSeconds - (fromSeconds % candleSeconds);
+  const untilSeconds = toSeconds - (toSeconds % candleSeconds);
+  return untilSeconds > seconds ? { seconds, untilSeconds } : undefined;
 }

@@ -21,6 +21,8 @@ export interface Missing {
   readonly toId: number;
   /** of ids without order: the one that was stored last in front of the gap */
   readonly anchor: Uint32Array | undefined;
+  /** of ids without order: those that an earlier run stored; their words, joined by commas */
+  readonly known?: ReadonlySet<string>;
   /** of ids without order: a row that came after the gap has been met */
   begun: boolean;
   /** rows in front of the anchor that have been looked at; -1 until it has been met */
@@ -103,7 +105,7 @@ export class RepairSequence extends Sequence {
       missing.beforeAnchor = 0;
       missing.anchorSeconds = seconds;
     }
-    if (live.recent?.has(slot, words, at) !== false) {
+    if (live.recent?.has(slot, words, at) !== false || this.wasStored(missing, words, at)) {
       missing.begun = true;
       return false;
     }
@@ -111,6 +113,10 @@ export class RepairSequence extends Sequence {
     live.recent.addOlder(slot, words, at);
     this.rows++;
     return true;
+  }
+
+  private wasStored({ known }: Missing, words: Uint32Array, at: number): boolean {
+    return known?.has(words.slice(at, at + (this.live.recent?.width ?? 0)).join()) === true;
   }
 
   private secondsOf(words: Uint32Array, record: number): number {

@@ -7,7 +7,6 @@
  * before, the jump is taken back: what was stored above is remembered and is no gap later.
  */
 import { assert } from '../../base/errors.js';
-import { u64Words, uuidWords } from '../../base/exact.js';
 import { TIME } from '../../base/time.js';
 import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
@@ -166,14 +165,11 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openGap(slot, from, to, this.nowMs(), seen);
   }
 
-  /**
-   * Continues behind ids without order that an earlier run stored last, from old to new: numbers as decimal texts, UUIDs as
-   * 32 hexadecimal digits.
-   */
+  /** Continues behind ids without order that an earlier run stored last, from old to new. */
   seedUnordered(slot: number, ids: readonly string[]): void {
     for (const id of ids) {
-      const words = this.recent?.width === 2 ? u64Words(id) : uuidWords(id);
-      if (words !== undefined) this.recent?.add(slot, Uint32Array.from(words), 0);
+      const words = this.recent?.wordsOf(id);
+      if (words !== undefined) this.recent?.add(slot, words, 0);
     }
   }
 
@@ -306,12 +302,9 @@ export class Sequence {
       state = {
         missing: new MissingIds((gap) => this.list(slot, gap)),
         older: new Set(),
-        returned: 0,
-        returnNext: -1,
-        returnBelow: -1,
         ahead: [],
-        again: 0,
-        againNext: -1,
+        ...{ returned: 0, returnNext: -1, returnBelow: -1 },
+        ...{ again: 0, againNext: -1 },
       };
       this.irregular.set(slot, state);
     }
@@ -461,8 +454,7 @@ export class Sequence {
   /** What was listed of a range is there after all, or was never missing: then `messages` is 0. */
   private repair(slot: number, fromId: number, toId: number, messages = toId - fromId + 1): void {
     const [fromSeconds, fromNanos] = this.received;
-    const [toSeconds, toNanos] = this.received;
-    const times = { fromSeconds, fromNanos, toSeconds, toNanos };
+    const times = { fromSeconds, fromNanos, toSeconds: fromSeconds, toNanos: fromNanos };
     const of = { slot, table: this.table, cause: 'unknown', state: 'repaired' } as const;
     this.events.repaired?.({ ...of, fromId, toId, ...times, messages });
   }

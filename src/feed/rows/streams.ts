@@ -7,7 +7,7 @@ import { SYMBOL_BYTES_MAX } from '../../base/limits.js';
 import type { GapCause } from '../../schema/tables.js';
 import { QUOTE, QUOTES } from '../json/bytes.js';
 
-/** Ids of one table that an earlier run has listed in GAPS. */
+/** What an earlier run has listed in GAPS of one table: ids, or, where these have no order, a time. */
 export interface ListedGap {
   /** name of the table */
   readonly table: string;
@@ -18,6 +18,9 @@ export interface ListedGap {
   readonly fromNanos: number;
   readonly toSeconds: number;
   readonly toNanos: number;
+  /** of ids without order: the one stored last in front of the gap, and all that were stored around and behind it */
+  readonly anchor?: string;
+  readonly known?: readonly string[];
 }
 
 /** One (exchange, native symbol) with everything a thread needs to know about it. */

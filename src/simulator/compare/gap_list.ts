@@ -3,7 +3,7 @@
  * Runs in the comparing process; used by compare.ts.
  */
 import { flag } from '../../schema/flags.js';
-import { GAP_CAUSES, GAPS } from '../../schema/tables.js';
+import { GAP_CAUSES, GAPS, KLINES } from '../../schema/tables.js';
 import { readRows } from './rows.js';
 
 const TWO_32 = 4294967296;
@@ -75,6 +75,10 @@ export class GapList {
   }
 }
 
+function isKlines(table: number): boolean {
+  return Object.values(KLINES).some(({ id }) => id === table);
+}
+
 /** The gaps of a symbol by table id. */
 export function readGaps(dataPath: string, exchange: string, symbol: string): Map<number, GapList> {
   const rows = readRows(dataPath, exchange, symbol, GAPS);
@@ -87,7 +91,8 @@ export function readGaps(dataPath: string, exchange: string, symbol: string): Ma
     const gaps = byTable.get(table) ?? new GapList();
     byTable.set(table, gaps);
     const [from, to] = [u64('from_id', row), u64('to_id', row)];
-    const repaired = (rows.word('flags', row) & REPAIRED) !== 0;
+    // of a candle the last state is fetched, and not how it grew
+    const repaired = (rows.word('flags', row) & REPAIRED) !== 0 && !isKlines(table);
     if (rows.word('cause', row) === GAP_CAUSES.reset.id) continue;
     if (to > 0) repaired ? gaps.removeIds(from, to) : gaps.addIds(from, to);
     else if (repaired) gaps.removeTimes(seconds('from', row), seconds('to', row));

@@ -25,6 +25,10 @@ interface DenialRequest {
   readonly count?: number;
 }
 
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 export class Denials {
   #denied: Denied[] = [];
   /** most streams of a channel on one connection, and most connections that carry it */
@@ -33,15 +37,12 @@ export class Denials {
   #throttled = 0;
 
   /** Carries out a fault. */
-  take(
-    { kind, symbol, channel, words = 'unknown', seconds, count = 1 }: DenialRequest,
-    now_ms: number,
-  ): void {
+  take({ kind, symbol, channel, words = 'unknown', seconds, count = 1 }: DenialRequest): void {
     if (kind === 'throttle') this.#throttled = count;
     else if (kind === 'limit-streams' && channel !== undefined) this.#streams.set(channel, count);
     else if (kind === 'limit-connections' && channel !== undefined) this.#connections.set(channel, count);
     else if (kind === 'deny') {
-      const until_ms = seconds === undefined ? Number.POSITIVE_INFINITY : now_ms + seconds * 1000;
+      const until_ms = seconds === undefined ? Number.POSITIVE_INFINITY : nowMs() + seconds * 1000;
       this.#denied.push({ symbol, channel, words, until_ms });
     } else if (kind === 'allow')
       this.#denied = this.#denied.filter((d) => d.symbol !== symbol || d.channel !== channel);
@@ -55,7 +56,8 @@ export class Denials {
   }
 
   /** `streams`: of the channel on this connection; `connections`: others that carry the channel. */
-  of(symbol: string, channel: Channel, now_ms: number, streams = 0, connections = 0): Denial | undefined {
+  of(symbol: string, channel: Channel, streams = 0, connections = 0): Denial | undefined {
+    const now_ms = nowMs();
     const denied = this.#denied.find(
       (d) =>
         now_ms < d.until_ms &&

@@ -265,7 +265,7 @@ export class Venue implements VenueView {
       case 'limit-streams':
       case 'limit-connections':
       case 'throttle':
-        this.denials.take(request, now_ms);
+        this.denials.take(request);
         break;
       case 'server-shutdown':
         this.#announceShutdown(chosen, now_ms);

@@ -13,17 +13,8 @@ import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { behindReset, type GapRow, listings, type Moment, readGaps } from './listings.js';
-import { type OpenGaps, openGaps } from './open_gaps.js';
-import {
-  type Block,
-  columnSizes,
-  listDays,
-  readColumns,
-  tableDayAt,
-  u32Of,
-  u64Of,
-  uuidOf,
-} from './reader.js';
+import { idText, type OpenGaps, openGaps } from './open_gaps.js';
+import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
 /** What is on disk of one stream. */
@@ -56,7 +47,6 @@ const RECENT_IDS = 64;
 const DAYS_AROUND = 4;
 const TRADE_ID = 'trade_id';
 const [TRADE_TIME] = TRADES.time;
-const UUID_BYTES = 16;
 const KIND_COLUMNS = [TRADE_ID, RECV_TIME, RECV_NANOS, 'flags'];
 /** Rows that arrived as they happened that are looked for at least. */
 const LIVE_ROWS_MIN = 256;
@@ -108,7 +98,7 @@ export function resumeStream(
         ? []
         : unlisted(ids, trades, union([...listed, ...there]).merged),
     lastAggregateId: numbered.includes(AGG_TRADES) ? lastAggregate(placeOf(AGG_TRADES), all) : '',
-    gaps: openGaps(dataPath, exchange, directory, numbered),
+    gaps: openGaps(dataPath, exchange, directory, numbered, idColumn),
     lastReceived,
   };
 }
@@ -143,12 +133,6 @@ function recentIds(place: Place, column: string): string[] {
   }
   const newest = fetched.sort((a, b) => a.time - b.time).slice(-RECENT_IDS);
   return [...newest.map(({ id }) => id), ...live.reverse()];
-}
-
-function idText(block: Block, column: string, row: number): string {
-  if (!(block.columns[column] instanceof Uint8Array)) return String(u64Of(block, column)[row]);
-  const { buffer, byteOffset } = uuidOf(block, column);
-  return Buffer.from(buffer, byteOffset + UUID_BYTES * row, UUID_BYTES).toString('hex');
 }
 
 /** Days around now: the newest that hold rows, and the oldest. */

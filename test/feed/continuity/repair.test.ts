@@ -18,7 +18,7 @@ const NOW = 1020;
 /** A repair with what is left of its gap, which tests fill by hand. */
 function repairOf(gap: Gap, pages: 'up' | 'down' | 'newest', anchor?: Uint32Array) {
   let left: Stretch[] = gap.toId > 0 ? [{ from: gap.fromId, to: gap.toId }] : [];
-  const repair = new Repair(gap, pages, anchor, () => left);
+  const repair = new Repair(gap, { pages }, { anchor }, () => left);
   return { repair, leave: (...stretches: Stretch[]) => (left = stretches) };
 }
 const stretch = (from: number, to: number): Stretch => ({ from, to });

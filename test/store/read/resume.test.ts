@@ -237,3 +237,19 @@ test('ids without order: fetched ones are known, but none of them is the newest'
   assert.deepEqual(recentTradeIds.slice(-3), ['70', '30', '20']);
   assert.deepEqual(recentTradeIds.slice(0, -3).sort(), ['40', '50']);
 });
+
+test('a gap of ids without order goes on with what was stored around it', (t) => {
+  const root = dataDirectory(t);
+  const at = (id: number, seconds: number, more: Row = {}) =>
+    trade(id, undefined, undefined, { recv_time: DAY_START + seconds, recv_nanos: 0, ...more });
+  trades(root, [at(70, 1), at(30, 2), at(90, 8), at(50, 9, { flags: 1 }), at(20, 10)]);
+  const times = { from_time: DAY_START + 2, from_nanos: 0, to_time: DAY_START + 8, to_nanos: 0 };
+  const listed = { ...gap(0, 0), ...times };
+  const later = { ...listed, from_time: DAY_START + 9, to_time: DAY_START + 10 };
+  writeTableDay(root, { table: 'GAPS' }, [listed, later, { ...later, flags: 1 }]);
+  const { open } = resumeStream(root, 'coinbase', 'BTC-USD', []).gaps;
+  assert.deepEqual(
+    open.map(({ anchor, known, toSeconds, toId }) => [anchor, known, toSeconds - DAY_START, toId]),
+    [['30', ['70', '30', '90', '50', '20'], 8, 0]],
+  );
+});

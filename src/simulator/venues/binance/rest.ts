@@ -15,7 +15,8 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows } from '../../server/rest.js';
+import { candlesDown, levelRows } from '../../server/rest.js';
+import { klineRow } from './klines.js';
 import type { Numbers } from './numbers.js';
 
 const MINUTE_MS = 60_000;
@@ -125,6 +126,7 @@ export class BinanceRest {
     if (symbol === undefined) return json([]);
     if (call === 'depth') return this.#depth(symbol, query, now_ms);
     if (call === 'aggTrades') return this.#aggregates(symbol, query);
+    if (call === 'klines') return this.#klines(symbol, query, now_ms);
     return this.#trades(symbol, query, call === 'historicalTrades');
   }
 
@@ -240,6 +242,31 @@ export class BinanceRest {
       m: side === SELL,
       ...aggregateExtra(size),
     };
+  }
+
+  #klines(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
+    const count = this.#limit(query);
+    if (typeof count !== 'number') return count;
+    const from = integerParameter(query, 'startTime') ?? 0;
+    const to = integerParameter(query, 'endTime') ?? now_ms;
+    if (Number.isNaN(from)) return illegal('startTime', '^[0-9]{1,20}$');
+    if (Number.isNaN(to)) return illegal('endTime', '^[0-9]{1,20}$');
+    const { listing, candles } = symbol;
+    const { quote_scale } = candles;
+    const texts = {
+      price: (ticks: number) => this.#price(ticks, listing),
+      size: (lots: number) => this.#size(lots, listing),
+      quote: (units: number) => decimalText(units, quote_scale, Math.max(quote_scale, this.#rules.decimals)),
+    };
+    const name = query.get('interval') ?? '';
+    const found = candlesDown(symbol, name, from / 1000, to / 1000, Number.POSITIVE_INFINITY);
+    if (found === undefined) return failure(-1120, 'Invalid interval.');
+    return json(
+      found
+        .reverse()
+        .slice(0, count)
+        .map((at) => klineRow(at, texts)),
+    );
   }
 
   #depth(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {

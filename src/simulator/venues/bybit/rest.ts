@@ -13,9 +13,13 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
+import { candlesDown, levelRows, tradesDown, VenueRest } from '../../server/rest.js';
 import { sequenceOf, spotText, uuidText } from './ids.js';
 
+/** Candles by the name of their period. */
+const PERIODS: Readonly<Record<string, string>> = {
+  ...{ 1: '1m', 3: '3m', 5: '5m', 15: '15m', 30: '30m', 60: '1h', 240: '4h', D: '1d' },
+};
 const TRADES_DEFAULT = { spot: 60, linear: 500 };
 
 const RULES = {
@@ -61,14 +65,17 @@ export class BybitRest extends VenueRest {
       json({ retCode, retMsg, result, retExtInfo: {}, time: Math.floor(now_ms) });
     const call = /^\/v5\/market\/([a-z-]+)$/.exec(path)?.[1];
     if (call === 'time') return answer({ timeSecond: String(Math.floor(now_ms / 1000)) });
-    if (call === undefined || !['instruments-info', 'recent-trade', 'orderbook'].includes(call))
+    if (call === undefined || !['instruments-info', 'recent-trade', 'orderbook', 'kline'].includes(call))
       return json({ retCode: 10001, retMsg: 'not found' }, 404);
     if (query.get('category') !== this.#category)
       return answer({}, 10001, 'params error: Category is invalid');
     if (call === 'instruments-info') return answer(this.#instruments(query));
     const symbol = this.venue.symbols.get(query.get('symbol') ?? '');
     if (symbol === undefined) return answer({}, 10001, 'params error: Symbol Invalid');
-    return answer(call === 'orderbook' ? bookOf(symbol, query, now_ms) : this.#trades(symbol, query));
+    if (call === 'orderbook') return answer(bookOf(symbol, query, now_ms));
+    if (call === 'recent-trade') return answer(this.#trades(symbol, query));
+    const candles = this.#candles(symbol, query, now_ms);
+    return candles === undefined ? answer({}, 10001, 'Invalid period!') : answer(candles);
   }
 
   #instruments(query: URLSearchParams): Record<string, unknown> {
@@ -99,6 +106,25 @@ export class BybitRest extends VenueRest {
           priceFilter,
           lotSizeFilter: { qtyStep: lot },
         };
+  }
+
+  /** Finished candles between two moments, the newest first. */
+  #candles(
+    symbol: SymbolMarket,
+    query: URLSearchParams,
+    now_ms: number,
+  ): Record<string, unknown> | undefined {
+    const { name, price_scale, size_scale } = symbol.listing;
+    const limit = Math.min(integerParameter(query, 'limit') ?? 200, PAGE_MAX);
+    const [start = 0, end = now_ms] = ['start', 'end'].map((at) => integerParameter(query, at));
+    const interval = PERIODS[query.get('interval') ?? ''] ?? '';
+    const list = candlesDown(symbol, interval, start / 1000, end / 1000, limit)?.map((at) => [
+      String(at('open_time') * 1000),
+      ...(['open', 'high', 'low', 'close'] as const).map((price) => decimalText(at(price), price_scale)),
+      decimalText(at('volume'), size_scale),
+      decimalText(at('quote_volume'), symbol.candles.quote_scale),
+    ]);
+    return list && { symbol: name, category: this.#category, list };
   }
 
   #trades(symbol: SymbolMarket, query: URLSearchParams): Record<string, unknown> {
