@@ -15,6 +15,7 @@ import {
   number,
   type Option,
   optionalText,
+  proxy,
   selection,
   text,
   url,
@@ -142,6 +143,26 @@ export const SECTIONS = {
         default: [],
         what: 'host names without a port',
         doc: 'Names besides `localhost` and the address itself by which it may be asked. A request for another host is refused, so that no web page can reach it by a name of its own.',
+      }),
+    },
+  },
+  network: {
+    doc: 'How exchanges are reached.',
+    options: {
+      proxy: proxy({
+        default: '',
+        doc: 'Proxy for every connection, WebSocket and REST; it resolves the names. Without one the variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count, except for this machine itself.',
+      }),
+      name_servers: names({
+        default: [],
+        what: 'addresses of name servers, with a port or without',
+        doc: 'Name servers that are asked instead of those of the system. /etc/hosts counts in any case.',
+      }),
+      address_timeout_secs: number({
+        default: 2.5,
+        min: 0.1,
+        max: 60,
+        doc: 'Seconds that one of several addresses of a name may take to accept a connection before the next one is tried.',
       }),
     },
   },

@@ -13,6 +13,7 @@ import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
 import { HostGate } from './connection/host_gate.js';
+import { networkOf } from './connection/network/network.js';
 import { giveBack, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
@@ -152,6 +153,7 @@ export class Session {
     const { limits, restUsage } = this.exchange;
     return restOf(restEndpoint, {
       ca: connection.ca,
+      network: networkOf(connection.network),
       parse: parseKeepingText,
       gate: new HostGate(restGate),
       usage: restUsage,

@@ -4,6 +4,7 @@
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
 import { createGate, HostGate } from '../feed/connection/host_gate.js';
+import { type NetworkOptions, networkOf } from '../feed/connection/network/network.js';
 import { createPacing, REST_PER_MINUTE, reserve } from '../feed/connection/pacing.js';
 import { restOf } from '../feed/connection/rest.js';
 import type { Exchange, FetchJson } from '../feed/exchange.js';
@@ -41,6 +42,11 @@ export class SessionResources {
     return pacing;
   }
 
+  private get network(): NetworkOptions {
+    const { proxy, name_servers, address_timeout_secs } = this.config.network;
+    return { proxy, nameServers: name_servers, addressTimeoutMs: address_timeout_secs * 1000 };
+  }
+
   /** What a host asks for holds for everything that goes to it, whichever exchange and thread it comes from. */
   private gateOf(endpoint: string): SharedArrayBuffer {
     const { host } = new URL(endpoint);
@@ -55,6 +61,7 @@ export class SessionResources {
     const { requests } = this.pacingOf(exchange.id);
     return restOf(rest_endpoint, {
       ca: this.ca,
+      network: networkOf(this.network),
       gate: new HostGate(this.gateOf(rest_endpoint)),
       usage: exchange.restUsage,
       reserve: () => reserve(requests, exchange.limits.restPerMinute ?? REST_PER_MINUTE),
@@ -92,6 +99,7 @@ export class SessionResources {
         endpoint: section.ws_endpoint,
         route: plan.route,
         ca: this.ca,
+        network: this.network,
         frameBytesMax: websocket.frame_bytes_max,
         messageTimeoutMs: websocket.message_timeout_secs * 1000,
         firstRetryMs: websocket.initial_retry_delay_secs * 1000,

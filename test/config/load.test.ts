@@ -22,6 +22,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     feed: { workers: 'auto' },
     symbols: { refresh_secs: 600 },
     http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
+    network: { proxy: '', name_servers: [], address_timeout_secs: 2.5 },
     websocket: {
       message_timeout_secs: 20,
       initial_retry_delay_secs: 1,
@@ -108,7 +109,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, network, websocket, exchanges',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],

@@ -8,6 +8,7 @@ import { messageOf } from '../../base/errors.js';
 import type { ControlEvent, ControlRequest, Exchange, Limit, Subscription } from '../exchange.js';
 import { Backoff } from './backoff.js';
 import { HostGate } from './host_gate.js';
+import { type NetworkOptions, networkOf } from './network/network.js';
 import { RequestBudget } from './pacing.js';
 import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
@@ -38,6 +39,7 @@ export interface ConnectionOptions {
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
   readonly ackTimeoutMs: number;
+  readonly network?: NetworkOptions;
   /** of the host, shared by all threads; without it nobody else knows of what it asks for */
   readonly gate?: SharedArrayBuffer;
 }
@@ -156,6 +158,7 @@ export class Connection {
         {
           url: this.exchange.websocketUrl(this.options.endpoint, this.options.route),
           ca: this.options.ca,
+          network: networkOf(this.options.network),
           frameBytesMax: this.options.frameBytesMax,
         },
         {

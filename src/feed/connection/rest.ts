@@ -3,9 +3,11 @@
  * here is in a hurry, but everything has a limit: an exchange is a stranger. What a host asks for, by a status, by
  * Retry-After or by headers that count what was used, holds for every thread of the process (host_gate.ts).
  */
-import { get as getHttp, type IncomingMessage } from 'node:http';
+import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, rootCertificates } from 'node:tls';
 import { createGunzip } from 'node:zlib';
 import { monotonicMs } from '../../base/clock.js';
 import { LoggerError, messageOf } from '../../base/errors.js';
@@ -13,6 +15,7 @@ import { USER_AGENT } from '../../base/version.js';
 import type { FetchJson, RestUsage } from '../exchange.js';
 import type { JsonValue } from '../json/document.js';
 import { HostGate } from './host_gate.js';
+import { type Network, networkOf } from './network/network.js';
 
 /** An answer of which nothing comes for so long is asked for again. */
 const QUIET_MS_MAX = 15_000;
@@ -49,6 +52,8 @@ export interface RestOptions {
   readonly usage?: RestUsage;
   /** Takes one request out of the budget; answers how many ms to wait before it. */
   readonly reserve?: () => number;
+  /** name servers, addresses and proxy; those of the system without it */
+  readonly network?: Network;
   /** how long to wait for a host that asked us to stay away; beyond that the request fails without being made */
   readonly patienceMs?: number;
 }
@@ -60,7 +65,31 @@ interface Answer {
   readonly text: string;
 }
 
-function once(url: URL, ca: string | undefined, attemptMs: number): Promise<Answer> {
+/** How the connection to a URL is made: directly, or through a proxy with TLS of ours behind it. */
+function connecting(url: URL, ca: string | undefined, network: Network): RequestOptions {
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const endpoint = { host, port: Number(url.port) || (secure ? 443 : 80) };
+  const proxy = network.proxyFor(secure, endpoint);
+  if (proxy === undefined) return network.direct;
+  const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+  const servername = isIP(host) === 0 ? host : undefined;
+  return {
+    createConnection: (_, done) => {
+      network.tunnel(proxy, endpoint, ca, AbortSignal.timeout(ATTEMPT_MS_MAX)).then(
+        (socket) =>
+          done(
+            null,
+            secure ? connectTls({ socket, servername, rejectUnauthorized: true, ...trusted }) : socket,
+          ),
+        (error: Error) => done(error, undefined as unknown as Duplex),
+      );
+      return undefined;
+    },
+  };
+}
+
+function once(url: URL, ca: string | undefined, attemptMs: number, network: Network): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const get = url.protocol === 'https:' ? getHttps : getHttp;
     const options = {
@@ -69,6 +98,7 @@ function once(url: URL, ca: string | undefined, attemptMs: number): Promise<Answ
       // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+      ...connecting(url, ca, network),
     };
     const request = get(url, options, (response) => {
       const chunks: Buffer[] = [];
@@ -156,8 +186,8 @@ class RestClient {
   }
 
   private async attempt(url: URL, attemptMs: number): Promise<string> {
-    const { ca, usage } = this.options;
-    const { status, headers, text } = await once(url, ca, attemptMs);
+    const { ca, usage, network = networkOf() } = this.options;
+    const { status, headers, text } = await once(url, ca, attemptMs, network);
     const used = usage?.((name) => [headers[name]].flat()[0], Date.now());
     if (used !== undefined && used.share >= SHARE_MAX) this.gate.close(used.resetMs);
     if (status === 200) {

@@ -60,9 +60,8 @@ export class NameResolver {
     this.resolve(host).then(
       (addresses) => {
         const { family } = options;
-        const wanted = addresses.filter((a) =>
-          !family || family === 'IPv4' ? a.family === 4 || !family : a.family === 6,
-        );
+        const number = family === 'IPv6' ? 6 : family === 'IPv4' ? 4 : family;
+        const wanted = addresses.filter((a) => !number || a.family === number);
         if (options.all)
           callback(
             null,
