@@ -81,7 +81,7 @@ test('our own scripts have none before or after them, and signals reach what the
   for (const [name, line] of Object.entries(manifest.scripts)) {
     const [, other] = /^(?:pre|post)(.*)$/.exec(name) ?? [];
     assert.ok(other === undefined || !(other in manifest.scripts), `npm skips ${name}`);
-    // a shell that waits would end at Ctrl+C before the program does
+    // a shell in between would take SIGTERM for itself and leave the program behind
     assert.ok(!line.includes('&&') || /^npm run --silent build && exec \S/.test(line), `${name}: ${line}`);
   }
 });
