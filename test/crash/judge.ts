@@ -7,6 +7,8 @@ import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'no
 import { join } from 'node:path';
 import { DISK, gapsOf, type PlainDay, type PlainGap, TABLE_IDS, valuesOf, widthOf } from './plain_files.js';
 
+const REPAIRED = 1;
+
 type Days = ReadonlyMap<string, PlainDay>;
 
 export interface Judgement {
@@ -151,10 +153,14 @@ function idProblems(scene: Case, symbol: string): string[] {
   };
   const found = idsOf(after, symbol, spoiled).sort((a, b) => a - b);
   const listed = gapsOf(after, symbol).filter(({ table, from_id }) => table === TABLE_IDS.TRADES && from_id > 0);
-  const isListed = (id: number) => listed.some(({ from_id, to_id }) => from_id <= id && id <= to_id);
+  // the last word counts
+  const isListed = (id: number) => {
+    const last = listed.findLast(({ from_id, to_id }) => from_id <= id && id <= to_id);
+    return last !== undefined && (last.flags & REPAIRED) === 0;
+  };
   report('are there twice', found.filter((id, i) => id === found[i - 1]));
   report('are there and listed', found.filter(isListed));
-  const ranges = [...listed].sort((a, b) => a.from_id - b.from_id);
+  const ranges = listed.filter(({ flags }) => (flags & REPAIRED) === 0).sort((a, b) => a.from_id - b.from_id);
   report('are listed twice', ranges.filter(({ from_id }, i) => i > 0 && from_id <= ranges[i - 1].to_id).map(({ from_id }) => from_id));
   const known = new Set([...found, ...setAsideIds(scene, symbol)]);
   const first = Math.min(...idsOf(before, symbol, spoiled), ...found);

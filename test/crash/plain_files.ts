@@ -28,6 +28,8 @@ export interface PlainGap {
   readonly from_time: number;
   readonly to_time: number;
   readonly messages: number;
+  /** bit 0: what was listed before is there after all */
+  readonly flags: number;
 }
 
 /** Ids of tables in GAPS, and the cause of rows that were lost with their files; all in TABLES.md. */
@@ -90,7 +92,7 @@ export function gapsOf(days: ReadonlyMap<string, PlainDay>, symbol: string): Pla
   return [...days.values()]
     .filter(({ table }) => table === `${symbol}/GAPS`)
     .flatMap((day) => {
-      const names = ['table', 'cause', 'from_id', 'to_id', 'from_time', 'to_time', 'messages'] as const;
+      const names = ['table', 'cause', 'from_id', 'to_id', 'from_time', 'to_time', 'messages', 'flags'] as const;
       const columns = names.map((name) => valuesOf(day, name));
       return Array.from(
         { length: day.rows },
