@@ -47,23 +47,29 @@ async function capture(
 ): Promise<LoggerProcess> {
   const data = join(folder, 'data');
   const count = () => rowsOf(readPlain(data), 'TRADES');
-  const before = await Promise.resolve().then(count).catch(() => new Map<string, number>());
+  const before = await Promise.resolve()
+    .then(count)
+    .catch(() => new Map<string, number>());
   const logger = startLoggerProcess({ folder, wrapper: options.wrapper }, simulator);
   const ended = logger.exited.then(({ code, signal }) => {
     throw new Error(`the logger ended with ${code ?? signal}: ${logger.stderr()}`);
   });
   ended.catch(() => {});
-  const grown = until('every table of trades grows', () => {
-    const now = count();
-    const tables = new Set([...before.keys(), ...now.keys()]);
-    if (tables.size < 2 * SYMBOLS) return false;
-    return [...tables].every((table) => {
-      const had = before.get(table) ?? 0;
-      const has = now.get(table) ?? 0;
-      // begun anew, or gone on
-      return has < had ? has > 0 : has >= had + (options.rows ?? 1);
-    });
-  }, 30);
+  const grown = until(
+    'every table of trades grows',
+    () => {
+      const now = count();
+      const tables = new Set([...before.keys(), ...now.keys()]);
+      if (tables.size < 2 * SYMBOLS) return false;
+      return [...tables].every((table) => {
+        const had = before.get(table) ?? 0;
+        const has = now.get(table) ?? 0;
+        // begun anew, or gone on
+        return has < had ? has > 0 : has >= had + (options.rows ?? 1);
+      });
+    },
+    30,
+  );
   await Promise.race([grown, ended]);
   return logger;
 }
@@ -202,7 +208,9 @@ for (const [number, damage] of chosen.entries()) {
   }));
   const { what, lost, listed, problems } = outcome;
   const verdict = problems.length === 0 ? 'well' : 'NOT WELL';
-  console.log(`${damage.name.padEnd(48)} ${damage.end.padEnd(8)} ${what.padEnd(10)} ${`${lost} lost, ${listed} listed`.padEnd(26)} ${verdict}`);
+  console.log(
+    `${damage.name.padEnd(48)} ${damage.end.padEnd(8)} ${what.padEnd(10)} ${`${lost} lost, ${listed} listed`.padEnd(26)} ${verdict}`,
+  );
   for (const problem of problems) console.log(`    ${problem.slice(0, 1000)}`);
   if (problems.length > 0) bad++;
 }

@@ -135,7 +135,10 @@ export interface Damage {
   /** what `logger verify` says in the end: no start can see it */
   readonly verified?: RegExp;
   /** It does not start, with this status, and changes nothing; then the remedy that its last words name. */
-  readonly refused?: { readonly status: number; readonly remedy: 'accept loss' | ((scene: DamageScene) => void) };
+  readonly refused?: {
+    readonly status: number;
+    readonly remedy: 'accept loss' | ((scene: DamageScene) => void);
+  };
   /** The logger runs as a user whom modes stop. */
   readonly unprivileged?: boolean;
 }
@@ -288,7 +291,12 @@ const FOLDERS: readonly Damage[] = [
     { name: 'symbol folder is a link', end, damage: (s) => s.moveAway(s.symbol), told: /coinbase/ },
     { name: 'table folder is a file', end, damage: (s) => s.fileInstead(s.table), spoils: spoilsTable, told: /TRADES/ },
   ]), // biome-ignore format: a table
-  { name: 'exchange folder is a link', end: 'stopped', damage: (s) => s.moveAway('coinbase'), told: /coinbase/ },
+  {
+    name: 'exchange folder is a link',
+    end: 'stopped',
+    damage: (s) => s.moveAway('coinbase'),
+    told: /coinbase/,
+  },
   {
     name: 'table folder that cannot be written',
     end: 'stopped',
@@ -566,7 +574,12 @@ const JOURNAL: readonly Damage[] = [
     told: /cursors/,
     refused: inTheWay('journal/cursors'),
   },
-  { name: 'losses are garbage', end: 'stopped', damage: (s) => s.fileInstead('journal/losses'), told: /losses/ },
+  {
+    name: 'losses are garbage',
+    end: 'stopped',
+    damage: (s) => s.fileInstead('journal/losses'),
+    told: /losses/,
+  },
 ];
 
 export const DAMAGES: readonly Damage[] = [...COLUMNS, ...FOLDERS, ...DAYS, ...GAPS, ...TEXTS, ...JOURNAL];

@@ -38,7 +38,8 @@ export function judge(scene: Case): Judgement {
     lost += found.lost.length;
     listed += found.listed;
   }
-  for (const [name, day] of scene.after) if (day.ragged) problems.push(`${name}: columns of different lengths`);
+  for (const [name, day] of scene.after)
+    if (day.ragged) problems.push(`${name}: columns of different lengths`);
   const symbols = new Set([...scene.after.values()].map(({ table }) => symbolOf(table)));
   for (const symbol of symbols) problems.push(...idProblems(scene, symbol));
   return { lost, listed, problems };
@@ -152,20 +153,31 @@ function idProblems(scene: Case, symbol: string): string[] {
     if (ids.length > 0) problems.push(`${symbol}: ${ids.length} ids ${what}: ${ids[0]} to ${ids.at(-1)}`);
   };
   const found = idsOf(after, symbol, spoiled).sort((a, b) => a - b);
-  const listed = gapsOf(after, symbol).filter(({ table, from_id }) => table === TABLE_IDS.TRADES && from_id > 0);
+  const listed = gapsOf(after, symbol).filter(
+    ({ table, from_id }) => table === TABLE_IDS.TRADES && from_id > 0,
+  );
   // the last word counts
   const isListed = (id: number) => {
     const last = listed.findLast(({ from_id, to_id }) => from_id <= id && id <= to_id);
     return last !== undefined && (last.flags & REPAIRED) === 0;
   };
-  report('are there twice', found.filter((id, i) => id === found[i - 1]));
+  report(
+    'are there twice',
+    found.filter((id, i) => id === found[i - 1]),
+  );
   report('are there and listed', found.filter(isListed));
   const ranges = listed.filter(({ flags }) => (flags & REPAIRED) === 0).sort((a, b) => a.from_id - b.from_id);
-  report('are listed twice', ranges.filter(({ from_id }, i) => i > 0 && from_id <= ranges[i - 1].to_id).map(({ from_id }) => from_id));
+  report(
+    'are listed twice',
+    ranges.filter(({ from_id }, i) => i > 0 && from_id <= ranges[i - 1].to_id).map(({ from_id }) => from_id),
+  );
   const known = new Set([...found, ...setAsideIds(scene, symbol)]);
   const first = Math.min(...idsOf(before, symbol, spoiled), ...found);
   const missing = Array.from({ length: Math.max(0, (found.at(-1) ?? 0) - first) }, (_, i) => first + i);
-  report('are missing and not listed', missing.filter((id) => !known.has(id) && !isListed(id)));
+  report(
+    'are missing and not listed',
+    missing.filter((id) => !known.has(id) && !isListed(id)),
+  );
   return problems;
 }
 

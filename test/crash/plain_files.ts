@@ -92,11 +92,21 @@ export function gapsOf(days: ReadonlyMap<string, PlainDay>, symbol: string): Pla
   return [...days.values()]
     .filter(({ table }) => table === `${symbol}/GAPS`)
     .flatMap((day) => {
-      const names = ['table', 'cause', 'from_id', 'to_id', 'from_time', 'to_time', 'messages', 'flags'] as const;
+      const names = [
+        'table',
+        'cause',
+        'from_id',
+        'to_id',
+        'from_time',
+        'to_time',
+        'messages',
+        'flags',
+      ] as const;
       const columns = names.map((name) => valuesOf(day, name));
       return Array.from(
         { length: day.rows },
-        (_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i][row]])) as unknown as PlainGap,
+        (_, row) =>
+          Object.fromEntries(names.map((name, i) => [name, columns[i][row]])) as unknown as PlainGap,
       );
     });
 }

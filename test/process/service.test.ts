@@ -70,10 +70,13 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   // comes back when READY=1 was told
   systemctl('start', 'logger');
   assert.equal(property('SubState'), 'running');
-  const status = manager.read(`/proc/${property('MainPID')}/status`);
+  const pid = property('MainPID');
+  const status = manager.output('cat', `/proc/${pid}/status`);
   for (const bounded of [/^Seccomp:\t2$/m, /^NoNewPrivs:\t1$/m, /^CapBnd:\t0+$/m, /^Uid:\t4999\b/m])
     assert.match(status, bounded);
   await until('every channel has rows on disk', everyChannelWritten);
+  const priorities = () => manager.output('ps', '-L', '-o', 'ni=', '-p', pid).split(/\s+/);
+  await until('the sealer runs at the lowest priority', () => priorities().includes('19'));
   systemctl('kill', '--signal=KILL', '--kill-whom=main', 'logger');
   await up(1);
   systemctl('kill', '--signal=STOP', '--kill-whom=main', 'logger');

@@ -13,6 +13,12 @@ const CONTROL_GROUP = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup']
   .filter((path) => existsSync(join(path, 'cgroup.procs')))
   .map((path) => join(path, 'logger-test'))
   .at(0);
+/** Its processes are gone a moment after they were killed. */
+const REMOVE_CONTROL_GROUP = `for attempt in $(seq 50); do
+  kill -9 $(find ${CONTROL_GROUP} -name cgroup.procs -exec cat {} +)
+  find ${CONTROL_GROUP} -depth -type d -exec rmdir {} ';' && exit
+  sleep 0.1
+done 2>/dev/null`;
 /** What units wait for by default; no others are known, so that nothing else is started. */
 const TARGETS = ['idle', 'sysinit', 'basic', 'shutdown', 'network-online', 'time-sync', 'multi-user'];
 
@@ -31,8 +37,8 @@ export interface Manager {
   /** `systemctl`; answers what it printed. */
   systemctl(...args: string[]): string;
   property(unit: string, name: string): string;
-  /** A file as its processes see it. */
-  read(path: string): string;
+  /** What a program prints that sees what its services see. */
+  output(...line: string[]): string;
 }
 
 /** Runs in namespaces of its own; only what is below /sys/fs/cgroup is seen outside. */
@@ -69,8 +75,7 @@ export async function startManager(options: ManagerOptions): Promise<Manager | u
   const outside = spawn('sh', ['-c', script(options)], { stdio: 'ignore' });
   afterProcesses(() => {
     outside.kill('SIGKILL');
-    spawnSync('sh', ['-c', `kill -9 $(find ${CONTROL_GROUP} -name cgroup.procs -exec cat {} +)`]);
-    spawnSync('find', [CONTROL_GROUP, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
+    spawnSync('sh', ['-c', REMOVE_CONTROL_GROUP]);
   });
   const inside = () => spawnSync('pgrep', ['-P', String(outside.pid)], { encoding: 'utf8' }).stdout.trim();
   const run = (...line: readonly string[]) =>
@@ -88,6 +93,6 @@ export async function startManager(options: ManagerOptions): Promise<Manager | u
       return stdout;
     },
     property: (unit, name) => run('systemctl', 'show', unit, '--value', '--property', name).stdout.trim(),
-    read: (path) => run('cat', path).stdout,
+    output: (...line) => run(...line).stdout,
   };
 }
