@@ -16,7 +16,8 @@ const CONTROL_GROUP = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup']
 /** Its processes are gone a moment after they were killed. */
 const REMOVE_CONTROL_GROUP = `for attempt in $(seq 50); do
   kill -9 $(find ${CONTROL_GROUP} -name cgroup.procs -exec cat {} +)
-  find ${CONTROL_GROUP} -depth -type d -exec rmdir {} ';' && exit
+  find ${CONTROL_GROUP} -depth -type d -exec rmdir {} ';'
+  [ -e ${CONTROL_GROUP} ] || exit
   sleep 0.1
 done 2>/dev/null`;
 /** What units wait for by default; no others are known, so that nothing else is started. */
