@@ -39,7 +39,7 @@ export interface StageContext extends Asked {
   readonly effort: number;
   /** an empty folder on the disk that is measured; removed behind the stage */
   readonly folder: string;
-  /** aborted when the bench is ended early; whoever has started processes ends them then */
+  /** aborted when the bench is ended early; a stage that has started processes ends them then */
   readonly signal: AbortSignal;
   /** what is measured now, for the person who waits */
   progress(text: string): void;

@@ -1,5 +1,5 @@
 /**
- * The writer of a capture without its thread and without shards: whoever measures puts rows into the rings and lets
+ * The writer of a capture without its thread and without shards: the measurement puts rows into the rings and lets
  * it take its turns. Its clock runs as fast as it is told to.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -25,10 +25,10 @@ export const RIG_TABLES: readonly Table[] = [TRADES, MD];
 export const RIG_JOURNAL = { syncMs: 200, segmentBytes: 64 << 20, bytesMax: 1e12, checkpointMs: 1e9 };
 const DAY_MS = 86_400_000;
 
-/** A writer that is never stopped and that nobody sends anything to. */
+/** A writer that is never stopped and that receives no commands. */
 class DrivenWriter extends Writer {
-  override turn(): number {
-    return super.turn();
+  override doWork(): number {
+    return super.doWork();
   }
 
   protected override receive(): undefined {
@@ -80,8 +80,8 @@ export class WriterRig {
       stored: new Map(),
       latency: createHistogram(),
     };
-    const nobody = undefined as unknown as MessagePort;
-    this.writer = new DrivenWriter(init, nobody, options.io, () => monotonicMs() + this.aheadMs);
+    const noPort = undefined as unknown as MessagePort;
+    this.writer = new DrivenWriter(init, noPort, options.io, () => monotonicMs() + this.aheadMs);
   }
 
   /** Puts the next row of a stream into its ring; false when that is full. */
@@ -98,7 +98,7 @@ export class WriterRig {
 
   /** One turn of the writer; answers the number of words that it took. */
   turn(): number {
-    return this.writer.turn();
+    return this.writer.doWork();
   }
 
   /** Lets the writer's clock go on. */

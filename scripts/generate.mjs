@@ -1,11 +1,15 @@
-// Writes OPTIONS.md, TABLES.md, logger.toml and the table of channels in README.md from their declarations in src/. Run
-// after a build: `node scripts/generate.mjs`; with --check nothing is written and a file that would change is a failure.
+// Writes OPTIONS.md, TABLES.md, logger.toml, src/schema/own_columns.ts and the tables in README.md and
+// ADD_NEW_EXCHANGE.md from their declarations in src/. Run after a build: `node scripts/generate.mjs`; with --check
+// nothing is written and a file that would change is a failure.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
 import { sampleToml } from '../dist/src/config/document.js';
 import { loadExchanges } from '../dist/src/exchanges/index.js';
+import { evidenceTable } from './evidence_table.mjs';
+import { withTable } from './marked_table.mjs';
 import { optionsPage } from './options_page.mjs';
-import { withChannels } from './readme_channels.mjs';
+import { ownColumnsFile } from './own_columns.mjs';
+import { channelsTable } from './readme_channels.mjs';
 import { tablesPage } from './tables_page.mjs';
 
 const root = new URL('../', import.meta.url);
@@ -15,7 +19,13 @@ const FILES = {
   'logger.toml': sampleToml(defaults),
   'OPTIONS.md': optionsPage(defaults),
   'TABLES.md': tablesPage(),
-  'README.md': withChannels(current('README.md'), exchanges),
+  'src/schema/own_columns.ts': ownColumnsFile(exchanges),
+  'README.md': withTable('README.md', current('README.md'), channelsTable(exchanges)),
+  'ADD_NEW_EXCHANGE.md': withTable(
+    'ADD_NEW_EXCHANGE.md',
+    current('ADD_NEW_EXCHANGE.md'),
+    evidenceTable(exchanges),
+  ),
 };
 
 function current(name) {

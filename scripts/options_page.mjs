@@ -40,7 +40,7 @@ function counterSection() {
   const intro = [
     '## Counters',
     '',
-    'What `GET /health` tells in `counters`, since the start of the process. A counter only grows, a gauge is a state. Of',
+    'What `GET /health` shows in `counters`, since the start of the process. A counter only grows, a gauge is a state. Of',
     'several connections or threads it shows the sum, for those marked *max* the largest.',
   ];
   const blocks = Object.entries(COUNTER_BLOCKS).flatMap(([name, { of, specs, doc }]) => [
@@ -76,7 +76,7 @@ export function optionsPage(exchanges) {
     '- `LOGGER_SERVER` is no option of the file: `uws` insists on uWebSockets.js for HTTP and the simulator, `node` takes',
     '  `node:http` and `ws`. Without it the first is taken where its binary loads, and the log says so where it does not.',
     '- Relative paths start at the working directory of the process, not at the folder of the configuration file.',
-    '- *change* says when a changed value takes effect: `reload` when the running logger is told to read its',
+    '- *change* says when a changed value takes effect: `reload` when the running logger is asked to read its',
     '  configuration again, `restart` at its next start.',
   ];
   for (const section of declaredSections(exchanges)) {

@@ -1,8 +1,9 @@
 // TABLES.md from the declarations in src/schema. Used by generate.mjs.
 import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../dist/src/base/limits.js';
 import { REJECTED_REASONS } from '../dist/src/feed/rows/result.js';
-import { COLUMN_TYPES } from '../dist/src/schema/columns.js';
+import { COLUMN_TYPES, isWrittenFor } from '../dist/src/schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../dist/src/schema/flags.js';
+import { OWN_COLUMNS } from '../dist/src/schema/own_columns.js';
 import { GAP_CAUSES, TABLES } from '../dist/src/schema/tables.js';
 import { REJECTED_FILE_BYTES_MAX } from '../dist/src/store/columns/rejected.js';
 import {
@@ -16,12 +17,17 @@ import {
 const EXAMPLE_DAY = 20_778;
 const number = (value) => value.toLocaleString('en');
 
+/** Exchanges whose files have a column that others lack. */
+function exchangesWith(column) {
+  return Object.keys(OWN_COLUMNS).filter((exchange) => isWrittenFor(exchange, column));
+}
+
 function columnRow(column) {
   const { numpy } = COLUMN_TYPES[column.type];
   const notes = [
     column.exact && 'exact',
     column.optional && 'optional',
-    column.only && `only ${column.only.join(', ')}`,
+    column.own && `only ${exchangesWith(column).join(', ')}`,
   ]
     .filter(Boolean)
     .join(', ');
@@ -39,8 +45,8 @@ function tableLines(table) {
     '|---|---|---|---|---|---|',
     ...table.columns.map(columnRow),
   ];
-  if (table.literals.length > 0) {
-    const bytes = table.literals.map((name, i) => `bits ${i * 8}-${i * 8 + 7} \`${name}\``).join(', ');
+  if (table.exactNumbers.length > 0) {
+    const bytes = table.exactNumbers.map((name, i) => `bits ${i * 8}-${i * 8 + 7} \`${name}\``).join(', ');
     lines.push('', `\`scales\`: ${bytes}.`);
   }
   const missing = table.columns.filter(({ name }) => table.missing[name] !== 0);

@@ -40,6 +40,7 @@ const EXCHANGE_IMPORTS = [
     (path) => `${path}/`,
   ),
   'feed/exchange.ts',
+  'feed/requests.ts',
   'feed/continuity/sequence.ts',
 ].map((path) => join('src', path));
 const EXCHANGE_PACKAGES = ['node:crypto'];
@@ -104,15 +105,15 @@ test('a circle is found, and what only leads to it is no part of it', () => {
   assert.deepEqual(circlesOf(new Map(Object.entries(imports))), [['b', 'c'], ['f']]);
 });
 
-/** `coinbase` of src/exchanges/coinbase_messages.ts, `kraken` of src/simulator/venues/kraken/rest.ts. */
-const exchangeOf = (path: string, folder: string) => path.slice(folder.length + 1).split(/[_./\\]/)[0];
+/** The company: `coinbase` of src/exchanges/coinbase_advanced.ts, `kraken` of src/simulator/venues/kraken/rest.ts. */
+const companyOf = (path: string, folder: string) => path.slice(folder.length + 1).split(/[_./\\]/)[0];
 
-rule('an exchange knows the contract and what rows are made of: no sockets, no other exchange', (source) => {
+rule('an exchange knows the contract and what rows are made of: no sockets, no other company', (source) => {
   const { path, room, imports, packages } = source;
   if (room !== basename(EXCHANGES) || path === EXCHANGES_INDEX) return [];
   const allowed = (target: string) =>
     target.startsWith(EXCHANGES + sep)
-      ? exchangeOf(target, EXCHANGES) === exchangeOf(path, EXCHANGES)
+      ? companyOf(target, EXCHANGES) === companyOf(path, EXCHANGES)
       : EXCHANGE_IMPORTS.some((start) => target.startsWith(start));
   return [
     ...imports.filter((target) => !allowed(target)),
@@ -128,7 +129,7 @@ rule(
     return imports
       .filter((target) =>
         target.startsWith(VENUES + sep)
-          ? exchangeOf(target, VENUES) !== exchangeOf(path, VENUES)
+          ? companyOf(target, VENUES) !== companyOf(path, VENUES)
           : /^src.(feed|exchanges)\b/.test(target),
       )
       .map((target) => `${path} imports ${target}`);

@@ -39,6 +39,7 @@ const RUN_BY: readonly (readonly [line: RegExp, file: string, text: string])[] =
 /** Where the program of a script is run. Scripts that .ci/run runs by their name need none. */
 const SCRIPT_RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = {
   'test:crash': ['test/crash/programs.test.ts', 'dist/test/crash/run.js'],
+  'test:rotation': ['test/rotation/rotation.test.ts', 'dist/test/rotation/run.js'],
   'test:images': ['test/crash/programs.test.ts', 'dist/test/crash/images.js'],
   'test:power': ['test/crash/programs.test.ts', 'scripts/power.mjs'],
   'test:live': ['test/live/run.test.ts', 'dist/test/live/run.js'],
@@ -109,7 +110,7 @@ test('what captures, looks and reads does so as it stands on the pages', async (
   assert.equal(resolve(JSON.parse(read('package.json')).bin.logger), CLI);
   const folder = temporaryFolder('pages');
   symlinkSync(resolve('symbol_mappings.yaml'), join(folder, 'symbol_mappings.yaml'));
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '4']);
   writeConfig({ folder, dataPath: 'data' }, simulator);
   for (const line of shown(/^npx logger run\b/)) {
     const logger = startLoggerLine([process.execPath, ...argumentsOf(line)], { cwd: folder });

@@ -73,7 +73,7 @@ test('plain python reads what the reader reads', { skip: lacks() }, (t) => {
   const tableDay = tableDayAt({ exchange: 'coinbase', symbol: 'BTC-USD', directory, table, day: 20778 });
   const { columns } = readColumns(tableDay);
   const letters = { u32: 'I', f32: 'f', u64: 'Q', uuid: '16s' };
-  const written = table.columns.filter((column) => column.only === undefined);
+  const written = table.columns.filter((column) => column.own !== true);
   const plan = written.map(({ name, type, bytes }) => [`${name}.${STAMP}.bin`, `<${letters[type]}`, bytes]);
   const source = `import json, os, struct, sys
 plan = json.loads(sys.argv[2])
@@ -151,10 +151,10 @@ print(json.dumps({
     symbols.map((symbol) => tableDirectory('data', 'x', encodeName(symbol), 'MD')),
   );
   const plain = TABLES.filter(({ name }) => !name.startsWith('KLINES'));
-  const exact = plain.filter(({ literals }) => literals.length > 0);
+  const exact = plain.filter(({ exactNumbers }) => exactNumbers.length > 0);
   assert.deepEqual(said.digits, {
-    ...Object.fromEntries(exact.map(({ name, literals }) => [name, literals])),
-    KLINES: KLINES['1m'].literals,
+    ...Object.fromEntries(exact.map(({ name, exactNumbers }) => [name, exactNumbers])),
+    KLINES: KLINES['1m'].exactNumbers,
   });
   assert.deepEqual(said.tables, Object.fromEntries(plain.map(({ id, name }) => [id, name])));
   assert.deepEqual(
@@ -281,7 +281,7 @@ async function capture(): Promise<string> {
   const folder = temporaryFolder('reading');
   const ids = ['coinbase', 'binance', 'kraken'];
   const flags = ['--symbols', '3', '--rate', '1500', '--mix', '6:3:2:3:4:3'];
-  const simulator = await startSimulatorProcess(join(folder, 'account'), flags, ids.join());
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, ids.join());
   const channels = {
     coinbase: '["trades", "ticker", "book"]',
     binance: '["trades", "bbo", "klines"]',
@@ -386,17 +386,17 @@ test('the Python of the README runs', { skip: lacks('numpy') }, (t) => {
   assert.equal(text.trim(), '[80691.65 80691.66] [8069165 8069166] [2 2]');
 });
 
-test('the page lists flags and literals as they are declared', () => {
+test('the page lists flags and exact numbers as they are declared', () => {
   for (const [name, { bit }] of Object.entries(FLAGS))
     assert.ok(page.includes(`| ${bit} | \`${name}\``), name);
-  for (const { name, literals } of TABLES) {
+  for (const { name, exactNumbers } of TABLES) {
     const family = name.replace(/_.*/, '_*');
     const rows =
-      literals.length <= 4
-        ? [[`\`${name}\``, literals]]
+      exactNumbers.length <= 4
+        ? [[`\`${name}\``, exactNumbers]]
         : [
-            [`\`${family}\`, \`scales\``, literals.slice(0, 4)],
-            [`\`${family}\`, \`scales_high\``, literals.slice(4)],
+            [`\`${family}\`, \`scales\``, exactNumbers.slice(0, 4)],
+            [`\`${family}\`, \`scales_high\``, exactNumbers.slice(4)],
           ];
     for (const [title, some] of rows as [string, string[]][]) {
       const cells = [...some.map((l) => `\`${l}_digits\``), '', '', '', ''].slice(0, 4);

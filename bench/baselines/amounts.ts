@@ -22,7 +22,7 @@ export interface RunOptions extends ServerOptions {
 
 /**
  * Of the logger where a run lasts for seconds: the shortest it takes, five times as many writes as by default, because
- * whoever waits until all rows are in files waits for that long.
+ * to wait until all rows are in files takes that long.
  */
 export const SHORT_FLUSH_SECS = 1;
 

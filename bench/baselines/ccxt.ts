@@ -1,10 +1,10 @@
-/** Baseline: `ccxt` pro, its own client and handlers, with somebody who waits for trades. It stores nothing. */
+/** Baseline: `ccxt` pro, its own client and handlers, with a caller that waits for trades. It stores nothing. */
 import ccxt, { type Exchange } from 'ccxt';
 import { Count, task } from './client.js';
 
 const CLIENTS: Readonly<Record<string, { readonly name: string; readonly config: object }>> = {
   binance: { name: 'binance', config: { options: { fetchMarkets: { types: ['spot'] } } } },
-  // it wants a key before it sends anything; nobody looks at it
+  // it wants a key before it sends anything; any will do
   coinbase: {
     name: 'coinbaseexchange',
     config: { apiKey: 'key', secret: 'c2VjcmV0', password: 'word' },
@@ -37,7 +37,7 @@ const count = new Count(() => {
   count.result(ended_ms);
   process.exit();
 });
-// whoever waits is told of the newest trades of one symbol; what its handler made is counted here, one by one
+// the caller is told of the newest trades of one symbol; what its handler made is counted here, one by one
 const handlers = exchange as unknown as { parseWsTrade: Parse };
 const parse = handlers.parseWsTrade.bind(exchange);
 handlers.parseWsTrade = (...parameters) => {

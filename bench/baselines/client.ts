@@ -8,7 +8,7 @@ const SIZE_UNITS = 1e8;
 
 export const task = JSON.parse(process.argv[2]) as Task;
 
-// ends with whoever has started it, however that ends; waiting for that keeps nobody alive
+// ends with its parent, however that ends; waiting for that does not keep the process alive
 process.stdin
   .resume()
   .on('end', () => process.exit(1))
@@ -44,7 +44,7 @@ export class Count {
 
 /** The connections of a task. */
 export interface Connections {
-  /** Whatever comes from here on is nobody's. */
+  /** Whatever comes from here on is not counted. */
   ignore(): void;
   end(): void;
 }

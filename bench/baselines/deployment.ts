@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FaultRequest } from '../../src/simulator/server/faults.js';
-import type { AccountSummary, Endpoints } from '../../src/simulator/simulator.js';
+import type { Endpoints, LedgerSummary } from '../../src/simulator/simulator.js';
 import { clockUs } from '../clock.js';
 import type { Launched } from './comparison.js';
 import { RunningLogger } from './logger.js';
@@ -58,9 +58,9 @@ class Simulator {
     return new Simulator(program, await program.line((line) => line), each);
   }
 
-  private async account(path: '/account' | '/finish'): Promise<AccountSummary> {
+  private async ledger(path: '/ledger' | '/finish'): Promise<LedgerSummary> {
     const method = path === '/finish' ? 'POST' : 'GET';
-    return (await (await fetch(this.endpoints.control + path, { method })).json()) as AccountSummary;
+    return (await (await fetch(this.endpoints.control + path, { method })).json()) as LedgerSummary;
   }
 
   /** Begins its schedule anew: what was due while connections came up is not made up for. */
@@ -74,13 +74,13 @@ class Simulator {
   }
 
   async messages(): Promise<number> {
-    const { exchanges } = await this.account('/account');
+    const { exchanges } = await this.ledger('/ledger');
     return Object.values(exchanges).reduce((sum, { sent }) => sum + sent, 0);
   }
 
   /** Sends nothing more; answers the events of a channel that were sent, of all exchanges. */
   async finish(): Promise<(channel: keyof typeof TABLES) => number> {
-    const { exchanges } = await this.account('/finish');
+    const { exchanges } = await this.ledger('/finish');
     return (channel) =>
       Object.values(exchanges).reduce((sum, { channels }) => sum + channels[channel].delivered, 0);
   }

@@ -13,7 +13,7 @@ import { createHistogram } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import type { SessionInit } from '../../src/feed/session.js';
+import type { SessionInit } from '../../src/feed/session_init.js';
 import type { ShardInit, ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing, DOORBELL } from '../../src/ring/layout.js';
@@ -34,7 +34,7 @@ const OTHER_STAMPS = 10_000;
 const SIZE_DECIMALS = 8;
 const TRADE = TRADES.at;
 
-/** All rows of a task and half as many: a ring that fills wakes nobody then. */
+/** All rows of a task and half as many: a ring that fills wakes no one then. */
 const TIMED_RING_WORDS = 2 ** Math.ceil(Math.log2(Math.max(RING_WORDS, task.messages * TRADES.words * 1.5)));
 
 /** A ring with what is known of its rows. */
@@ -54,7 +54,7 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
       ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived: {}, resumedAfter: 'downtime' },
     })),
     channels: [task.channel],
-    elsewhere: [],
+    otherRoutes: [],
     candles: [],
     parser: 'scan',
     clockSkewSecondsMax: 86_400,
@@ -65,6 +65,8 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
       ...{ frameBytesMax: 16 * 1024 * 1024, messageTimeoutMs: 30_000, ackTimeoutMs: 10_000 },
       ...{ firstRetryMs: 1000, longestRetryMs: 60_000 },
     },
+    redundancy: 1,
+    connectionSecsMax: 0,
     counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
     pacing,

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 /** Ticks of /proc per second; the same on every Linux that Node runs on. */
 const TICKS_PER_S = 100;
 const LOOK_MS = 100;
-/** A program of which nothing came for so long is stuck: an error is better than to wait for ever. */
+/** A program of which nothing came for so long is stuck: an error is better than to wait without end. */
 const WAIT_MS_MAX = 240_000;
 
 /** Fields of /proc/PID/stat behind the name, which may hold anything. */
@@ -112,7 +112,7 @@ export class Program<Line> {
       this.exit = { code: 127, signal: null };
       wake();
     });
-    // an order to a program that has just ended: its end is told by whoever waits for it
+    // an order to a program that has just ended: its end is reported where it is awaited
     this.child.stdin?.on('error', () => {});
     this.child.on('close', (code, ended) => {
       this.exit = { code, signal: ended };
@@ -185,7 +185,7 @@ export class Program<Line> {
     });
   }
 
-  /** Throws when the program ends before somebody has asked it to, or what is waited for does not come within `ms_max`. */
+  /** Throws when the program ends before it is asked to, or what is waited for does not come within `ms_max`. */
   failed(ms_max?: number): Promise<never> {
     return this.until<never>(() => undefined, ms_max);
   }

@@ -51,7 +51,7 @@ export class StampReader {
 
   /** When the words in front of `position` were published; positions must not go down. */
   timeOf(position: number): number {
-    // positions count up for ever in 32 bits
+    // positions only grow, in 32 bits
     while (((this.tailOf(this.at) - position) | 0) < 0) this.at++;
     return this.pairs[this.at * 2 + 1];
   }

@@ -78,7 +78,7 @@ export function launchSteadyLogger(options: SteadyOptions): Promise<Launched<Ste
   return launch(options, ANYWHERE, async (server) => {
     const logger = loggerOf(options, server, { placement: ANYWHERE, stamped: false });
     const ready = logger.ready();
-    // told by whoever measures
+    // reported where it is measured
     ready.catch(() => {});
     const { program } = logger;
     const end = async (sent: Sent) => {

@@ -49,7 +49,7 @@ export async function runAlone(launched: Promise<Launched>): Promise<Run> {
 
 function begin<Result>({ launch }: Turn<Result>): Promise<Launched<Result>> {
   const launched = launch();
-  // told by whoever waits for it
+  // reported where it is awaited
   launched.catch(() => {});
   return launched;
 }

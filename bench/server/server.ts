@@ -11,13 +11,7 @@ import { assert } from '../../src/base/errors.js';
 import { createHistogram, HistogramWriter, type Quantiles, quantiles } from '../../src/counters/histogram.js';
 import type { Channel } from '../../src/simulator/market/channels.js';
 import { SymbolMarket } from '../../src/simulator/market/market.js';
-import type {
-  Link,
-  RestAnswer,
-  RestRequest,
-  Session,
-  VenueView,
-} from '../../src/simulator/server/protocol.js';
+import type { Link, RestSide, Session, VenueView } from '../../src/simulator/server/protocol.js';
 import { makeCertificate } from '../../src/simulator/server/tls.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { clockUs } from '../clock.js';
@@ -26,7 +20,7 @@ import { Feeder, NOW } from './feeder.js';
 import { TEMPLATES, type TimeForm } from './templates.js';
 
 const MARKET_TICK_MS = 100;
-/** Trades that a subscription begins with: they are nobody's, so no client may count them. */
+/** Trades that a subscription begins with: no client may count them. */
 const HISTORY = /^\{"type":"last_match"/;
 
 export interface ServerOptions {
@@ -112,7 +106,7 @@ export class BenchServer implements VenueView {
   readonly listings;
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
   private readonly options: ServerOptions;
-  private readonly rest: (request: RestRequest) => RestAnswer;
+  private readonly rest: RestSide;
   private readonly streams = new Map<string, Stream>();
   private readonly totals: Totals;
   private readonly connections = new Set<ServerConnection>();
@@ -121,7 +115,7 @@ export class BenchServer implements VenueView {
   private readonly time: TimeForm;
   private readonly timer: NodeJS.Timeout;
   private telling = false;
-  /** called when somebody has subscribed, or is gone */
+  /** called when a client has subscribed, or is gone */
   onSubscriptions: (connections: number, streams: number) => void = () => {};
 
   constructor(options: ServerOptions) {
@@ -189,7 +183,7 @@ export class BenchServer implements VenueView {
   async send(messages: number, rate: number | undefined, wait: Wait = 'awake'): Promise<Sent> {
     const late = createHistogram();
     const feeders = this.feeders(new HistogramWriter(late));
-    assert(feeders.length > 0, 'nobody has subscribed');
+    assert(feeders.length > 0, 'no client has subscribed');
     const [cpu, from_us] = [process.cpuUsage(), clockUs()];
     if (rate === undefined) {
       for (const [i, feeder] of feeders.entries()) feeder.send(share(messages, i, feeders.length), NOW);
@@ -264,7 +258,7 @@ export class BenchServer implements VenueView {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const [path, query = ''] = (request.url ?? '/').split('?', 2);
-    const answer = this.rest({ path, query: new URLSearchParams(query), now_ms: clockUs() / 1000 });
+    const answer = this.rest.answer({ path, query: new URLSearchParams(query), now_ms: clockUs() / 1000 });
     response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 }

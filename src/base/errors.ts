@@ -15,7 +15,7 @@ export const EXIT = {
   refused: 78,
 } as const;
 
-/** Every error code, with the exit status a command ends with when nobody handles it. */
+/** Every error code, with the exit status a command ends with when it is not handled. */
 export const ERROR_CODES = {
   CONFIG_INVALID: EXIT.usage,
   USAGE: EXIT.usage,
@@ -41,7 +41,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** A failure that the outside world caused; the message says what to do about it. */
 export class LoggerError extends Error {
   readonly code: ErrorCode;
-  /** whether trying again later can succeed without anybody changing anything */
+  /** whether trying again later can succeed without a change by the operator */
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {

@@ -1,5 +1,5 @@
 /**
- * The correctly rounded f32 of a decimal literal by exact integer arithmetic. Cold: called where rounding by way of a
+ * The correctly rounded f32 of a decimal number by exact integer arithmetic. Cold: called where rounding by way of a
  * double could go wrong, and by checks of the stored columns.
  */
 
@@ -49,7 +49,7 @@ export function nearestFloat32(digits: bigint, decimals: number): number {
   return float[0];
 }
 
-/** As nearestFloat32 for a literal that is known to be `-?digits[.digits][e[+-]digits]`. */
+/** As nearestFloat32 for a number that is known to be `-?digits[.digits][e[+-]digits]`. */
 export function exactFloat32(text: string): number {
   const negative = text.startsWith('-');
   const [mantissa, exponent = '0'] = text
@@ -69,8 +69,8 @@ function floatOfParts(digitText: string, decimals: number): number {
   return magnitude > 60 ? Number.POSITIVE_INFINITY : nearestFloat32(digits, decimals);
 }
 
-/** A literal with a sign, an exponent, padding or too many digits for the fast way. */
-export interface UnusualLiteral {
+/** A number with a sign, an exponent, padding or too many digits for the fast way. */
+export interface IrregularDecimal {
   /** the digits as low and high word; undefined when they and the decimals do not fit a u64 and a byte */
   readonly words: readonly [number, number] | undefined;
   readonly decimals: number;
@@ -82,8 +82,8 @@ export interface UnusualLiteral {
 const DIGITS_MAX = 19;
 const DECIMALS_MAX = 255;
 
-/** Reads any decimal literal; undefined when the text is none. */
-export function parseUnusual(text: string): UnusualLiteral | undefined {
+/** Reads any decimal number; undefined when the text is none. */
+export function parseIrregular(text: string): IrregularDecimal | undefined {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?$/.exec(text);
   if (match === null) return undefined;
   const [, sign, integer, fraction = '', exponent] = match;
@@ -107,7 +107,7 @@ export function u64Words(digits: string): [number, number] | undefined {
   return value > 0xffffffffffffffffn ? undefined : [Number(value & 0xffffffffn), Number(value >> 32n)];
 }
 
-/** digits × 10^-decimals as a literal of at most 19 digits; what has more is rounded to fewer decimals. */
+/** digits × 10^-decimals as a number of at most 19 digits; what has more is rounded to fewer decimals. */
 export function decimalText(digits: bigint, decimals: number): string {
   const surplus = Math.min(decimals, Math.max(0, digits.toString().length - DIGITS_MAX));
   const power = 10n ** BigInt(surplus);

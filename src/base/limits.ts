@@ -49,7 +49,10 @@ export const PARSED_BYTES_MAX = 1024 * 1024;
 export const PARSED_VALUES_MAX = 50_000;
 /** Words of the shortest row of any table. */
 export const ROW_WORDS_MIN = 18;
-/** Messages that were refused or are of no known kind, and whose text is kept: per second and connection, and their bytes. */
+/**
+ * Messages that were refused or are of no known kind, and whose text is kept: per second and connection, and their
+ * bytes.
+ */
 export const REFUSED_KEPT_PER_SECOND = 20;
 export const REFUSED_KEPT_BYTES = 2048;
 /** Elements of one kind in a message: what has more of them fits into no ring as rows. */
@@ -63,8 +66,8 @@ export const LEARNED_TEXT_BYTES_MAX = 4096;
 export const MESSAGE_VALUES_KEPT = 64 * 1024;
 /** Levels per side of an order book that is kept for its checksums; the deepest that are sent have 1,000. */
 export const CHECKED_LEVELS_MAX = 4096;
-/** Unexplained holes in the trade ids of one symbol that are remembered at a time. */
-export const SEQUENCE_HOLES_MAX = 1024;
+/** Unexplained gaps in the trade ids of one symbol that are remembered at a time. */
+export const SEQUENCE_GAPS_MAX = 1024;
 /** Changes of one order book that wait for its snapshot: nearly a minute of the fastest streams. */
 export const BOOK_CHANGES_KEPT_MAX = 512;
 /** Memory for these of all books of one connection. */
@@ -73,11 +76,14 @@ export const BOOK_CHANGES_BYTES_MAX = 32 * 1024 * 1024;
 export const STREAMS_MAX = 65_536;
 /** Seconds without a turn after which a shard thread is ended and started again. Its longest turn is one long message. */
 export const SHARD_HANG_SECS = 10;
-/** Seconds without a turn, or within one sync of the journal, after which the process ends: a disk may be slow, not dead. */
+/**
+ * Seconds without a turn, or within one sync of the journal, after which the process ends: a disk may be slow, not
+ * dead.
+ */
 export const WRITER_HANG_SECS = 30;
 /**
  * Time by the wall clock after a UTC day until its files get their checksums: what is late by seconds, and what a
- * start after a crash has to redo, is in them by then. A row that comes later still is told apart by its place.
+ * start after a crash has to redo, is in them by then. A row that comes even later is recognised by its place.
  */
 export const SEAL_GRACE_SECS = 3_600;
 /** Memory of rows that wait for their column files; beyond it the oldest are written early. */

@@ -1,19 +1,19 @@
 /**
  * HOT: numbers from bytes, several per message, in shard threads. Results are left in the exported scratch arrays of
- * the calling thread, so nothing is allocated. The digits of a literal are exact over the whole u64 range; its f32 is
+ * the calling thread, so nothing is allocated. The digits of a number are exact over the whole u64 range; its f32 is
  * the correctly rounded value, also where rounding by way of a double would round twice.
  */
-import { exactFloat32, parseUnusual } from './exact.js';
+import { exactFloat32, parseIrregular } from './exact.js';
 
 /** [low word, high word, decimals] of the last parsed number. */
 export const DIGITS = new Uint32Array(3);
 /** [the value as correctly rounded f32, held in a double]. */
 export const VALUE = new Float64Array(1);
 
-export const LITERAL = {
+export const DECIMAL = {
   /** not a number */
   invalid: 0,
-  /** digits and decimals rebuild the literal exactly */
+  /** digits and decimals rebuild the number exactly */
   exact: 1,
   /** exponent form: digits and decimals hold the same value, not the same text */
   normalized: 2,
@@ -30,9 +30,9 @@ const INT_DIGITS = 9;
 const LEADING_DIGITS = 2 * INT_DIGITS;
 /** digits that a double holds, whatever they are */
 const UINT_DIGITS = 15;
-/** digits of a literal that is kept as digits */
+/** digits of a number that is kept as digits */
 const EXACT_DIGITS = 19;
-/** with so few decimals the middle of two floats, 25 bits × 5^decimals, is a literal or too far from all of them */
+/** with so few decimals the middle of two floats, 25 bits × 5^decimals, is a number or too far from all of them */
 const MIDDLE_DECIMALS = 12;
 /** low bits of the double in the middle of two floats, and how far from there rounding errors reach that add up */
 const LOW_BITS = 0x1fffffff;
@@ -62,8 +62,8 @@ function storeInteger(value: number): void {
 }
 
 /**
- * Reads the decimal literal in bytes[start, end): `-?digits[.digits][(e|E)[+-]digits]`. DIGITS and VALUE hold the
- * result when the returned LITERAL is not `invalid`.
+ * Reads the decimal number in bytes[start, end): `-?digits[.digits][(e|E)[+-]digits]`. DIGITS and VALUE hold the
+ * result when the returned DECIMAL is not `invalid`.
  */
 export function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -101,7 +101,7 @@ export function parseDecimal(bytes: Uint8Array, start: number, end: number): num
     return isShort ? storeExponent(digits, decimals, bytes, i, start, end) : storeUnusual(bytes, start, end);
   if (decimals > DECIMALS_MAX) return storeUnusual(bytes, start, end);
   return isShort
-    ? store(digits, decimals, bytes, start, end, LITERAL.exact)
+    ? store(digits, decimals, bytes, start, end, DECIMAL.exact)
     : storeLong(first, second, third, count, decimals, bytes, start, end);
 }
 
@@ -112,12 +112,12 @@ function store(
   bytes: Uint8Array,
   start: number,
   end: number,
-  literal: number,
+  kind: number,
 ): number {
   storeInteger(digits);
   DIGITS[2] = decimals;
   VALUE[0] = nearestFloat32(digits, decimals, bytes, start, end);
-  return literal;
+  return kind;
 }
 
 /** The f32 nearest to `digits / 10^decimals`, the value of bytes[start, end); below 2^53 and 22 decimals at most. */
@@ -130,7 +130,7 @@ export function nearestFloat32(
 ): number {
   const value = digits / POWERS_OF_TEN[decimals];
   scratch[0] = value;
-  // value is the double nearest to the literal: only on the middle of two floats could rounding it again go wrong
+  // value is the double nearest to the number: only on the middle of two floats could rounding it again go wrong
   return (scratchBits[0] & LOW_BITS) === MIDDLE && decimals > MIDDLE_DECIMALS
     ? exactFloat32(latin1(bytes, start, end))
     : Math.fround(value);
@@ -157,17 +157,17 @@ function storeLong(
     const power = decimals - (count - leading);
     if (power < -DECIMALS_MAX) return storeUnusual(bytes, start, end);
     scratch[0] = power < 0 ? digits * POWERS_OF_TEN[-power] : digits / POWERS_OF_TEN[power];
-    // what was rounded on the way can only decide beside the middle of two floats
+    // what was rounded on the way can only matter next to the middle of two floats
     const isBeside = Math.abs((scratchBits[0] & LOW_BITS) - MIDDLE) <= MIDDLE_REACH;
     VALUE[0] = isBeside ? floatBesideMiddle(bytes, start, end, decimals) : Math.fround(scratch[0]);
   }
   if (fits) storeWords(first, POWERS_OF_TEN[others], count > LEADING_DIGITS ? second * 10 + third : second);
   else DIGITS[0] = DIGITS[1] = 0;
   DIGITS[2] = fits ? decimals : 0;
-  return fits ? LITERAL.exact : LITERAL.oversized;
+  return fits ? DECIMAL.exact : DECIMAL.oversized;
 }
 
-/** The f32 of a literal without an exponent. Most that are the middle of two floats are so with zeros behind them. */
+/** The f32 of a number without an exponent. Most that are the middle of two floats are so with zeros behind them. */
 function floatBesideMiddle(bytes: Uint8Array, start: number, end: number, decimals: number): number {
   let behind = end;
   while (behind > end - decimals && bytes[behind - 1] === ZERO) behind--;
@@ -195,7 +195,7 @@ function storeExponent(
     places = 0;
   }
   if (digits > Number.MAX_SAFE_INTEGER) return storeUnusual(bytes, start, end);
-  return store(digits, places, bytes, start, end, LITERAL.normalized);
+  return store(digits, places, bytes, start, end, DECIMAL.normalized);
 }
 
 /** The exponent whose letter is bytes[i]; NO_EXPONENT when it is none or a long one. */
@@ -210,13 +210,13 @@ function exponentAt(bytes: Uint8Array, i: number, end: number): number {
 
 /** Everything that is rare. Cold. */
 function storeUnusual(bytes: Uint8Array, start: number, end: number): number {
-  const literal = parseUnusual(latin1(bytes, start, end));
-  if (literal === undefined) return LITERAL.invalid;
-  VALUE[0] = literal.value;
-  DIGITS.set(literal.words ?? NOTHING);
-  DIGITS[2] = literal.words === undefined ? 0 : literal.decimals;
-  if (literal.words === undefined) return LITERAL.oversized;
-  return literal.sameText ? LITERAL.exact : LITERAL.normalized;
+  const decimal = parseIrregular(latin1(bytes, start, end));
+  if (decimal === undefined) return DECIMAL.invalid;
+  VALUE[0] = decimal.value;
+  DIGITS.set(decimal.words ?? NOTHING);
+  DIGITS[2] = decimal.words === undefined ? 0 : decimal.decimals;
+  if (decimal.words === undefined) return DECIMAL.oversized;
+  return decimal.sameText ? DECIMAL.exact : DECIMAL.normalized;
 }
 
 /** Reads an unsigned integer up to 2^64 - 1 into DIGITS; false for anything else. */

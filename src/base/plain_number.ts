@@ -59,15 +59,18 @@ export function plainEnd(
   const places = fraction > 0 ? i - fraction : 0;
   const whole = fraction > 0 ? fraction - 1 - start : i - start;
   const padded = whole > 1 && view.getUint8(start) === 0x30;
-  const unusual = whole === 0 || (fraction > 0 && places === 0) || padded || whole + places > DIGITS_MAX;
+  const irregular = whole === 0 || (fraction > 0 && places === 0) || padded || whole + places > DIGITS_MAX;
   decimals[at] = places;
   // not one store of either: that would put the number in a box
-  if (unusual) digits[at] = NOT_PLAIN;
+  if (irregular) digits[at] = NOT_PLAIN;
   else digits[at] = value;
   return i;
 }
 
-/** Has bits in the high half of each byte that is not from 0 to 9; what is above the lowest such byte is not to be trusted. */
+/**
+ * Has bits in the high half of each byte that is not from 0 to 9; what is above the lowest such byte is not to be
+ * trusted.
+ */
 export function nonDigits(word: number): number {
   return ((word + 0x06060606) | word) & 0xf0f0f0f0;
 }

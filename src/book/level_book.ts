@@ -8,7 +8,7 @@
  */
 import { POWERS_OF_TEN } from '../base/number.js';
 import { BOOK_SIDE } from '../schema/tables.js';
-import { unusualText, unusualValue } from './unusual.js';
+import { irregularText, irregularValue } from './irregular_number.js';
 
 /** Bytes of a cell: the text of the price, then from CELL_SIZE on that of the size. */
 export const CELL_BYTES = 64;
@@ -45,7 +45,7 @@ function keep(
   to: number,
   isPlain: boolean,
 ): number {
-  if (!isPlain) return unusualText(text, at, bytes, from, to);
+  if (!isPlain) return irregularText(text, at, bytes, from, to);
   for (let i = from; i < to; i++) text[at++] = bytes[i];
   return to - from;
 }
@@ -58,7 +58,7 @@ export class BookSide {
   text = new Uint8Array(FIRST_CELLS * CELL_BYTES);
   priceLength = new Uint8Array(FIRST_CELLS);
   sizeLength = new Uint8Array(FIRST_CELLS);
-  /** by cell: sum of its text and the number of bytes it covers, 0 before somebody has made it (checksum.ts) */
+  /** by cell: sum of its text and the number of bytes it covers, 0 until it is computed (checksum.ts) */
   sums = new Int32Array(FIRST_CELLS);
   summed = new Uint8Array(FIRST_CELLS);
   /** by cell: the price, negative for bids, so that the best comes first */
@@ -163,10 +163,10 @@ export class LevelBook {
     const levels = this.side(side);
     let size = knownSize >= 0 ? knownSize : plainValue(bytes, sizeFrom, sizeTo);
     const sizeIsPlain = size >= 0;
-    if (!sizeIsPlain) size = unusualValue(bytes, sizeFrom, sizeTo);
+    if (!sizeIsPlain) size = irregularValue(bytes, sizeFrom, sizeTo);
     let price = knownPrice >= 0 ? knownPrice : plainValue(bytes, priceFrom, priceTo);
     const priceIsPlain = price >= 0;
-    if (!priceIsPlain) price = unusualValue(bytes, priceFrom, priceTo);
+    if (!priceIsPlain) price = irregularValue(bytes, priceFrom, priceTo);
     if (Number.isNaN(price) || Number.isNaN(size)) return false;
     if (size === 0) {
       levels.remove(price);

@@ -46,6 +46,7 @@ async function planOf(exchange: Exchange, config: ExchangeConfig, online = false
   const plan = planSessions(exchange, symbols, channels, {
     maxConnections: config.max_connections,
     symbolsPerConnection: config.symbols_per_connection,
+    redundancy: config.redundancy,
   });
   return plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);
 }

@@ -1,6 +1,6 @@
 /**
  * `logger demo`: the built-in simulator as a process of its own, the logger capturing all of it, a live table, and at
- * the end an account: every event that was sent against every row on disk.
+ * the end a comparison: every event that was sent against every row on disk.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ import { LiveTable } from './live_table.js';
 import { Progress } from './progress.js';
 import { SimulatorProcess } from './simulator_process.js';
 
-/** Configuration and account, within the data folder while the demo runs; no exchange has such a name. */
+/** Configuration and ledger, within the data folder while the demo runs; no exchange has such a name. */
 const OWN_FOLDER = '.simulation';
 /** Candles of each symbol: more of them are more files to make before the first row. */
 const KLINE_INTERVALS = ['1m', '5m'];
@@ -90,7 +90,7 @@ function demoConfig(options: DemoOptions, endpoints: Endpoints, exchanges: reado
   return loadConfig(file, exchangeDefaults(exchanges), {});
 }
 
-/** Waits until every exchange has rows on disk: an account of nothing would say nothing. Throws ENDED_EARLY. */
+/** Waits until every exchange has rows on disk: a comparison with nothing would say nothing. Throws ENDED_EARLY. */
 async function firstRows(supervisor: Supervisor): Promise<void> {
   const missing = () =>
     Object.entries(supervisor.snapshot().stored)
@@ -119,18 +119,18 @@ async function quiet(supervisor: Supervisor): Promise<void> {
   }
 }
 
-/** Starts the simulator of all exchanges, with an account in `account`. */
-function startSimulator(options: DemoOptions, exchanges: readonly Exchange[], account: string) {
+/** Starts the simulator of all exchanges, with a ledger in `ledger`. */
+function startSimulator(options: DemoOptions, exchanges: readonly Exchange[], ledger: string) {
   const ids = exchanges.map(({ id }) => id).join();
   const sizes = ['--symbols', String(options.symbols), '--rate', String(options.rate)];
   return SimulatorProcess.start([
-    ...['--account', account, '--exchanges', ids],
+    ...['--ledger', ledger, '--exchanges', ids],
     ...sizes,
     ...(options.tls ? ['--tls'] : []),
   ]);
 }
 
-/** Captures until it is to stop; behind it every row is on disk and the account is complete. */
+/** Captures until it is to stop; behind it every row is on disk and the ledger is complete. */
 async function capture(
   options: DemoOptions,
   exchanges: readonly Exchange[],
@@ -161,13 +161,13 @@ async function capture(
 }
 
 /** Compares symbol by symbol, so that signals are heard meanwhile. */
-async function compare(account: string, dataPath: string): Promise<void> {
-  const symbols = symbolsToCompare(account, dataPath);
+async function compare(ledger: string, dataPath: string): Promise<void> {
+  const symbols = symbolsToCompare(ledger, dataPath);
   process.stdout.write(`comparing ${symbols.length} symbols with what was sent …\n`);
   const progress = new Progress(process.stderr, symbols.length, 'symbols');
   const channels: ChannelComparison[] = [];
   for (const symbol of symbols) {
-    channels.push(...compareSymbol(account, dataPath, symbol));
+    channels.push(...compareSymbol(ledger, dataPath, symbol));
     progress.add(1);
     await turn();
   }
@@ -184,14 +184,14 @@ async function demo(exchanges: readonly Exchange[], options: DemoOptions): Promi
     const isLeft = await emptyFolder(options.data);
     if (isLeft) table.print('what an earlier demo left is put aside, and removed while this one runs\n');
     const own = join(options.data, OWN_FOLDER);
-    const account = join(own, 'account');
+    const ledger = join(own, 'ledger');
     mkdirSync(own);
-    const simulator = await startSimulator(options, exchanges, account);
+    const simulator = await startSimulator(options, exchanges, ledger);
     await Promise.race([simulator.died, capture(options, exchanges, simulator, table, stopping)]);
-    await compare(account, options.data);
+    await compare(ledger, options.data);
     rmSync(own, { recursive: true });
   } finally {
-    // once the error has been told: threads that are at work keep no command that has failed
+    // once the error has been reported: threads that are at work keep no command that has failed
     setImmediate(() => process.exit());
   }
 }
@@ -211,7 +211,7 @@ export function demoCommand(): Command {
         { ok: 'every row on disk is what was sent', failed: 'rows differ, or a part failed' },
         'locked',
       ) +
-        `\n--seconds counts from the start of the command; the account takes a few more. It stops at the earliest when every\nexchange has rows on disk. Exchanges that send the same\ndata over several channels are captured over the first.\n${examples(
+        `\n--seconds counts from the start of the command; the ledger takes a few more. It stops at the earliest when every\nexchange has rows on disk. Exchanges that send the same\ndata over several channels are captured over the first.\n${examples(
           'logger demo',
           'logger demo --seconds 60 --symbols 100 --rate 2000',
           'npm start -- --seconds 20',

@@ -9,6 +9,7 @@ export function exchangeDefaults(exchanges: readonly Exchange[]): ExchangeDefaul
     id: exchange.id,
     ...exchange.defaults,
     enabled: exchange.defaults.enabled ?? true,
+    connection_secs_max: exchange.connectionSecsMax ?? 0,
     channels: channelOptions(exchange),
     default_channels: exchange.defaults.channels,
     sample_symbols: exchange.sampleSymbols,

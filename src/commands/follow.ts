@@ -16,7 +16,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Goes on behind the table-days that were printed until it is told to stop or the reader goes away. */
+/** Goes on behind the table-days that were printed until it is stopped or the reader goes away. */
 export async function follow(
   place: TablePlace,
   printed: readonly TableDay[],

@@ -1,6 +1,6 @@
 /**
  * The table that a terminal shows while data is captured: a line per exchange, once a second. Where the output is not
- * a terminal, a plain copy every few seconds. What has no room on the terminal is left out, the least telling first.
+ * a terminal, a plain copy every few seconds. What has no room on the terminal is left out, the least informative first.
  */
 import type { WriteStream } from 'node:tty';
 import { byExchange, type SessionStatus, type Snapshot, symbolsOf } from '../supervisor/snapshot.js';
@@ -48,7 +48,7 @@ function bytes(n: number): string {
   return `${n.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
 }
 
-/** Milliseconds with three digits that tell. */
+/** Milliseconds with three significant digits. */
 function milliseconds(micros: number): string {
   const ms = micros / 1000;
   return ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0);

@@ -25,7 +25,7 @@ const COMMANDS: readonly Entry[] = [
   },
   {
     name: 'demo',
-    description: 'capture from the built-in simulator, with a live table and a closing account',
+    description: 'capture from the built-in simulator, with a live table and a closing comparison',
     load: async () => (await import('./demo.js')).demoCommand(),
   },
   {

@@ -1,4 +1,4 @@
-/** `logger run`: captures until it is told to stop. */
+/** `logger run`: captures until it is stopped. */
 import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
@@ -41,7 +41,7 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
     throw new LoggerError('DISK_WRITE', 'not every row could be written before the end; see the log');
 }
 
-/** Ends the process with it, once an error has been told: no timer, thread or request that is left keeps it. */
+/** Ends the process with it, once an error has been reported: no timer, thread or request that is left keeps it. */
 async function runAndEnd(options: RunOptions): Promise<void> {
   try {
     await run(await loadExchanges(), options);

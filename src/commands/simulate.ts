@@ -25,11 +25,13 @@ interface Flags {
   seed: number;
   messages?: number;
   seconds?: number;
+  closeAfter?: number;
+  notice?: number;
   portBase: number;
   tls: boolean;
   cert?: string;
   key?: string;
-  account?: string;
+  ledger?: string;
   play?: string;
   fault: FaultRequest[];
   quiet: boolean;
@@ -45,15 +47,16 @@ ${Object.entries(FAULT_KINDS)
 Fields: exchange, symbol, channel, count, probability, seconds, rate, code, connections (all, one),
   target (rest, upgrade), status, bytes, after (seconds), every (seconds).
 
-Control port: POST /fault, GET /account (flushes the account, answers totals), POST /finish (no more events,
+Control port: POST /fault, GET /ledger (flushes the ledger, answers totals), POST /finish (no more events,
 connections stay), POST /stop.
 
 The ports are served by uWebSockets.js where its binary loads, by node:http and ws elsewhere or with
 LOGGER_SERVER=node.
 
 ${exitStatuses({ ok: 'stopped', failed: 'a port or a file cannot be used' })}${examples(
-  'logger simulate --exchanges coinbase --symbols 500 --rate 20000 --account /tmp/account',
+  'logger simulate --exchanges coinbase --symbols 500 --rate 20000 --ledger /tmp/ledger',
   'logger simulate --rate 0 --mix 1:0:0 --messages 1000000',
+  'logger simulate --exchanges binance,okx --close-after 60 --notice 5',
   'logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001',
   'logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000',
 )}`;
@@ -96,10 +99,12 @@ function optionsOf(flags: Flags): SimulatorOptions {
     seed: flags.seed,
     messages: flags.messages,
     seconds: flags.seconds,
+    close_after: flags.closeAfter,
+    notice: flags.notice,
     port_base: flags.portBase,
     tls: flags.tls || cert !== undefined,
     certificate: cert === undefined || key === undefined ? undefined : { cert_path: cert, key_path: key },
-    account_directory: flags.account,
+    ledger_directory: flags.ledger,
     play: flags.play,
     faults: flags.fault,
   };
@@ -167,11 +172,21 @@ export function simulateCommand(): Command {
       wholeNumber,
     )
     .option('--seconds <s>', 'stop sending after so many seconds (default: never)', number)
+    .option(
+      '--close-after <s>',
+      'close every connection at this age, as after 24 hours (default: never)',
+      number,
+    )
+    .option(
+      '--notice <s>',
+      'announce that so many seconds before, where the exchange does (default: 0)',
+      number,
+    )
     .option('--port-base <port>', 'control port, then one port per exchange; 0 = free ports', wholeNumber, 0)
     .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
     .option('--cert <file>', 'certificate to use for TLS, PEM (default: a new one)')
     .option('--key <file>', 'its private key, PEM (default: a new one)')
-    .option('--account <dir>', 'keep an account of every event there (default: none)')
+    .option('--ledger <dir>', 'keep a ledger of every event there (default: none)')
     .option(
       '--play <file>',
       'play a recording (.jsonl or .jsonl.gz) to every subscriber of the one exchange (default: the market)',

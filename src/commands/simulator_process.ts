@@ -1,6 +1,6 @@
 /**
- * The simulator as a process beside a capture. It ends with this one, however that ends: it notices that the channel
- * between them is closed. Used by demo.ts.
+ * The simulator as a process of its own during a capture. It ends with this one, however that ends: it notices that the
+ * channel between them is closed. Used by demo.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ export class SimulatorProcess {
         `the simulator has ended too early: ${signal ?? `status ${code}`}`,
       );
     });
-    // whoever waits for it is told; nobody may
+    // a caller may be waiting for it, or none
     this.died.catch(() => {});
   }
 
@@ -46,7 +46,7 @@ export class SimulatorProcess {
     await this.post('/finish');
   }
 
-  /** Completes the account and ends the process. */
+  /** Completes the ledger and ends the process. */
   async stop(): Promise<void> {
     const ended = once(this.child, 'exit');
     this.asked = true;

@@ -102,8 +102,8 @@ function offsetSecs(zone: string | undefined): number {
 }
 
 /**
- * ISO 8601 (UTC without a zone), `HH:MM[:SS]` of a day, `now` with a distance, or a number since 1970 whose size tells its
- * unit; throws USAGE.
+ * ISO 8601 (UTC without a zone), `HH:MM[:SS]` of a day, `now` with a distance, or a number since 1970 whose size gives
+ * its unit; throws USAGE.
  */
 export function parseTime(option: string, text: string, nowMs: number = Date.now()): TimeArgument {
   const ofDay = clock(text);

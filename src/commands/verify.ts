@@ -1,4 +1,4 @@
-/** `logger verify`: checks every table-day and tells what is wrong. Main thread; rows are read in pool tasks. */
+/** `logger verify`: checks every table-day and reports what is wrong. Main thread; rows are read in pool tasks. */
 import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
@@ -224,7 +224,7 @@ function withBooks(
 
 const symbolKey = ({ exchange, symbol }: { exchange: string; symbol: string }) => `${exchange}/${symbol}`;
 
-/** Adds what only all table-days of a symbol together can tell. */
+/** Adds what only all table-days of a symbol together show. */
 function judge(
   data: string,
   filter: TableDayFilter,
@@ -304,7 +304,7 @@ function judgeSymbol(
   for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);
 }
 
-/** All GAPS rows of a symbol, of every day: a hole may be established after midnight. */
+/** All GAPS rows of a symbol, of every day: a gap may be established after midnight. */
 function readAllGaps(tableDays: readonly TableDay[]): { gaps: GapRow[]; problems: ProblemList } {
   const gaps: GapRow[] = [];
   const problems = new Problems();

@@ -28,7 +28,7 @@ export interface VerifyReport {
   readonly books: readonly BookReport[];
   readonly symbols: (Place & SequenceReport)[];
   readonly gaps: (Place & GapRow)[];
-  /** those that are told; problemCount counts all */
+  /** those that are reported; problemCount counts all */
   readonly problems: LocatedProblem[];
   readonly notes: string[];
   readonly journal: JournalState;

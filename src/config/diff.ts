@@ -18,6 +18,7 @@ const EXCHANGE_OPTIONS = exchangeSection({
   rest_endpoint: '',
   max_connections: 1,
   symbols_per_connection: 1,
+  connection_secs_max: 0,
   channels: [],
   default_channels: [],
   enabled: true,

@@ -6,8 +6,8 @@
  * reported together.
  */
 import { readFileSync } from 'node:fs';
+import { didYouMean } from '../base/did_you_mean.js';
 import { LoggerError, messageOf } from '../base/errors.js';
-import { nearest } from '../base/nearest.js';
 import type { Option } from './kinds.js';
 import {
   type Config,
@@ -78,7 +78,7 @@ class Loading {
     const here = known
       .filter((other) => other.startsWith(parent) && !other.includes('.', parent.length))
       .map((other) => other.slice(parent.length));
-    const similar = nearest(name, here);
+    const similar = didYouMean(name, here);
     return similar === undefined ? `known are ${here.join(', ')}` : `did you mean ${parent}${similar}?`;
   }
 }
@@ -115,7 +115,7 @@ function applyEnvironment(loading: Loading, env: Environment): void {
     if (!variable.startsWith(ENV_PREFIX) || source === undefined) continue;
     const key = loading.variables.get(variable);
     if (key === undefined) {
-      const meant = nearest(variable, [...loading.variables.keys()]);
+      const meant = didYouMean(variable, [...loading.variables.keys()]);
       const hint = meant === undefined ? 'OPTIONS.md lists every variable' : `did you mean ${meant}?`;
       loading.problems.push(`${variable}: unknown environment variable; ${hint}`);
       continue;

@@ -109,7 +109,7 @@ export const SECTIONS = {
         default: 'auto' as 'auto' | 'per-connection' | number,
         min: 1,
         max: 1024,
-        doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise as many as cores are left beside the writer, at least one; "per-connection": always one each.',
+        doc: 'Threads that host the connections. "auto": one per connection while there are cores for them, otherwise one per core apart from that of the writer, at least one; "per-connection": always one each.',
       }),
     },
   },
@@ -137,10 +137,10 @@ export const SECTIONS = {
     doc: 'How connections to exchanges are watched and renewed.',
     options: {
       message_timeout_secs: number({
-        default: 30,
+        default: 20,
         min: 0.1,
         max: 3600,
-        doc: 'A connection on which nothing arrived for so many seconds is given up and opened again.',
+        doc: 'A connection on which nothing arrived for so many seconds is given up and opened again; after half of that it is asked for a sign of life.',
       }),
       initial_retry_delay_secs: number({
         default: 1,
@@ -152,7 +152,7 @@ export const SECTIONS = {
         default: 15,
         min: 0.01,
         max: 3600,
-        doc: 'Longest delay between two attempts to reconnect; 4 s at most while the exchange does not answer at all.',
+        doc: 'Longest delay between two attempts to reconnect; 1 s at most while the exchange does not answer at all.',
       }),
       ack_timeout_secs: number({
         default: 10,
@@ -181,6 +181,8 @@ export interface ExchangeDefaults {
   readonly rest_endpoint: string;
   readonly max_connections: number;
   readonly symbols_per_connection: number;
+  /** age at which it ends a connection; 0: it does not */
+  readonly connection_secs_max: number;
   /** allowed in `channels` */
   readonly channels: readonly string[];
   readonly default_channels: readonly string[];
@@ -216,6 +218,18 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         min: 1,
         max: 1000,
         doc: 'Symbols that share one connection.',
+      }),
+      redundancy: integer({
+        default: 1,
+        min: 1,
+        max: 2,
+        doc: 'Connections that carry the same streams all the time. What both bring is stored once; when one of them fails, nothing is missing.',
+      }),
+      connection_secs_max: integer({
+        default: exchange.connection_secs_max,
+        min: 0,
+        max: 31_536_000,
+        doc: 'Age in seconds at which the exchange ends a connection. A new one takes over at 75 to 95 % of it, each connection at another moment, without a gap. 0: the exchange does not end them.',
       }),
       symbols: allOrNames({
         what: 'symbols as this exchange names them',

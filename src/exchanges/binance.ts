@@ -4,7 +4,7 @@
  * Source: binance/binance-spot-api-docs web-socket-streams.md, developers.binance.com (USD-M: Important WebSocket Change
  * Notice, How to manage a local order book correctly) and recorded messages. `m` says that the buyer was the maker, so
  * the taker sold. `t` and `a` grow by one per symbol; trades outside of the book (`X`) are part of the futures' `t`, and
- * holes that the exchange itself leaves there are listed as holes. Spot's `bookTicker` carries neither a type nor a
+ * gaps that the exchange itself leaves there are listed as gaps. Spot's `bookTicker` carries neither a type nor a
  * time, its partial books no symbol. Unknown symbols are acknowledged and then stay silent, so silence has to be
  * watched. At most 5 messages a second are allowed from us, pongs included; the server pings.
  */
@@ -28,9 +28,10 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { requestsOf } from '../feed/requests.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { parseEpoch, u64At } from '../feed/rows/values.js';
 import {
@@ -65,32 +66,10 @@ const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
   ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks'],
 ];
-const [
-  TYPE,
-  EVENT_TIME,
-  SYMBOL,
-  ID,
-  PRICE,
-  SIZE,
-  TRADE_TIME,
-  BUYER_IS_MAKER,
-  BID,
-  ASK,
-  CLOSE,
-  VOLUME,
-  LAST_SIZE,
-  BID_SIZE,
-  ASK_SIZE,
-  UPDATE_ID,
-  FIRST_TRADE,
-  LAST_TRADE,
-  FIRST_UPDATE,
-  PREVIOUS_UPDATE,
-  KLINE,
-  SNAPSHOT_ID,
-  BIDS,
-  ASKS,
-] = KEYS.keys();
+// biome-ignore format: a list like the one above
+const [TYPE, EVENT_TIME, SYMBOL, ID, PRICE, SIZE, TRADE_TIME, BUYER_IS_MAKER, BID, ASK, CLOSE, VOLUME, LAST_SIZE,
+  BID_SIZE, ASK_SIZE, UPDATE_ID, FIRST_TRADE, LAST_TRADE, FIRST_UPDATE, PREVIOUS_UPDATE, KLINE, SNAPSHOT_ID, BIDS,
+  ASKS] = KEYS.keys();
 /** In a trade message `b` and `a` are the order ids of buyer and seller; in an aggregate `a` is its id. */
 const BUYER_ORDER = BID;
 const SELLER_ORDER = ASK;
@@ -113,19 +92,19 @@ const TYPES = {
 /** Tickers over other windows (24hrMiniTicker, 1hTicker, 4hTicker, 1dTicker) end like this. */
 const TICKER_END = Buffer.from('Ticker');
 
-const DEAL: RowPlan['columns'] = {
+const DEAL: RowMapping['columns'] = {
   trade_price: { decimal: PRICE, positive: true },
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { word: BUYER_IS_MAKER, values: [SIDE.buy, SIDE.sell] },
 };
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: { trade_id: { id: ID }, ...DEAL },
   time: { epoch: TRADE_TIME },
   accept: 'contiguous',
-  also: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
+  extraColumns: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
 };
-const AGGREGATE: RowPlan = {
+const AGGREGATE: RowMapping = {
   table: AGG_TRADES,
   columns: {
     trade_id: { id: AGGREGATE_ID },
@@ -136,7 +115,7 @@ const AGGREGATE: RowPlan = {
   time: { epoch: TRADE_TIME },
   accept: 'contiguous',
 };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: CLOSE, positive: true },
@@ -149,7 +128,7 @@ const TICKER: RowPlan = {
   time: { epoch: EVENT_TIME },
   accept: 'all',
 };
-const QUOTES: RowPlan = {
+const QUOTES: RowMapping = {
   table: BBO,
   columns: {
     update_id: { id: UPDATE_ID },
@@ -205,9 +184,9 @@ class BinanceParser implements MessageParser {
       [this.fields, [STREAM]],
       [this.data, [EVENT_TIME]],
     ]);
-    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, also?: (o: number) => void) =>
-      this.templates.row(plan, this.data, sequences.get(channel), symbol, also);
+    const symbol = { slots: this.data, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, extra?: (o: number) => void) =>
+      this.templates.row(mapping, this.data, sequences.get(channel), symbol, extra);
     this.trade = row(TRADE, 'trades', (o) => this.orderIds(o));
     this.aggregate = row(AGGREGATE, 'agg_trades');
     this.ticker = row(TICKER, 'ticker');
@@ -217,7 +196,7 @@ class BinanceParser implements MessageParser {
   emit(): number {
     if (this.fields.kind[DATA] !== KIND.nested) return this.raw();
     const { data } = this;
-    let result: number = data.count === 0 ? RESULT.unfamiliar : this.event(0);
+    let result: number = data.count === 0 ? RESULT.noMatch : this.event(0);
     for (let row = 1; row < data.count; row++) result = worse(result, this.event(row * data.width));
     return result;
   }
@@ -250,6 +229,10 @@ class BinanceParser implements MessageParser {
     this.books?.request(slot);
   }
 
+  takeOver(slot: number): void {
+    this.books?.takeOver(slot);
+  }
+
   reconnected(): void {
     this.books?.reset();
   }
@@ -271,7 +254,7 @@ class BinanceParser implements MessageParser {
     if (data.kind[o + TYPE] === KIND.absent) return this.untyped(o);
     if (data.equals(o + TYPE, TYPES.bookTicker)) return this.write(o, this.quotes);
     if (data.equals(o + TYPE, TYPES.kline)) return this.klineOf(o);
-    return data.endsWith(o + TYPE, TICKER_END) ? this.write(o, this.ticker) : RESULT.unfamiliar;
+    return data.endsWith(o + TYPE, TICKER_END) ? this.write(o, this.ticker) : RESULT.noMatch;
   }
 
   /** Spot's best quotes and partial books do not say what they are. */
@@ -280,10 +263,10 @@ class BinanceParser implements MessageParser {
     if (data.present(o + UPDATE_ID) && data.kind[o + BID] !== KIND.absent) return this.write(o, this.quotes);
     return data.kind[o + BIDS] === KIND.nested
       ? this.partialBook(o, this.streamSlot(), SNAPSHOT_ID, BIDS, ASKS)
-      : RESULT.unfamiliar;
+      : RESULT.noMatch;
   }
 
-  /** Slot of the symbol that only the name of the stream tells, in small letters. */
+  /** Slot of the symbol that only the name of the stream has, in lower case. */
   private streamSlot(): number {
     const { fields } = this;
     const { bytes } = fields;
@@ -382,14 +365,10 @@ class BinanceParser implements MessageParser {
 }
 
 function request(method: string, subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
-  const requests: ControlRequest[] = [];
-  for (let i = 0; i < subscriptions.length; i += STREAMS_PER_REQUEST) {
-    const covers = subscriptions.slice(i, i + STREAMS_PER_REQUEST);
-    const id = firstId + requests.length;
+  return requestsOf([subscriptions], STREAMS_PER_REQUEST, firstId, (id, covers) => {
     const params = covers.map((s) => `${s.native.toLowerCase()}@${STREAMS[s.channel]}`);
-    requests.push({ id, text: JSON.stringify({ method, params, id }), covers });
-  }
-  return requests;
+    return JSON.stringify({ method, params, id });
+  });
 }
 
 /** What both interfaces list; dated futures carry their date in the quote, so that their names stay apart. */
@@ -425,7 +404,8 @@ function channelsOf(fast: string | undefined, market: string | undefined): Recor
 
 const base = (endpoint: string) => endpoint.replace(/\/+$/, '');
 
-const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
+const common: Pick<Exchange, 'sampleSymbols' | 'connectionSecsMax' | 'subscribe' | 'unsubscribe'> = {
+  connectionSecsMax: 86_400,
   sampleSymbols: [
     ...['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT'],
     ...['DOGEUSDT', 'LTCUSDT', 'LINKUSDT', 'AVAXUSDT', 'DOTUSDT'],
@@ -433,6 +413,16 @@ const common: Pick<Exchange, 'sampleSymbols' | 'subscribe' | 'unsubscribe'> = {
   subscribe: (subscriptions, firstId) => request('SUBSCRIBE', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => request('UNSUBSCRIBE', subscriptions, firstId),
 };
+
+/** `from`: of trades; `loss`: how it shows in a book. */
+function evidenceOf(from: string, others: string, loss: string): Exchange['evidence'] {
+  const wire = '`@depth20@100ms` `@bookTicker` `@ticker` `@kline_*`';
+  return {
+    'trades agg_trades': { wire: '`@trade` `@aggTrade`', from },
+    book: { wire: '`@depth@100ms` and REST', from: 'recordings, REST snapshots that join them', loss },
+    'book20 bbo ticker klines': { wire, from: others },
+  };
+}
 
 const spot: Exchange = {
   ...common,
@@ -446,6 +436,11 @@ const spot: Exchange = {
     channels: ['ticker', 'trades'],
   },
   channels: channelsOf(undefined, undefined),
+  evidence: evidenceOf(
+    'recordings of 2021 and 2024, documentation',
+    'recordings, documentation',
+    '`U` follows the last `u`',
+  ),
   // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
@@ -467,10 +462,15 @@ const futures: Exchange = {
     enabled: false,
   },
   channels: channelsOf('public', 'market'),
+  evidence: evidenceOf(
+    'recordings of 2021 to 2024; addresses: documentation',
+    'recordings of 2021 to 2024; addresses: documentation',
+    '`pu` names the previous change',
+  ),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
   // where trades are served is measured, not documented
-  anyAddress: true,
+  anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),

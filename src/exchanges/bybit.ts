@@ -2,8 +2,8 @@
  * Bybit v5: spot (`bybit`) and linear contracts (`bybit-linear`). Runs in shard threads; found by its file name.
  *
  * Source: bybit-exchange/docs v5 and recorded messages. A request is accepted or refused as a whole, linear refuses
- * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with holes (spot) or UUIDs (linear), so
- * they tell a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
+ * it for one bad topic; spot takes ten topics at most. Trade ids are numbers with gaps (spot) or UUIDs (linear), so
+ * they show a repeated trade but not a missing one. A ticker of spot is always a whole one, a delta (linear) carries what
  * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
@@ -11,7 +11,7 @@ import { LoggerError } from '../base/errors.js';
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import type { Books } from '../feed/books/books.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import { BEST_KEYS, copyBest, quotesMapping } from '../feed/channels/bbo.js';
 import {
   CandleChannels,
   klineChannel,
@@ -35,9 +35,10 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { requestsOf } from '../feed/requests.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
@@ -59,7 +60,7 @@ const TOPICS: Readonly<Record<string, string>> = {
 
 const ROOT_KEYS = ['topic', 'type', 'ts', 'data', 'cts'] as const;
 const [TOPIC, TYPE, TS, DATA, CTS] = ROOT_KEYS.keys();
-/** Of tickers and books, which are objects; the numbers of a ticker are in the order of the literals of MD. */
+/** Of tickers and books, which are objects; the numbers of a ticker are in the order of the decimals of MD. */
 const OBJECT_KEYS = [
   'lastPrice', 'bid1Price', 'ask1Price', 'volume24h', 'b', 'a', 'u',
   ...BEST_KEYS, 'time of the best',
@@ -70,23 +71,9 @@ const ITEM_KEYS = [
   'i', 'T', 'p', 'v', 'S', 'seq',
   'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
 ] as const; // biome-ignore format: one line per kind of message
-const [
-  ID,
-  TRADE_TIME,
-  PRICE,
-  SIZE,
-  TAKER,
-  SEQ,
-  START,
-  INTERVAL,
-  OPEN,
-  HIGH,
-  LOW,
-  CLOSE,
-  BASE_VOLUME,
-  TURNOVER,
-  CONFIRM,
-] = ITEM_KEYS.keys();
+// biome-ignore format: a list like the one above
+const [ID, TRADE_TIME, PRICE, SIZE, TAKER, SEQ, START, INTERVAL, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME, TURNOVER,
+  CONFIRM] = ITEM_KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
 const PUBLIC_TRADE = text('publicTrade.');
@@ -97,23 +84,23 @@ const SNAPSHOT = text('snapshot');
 const DELTA = text('delta');
 const DOT = 0x2e;
 
-const DEAL: RowPlan['columns'] = {
+const DEAL: RowMapping['columns'] = {
   trade_price: { decimal: PRICE, positive: true },
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { text: TAKER, values: { Buy: SIDE.buy, Sell: SIDE.sell } },
 };
-const SPOT_TRADE: RowPlan = {
+const SPOT_TRADE: RowMapping = {
   table: TRADES,
   columns: { trade_id: { id: ID }, ...DEAL },
   time: { epoch: TRADE_TIME },
   accept: 'unordered',
 };
 /** The number came with an update of their interface, the UUID is the id. */
-const LINEAR_TRADE: RowPlan = {
+const LINEAR_TRADE: RowMapping = {
   ...SPOT_TRADE,
   columns: { trade_uuid: { uuid: ID }, trade_id: { id: SEQ, orZero: true }, ...DEAL },
 };
-const SPOT_TICKER: RowPlan = {
+const SPOT_TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST_PRICE, positive: true },
@@ -122,10 +109,10 @@ const SPOT_TICKER: RowPlan = {
     volume: { decimal: VOLUME },
     volume_24h: { decimal: VOLUME },
   },
-  time: { epoch: TS, ofMessage: true, orReceipt: true },
+  time: { epoch: TS, inEnvelope: true, orReceipt: true },
   accept: 'all',
 };
-const QUOTES = quotesPlan(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
+const QUOTES = quotesMapping(BEST, UPDATE_ID, { epoch: BEST_TIME, orReceipt: true });
 const KLINE_NEEDS = [START, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME];
 const KLINE_NUMBERS = {
   open: OPEN,
@@ -170,11 +157,11 @@ class BybitParser implements MessageParser {
       [this.fields, [TS]],
       [this.items, [SEQ]],
     ]);
-    const row = (plan: RowPlan, slots: JsonFields, channel: string) =>
-      this.templates.row(plan, slots, sequences.get(channel), {
+    const row = (mapping: RowMapping, slots: JsonFields, channel: string) =>
+      this.templates.row(mapping, slots, sequences.get(channel), {
         slots: this.fields,
         field: TOPIC,
-        behind: `${TOPICS[channel]}.`,
+        prefix: `${TOPICS[channel]}.`,
       });
     this.trade = row(linear ? LINEAR_TRADE : SPOT_TRADE, this.items, 'trades');
     this.quotes = row(QUOTES, this.data, 'bbo');
@@ -184,14 +171,14 @@ class BybitParser implements MessageParser {
 
   emit(): number {
     const { fields } = this;
-    if (!fields.present(TOPIC) || fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    if (!fields.present(TOPIC) || fields.kind[DATA] !== KIND.nested) return RESULT.noMatch;
     const { bytes } = fields;
     const from = fields.from[TOPIC];
     const to = fields.to[TOPIC];
     if (startsWith(bytes, from, to, TICKERS)) return this.ticker(this.slot(from + TICKERS.length));
     if (startsWith(bytes, from, to, ORDERBOOK)) return this.orderbook(from + ORDERBOOK.length, to);
     if (startsWith(bytes, from, to, PUBLIC_TRADE)) return this.trades(this.slot(from + PUBLIC_TRADE.length));
-    return startsWith(bytes, from, to, KLINE) ? this.klines(from + KLINE.length, to) : RESULT.unfamiliar;
+    return startsWith(bytes, from, to, KLINE) ? this.klines(from + KLINE.length, to) : RESULT.noMatch;
   }
 
   /** Slot of the symbol that stands in the topic from `from` on. */
@@ -202,7 +189,7 @@ class BybitParser implements MessageParser {
   private trades(slot: number): number {
     const { items } = this;
     const sequence = this.tradeSequence;
-    if (items.count === 0) return RESULT.unfamiliar;
+    if (items.count === 0) return RESULT.noMatch;
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     let result: number = RESULT.duplicate;
     for (let row = 0; row < items.count; row++) {
@@ -218,7 +205,7 @@ class BybitParser implements MessageParser {
     const { rows, streams } = this.context;
     const sequence = this.tickerSequence;
     const snapshot = fields.equals(TYPE, SNAPSHOT);
-    if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (data.count === 0 || (!snapshot && !fields.equals(TYPE, DELTA))) return RESULT.noMatch;
     if (snapshot && this.wholeTicker !== undefined) return this.wholeTicker(0, slot);
     if (slot < 0 || sequence === undefined) return RESULT.unwanted;
     numbers.resize(streams.size);
@@ -244,9 +231,9 @@ class BybitParser implements MessageParser {
     const { bytes } = this.fields;
     const dot = indexOfDot(bytes, from, to);
     const depth = parseUint(bytes, from, dot);
-    if (depth <= 0 || this.data.count === 0) return RESULT.unfamiliar;
+    if (depth <= 0 || this.data.count === 0) return RESULT.noMatch;
     const snapshot = this.fields.equals(TYPE, SNAPSHOT);
-    if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.unfamiliar;
+    if (!snapshot && (depth === 1 || !this.fields.equals(TYPE, DELTA))) return RESULT.noMatch;
     const slot = this.slot(dot + 1);
     return depth === 1 ? this.best(slot) : this.book(slot, snapshot);
   }
@@ -306,7 +293,7 @@ class BybitParser implements MessageParser {
 
   private klines(from: number, to: number): number {
     const { items } = this;
-    if (items.count === 0) return RESULT.unfamiliar;
+    if (items.count === 0) return RESULT.noMatch;
     const slot = this.slot(indexOfDot(this.fields.bytes, from, to) + 1);
     let result: number = RESULT.rows;
     for (let row = 0; row < items.count; row++) result = worse(result, this.kline(slot, row * items.width));
@@ -384,14 +371,10 @@ function request(
   subscriptions: readonly Subscription[],
   firstId: number,
 ): ControlRequest[] {
-  const requests: ControlRequest[] = [];
-  for (let i = 0; i < subscriptions.length; i += perRequest) {
-    const covers = subscriptions.slice(i, i + perRequest);
-    const id = firstId + requests.length;
+  return requestsOf([subscriptions], perRequest, firstId, (id, covers) => {
     const args = covers.map((s) => `${TOPICS[s.channel]}.${s.native}`);
-    requests.push({ id, text: JSON.stringify({ req_id: String(id), op, args }), covers });
-  }
-  return requests;
+    return JSON.stringify({ req_id: String(id), op, args });
+  });
 }
 
 /** An endless chain of pages would be a mistake of theirs. */
@@ -428,10 +411,11 @@ function symbolOf(entry: JsonObject): SymbolInfo[] {
   ];
 }
 
-function channels(idColumn: string | undefined): Readonly<Record<string, Channel>> {
+function channels(uuids: boolean): Readonly<Record<string, Channel>> {
+  const own = uuids ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid'] } : {};
   return {
     ticker: { table: MD, ids: 'none' },
-    trades: { table: TRADES, ids: 'unordered', idColumn },
+    trades: { table: TRADES, ids: 'unordered', ...own },
     bbo: { table: BBO, ids: 'none' },
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
@@ -439,6 +423,15 @@ function channels(idColumn: string | undefined): Readonly<Record<string, Channel
 }
 
 const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
+
+const EVIDENCE: Exchange['evidence'] = {
+  trades: { wire: '`publicTrade`', from: 'recordings of 2026' },
+  book: { wire: '`orderbook.50`', from: 'recordings of 2026', loss: '`u` grows by one' },
+  'ticker bbo klines': {
+    wire: '`tickers` `orderbook.1` `kline.*`',
+    from: 'recordings of 2025 and 2026',
+  },
+};
 
 /** What the two have in common; `perRequest`: topics that one request may name. */
 function bybit(
@@ -459,7 +452,8 @@ function bybit(
       enabled: false,
     },
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
-    channels: channels(uuids ? 'trade_uuid' : undefined),
+    channels: channels(uuids),
+    evidence: EVIDENCE,
     limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,

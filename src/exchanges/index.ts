@@ -1,26 +1,33 @@
 /**
- * The exchanges are the files of this folder; what captures has no list of them. A file may hold several exchanges of one
- * company whose messages are alike, `binance.ts` those with the ids `binance` and `binance-…`; one with `_` in its name is
- * a part of another. Used by commands, the supervisor and the shard entry point.
+ * The exchanges are the files of this folder; what captures has no list of them. `coinbase_advanced.ts` is the exchange
+ * `coinbase-advanced`. A file may hold several exchanges of one company whose messages are alike: `binance.ts` has
+ * `binance` and `binance-futures`. Used by commands, the supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
 import { assert, LoggerError } from '../base/errors.js';
 import type { Exchange } from '../feed/exchange.js';
 
-/** Names of the files of this folder; with what may follow in an id they are safe names of directories and sections. */
-const FILE = /^([a-z0-9]+)\.js$/;
-const SUFFIX = /^(-[a-z0-9]+)*$/;
+/** Names of the files of this folder. */
+const FILE = /^([a-z0-9]+(_[a-z0-9]+)*)\.js$/;
+/** Ids are safe names of directories and sections. */
+const ID = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 async function files(): Promise<string[]> {
   const names = (await readdir(import.meta.dirname)).map((file) => FILE.exec(file)?.[1]);
   return names.filter((name) => name !== undefined && name !== 'index') as string[];
 }
 
+/** Where an exchange may be, its own file first: `a_b` or `a` for `a-b`. */
+function filesFor(id: string): string[] {
+  const words = id.split('-');
+  return words.map((_, n) => words.slice(0, words.length - n).join('_'));
+}
+
 async function exchangesOf(file: string): Promise<readonly Exchange[]> {
   const module = (await import(`./${file}.js`)) as { default: Exchange | readonly Exchange[] };
   const exchanges = [module.default].flat();
   for (const { id } of exchanges)
-    assert(id.startsWith(file) && SUFFIX.test(id.slice(file.length)), `${id} belongs into ${file}.ts`);
+    assert(ID.test(id) && filesFor(id).includes(file), `${id} belongs into ${filesFor(id)[0]}.ts`);
   return exchanges;
 }
 
@@ -32,9 +39,9 @@ export async function loadExchanges(): Promise<Exchange[]> {
 
 /** One exchange, or undefined when there is none of this id; the files of others are not read. */
 export async function findExchange(id: string): Promise<Exchange | undefined> {
-  const file = id.split('-')[0];
-  if (!(await files()).includes(file)) return undefined;
-  return (await exchangesOf(file)).find((exchange) => exchange.id === id);
+  const present = await files();
+  const file = filesFor(id).find((name) => present.includes(name));
+  return file === undefined ? undefined : (await exchangesOf(file)).find((exchange) => exchange.id === id);
 }
 
 /** The same; throws USAGE with the ids that there are. */

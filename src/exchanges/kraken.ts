@@ -32,9 +32,10 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonList } from '../feed/json/lists.js';
+import { byChannel, requestsOf } from '../feed/requests.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { u64At } from '../feed/rows/values.js';
@@ -73,54 +74,13 @@ const WIRE: Readonly<Record<string, Readonly<Record<string, string | number>>>> 
 
 const KEYS = ['channel', 'type', 'data'] as const;
 const [CHANNEL, TYPE, DATA] = KEYS.keys();
-const ITEM_KEYS = [
-  'symbol',
-  'timestamp',
-  'side',
-  'price',
-  'qty',
-  'trade_id',
-  'bid',
-  'bid_qty',
-  'ask',
-  'ask_qty',
-  'last',
-  'volume',
-  'bids',
-  'asks',
-  'checksum',
-  'open',
-  'high',
-  'low',
-  'close',
-  'trades',
-  'interval_begin',
-  'interval',
-] as const;
-const [
-  SYMBOL,
-  TIMESTAMP,
-  SIDE_KEY,
-  PRICE,
-  QTY,
-  TRADE_ID,
-  BID,
-  BID_QTY,
-  ASK,
-  ASK_QTY,
-  LAST,
-  VOLUME,
-  BIDS,
-  ASKS,
-  CHECKSUM,
-  OPEN,
-  HIGH,
-  LOW,
-  CLOSE,
-  TRADES_COUNT,
-  BEGIN,
-  INTERVAL,
-] = ITEM_KEYS.keys();
+// biome-ignore format: a list
+const ITEM_KEYS = ['symbol', 'timestamp', 'side', 'price', 'qty', 'trade_id', 'bid', 'bid_qty', 'ask', 'ask_qty',
+  'last', 'volume', 'bids', 'asks', 'checksum', 'open', 'high', 'low', 'close', 'trades', 'interval_begin',
+  'interval'] as const;
+// biome-ignore format: a list like the one above
+const [SYMBOL, TIMESTAMP, SIDE_KEY, PRICE, QTY, TRADE_ID, BID, BID_QTY, ASK, ASK_QTY, LAST, VOLUME, BIDS, ASKS,
+  CHECKSUM, OPEN, HIGH, LOW, CLOSE, TRADES_COUNT, BEGIN, INTERVAL] = ITEM_KEYS.keys();
 /** in the order of Levels and CheckedBooks */
 const LEVEL_KEYS = ['price', 'qty'] as const;
 
@@ -138,7 +98,7 @@ const CANDLE = { open: OPEN, high: HIGH, low: LOW, close: CLOSE, volume: VOLUME,
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');
 
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: TRADE_ID },
@@ -149,10 +109,10 @@ const TRADE: RowPlan = {
   time: { iso: TIMESTAMP },
   accept: 'contiguous',
 };
-const REPLAYED_TRADE: RowPlan = { ...TRADE, flags: REPLAYED };
+const REPLAYED_TRADE: RowMapping = { ...TRADE, flags: REPLAYED };
 /** Tickers had no time until 2024. */
 const STATE_TIME = { iso: TIMESTAMP, orReceipt: true };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
@@ -165,7 +125,7 @@ const TICKER: RowPlan = {
   accept: 'all',
 };
 /** The same message, subscribed with the trigger `bbo`. */
-const QUOTES: RowPlan = {
+const QUOTES: RowMapping = {
   table: BBO,
   columns: {
     best_bid: { decimal: BID },
@@ -205,9 +165,9 @@ class KrakenParser implements MessageParser {
   constructor(private readonly context: ParserContext) {
     const { sequences, rows } = context;
     this.templates = new RowTemplates(context, this.fields, [[this.items, FREE_OF_TICKERS]]);
-    const symbol = { slots: this.items, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
-      this.templates.row(plan, this.items, sequences.get(channel), place);
+    const symbol = { slots: this.items, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, place?: SymbolPlace) =>
+      this.templates.row(mapping, this.items, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
     // history comes once
     this.replayedTrade = row(REPLAYED_TRADE, 'trades');
@@ -224,11 +184,11 @@ class KrakenParser implements MessageParser {
   emit(): number {
     const { fields, items } = this;
     if (fields.equals(CHANNEL, HEARTBEAT)) return RESULT.control;
-    if (fields.kind[DATA] !== KIND.nested) return RESULT.unfamiliar;
+    if (fields.kind[DATA] !== KIND.nested) return RESULT.noMatch;
     const trades = fields.equals(CHANNEL, TRADE_CHANNEL);
     const book = !trades && fields.equals(CHANNEL, BOOK_CHANNEL);
     const ticker = !trades && !book && fields.equals(CHANNEL, TICKER_CHANNEL);
-    if (!trades && !book && !ticker && !fields.equals(CHANNEL, OHLC_CHANNEL)) return RESULT.unfamiliar;
+    if (!trades && !book && !ticker && !fields.equals(CHANNEL, OHLC_CHANNEL)) return RESULT.noMatch;
     const snapshot = fields.equals(TYPE, SNAPSHOT);
     let result: number = RESULT.control;
     for (let row = 0; row < items.count; row++) {
@@ -349,13 +309,21 @@ class KrakenParser implements MessageParser {
   control(document: JsonValue): number {
     if (!isObject(document)) return RESULT.unknownKind;
     const method = stringOf(document, 'method');
-    if (method === undefined && stringOf(document, 'error') === undefined)
-      return NOTICES.has(stringOf(document, 'channel') ?? '') ? RESULT.control : RESULT.unknownKind;
+    if (method === undefined && stringOf(document, 'error') === undefined) return this.notice(document);
     if (method === 'pong' || method === 'unsubscribe') return RESULT.control;
     if (method === 'subscribe' && document.success === true && isObject(document.result))
       this.confirmed(document.result);
     else this.refused(document);
     return RESULT.control;
+  }
+
+  /** `{"channel":"status","type":"update","data":[{"system":"online", …}]}` */
+  private notice(document: JsonObject): number {
+    const channel = stringOf(document, 'channel') ?? '';
+    const [status] = Array.isArray(document.data) ? document.data : [];
+    if (channel === 'status' && isObject(status) && stringOf(status, 'system') === 'maintenance')
+      this.context.control({ kind: 'closing', reason: 'the exchange has announced maintenance' });
+    return NOTICES.has(channel) ? RESULT.control : RESULT.unknownKind;
   }
 
   private confirmed(result: JsonObject): void {
@@ -404,20 +372,12 @@ function request(
   subscriptions: readonly Subscription[],
   firstId: number,
 ): ControlRequest[] {
-  const byChannel = new Map<string, Subscription[]>();
-  for (const s of subscriptions) byChannel.set(s.channel, [...(byChannel.get(s.channel) ?? []), s]);
-  const requests: ControlRequest[] = [];
-  for (const [channel, all] of byChannel) {
-    for (let i = 0; i < all.length; i += SYMBOLS_PER_REQUEST) {
-      const covers = all.slice(i, i + SYMBOLS_PER_REQUEST);
-      const id = firstId + requests.length;
-      const symbol = covers.map((s) => s.native);
-      const snapshot = method === 'subscribe' ? { snapshot: true } : {};
-      const params = { ...WIRE[channel], symbol, ...snapshot };
-      requests.push({ id, text: JSON.stringify({ method, params, req_id: id }), covers });
-    }
-  }
-  return requests;
+  const snapshot = method === 'subscribe' ? { snapshot: true } : {};
+  return requestsOf(byChannel(subscriptions).values(), SYMBOLS_PER_REQUEST, firstId, (id, covers) => {
+    const symbol = covers.map((s) => s.native);
+    const params = { ...WIRE[covers[0].channel], symbol, ...snapshot };
+    return JSON.stringify({ method, params, req_id: id });
+  });
 }
 
 /** The older interfaces, REST among them, call these two by other names. */
@@ -473,6 +433,18 @@ const kraken: Exchange = {
     bbo: { table: BBO, ids: 'none', route: 'bbo' },
     book: { table: BOOK, ids: 'book' },
     ...klineChannels(INTERVALS),
+  },
+  evidence: {
+    trades: { wire: '`trade`', from: 'recordings of 2026' },
+    book: {
+      wire: '`book`',
+      from: 'recordings of 2026, all checksums recomputed',
+      loss: 'checksum of every event',
+    },
+    'ticker bbo klines': {
+      wire: '`ticker` (two triggers) `ohlc`',
+      from: 'single messages, documentation',
+    },
   },
   book: RULE,
   limits: { requestsPerSecond: 5, connectsPerMinute: 14 },

@@ -7,11 +7,11 @@
  * (`prevSeqId`), old recordings have only a checksum, which is 0 since 2026. Every argument of a request is acknowledged
  * or refused on its own. Candles and `trades-all` have an address of their own.
  */
-import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import { okxChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
-import { BEST_KEYS, copyBest, quotesPlan } from '../feed/channels/bbo.js';
+import { aggregateRange } from '../feed/channels/aggregates.js';
+import { BEST_KEYS, copyBest, quotesMapping } from '../feed/channels/bbo.js';
 import { History } from '../feed/channels/history.js';
 import {
   CandleChannels,
@@ -34,9 +34,10 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { requestsOf } from '../feed/requests.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import {
@@ -45,6 +46,7 @@ import {
   isFresh,
   isNewestFirst,
   parseEpoch,
+  signed32At,
   tradeNumbers,
   u64At,
 } from '../feed/rows/values.js';
@@ -88,13 +90,16 @@ const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
 // biome-ignore format: a list
 const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
   'bids', 'checksum', 'seqId', 'prevSeqId', ...BEST_KEYS] as const;
-// biome-ignore format: a list beside the one above
+// biome-ignore format: a list like the one above
 const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
   PREVIOUS_SEQ, BEST] = KEYS.keys();
 
 const BOOK_RULE = { depth: 0, checksum: okxChecksum, noChecksum: 0 };
 const LEVEL_WIDTH = 2;
-/** opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one in quote */
+/**
+ * opens at, open, high, low, close, base volume, then two volumes whose meaning depends on the kind of market, and one
+ * in quote
+ */
 const CANDLE_WIDTH = 9;
 const CANDLE_CLOSED = 8;
 const CANDLE_REQUIRED = [0, 1, 2, 3, 4, 5];
@@ -115,7 +120,7 @@ const SELL = text('sell');
 
 const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
-const TRADE: RowPlan = {
+const TRADE: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: ID },
@@ -127,12 +132,12 @@ const TRADE: RowPlan = {
   accept: 'contiguous',
 };
 /** A sum of one trade. */
-const SUM_OF_ONE: RowPlan = {
+const SUM_OF_ONE: RowMapping = {
   ...TRADE,
   table: AGG_TRADES,
   columns: { ...TRADE.columns, first_trade_id: { id: ID }, last_trade_id: { id: ID } },
 };
-const TICKER: RowPlan = {
+const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
@@ -145,13 +150,11 @@ const TICKER: RowPlan = {
   time: { epoch: TIMESTAMP },
   accept: 'all',
 };
-const QUOTES = quotesPlan(BEST, SEQ, { epoch: TIMESTAMP });
-const A = AGG_TRADES.at;
+const QUOTES = quotesMapping(BEST, SEQ, { epoch: TIMESTAMP });
 const REPLAYED = flag('replayed');
 const UNSYNCED = flag('unsynced');
 /** Books of old recordings are not numbered. */
 const NO_SEQUENCE = 0;
-const TWO_TO_32 = 4294967296;
 
 class OkxParser implements MessageParser {
   private readonly arg = new JsonFields(ARG_KEYS);
@@ -167,8 +170,6 @@ class OkxParser implements MessageParser {
   readonly templates: RowTemplates;
   private readonly levels: Levels;
   private readonly checked = new CheckedBooks(BOOK_RULE);
-  /** checksum of the event at hand as u32 */
-  private sum = 0;
 
   private readonly tradeSequence: Sequence | undefined;
   private readonly aggregateSequence: Sequence | undefined;
@@ -189,9 +190,9 @@ class OkxParser implements MessageParser {
       [this.arg, [ARG_SYMBOL]],
       [this.data, [SEQ, COUNT]],
     ]);
-    const symbol = { slots: this.data, field: SYMBOL, inObject: true };
-    const row = (plan: RowPlan, channel: string, place?: SymbolPlace) =>
-      this.templates.row(plan, this.data, sequences.get(channel), place);
+    const symbol = { slots: this.data, field: SYMBOL, inRow: true };
+    const row = (mapping: RowMapping, channel: string, place?: SymbolPlace) =>
+      this.templates.row(mapping, this.data, sequences.get(channel), place);
     this.trade = row(TRADE, 'trades', symbol);
     // counts and history are looked at before, so these have no templates
     this.sumOfOne = row(SUM_OF_ONE, 'agg_trades');
@@ -202,7 +203,7 @@ class OkxParser implements MessageParser {
 
   emit(): number {
     const { fields, arg, data } = this;
-    if (fields.kind[DATA] !== KIND.nested || fields.kind[ARG] !== KIND.nested) return RESULT.unfamiliar;
+    if (fields.kind[DATA] !== KIND.nested || fields.kind[ARG] !== KIND.nested) return RESULT.noMatch;
     if (arg.equals(CHANNEL, TRADES_ALL)) return this.trades(false);
     if (arg.equals(CHANNEL, AGGREGATES)) return this.trades(true);
     if (data.count === 0) return this.tuples();
@@ -278,7 +279,7 @@ class OkxParser implements MessageParser {
     if (!rows.begin(table, slot)) return RESULT.ringFull;
     if (!rows.idAt(data, o + ID, at.trade_id)) return RESULT.badId;
     const last = u64At(data, o + ID);
-    if (aggregates !== undefined && !this.range(count)) return RESULT.badId;
+    if (aggregates !== undefined && !aggregateRange(rows, count)) return RESULT.badId;
     if (!epochTime(rows, data, o + TIMESTAMP, at.trade_time, at.trade_nanos)) return RESULT.badTime;
     // on subscribing to sums the newest one is sent, however long ago it was
     if (this.history.isOld(slot)) rows.flag(REPLAYED);
@@ -289,21 +290,6 @@ class OkxParser implements MessageParser {
     if (!isFresh(rows, sequence, slot, last, last - count + 1)) return RESULT.duplicate;
     rows.commit(table);
     return RESULT.rows;
-  }
-
-  /** Ids of the first and the last of `count` trades, the last of which is the row's; false without such. */
-  private range(count: number): boolean {
-    const { rows } = this.context;
-    const last = rows.u32[rows.record + A.trade_id];
-    const high = rows.u32[rows.record + A.trade_id + 1];
-    const first = last - (count - 1);
-    const borrow = first < 0 ? Math.ceil(-first / TWO_TO_32) : 0;
-    if (borrow > high) return false;
-    rows.set(A.first_trade_id, first + borrow * TWO_TO_32);
-    rows.set(A.first_trade_id + 1, high - borrow);
-    rows.set(A.last_trade_id, last);
-    rows.set(A.last_trade_id + 1, high);
-    return true;
   }
 
   /** One level of each side, none where the side is empty. */
@@ -364,18 +350,19 @@ class OkxParser implements MessageParser {
     const { asks, bids, checked, data, levels } = this;
     const { from, to } = data;
     const { books } = this.context;
-    if (!this.readChecksum(o + CHECKSUM)) return RESULT.badNumber;
-    if (snapshot) checked.begin(slot, this.sum !== 0);
+    const sum = data.present(o + CHECKSUM) ? signed32At(data, o + CHECKSUM) : 0;
+    if (sum < 0) return RESULT.badNumber;
+    if (snapshot) checked.begin(slot, sum !== 0);
     let result = checked.apply(slot, BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
     if (result === RESULT.rows)
       result = checked.apply(slot, BOOK_SIDE.bid, bids, from[o + BIDS], to[o + BIDS]);
     if (result !== RESULT.rows) return result;
-    const fits = this.sum === 0 || checked.agrees(slot, this.sum);
+    const fits = sum === 0 || checked.agrees(slot, sum);
     const count = to[o + ASKS] - from[o + ASKS] + to[o + BIDS] - from[o + BIDS];
     // what does not fit is kept, but nothing can be built on it
     levels.begin(slot, count, snapshot, fits ? 0 : UNSYNCED);
     if (!levels.epoch(data, o + TIMESTAMP)) return RESULT.badTime;
-    if (data.present(o + CHECKSUM)) levels.sentChecksum(this.sum);
+    if (data.present(o + CHECKSUM)) levels.sentChecksum(sum);
     if (data.present(o + SEQ)) levels.sequenceNumber(seq);
     if (count === 0) result = snapshot ? levels.emptySnapshot() : RESULT.control;
     else result = levels.side(BOOK_SIDE.ask, asks, from[o + ASKS], to[o + ASKS]);
@@ -385,17 +372,6 @@ class OkxParser implements MessageParser {
     else books?.follow(slot, seq);
     if (!fits) books?.broken(slot, 'checksum');
     return result;
-  }
-
-  /** Notes down the checksum, a signed number of 32 bits, 0 when there is none; false when it is no number. */
-  private readChecksum(at: number): boolean {
-    const { bytes, from, to } = this.data;
-    this.sum = 0;
-    if (!this.data.present(at)) return true;
-    const minus = bytes[from[at]] === 0x2d;
-    const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
-    this.sum = (minus ? -value : value) >>> 0;
-    return value >= 0;
   }
 
   control(document: JsonValue): number {
@@ -440,14 +416,10 @@ class OkxParser implements MessageParser {
 const OUR_CHANNELS = new Map(Object.entries(WIRE_CHANNELS).map(([channel, wire]) => [wire, channel]));
 
 function request(op: string, subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
-  const requests: ControlRequest[] = [];
-  for (let i = 0; i < subscriptions.length; i += ARGS_PER_REQUEST) {
-    const covers = subscriptions.slice(i, i + ARGS_PER_REQUEST);
-    const id = firstId + requests.length;
+  return requestsOf([subscriptions], ARGS_PER_REQUEST, firstId, (id, covers) => {
     const args = covers.map((s) => ({ channel: WIRE_CHANNELS[s.channel], instId: s.native }));
-    requests.push({ id, text: JSON.stringify({ id: String(id), op, args }), covers });
-  }
-  return requests;
+    return JSON.stringify({ id: String(id), op, args });
+  });
 }
 
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
@@ -482,10 +454,23 @@ const okx: Exchange = {
     book: { table: BOOK, ids: 'book', route: PUBLIC },
     ...klineChannels(INTERVALS, BUSINESS),
   },
+  evidence: {
+    'trades agg_trades': {
+      wire: '`trades-all` `trades`',
+      from: 'recordings of 2021 to 2023, documentation',
+      loss: 'ids that count up by one, `count` of an aggregate',
+    },
+    book: {
+      wire: '`books`',
+      from: 'recordings, all checksums recomputed',
+      loss: '`prevSeqId` names the previous change; checksum until 2026',
+    },
+    'ticker bbo klines': { wire: '`tickers` `bbo-tbt` `candle*`', from: 'recordings, documentation' },
+  },
   book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
   // a proxy or a replay may serve all channels at one address
-  anyAddress: true,
+  anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
   websocketUrl: (endpoint, route) => `${endpoint.replace(/\/+$/, '')}/ws/v5/${route ?? PUBLIC}`,
   listSymbols,

@@ -24,9 +24,9 @@ import type {
 import { isObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonList } from '../feed/json/lists.js';
+import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT } from '../feed/rows/result.js';
-import type { RowPlan } from '../feed/rows/row_codegen.js';
-import type { WriteRow } from '../feed/rows/row_plan.js';
+import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
@@ -73,25 +73,9 @@ const NAMES = {
   candle_acc_trade_price: 'catp',
 } as const;
 const KEYS = [...Object.keys(NAMES), ...Object.values(NAMES)];
-const [
-  TYPE,
-  CODE,
-  TIMESTAMP,
-  TRADE_TIME,
-  PRICE,
-  SIZE,
-  ASK_BID,
-  ID,
-  STREAM_TYPE,
-  VOLUME_24H,
-  UNITS,
-  OPEN_TIME,
-  OPEN,
-  HIGH,
-  LOW,
-  VOLUME,
-  QUOTE_VOLUME,
-] = KEYS.keys();
+// biome-ignore format: a list like the one above
+const [TYPE, CODE, TIMESTAMP, TRADE_TIME, PRICE, SIZE, ASK_BID, ID, STREAM_TYPE, VOLUME_24H, UNITS, OPEN_TIME, OPEN,
+  HIGH, LOW, VOLUME, QUOTE_VOLUME] = KEYS.keys();
 /** position of the first value of format SIMPLE */
 const SIMPLE = KEYS.length / 2;
 
@@ -112,7 +96,7 @@ const CANDLE_SECONDS = INTERVALS.map((interval) => KLINE_INTERVALS[interval]);
 const CANDLE_REQUIRED = [CODE, OPEN_TIME, OPEN, HIGH, LOW, PRICE, VOLUME];
 const UNIT_REQUIRED = [ASK_PRICE, BID_PRICE, ASK_SIZE, BID_SIZE];
 const TAKER = { text: ASK_BID, values: { BID: SIDE.buy, ASK: SIDE.sell } };
-const TRADE_ROW: RowPlan = {
+const TRADE_ROW: RowMapping = {
   table: TRADES,
   columns: {
     trade_id: { id: ID },
@@ -124,9 +108,9 @@ const TRADE_ROW: RowPlan = {
   accept: 'unordered',
 };
 /** The newest trade, sent on subscribing. */
-const SNAPSHOT_ROW: RowPlan = { ...TRADE_ROW, flags: flag('replayed') };
+const SNAPSHOT_ROW: RowMapping = { ...TRADE_ROW, flags: flag('replayed') };
 /** There are no quotes. */
-const TICKER_ROW: RowPlan = {
+const TICKER_ROW: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: PRICE, positive: true },
@@ -139,7 +123,7 @@ const TICKER_ROW: RowPlan = {
   accept: 'all',
 };
 /** Values of trades and tickers that go into candles and books alone, or into the other one of the two. */
-const FREE = [TIMESTAMP, TRADE_TIME, VOLUME_24H, OPEN, HIGH, LOW];
+const IGNORED = [TIMESTAMP, TRADE_TIME, VOLUME_24H, OPEN, HIGH, LOW];
 const CANDLE_NUMBERS = {
   open: OPEN,
   high: HIGH,
@@ -176,11 +160,11 @@ class UpbitParser implements MessageParser {
     const { fields } = this;
     const { sequences } = context;
     this.levels = new Levels(context.rows);
-    const free = FREE.flatMap((field) => [field, SIMPLE + field]);
-    this.templates = new RowTemplates(context, fields, [[fields, free]]);
-    const symbol = { slots: fields, field: CODE, inObject: true };
-    const row = (plan: RowPlan, channel: string) =>
-      this.templates.row(plan, fields, sequences.get(channel), symbol);
+    const ignored = IGNORED.flatMap((field) => [field, SIMPLE + field]);
+    this.templates = new RowTemplates(context, fields, [[fields, ignored]]);
+    const symbol = { slots: fields, field: CODE, inRow: true };
+    const row = (mapping: RowMapping, channel: string) =>
+      this.templates.row(mapping, fields, sequences.get(channel), symbol);
     this.trade = row(TRADE_ROW, 'trades');
     this.snapshot = row(SNAPSHOT_ROW, 'trades');
     this.ticker = row(TICKER_ROW, 'ticker');
@@ -191,7 +175,7 @@ class UpbitParser implements MessageParser {
   emit(): number {
     const { fields } = this;
     if (fields.present(TYPE)) return this.event(0);
-    return fields.present(SIMPLE + TYPE) ? this.event(SIMPLE) : RESULT.unfamiliar;
+    return fields.present(SIMPLE + TYPE) ? this.event(SIMPLE) : RESULT.noMatch;
   }
 
   /** Rows from the values that begin at `o`. */
@@ -203,7 +187,7 @@ class UpbitParser implements MessageParser {
     if (fields.equals(o + TYPE, TICKER)) return this.write(o, this.ticker);
     for (let i = 0; i < CANDLE_TYPES.length; i++)
       if (fields.equals(o + TYPE, CANDLE_TYPES[i])) return this.candle(o, i);
-    return RESULT.unfamiliar;
+    return RESULT.noMatch;
   }
 
   private slot(o: number): number {
@@ -339,12 +323,21 @@ const upbit: Exchange = {
     book: { table: BOOK, ids: 'none' },
     ...klineChannels(INTERVALS),
   },
+  evidence: {
+    trades: { wire: '`trade`', from: 'recordings of 2021, messages of 2026' },
+    book: {
+      wire: '`orderbook`',
+      from: 'recordings of 2021, documentation',
+      loss: 'disconnects only; every message has the whole book',
+    },
+    'ticker klines': { wire: '`ticker` `candle.*`', from: 'recordings of 2021, documentation' },
+  },
   // a connection may send 5 requests a second and 100 a minute
   limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
   // an idle connection is dropped after a minute
   keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
   acknowledges: false,
-  replaces: true,
+  subscribeReplacesAll: true,
   websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/websocket/v1`,
   listSymbols,
   subscribe,

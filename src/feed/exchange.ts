@@ -10,7 +10,7 @@ import type { Books } from './books/books.js';
 import type { Sequence } from './continuity/sequence.js';
 import type { JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
-import type { Rows } from './rows/row_writer.js';
+import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
 
@@ -50,17 +50,29 @@ export interface Channel {
   /**
    * How its rows are checked for loss. contiguous: every message has an id one above the previous · none: the newest
    * message replaces the others · book: snapshots and changes that follow each other by the exchange's rule ·
-   * unordered: ids that say nothing about what is missing, but tell a repeated message
+   * unordered: ids that say nothing about what is missing, but show a repeated message
    */
   readonly ids: 'contiguous' | 'unordered' | 'none' | 'book';
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
+  /** columns of the table that the files of this exchange have and those of others lack */
+  readonly ownColumns?: readonly string[];
   /** of books: a lost message does not show in those that follow, so every book has to be asked for again */
-  readonly blind?: boolean;
+  readonly lossInvisible?: boolean;
   /** which address it is served at, for exchanges that have several; such channels get connections of their own */
   readonly route?: string;
   /** of a channel of candles: their interval; the option names all of them `klines` */
   readonly interval?: KlineInterval;
+}
+
+/** What is known of channels, and from what: the table in ADD_NEW_EXCHANGE.md. */
+export interface Evidence {
+  /** what the exchange calls them */
+  readonly wire: string;
+  /** what their messages are known from */
+  readonly from: string;
+  /** how a loss shows, where `ids` does not say it */
+  readonly loss?: string;
 }
 
 /** A GET of the REST interface, below its endpoint. */
@@ -73,16 +85,16 @@ export interface RestRequest {
 
 /** What a parser is given by the shard. */
 export interface ParserContext {
-  readonly rows: Rows;
+  readonly rows: RowWriter;
   readonly streams: StreamIndex;
   /** by channel name; only the subscribed channels, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
   /** undefined when no channel of books is subscribed */
   readonly books: Books | undefined;
   readonly control: (event: ControlEvent) => void;
-  /** Counts changes of books that a parser had kept for a snapshot and had to let go. */
+  /** Counts changes of books that were buffered for a snapshot and then dropped. */
   readonly unsynced: (changes: number) => void;
-  /** Messages of this connection were lost by its numbering, of nobody knows which channel: every book is incomplete. */
+  /** The numbering of this connection shows that messages were lost, of unknown channels: every book is incomplete. */
   readonly lost: (messages: number) => void;
   /** Sends a request to the REST interface; parser.onResponse() gets the answer. Paced for the whole process. */
   readonly request: (kind: string, slot: number, path: string) => void;
@@ -97,7 +109,7 @@ export interface MessageParser {
   readonly fields: JsonFields;
   /** reads the messages that look like one before */
   readonly templates?: RowTemplates;
-  /** HOT: rows from what `fields` has read; a RESULT, `unfamiliar` when the message is no data. */
+  /** HOT: rows from what `fields` has read; a RESULT, `noMatch` when the message is no data. */
   emit(): number;
   /** Cold: acknowledgements, errors, notices; RESULT.control, or unknownKind for what nothing is known about. */
   control(document: JsonValue): number;
@@ -107,6 +119,8 @@ export interface MessageParser {
   onResponse?(request: RestRequest, document: JsonValue | undefined): void;
   /** Cold: brings a book in order again; without it the symbol is subscribed anew. */
   resync?(slot: number): void;
+  /** Cold: another connection, whose book this was, has ended; without it a new snapshot is asked for. */
+  takeOver?(slot: number): void;
   /** Cold: everything a connection had said is void, a new one begins. */
   reconnected?(): void;
   /** Cold: a few times a second. */
@@ -132,6 +146,8 @@ export interface Exchange {
   /** for the sample configuration: active markets that will still be there tomorrow */
   readonly sampleSymbols: readonly string[];
   readonly channels: Readonly<Record<string, Channel>>;
+  /** by names of channels with spaces between; `klines` are those of every interval */
+  readonly evidence: Readonly<Record<string, Evidence>>;
   /** of its books; absent: all levels are kept, and none has a checksum */
   readonly book?: BookRule;
   readonly limits: {
@@ -151,8 +167,10 @@ export interface Exchange {
     readonly onlyWhenQuiet: boolean;
     readonly text?: string;
   };
+  /** seconds after which the exchange ends a connection, however well it works; a new one takes over before */
+  readonly connectionSecsMax?: number;
   /** which address serves a channel is not promised: what arrives at another one is stored, too */
-  readonly anyAddress?: boolean;
+  readonly anyRoute?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
   /** Tradable symbols. */
@@ -160,7 +178,7 @@ export interface Exchange {
   /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
   readonly acknowledges?: boolean;
   /** a request replaces everything that was subscribed before, so each one has to name all of it; nothing unsubscribes */
-  readonly replaces?: boolean;
+  readonly subscribeReplacesAll?: boolean;
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];

@@ -7,9 +7,9 @@ import { SESSION } from '../counters/declarations.js';
 import type { MessageParser } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue, sampleOf } from './json/document.js';
 import { EXTENT, extentOf } from './json/extent.js';
-import { UNFAMILIAR } from './json/fields.js';
+import { NO_MATCH } from './json/fields.js';
 import { REFUSALS, RESULT, worse } from './rows/result.js';
-import type { Rows } from './rows/row_writer.js';
+import type { RowWriter } from './rows/row_writer.js';
 import type { RowTemplates } from './rows/templates.js';
 
 /** Bytes of a refused message that a log line shows. */
@@ -40,7 +40,7 @@ export class MessageHandler {
     private readonly parser: MessageParser,
     private readonly parseJson: JsonParser,
     private readonly useScanner: boolean,
-    private readonly rows: Rows,
+    private readonly rows: RowWriter,
     private readonly counters: Uint32Array,
     private readonly events: MessageHandlerEvents,
   ) {
@@ -51,8 +51,8 @@ export class MessageHandler {
   message(bytes: Uint8Array, start: number, end: number): number {
     this.counters[SESSION.messages]++;
     const { parser, templates } = this;
-    const read = templates === undefined ? UNFAMILIAR : templates.read(bytes, start, end);
-    if (read !== UNFAMILIAR) return read;
+    const read = templates === undefined ? NO_MATCH : templates.read(bytes, start, end);
+    if (read !== NO_MATCH) return read;
     const result = this.inFull(bytes, start, end);
     parser.fields.release();
     return result;
@@ -62,15 +62,15 @@ export class MessageHandler {
   private inFull(bytes: Uint8Array, start: number, end: number): number {
     const { parser } = this;
     this.counters[SESSION.template_misses]++;
-    const known = this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
-    const result = known ? parser.emit() : RESULT.unfamiliar;
+    const known = this.useScanner && parser.fields.scan(bytes, start, end) !== NO_MATCH;
+    const result = known ? parser.emit() : RESULT.noMatch;
     if (result !== RESULT.rows) return this.other(result, bytes, start, end);
     this.templates?.learn(bytes, start, end);
     return result;
   }
 
   private other(scanned: number, bytes: Uint8Array, start: number, end: number): number {
-    const result = scanned === RESULT.unfamiliar ? this.slow(bytes, start, end) : scanned;
+    const result = scanned === RESULT.noMatch ? this.slow(bytes, start, end) : scanned;
     const { counters } = this;
     if (result === RESULT.control) counters[SESSION.control]++;
     else if (result === RESULT.unwanted) counters[SESSION.unwanted]++;
@@ -111,17 +111,17 @@ export class MessageHandler {
    */
   private large(bytes: Uint8Array, start: number, end: number): number {
     const { parser } = this;
-    const known = !this.useScanner && parser.fields.scan(bytes, start, end) !== UNFAMILIAR;
-    const result = known ? parser.emit() : RESULT.unfamiliar;
-    return result === RESULT.unfamiliar ? RESULT.tooLarge : result;
+    const known = !this.useScanner && parser.fields.scan(bytes, start, end) !== NO_MATCH;
+    const result = known ? parser.emit() : RESULT.noMatch;
+    return result === RESULT.noMatch ? RESULT.tooLarge : result;
   }
 
   private document(document: JsonValue): number {
     const { parser } = this;
     if (Array.isArray(document) && document.length > 0)
       return document.map((part) => this.document(part)).reduce(worse);
-    const result = parser.fields.loadDocument(document) ? parser.emit() : RESULT.unfamiliar;
-    return result === RESULT.unfamiliar ? parser.control(document) : result;
+    const result = parser.fields.loadDocument(document) ? parser.emit() : RESULT.noMatch;
+    return result === RESULT.noMatch ? parser.control(document) : result;
   }
 
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {

@@ -73,6 +73,8 @@ export interface SessionPlan {
 export interface SessionLimits {
   readonly maxConnections: number;
   readonly symbolsPerConnection: number;
+  /** connections that carry the same symbols; 1 when it does not say */
+  readonly redundancy?: number;
 }
 
 /** Channels by the address they are served at, in the order of the channels. */
@@ -97,7 +99,7 @@ export function planSessions(
   exchange: Pick<Exchange, 'id' | 'channels'>,
   symbols: readonly string[],
   channels: readonly string[],
-  { maxConnections, symbolsPerConnection }: SessionLimits,
+  { maxConnections, symbolsPerConnection, redundancy = 1 }: SessionLimits,
 ): SessionPlan[] {
   const { id } = exchange;
   const routes = routesOf(exchange, channels);
@@ -110,12 +112,13 @@ export function planSessions(
     seen.add(symbol);
   }
   const perRoute = Math.ceil(symbols.length / symbolsPerConnection);
-  if (perRoute * routes.size > maxConnections) {
-    const room = Math.floor(maxConnections / routes.size) * symbolsPerConnection;
+  if (perRoute * routes.size * redundancy > maxConnections) {
+    const room = Math.floor(maxConnections / routes.size / redundancy) * symbolsPerConnection;
     const addresses = routes.size === 1 ? '' : ` / ${routes.size} addresses`;
+    const replicas = redundancy === 1 ? '' : ` / redundancy (${redundancy})`;
     throw new LoggerError(
       'TOO_MANY_SYMBOLS',
-      `${id}: ${symbols.length} symbols do not fit into max_connections (${maxConnections})${addresses} × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
+      `${id}: ${symbols.length} symbols do not fit into max_connections (${maxConnections})${addresses}${replicas} × symbols_per_connection (${symbolsPerConnection}) = ${room}; ` +
         `raise one of them or list fewer symbols in [exchanges.${id}]`,
     );
   }
@@ -133,10 +136,10 @@ export function planSessions(
 /** `[feed] workers`: a number of threads, or a rule for it. */
 export type Workers = 'auto' | 'per-connection' | number;
 
-/** What a stream of books costs beside one of any other channel. */
+/** What a stream of books costs compared with one of any other channel. */
 const BOOK_WEIGHT = 4;
 
-/** How much a session has to do beside others: streams, with books counted for what they send. */
+/** How much a session has to do compared with others: streams, with books counted for what they send. */
 export function weightOf(
   { channels }: Pick<Exchange, 'channels'>,
   plan: Pick<SessionPlan, 'symbols' | 'channels'>,
@@ -147,7 +150,7 @@ export function weightOf(
 
 /**
  * How many threads host `sessions` connections. With `auto` each connection has its own while there are cores for them;
- * otherwise they share those that are left beside the writer, at least one: a thread that hosts many wakes up once for
+ * otherwise they share all cores but the writer's, at least one: a thread that hosts many wakes up once for
  * all of them and runs code that is compiled already.
  */
 export function shardCount(workers: Workers, sessions: number, cores: number): number {

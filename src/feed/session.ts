@@ -1,121 +1,109 @@
 /**
- * A session: one connection with its parser and its numbering, and everything that is void when its socket goes. It
- * shares ring, clock and timer with the other sessions of its shard (shard.ts). Shard threads.
+ * A session: one connection with its parser, its numbering and its books, everything that is void when its socket goes.
+ * What it reads goes to a group of streams that outlives it (stream_group.ts); ring, clock and timer are those of its
+ * shard (shard.ts). Shard threads.
  */
-import { monotonicMs, type WallClock } from '../base/clock.js';
+import { monotonicMs } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import { RECORD_WORDS_MAX, RING_WORDS_PER_MESSAGE_BYTE } from '../base/limits.js';
 import { SESSION, SHARD } from '../counters/declarations.js';
 import { HistogramWriter } from '../counters/histogram.js';
 import { DOORBELL } from '../ring/layout.js';
-import type { RingProducer } from '../ring/producer.js';
-import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
+import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
-import { Candles } from './channels/candles.js';
-import { Connection, type ConnectionOptions } from './connection/connection.js';
-import { reserve } from './connection/pacing.js';
+import { Connection } from './connection/connection.js';
+import { giveBack, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
-import { STATES } from './connection/state.js';
-import { ClockSteps, type Seen } from './continuity/clock_steps.js';
+import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
-import { GapLog } from './continuity/gap_log.js';
-import { Sequence } from './continuity/sequence.js';
 import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { MessageHandler } from './message_handler.js';
-import { Rows } from './rows/row_writer.js';
-import { StreamIndex, type StreamSpec } from './rows/streams.js';
+import type { StreamSpec } from './rows/streams.js';
+import type { SessionHost, SessionInit } from './session_init.js';
+import type { StreamGroup } from './stream_group.js';
 
 /** How often a socket that waits for room in the ring is tried again. */
 const RESUME_MS = 2;
 /** A ring that stays full for longer costs messages: pausing on would make the exchange drop the connection. */
 const PAUSE_MS_MAX = 5000;
-/** Lines about messages per second; what exceeds this is only counted. */
-const LOGGED_PER_SECOND = 5;
 /** REST requests per minute of an exchange that names no limit. */
 const REST_PER_MINUTE = 60;
 
-export type LogLevel = 'debug' | 'info' | 'warn';
-
-/** Everything a session is told, in the form that goes between threads. */
-export interface SessionInit {
-  /** its number within its exchange, from 0 */
-  readonly session: number;
-  readonly exchange: string;
-  readonly streams: readonly StreamSpec[];
-  readonly channels: readonly string[];
-  /** channels that connections to other addresses subscribe; what arrives here of them is stored all the same */
-  readonly elsewhere: readonly string[];
-  /** candles that are added up from the trades of this session */
-  readonly candles: readonly KlineInterval[];
-  readonly parser: 'scan' | 'json' | 'simdjson';
-  readonly clockSkewSecondsMax: number;
-  readonly connection: ConnectionOptions;
-  /** a block of SESSION_COUNTERS */
-  readonly counters: SharedArrayBuffer;
-  /** receive to publish, µs */
-  readonly latency: SharedArrayBuffer;
-  /** connection attempts and REST requests of the exchange */
-  readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
-  readonly restEndpoint: string;
-}
-
-/** What the sessions of a shard share. */
-export interface SessionHost {
-  readonly clock: WallClock;
-  readonly producer: RingProducer;
-  readonly doorbell: Int32Array;
-  /** the block of SHARD_COUNTERS */
-  readonly counters: Uint32Array;
-  log(level: LogLevel, text: string): void;
+/** What a session tells those that it shares its streams with. */
+export interface SessionEvents {
+  /** the state of its connection has changed */
+  state(): void;
+  /** its connection is gone, and it connects again; its books are still as they were */
+  lost(session: Session): void;
+  /** the exchange has announced that it will end the connection */
+  closing(session: Session, reason: string): void;
+  /** see BookEvents */
+  storedElsewhere(session: Session, slot: number): number;
 }
 
 export class Session {
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
-  private readonly streams: StreamIndex;
-  private readonly rows: Rows;
-  private readonly sequences: ReadonlyMap<string, Sequence>;
   private readonly books: Books | undefined;
-  private readonly candles: Candles | undefined;
   private readonly parser: MessageParser;
   private readonly handler: MessageHandler;
   private readonly connection: Connection;
-  private readonly gaps: GapLog;
-  private readonly clockSteps: ClockSteps;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
   private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
   private stopping = false;
-  private loggedSecond = 0;
-  private logged = 0;
 
   constructor(
     private readonly exchange: Exchange,
     private readonly init: SessionInit,
     private readonly host: SessionHost,
+    private readonly group: StreamGroup,
+    /** its place among the sessions with the same streams */
+    readonly seat: number,
+    private readonly events: SessionEvents,
   ) {
-    const { producer, clock } = host;
-    this.clockSteps = new ClockSteps(clock);
-    this.counters = new Uint32Array(init.counters);
+    this.counters = group.counters;
     this.latency = new HistogramWriter(init.latency);
-    this.streams = new StreamIndex(init.streams);
-    this.rows = new Rows(producer, this.streams, clock.now, init.clockSkewSecondsMax);
-    this.gaps = new GapLog(
-      this.counters,
-      (gap) => this.rows.gap(gap),
-      () =>
-        this.host.log('warn', 'too many holes wait for room in the ring: the oldest are counted, not listed'),
-    );
     this.books = this.createBooks();
-    this.candles = this.createCandles();
-    this.sequences = this.createSequences();
-    this.parser = exchange.createParser({
-      rows: this.rows,
-      streams: this.streams,
-      sequences: this.sequences,
+    this.parser = this.createParser();
+    this.handler = this.createHandler();
+    this.connection = this.createConnection();
+  }
+
+  private createBooks(): Books | undefined {
+    if (!this.group.hasBooks) return undefined;
+    const events = {
+      gap: (gap: Gap) => {
+        if (this.owns(gap.slot)) this.group.gaps.add(gap);
+      },
+      resync: (slot: number) => this.resync(slot),
+      storedElsewhere: (slot: number) => this.events.storedElsewhere(this, slot),
+    };
+    const books = new Books(this.host.clock.now, events, monotonicMs);
+    books.resize(this.group.streams.size);
+    for (const [slot, spec] of this.group.streams.specs.entries()) seedBook(books, spec, slot);
+    return books;
+  }
+
+  /** Whether the rows of this book are ours to write. */
+  private owns(slot: number): boolean {
+    const { arbiter } = this.group.rows;
+    return arbiter === undefined || arbiter.ownerOf(slot) === this.seat;
+  }
+
+  /** Whatever rows are written next, it is this session that brings them. */
+  private takeTurn(): void {
+    const { arbiter } = this.group.rows;
+    if (arbiter !== undefined) arbiter.seat = this.seat;
+  }
+
+  private createParser(): MessageParser {
+    const { rows, streams, sequences } = this.group;
+    return this.exchange.createParser({
+      ...{ rows, streams, sequences },
       books: this.books,
       control: (event) => this.connection.control(event),
       unsynced: (changes) => {
@@ -124,11 +112,15 @@ export class Session {
       lost: (messages) => this.lostMessages(messages),
       request: (kind, slot, path) => void this.request({ kind, slot, path }),
     });
-    this.handler = new MessageHandler(
+  }
+
+  private createHandler(): MessageHandler {
+    const { parser } = this.init;
+    return new MessageHandler(
       this.parser,
-      createJsonParser(init.parser),
-      init.parser === 'scan',
-      this.rows,
+      createJsonParser(parser),
+      parser === 'scan',
+      this.group.rows,
       this.counters,
       {
         refused: (reason, sample) => this.refusedMessage(reason, sample),
@@ -140,51 +132,6 @@ export class Session {
         },
       },
     );
-    this.connection = this.createConnection();
-  }
-
-  private createBooks(): Books | undefined {
-    if (!this.init.channels.some((channel) => this.exchange.channels[channel].ids === 'book'))
-      return undefined;
-    const events = { gap: (gap: Gap) => this.gaps.add(gap), resync: (slot: number) => this.resync(slot) };
-    const books = new Books(this.host.clock.now, events, monotonicMs);
-    books.resize(this.streams.size);
-    for (const [slot, spec] of this.init.streams.entries()) this.seedBook(books, spec, slot);
-    return books;
-  }
-
-  private createCandles(): Candles | undefined {
-    if (this.init.candles.length === 0) return undefined;
-    const candles = new Candles(this.rows, this.init.candles, {
-      late: () => {
-        this.counters[SESSION.late_trades]++;
-      },
-      dropped: (slot, interval) => this.candleDropped(slot, interval),
-    });
-    candles.resize(this.streams.size);
-    this.rows.trades = candles;
-    return candles;
-  }
-
-  private candleDropped(slot: number, interval: KlineInterval): void {
-    const [seconds, nanos] = this.host.clock.now;
-    this.gaps.add({
-      slot,
-      table: KLINES[interval],
-      cause: 'ring_full',
-      fromId: 0,
-      toId: 0,
-      fromSeconds: seconds,
-      fromNanos: nanos,
-      toSeconds: seconds,
-      toNanos: nanos,
-      messages: 1,
-    });
-  }
-
-  private seedBook(books: Books, spec: StreamSpec, slot: number): void {
-    const received = spec.lastReceived[BOOK.name];
-    if (received !== undefined) books.seed(slot, received, spec.resumedAfter);
   }
 
   /** Brings one book in order again. */
@@ -194,7 +141,7 @@ export class Session {
       this.parser.resync(slot);
       return;
     }
-    const { native } = this.streams.specs[slot];
+    const { native } = this.group.streams.specs[slot];
     for (const channel of this.init.channels)
       if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
   }
@@ -209,55 +156,14 @@ export class Session {
     try {
       document = await restOf(restEndpoint, connection.ca, parseKeepingText)(request.path);
     } catch (error) {
-      const { native } = this.streams.specs[request.slot];
+      const { native } = this.group.streams.specs[request.slot];
       this.host.log('warn', `${request.kind} of ${native}: ${messageOf(error)}`);
     }
     if (this.stopping) return;
     this.host.clock.read();
+    this.takeTurn();
     this.parser.onResponse?.(request, document);
     this.chunkEnd();
-  }
-
-  private createSequences(): Map<string, Sequence> {
-    const events = {
-      gap: (gap: Gap) => this.gaps.add(gap),
-      repaired: (gap: Gap) => this.gaps.note(gap),
-      reordered: () => {
-        this.counters[SESSION.reordered]++;
-      },
-      duplicate: () => {
-        this.counters[SESSION.duplicates]++;
-      },
-      outlier: (slot: number, id: number) =>
-        this.logMessage(
-          `${this.streams.specs[slot].native}: the id ${id} was out of line, ids go on below it`,
-        ),
-    };
-    const sequences = new Map<string, Sequence>();
-    const { channels, elsewhere, streams } = this.init;
-    for (const channel of [...channels, ...elsewhere]) {
-      const declared = this.exchange.channels[channel];
-      if (declared.ids === 'book') continue;
-      const jumped = declared.table === TRADES ? (slot: number) => this.candles?.doubt(slot) : undefined;
-      const sequence = new Sequence(declared, this.host.clock.now, { ...events, jumped }, monotonicMs);
-      sequence.resize(this.streams.size);
-      sequences.set(channel, sequence);
-      for (const [slot, spec] of streams.entries()) this.seed(channel, sequence, spec, slot);
-    }
-    return sequences;
-  }
-
-  /** Continues the ids that are on disk, so that their end and our beginning leave no unseen hole. */
-  private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
-    // what stands on disk of the others is followed where they are subscribed
-    if (!this.init.channels.includes(channel)) return;
-    const { ids } = this.exchange.channels[channel];
-    const received = spec.lastReceived[sequence.table.name];
-    if (received === undefined) return;
-    sequence.seed(slot, received, spec.resumedAfter);
-    if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
-    if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
-      sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
   }
 
   private createConnection(): Connection {
@@ -266,13 +172,14 @@ export class Session {
       chunk: (bytes) => {
         this.host.clock.read();
         this.times[0] = monotonicMs();
+        this.messagesBefore = counters[SESSION.messages];
         counters[SESSION.bytes] += bytes;
       },
       message: (bytes, start, end) => this.message(bytes, start, end),
       chunkEnd: () => this.chunkEnd(),
       state: (state) => {
-        counters[SESSION.state] = STATES.indexOf(state);
         this.host.log('debug', `state ${state}`);
+        this.events.state();
       },
       opened: () => {
         counters[SESSION.connects]++;
@@ -283,19 +190,80 @@ export class Session {
         counters[SESSION.failures]++;
         if (stale) counters[SESSION.stale]++;
         this.times[1] = 0;
-        this.interrupted('disconnect');
+        this.events.lost(this);
+        this.books?.interrupted('disconnect');
         this.parser.reconnected?.();
         this.host.log('warn', reason);
       },
+      closing: (reason) => this.events.closing(this, reason),
       refused: (s, reason) =>
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
       log: (level, text) => this.host.log(level, text),
+      unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
     });
   }
 
   start(): void {
-    this.connection.start(this.subscriptionsOf(this.init.streams));
+    this.connection.start(this.subscriptionsOf(this.group.streams.active()));
+  }
+
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
+  get isUp(): boolean {
+    return this.state === 'ACTIVE';
+  }
+
+  /** Whether it is subscribed and data have come. */
+  get isDelivering(): boolean {
+    return this.connection.isDelivering;
+  }
+
+  /** For how long its connection has been open, ms. */
+  get ageMs(): number {
+    return this.connection.ageMs;
+  }
+
+  /** Subscriptions of its connection by what the exchange has said. */
+  subscriptions(state: 'confirmed' | 'refused'): number {
+    return this.connection.subscriptions.count(state);
+  }
+
+  /** Whether this session has the book complete. */
+  hasBook(slot: number): boolean {
+    return this.books?.isLive(slot) === true;
+  }
+
+  /** Whether this session has received a snapshot of the book. */
+  seen(slot: number): boolean {
+    return this.books?.seen(slot) === true;
+  }
+
+  /** Newest change of a book; -1 before the first snapshot. */
+  newestChange(slot: number): number {
+    return this.books?.last(slot) ?? -1;
+  }
+
+  /** Whether its books go on behind those of another session, without a snapshot of their own. */
+  get continuesBooks(): boolean {
+    return this.parser.takeOver !== undefined;
+  }
+
+  /** A snapshot of the book has come that is about to be written, in place of the changes of another session. */
+  inheritBook(slot: number, from: Session, cause: GapCause): void {
+    if (from.books !== undefined) this.books?.inherit(slot, from.books, cause);
+  }
+
+  /** The session whose book this was has ended. */
+  takeBook(slot: number, from: Session, cause: GapCause): void {
+    const { books, parser } = this;
+    if (books === undefined || from.books === undefined) return;
+    this.takeTurn();
+    books.inherit(slot, from.books, cause);
+    if (parser.takeOver !== undefined && from.hasBook(slot)) parser.takeOver(slot);
+    else if (this.isUp && from.seen(slot)) books.broken(slot, cause);
   }
 
   private subscriptionsOf(specs: readonly StreamSpec[]): Subscription[] {
@@ -312,6 +280,7 @@ export class Session {
     if (this.host.producer.free(needed) >= needed) {
       if (this.times[1] !== 0) this.hasRoom();
     } else if (!this.dropInstead()) return false;
+    this.takeTurn();
     this.handler.message(bytes, start, end);
     return true;
   }
@@ -333,61 +302,47 @@ export class Session {
       return false;
     }
     if (Atomics.load(this.host.doorbell, DOORBELL.disk_waits) === 1) this.dropCause = 'disk';
-    for (const sequence of this.sequences.values()) sequence.interrupted(this.dropCause);
+    this.group.interrupted(this.dropCause);
     this.bookLost(this.dropCause);
     return true;
   }
 
   /** A message that may have changed a book was lost. */
   private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
-    const blind = this.init.channels.some((channel) => this.exchange.channels[channel].blind === true);
-    this.books?.lost(cause, blind);
+    const invisible = this.init.channels.some(
+      (channel) => this.exchange.channels[channel].lossInvisible === true,
+    );
+    this.books?.lost(cause, invisible);
   }
 
-  /** The numbering of the connection shows it. Trades and changes of books tell by their own what is missing. */
+  /** The numbering of the connection shows it. Trades and changes of books show by their own numbers what is missing. */
   private lostMessages(messages: number): void {
     this.counters[SESSION.lost] += messages;
     this.books?.lost('unknown', true);
-    this.logMessage(`${messages} messages are missing in the numbering of the connection`);
-  }
-
-  private interrupted(cause: GapCause): void {
-    for (const sequence of this.sequences.values()) sequence.interrupted(cause);
-    this.books?.interrupted(cause);
+    this.group.logMessage(`${messages} messages are missing in the numbering of the connection`);
   }
 
   /** HOT: shows the rows of a chunk to the writer. */
   private chunkEnd(): void {
-    const { producer, counters: shared } = this.host;
-    this.gaps.flush();
-    producer.publish();
+    const { counters: shared } = this.host;
+    this.group.publish();
     // a socket that always has more is read on and on, and no timer has its turn meanwhile
     shared[SHARD.heartbeat]++;
     const messages = (this.counters[SESSION.messages] - this.messagesBefore) >>> 0;
     if (messages === 0) return;
     this.messagesBefore = this.counters[SESSION.messages];
-    this.counters[SESSION.rows] = this.rows.counts.rows;
+    this.counters[SESSION.rows] = this.group.rows.counts.rows;
     this.counters[SESSION.last_message] = this.host.clock.now[0];
     this.latency.record((monotonicMs() - this.times[0]) * 1000, messages);
   }
 
   /** Everything that is due; called a few times a second, with the clock read. */
   tick(): void {
-    const { counters } = this;
-    for (const gap of this.clockSteps.look(this.streams.size, () => this.receivers())) this.gaps.note(gap);
-    for (const sequence of this.sequences.values()) sequence.reportDue();
+    const { connection, state } = this;
+    this.takeTurn();
     this.parser.tick?.();
-    this.candles?.tick(this.stopping);
-    if (this.connection.state === 'ACTIVE' || this.connection.state === 'SUBSCRIBING') this.books?.turn();
-    this.gaps.flush();
-    this.host.producer.publish();
-    this.connection.tick();
-    counters[SESSION.rows] = this.rows.counts.rows;
-    counters[SESSION.literals] = this.rows.counts.literals;
-    counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
-    counters[SESSION.refused] = this.connection.subscriptions.count('refused');
-    counters[SESSION.confirmed] = this.connection.subscriptions.count('confirmed');
-    counters[SESSION.silent] = this.countSilent();
+    if (state === 'ACTIVE' || state === 'SUBSCRIBING') this.books?.doWork();
+    connection.tick();
   }
 
   /** The ring has plenty of room: only now the next full one earns a new pause, once messages were let go. */
@@ -396,77 +351,44 @@ export class Session {
     this.dropCause = 'ring_full';
   }
 
-  private receivers(): Seen[] {
-    const { books } = this;
-    const ofBooks = books === undefined ? [] : [{ table: BOOK, seen: (slot: number) => books.seen(slot) }];
-    return [...this.sequences.values(), ...ofBooks];
+  /** A symbol was taken up in this slot; change() subscribes it. */
+  addBook(slot: number, spec: StreamSpec): void {
+    const { books, group } = this;
+    books?.resize(group.streams.size);
+    if (books !== undefined) seedBook(books, spec, slot);
   }
 
-  private countSilent(): number {
-    const sequences = [...this.sequences.values()];
-    return this.streams.active().filter((spec) => {
-      const slot = this.streams.slotOf(spec.native);
-      return !sequences.some((sequence) => sequence.seen(slot)) && this.books?.seen(slot) !== true;
-    }).length;
-  }
-
-  /** Takes symbols up and lets others go; from here on nothing that arrives of these is stored. */
-  change(added: readonly StreamSpec[], removed: readonly number[]): void {
-    const gone = this.streams.active().filter((spec) => removed.includes(spec.stream));
-    for (const spec of gone) this.leave(spec);
-    this.gaps.flush();
-    this.host.producer.publish();
-    for (const spec of added) {
-      const slot = this.streams.add(spec);
-      this.candles?.resize(this.streams.size);
-      this.candles?.doubt(slot);
-      if (this.books !== undefined) {
-        this.books.resize(this.streams.size);
-        this.seedBook(this.books, spec, slot);
-      }
-      for (const [channel, sequence] of this.sequences) {
-        sequence.resize(this.streams.size);
-        this.seed(channel, sequence, spec, slot);
-      }
-    }
-    this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(gone));
-  }
-
-  /** What arrives of the stream from now on is nobody's; who takes it up next continues behind what is on disk. */
-  private leave({ stream, native }: StreamSpec): void {
-    const slot = this.streams.slotOf(native);
-    for (const sequence of this.sequences.values()) sequence.leave(slot);
+  /** The symbol in this slot is let go. */
+  leaveBook(slot: number): void {
     this.books?.leave(slot);
-    this.streams.remove(stream);
   }
 
-  /** Ends the connection with a close handshake, and what it has still to say goes to the ring. */
+  /** Changes what is subscribed. */
+  change(added: readonly StreamSpec[], removed: readonly StreamSpec[]): void {
+    this.connection.change(this.subscriptionsOf(added), this.subscriptionsOf(removed));
+  }
+
+  /** Ends the connection with a close handshake; what it still has to say is taken. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.connection.stop();
     this.host.clock.read();
-    for (const sequence of this.sequences.values()) sequence.reportDue(true);
-    for (const { native } of this.streams.active()) this.books?.end(this.streams.slotOf(native));
-    this.tick();
+  }
+
+  /** Nothing comes any more: lists what is missing of books that are not complete. */
+  endBooks(): void {
+    const { streams } = this.group;
+    for (const { native } of streams.active()) this.books?.end(streams.slotOf(native));
   }
 
   private refusedMessage(reason: string, sample: string): void {
     this.bookLost('malformed');
-    for (const [channel, sequence] of this.sequences) {
-      if (this.exchange.channels[channel].ids === 'contiguous') sequence.interrupted('malformed');
-    }
-    this.logMessage(`message refused, ${reason}: ${sample}`);
+    this.group.refusedMessage();
+    this.group.logMessage(`message refused, ${reason}: ${sample}`);
   }
+}
 
-  /** At most a few lines about messages a second reach the supervisor: bad input must not flood the log. */
-  private logMessage(text: string): void {
-    const second = Math.floor(monotonicMs() / 1000);
-    if (second !== this.loggedSecond) {
-      if (this.logged > LOGGED_PER_SECOND)
-        this.host.log('warn', `${this.logged - LOGGED_PER_SECOND} similar lines suppressed`);
-      this.loggedSecond = second;
-      this.logged = 0;
-    }
-    if (this.logged++ < LOGGED_PER_SECOND) this.host.log('warn', text);
-  }
+function seedBook(books: Books, spec: StreamSpec, slot: number): void {
+  const received = spec.lastReceived[BOOK.name];
+  if (received !== undefined) books.seed(slot, received, spec.resumedAfter);
 }

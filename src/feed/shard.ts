@@ -11,7 +11,8 @@ import { SHARD } from '../counters/declarations.js';
 import { RingProducer } from '../ring/producer.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
-import { type LogLevel, Session, type SessionInit } from './session.js';
+import type { LogLevel, SessionHost, SessionInit } from './session_init.js';
+import { SessionSet } from './session_set.js';
 
 const TICK_MS = 250;
 /** A ring that is filled less than this has room again. */
@@ -55,7 +56,7 @@ export class Shard {
   private readonly producer: RingProducer;
   private readonly doorbell: Int32Array;
   private readonly counters: Uint32Array;
-  private readonly sessions = new Map<string, Session>();
+  private readonly sessions = new Map<string, SessionSet>();
   private readonly ticker: NodeJS.Timeout;
 
   constructor(
@@ -77,7 +78,8 @@ export class Shard {
     const { clock, producer, doorbell, counters } = this;
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
-    const opened = new Session(await this.load(exchange), init, { clock, producer, doorbell, counters, log });
+    const host: SessionHost = { clock, producer, doorbell, counters, log };
+    const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);
     opened.start();
   }

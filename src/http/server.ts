@@ -1,6 +1,6 @@
 /**
- * The HTTP door: GET /health and /ready. Main thread. Listens on loopback unless told otherwise; nothing here changes
- * anything, so nothing needs a token.
+ * The HTTP door: GET /health and /ready. Main thread. Listens on loopback unless configured otherwise; nothing here
+ * changes anything, so nothing needs a token.
  */
 import type { Config } from '../config/options.js';
 import { guardOf } from '../server/guard.js';
@@ -9,7 +9,7 @@ import { startServer } from '../server/start.js';
 import type { Snapshot } from '../supervisor/snapshot.js';
 import { healthOf, readinessOf } from '../supervisor/status.js';
 
-/** Whoever asks about the state needs one; the sockets of exchanges must not run short of descriptors. */
+/** A client needs one; the sockets of exchanges must not run short of descriptors. */
 export const CONNECTIONS_MAX = 256;
 
 export interface HttpServer {

@@ -5,7 +5,7 @@
  *   byte 128    head: words released since the start, mod 2^32 (consumer writes)
  *   byte 256    data, RING_WORDS words
  *
- * Positions count up for ever and are masked into an index; tail - head is the fill. The two words lie 128 bytes
+ * Positions only grow and are masked into an index; tail - head is the fill. The two words lie 128 bytes
  * apart so that the threads do not fight over a cache line. A record never wraps: what does not fit before the end
  * begins at index 0 and the rest is one padding record.
  */

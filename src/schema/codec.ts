@@ -30,7 +30,7 @@ function bytesOf(words: Uint32Array, from: number, byteLength: number): Uint8Arr
   return new Uint8Array(words.buffer, words.byteOffset + from * 4, byteLength).slice();
 }
 
-/** Decodes the record at `index`; undefined for padding. Throws RangeError for a table that nobody declared. */
+/** Decodes the record at `index`; undefined for padding. Throws RangeError for an unknown table. */
 export function decodeRecord(words: Uint32Array, index: number): DecodedRow | DecodedText | undefined {
   const id = recordTableId(words[index]);
   if (id === 0) return undefined;
@@ -78,7 +78,7 @@ export function decodeRecords(words: Uint32Array, from: number, to: number): (De
 }
 
 /** The literal that digits and decimals stand for, e.g. (100000n, 8) is `0.00100000`. */
-export function literalOf(digits: bigint, decimals: number): string {
+export function decimalText(digits: bigint, decimals: number): string {
   if (decimals === 0) return String(digits);
   const text = String(digits).padStart(decimals + 1, '0');
   return `${text.slice(0, -decimals)}.${text.slice(-decimals)}`;

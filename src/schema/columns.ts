@@ -1,6 +1,9 @@
+/** Columns: their types, and what is declared of each. */
+import { OWN_COLUMNS } from './own_columns.js';
+
 /**
- * Column types: how wide a value is in ring, journal and file. All widths are whole 4-byte words, so a record is
- * moved as words whatever it holds. Files are little-endian without a header.
+ * How wide a value is in ring, journal and file. All widths are whole 4-byte words, so a record is moved as words
+ * whatever it holds. Files are little-endian without a header.
  */
 export const COLUMN_TYPES = {
   u32: { words: 1, numpy: '<u4', doc: 'unsigned 32-bit integer' },
@@ -17,15 +20,10 @@ export interface ColumnSpec {
   readonly doc: string;
   /** only written with `[logger] exact = true` */
   readonly exact?: boolean | undefined;
-  /** exchanges whose files have it; all when absent. The record has room for it in any case. */
-  readonly only?: readonly string[] | undefined;
+  /** only in the files of exchanges that name it (`ownColumns` of a channel); the record has room for it in any case */
+  readonly own?: boolean | undefined;
   /** a message may lack it: NaN, 0 or zero bytes in the file and a bit in `flags` */
   readonly optional?: boolean | undefined;
-}
-
-/** Whether the files of an exchange have the column. */
-export function isWrittenFor(exchange: string, { only }: ColumnSpec): boolean {
-  return only === undefined || only.includes(exchange);
 }
 
 /** A column with its derived place. */
@@ -36,4 +34,9 @@ export interface Column extends ColumnSpec {
   readonly words: number;
   /** bytes of one value in the file */
   readonly bytes: number;
+}
+
+/** Whether the files of an exchange have the column. */
+export function isWrittenFor(exchange: string, { name, own }: Column): boolean {
+  return own !== true || (OWN_COLUMNS[exchange]?.includes(name) ?? false);
 }

@@ -1,4 +1,4 @@
-/** The values of a row of GAPS, in one place for those who find holes: shards and the writer. */
+/** The values of a row of GAPS, in one place for those who find gaps: shards and the writer. */
 import { flag } from './flags.js';
 import { DAY_WORD, STREAM_WORD } from './layout.js';
 import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
@@ -6,9 +6,9 @@ import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
 const DAY_SECS = 86_400;
 const REPAIRED = flag('repaired');
 
-/** A hole in a table of one symbol. */
+/** A gap in a table of one symbol. */
 export interface GapValues {
-  /** id of the table that has the hole */
+  /** id of the table that has the gap */
   readonly tableId: number;
   readonly cause: GapCause;
   /** ids of the first and last missing trade; 0 where the channel has none */
@@ -24,7 +24,7 @@ export interface GapValues {
   readonly repaired?: boolean;
 }
 
-/** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the hole was established. */
+/** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the gap was established. */
 export function setGap(
   u32: Uint32Array,
   record: number,
@@ -47,7 +47,7 @@ export function setGap(
   u32[record + at.flags] = gap.repaired ? REPAIRED : 0;
 }
 
-/** A row of GAPS as a record of its own; `now`: when the hole was established, seconds and nanoseconds. */
+/** A row of GAPS as a record of its own; `now`: when the gap was established, seconds and nanoseconds. */
 export function gapRecord(
   stream: number,
   gap: GapValues,

@@ -28,8 +28,8 @@ export interface TableSpec<C extends ColumnSpecs> {
   readonly doc: string;
   /** names of the seconds and nanoseconds columns that decide the day; whole seconds may be all there is */
   readonly time: readonly [keyof C & string] | readonly [keyof C & string, keyof C & string];
-  /** names of the numbers whose exact literal is kept as `{name}_digits`; the position is the byte in the scales */
-  readonly literals: readonly string[];
+  /** names of the numbers whose exact digits are kept as `{name}_digits`; the position is the byte in the scales */
+  readonly exactNumbers: readonly string[];
   readonly columns: C;
 }
 
@@ -38,7 +38,7 @@ export interface Table<C extends ColumnSpecs = ColumnSpecs> {
   readonly name: string;
   readonly doc: string;
   readonly time: readonly string[];
-  readonly literals: readonly string[];
+  readonly exactNumbers: readonly string[];
   readonly columns: readonly Column[];
   /** word of each column within the record */
   readonly at: { readonly [K in keyof C]: number };
@@ -72,25 +72,24 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
   let optionals = 0;
   for (const [name, column] of Object.entries<ColumnSpec>(spec.columns)) {
     const { words } = COLUMN_TYPES[column.type];
-    const { type, doc, exact, only, optional } = column;
+    const { type, doc, exact, own, optional } = column;
     // all of one shape: they are read for every batch of rows
-    columns.push({ name, type, doc, exact, only, optional, word, words, bytes: words * 4 });
+    columns.push({ name, type, doc, exact, own, optional, word, words, bytes: words * 4 });
     at[name] = word;
     missing[name] = column.optional ? 1 << (MISSING_SHIFT + optionals++) : 0;
     word += words;
   }
   assert(optionals <= 32 - MISSING_SHIFT, `${spec.name}: every optional column has a bit in flags`);
   assert(word <= RECORD_WORDS_MAX && spec.id > 0 && spec.id < 255, `${spec.name}: record fits`);
-  for (const literal of spec.literals)
-    assert(`${literal}_digits` in at, `${spec.name}: ${literal}_digits exists`);
-  for (let i = 0; i < spec.literals.length; i++)
-    assert(scalesColumn(i) in at, `${spec.name}: every literal has a byte for its decimals`);
+  for (const name of spec.exactNumbers) assert(`${name}_digits` in at, `${spec.name}: ${name}_digits exists`);
+  for (let i = 0; i < spec.exactNumbers.length; i++)
+    assert(scalesColumn(i) in at, `${spec.name}: every exact number has a byte for its decimals`);
   return {
     id: spec.id,
     name: spec.name,
     doc: spec.doc,
     time: spec.time,
-    literals: spec.literals,
+    exactNumbers: spec.exactNumbers,
     columns,
     // copies, because V8 keeps what grew by so many computed names as a hash table, and these are read for every row
     at: { ...at } as Table<C>['at'],
@@ -100,17 +99,17 @@ export function deriveTable<const C extends ColumnSpecs>(spec: TableSpec<C>): Ta
   };
 }
 
-const LITERALS_PER_SCALES = 4;
+const NUMBERS_PER_SCALES = 4;
 
-/** Name of the column that holds the decimals of the literal at `position`. */
+/** Name of the column that holds the decimals of the exact number at `position`. */
 export function scalesColumn(position: number): 'scales' | 'scales_high' {
-  assert(position < 2 * LITERALS_PER_SCALES, 'a table has at most eight literals');
-  return position < LITERALS_PER_SCALES ? 'scales' : 'scales_high';
+  assert(position < 2 * NUMBERS_PER_SCALES, 'a table has at most eight exact numbers');
+  return position < NUMBERS_PER_SCALES ? 'scales' : 'scales_high';
 }
 
 /** Its byte in that column, from the lowest. */
 export function scalesByte(position: number): number {
-  return position % LITERALS_PER_SCALES;
+  return position % NUMBERS_PER_SCALES;
 }
 
 /** Fingerprint of everything that decides how bytes are read: a journal with another one is never misread. */

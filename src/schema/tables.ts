@@ -17,12 +17,12 @@ const received = {
   recv_time: u32('receive time, whole seconds since 1970 UTC, taken before anything was parsed'),
   recv_nanos: u32('receive time, nanoseconds within the second'),
 };
-const digits = (what: string) => u64(`the literal of \`${what}\` without its point`, EXACT);
+const digits = (what: string) => u64(`\`${what}\` as sent, without its point`, EXACT);
 const scales = u32(
-  'decimals of each literal as sent, 8 bits each from the lowest, in the order of the digits columns',
+  'decimals of each such number as sent, 8 bits each from the lowest, in the order of the digits columns',
   EXACT,
 );
-const scales_high = u32('the same for the fifth literal and those behind it', EXACT);
+const scales_high = u32('the same for the fifth number and those behind it', EXACT);
 const flags = u32('bits as listed under Flags');
 const side = "taker's side: 1 buy, 2 sell, 0 unknown";
 
@@ -32,7 +32,7 @@ export const MD = deriveTable({
   name: 'MD',
   doc: 'ticker: last price with the best quotes of that moment',
   time: ['time', 'nanos'],
-  literals: ['price', 'best_bid', 'best_ask', 'volume'],
+  exactNumbers: ['price', 'best_bid', 'best_ask', 'volume'],
   columns: {
     time: u32('event time, whole seconds since 1970 UTC'),
     nanos: u32('event time, nanoseconds within the second'),
@@ -62,7 +62,7 @@ export const TRADES = deriveTable({
   name: 'TRADES',
   doc: 'one row per trade',
   time: ['trade_time', 'trade_nanos'],
-  literals: ['price', 'size'],
+  exactNumbers: ['price', 'size'],
   columns: {
     trade_id: u64(
       "the exchange's trade id; where that is a UUID, its sequence number, which trades may share",
@@ -85,7 +85,7 @@ export const TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
-    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { only: ['bybit-linear'] }),
+    trade_uuid: uuid('trade id of an exchange that gives UUIDs', { own: true }),
   },
 });
 
@@ -95,7 +95,7 @@ export const AGG_TRADES = deriveTable({
   name: 'AGG_TRADES',
   doc: 'one row per aggregate of the trades that one order made at one price',
   time: ['trade_time', 'trade_nanos'],
-  literals: ['price', 'size'],
+  exactNumbers: ['price', 'size'],
   columns: {
     trade_id: u64("the exchange's id of the aggregate"),
     first_trade_id: u64('id of its first trade', OPTIONAL),
@@ -119,7 +119,7 @@ export const BOOK = deriveTable({
   name: 'BOOK',
   doc: 'one row per level of a snapshot and per changed level; size 0 removes the level',
   time: ['time', 'nanos'],
-  literals: ['price', 'size'],
+  exactNumbers: ['price', 'size'],
   columns: {
     time: u32('event time, whole seconds since 1970 UTC'),
     nanos: u32('event time, nanoseconds within the second'),
@@ -145,7 +145,7 @@ export const BBO = deriveTable({
   name: 'BBO',
   doc: 'best bid and offer on every change',
   time: ['time', 'nanos'],
-  literals: ['best_bid', 'best_bid_size', 'best_ask', 'best_ask_size'],
+  exactNumbers: ['best_bid', 'best_bid_size', 'best_ask', 'best_ask_size'],
   columns: {
     time: u32('event time, whole seconds since 1970 UTC'),
     nanos: u32('event time, nanoseconds within the second'),
@@ -185,7 +185,16 @@ function klines(interval: string, position: number) {
     name: `KLINES_${interval}`,
     doc: `candles of ${interval}: one row per update, filed under the day they open on`,
     time: ['open_time'],
-    literals: ['open', 'high', 'low', 'close', 'volume', 'quote_volume', 'taker_buy_base', 'taker_buy_quote'],
+    exactNumbers: [
+      'open',
+      'high',
+      'low',
+      'close',
+      'volume',
+      'quote_volume',
+      'taker_buy_base',
+      'taker_buy_quote',
+    ],
     columns: {
       open_time: u32('first second of the candle since 1970 UTC'),
       close_time: u32('first second behind the candle'),
@@ -223,26 +232,26 @@ export const KLINES = Object.fromEntries(
 export const GAPS = deriveTable({
   id: 4,
   name: 'GAPS',
-  doc: 'one row per hole in another table of the same symbol',
+  doc: 'one row per gap in another table of the same symbol',
   time: ['time', 'nanos'],
-  literals: [],
+  exactNumbers: [],
   columns: {
-    time: u32('when the hole was established (receive clock), whole seconds since 1970 UTC'),
+    time: u32('when the gap was established (receive clock), whole seconds since 1970 UTC'),
     nanos: u32('nanoseconds within that second'),
-    table: u32('id of the table that has the hole'),
+    table: u32('id of the table that has the gap'),
     cause: u32('why, as listed under Gap causes'),
     from_id: u64('first missing trade id; 0 where the channel has no ids'),
     to_id: u64('last missing trade id'),
-    from_time: u32('receive time of the last message before the hole, seconds; 0 when there was none'),
+    from_time: u32('receive time of the last message before the gap, seconds; 0 when there was none'),
     from_nanos: u32('nanoseconds within that second'),
-    to_time: u32('receive time of the first message after the hole, seconds'),
+    to_time: u32('receive time of the first message after the gap, seconds'),
     to_nanos: u32('nanoseconds within that second'),
     messages: u64('messages known to be missing; 0 when their number is not known'),
     flags,
   },
 });
 
-/** Why a hole exists. */
+/** Why a gap exists. */
 export const GAP_CAUSES = {
   unknown: {
     id: 0,
@@ -268,6 +277,15 @@ export const GAP_CAUSES = {
   clock: {
     id: 9,
     doc: 'nothing is missing: the receive clock was set back from from_time to to_time, which lies before it; times of receipt in between occur twice',
+  },
+  silence: {
+    id: 10,
+    doc: 'the stream had stopped although its symbol or its connection had not; it was subscribed again',
+  },
+  limit: { id: 14, doc: 'a message exceeded a limit of the logger and was not read' },
+  handover: {
+    id: 18,
+    doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * Text records: what does not fit a fixed-width row, on its way through ring and journal beside the rows.
+ * Text records: what does not fit a fixed-width row, on its way through ring and journal with the rows.
  *
  *   word 0-2  record header (schema/layout.ts) with TEXT_TABLE_ID
  *   word 3    kind

@@ -39,8 +39,8 @@ export interface Route {
 }
 
 /**
- * One open WebSocket. Bytes may be used again as soon as a call returns. A call after the end does nothing, so nobody
- * has to look whether the other side is still there.
+ * One open WebSocket. Bytes may be used again as soon as a call returns. A call after the end does nothing, so callers
+ * need not check whether the other side is still there.
  */
 export interface Socket {
   /** What the client has not taken yet; 0 after the end. */

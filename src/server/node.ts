@@ -142,7 +142,7 @@ function listen(
     gone();
     listener.closed();
   };
-  // what still comes while the close frame is on its way is for nobody
+  // what still arrives while the close frame is on its way is dropped
   const whileOpen = (tell: () => void) => {
     if (!socket.closed) tell();
   };
@@ -163,7 +163,7 @@ function isSendable(code: number): boolean {
   );
 }
 
-/** The package tells the end when the other side has answered the close frame; we tell it at once. */
+/** The package reports the end when the other side has answered the close frame; we report it at once. */
 class NodeSocket implements Socket {
   readonly #ws: WebSocket;
   readonly #tcp: Duplex;

@@ -205,7 +205,7 @@ function behaviorOf(sockets: SocketOptions): UwsBehavior {
   };
 }
 
-/** The library throws at every call after the end, which it tells within end() and close(). */
+/** The library throws at every call after the end, which it reports within end() and close(). */
 class UwsSocket implements Socket {
   readonly #ws: UwsWebSocket;
   closed = false;

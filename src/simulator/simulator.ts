@@ -1,5 +1,5 @@
 /**
- * The simulator as a whole: exchanges, control port, account summary. A process of its own, or started by a test.
+ * The simulator as a whole: exchanges, control port, ledger summary. A process of its own, or started by a test.
  * Called by commands/simulate.ts.
  */
 
@@ -45,11 +45,15 @@ export interface SimulatorOptions {
   readonly seed?: number;
   readonly messages?: number;
   readonly seconds?: number;
+  /** age in seconds at which connections are closed; 0: never */
+  readonly close_after?: number;
+  /** how many seconds before that it is announced, where the exchange does that */
+  readonly notice?: number;
   /** first port; 0 = free ports */
   readonly port_base?: number;
   readonly tls?: boolean;
   readonly certificate?: Certificate;
-  readonly account_directory?: string;
+  readonly ledger_directory?: string;
   /** recording to play instead of a market */
   readonly play?: string;
   readonly faults?: readonly FaultRequest[];
@@ -64,7 +68,7 @@ export interface Endpoints {
   readonly ca?: string;
 }
 
-export interface AccountSummary {
+export interface LedgerSummary {
   readonly exchanges: Record<
     string,
     {
@@ -90,7 +94,7 @@ export class Simulator {
   constructor(options: SimulatorOptions) {
     const settings = { ...SIMULATOR_DEFAULTS, ...definedOf(options) };
     this.#options = settings;
-    if (settings.account_directory !== undefined) mkdirSync(settings.account_directory, { recursive: true });
+    if (settings.ledger_directory !== undefined) mkdirSync(settings.ledger_directory, { recursive: true });
     if (settings.play !== undefined && settings.exchanges.length !== 1)
       throw new LoggerError('USAGE', '--play needs exactly one exchange in --exchanges');
     if (!settings.mix.some((weight) => weight > 0))
@@ -111,9 +115,11 @@ export class Simulator {
         seed: settings.seed,
         messages: settings.messages ?? 0,
         seconds: settings.seconds ?? 0,
+        close_after: settings.close_after ?? 0,
+        notice: settings.notice ?? 0,
         port: portAt(settings.port_base, i + 1),
         certificate: this.#certificate,
-        account_directory: settings.account_directory,
+        ledger_directory: settings.ledger_directory,
         recording,
         timings: settings.timings ?? {},
       });
@@ -149,13 +155,13 @@ export class Simulator {
     this.#schedule(request);
   }
 
-  /** Writes what the account holds so far and tells the totals. */
-  summary(): AccountSummary {
-    for (const venue of this.#venues) venue.flushAccount();
+  /** Writes what the ledger holds so far; answers the totals. */
+  summary(): LedgerSummary {
+    for (const venue of this.#venues) venue.flushLedger();
     return this.totals();
   }
 
-  totals(): AccountSummary {
+  totals(): LedgerSummary {
     return {
       exchanges: Object.fromEntries(
         this.#venues.map(({ id, sent, finished, connections, connections_opened, totals }) => [
@@ -171,16 +177,16 @@ export class Simulator {
     for (const venue of this.#venues) venue.finish();
   }
 
-  /** Ends every connection, completes the account, closes the ports. */
-  stop(): AccountSummary {
+  /** Ends every connection, completes the ledger, closes the ports. */
+  stop(): LedgerSummary {
     const summary = this.summary();
     if (this.#stopped) return summary;
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const venue of this.#venues) venue.close();
     this.#control?.close();
-    if (this.#options.account_directory !== undefined) {
-      const path = join(this.#options.account_directory, 'account.json');
+    if (this.#options.ledger_directory !== undefined) {
+      const path = join(this.#options.ledger_directory, 'ledger.json');
       writeFileSync(path, `${JSON.stringify(summary, null, 2)}\n`);
     }
     return summary;
@@ -205,7 +211,7 @@ export class Simulator {
       connections_max: CONTROL_CONNECTIONS_MAX,
       guard: guardOf({ host: LOOPBACK.host, advice: 'ask for 127.0.0.1 or localhost' }),
       routes: [
-        { method: 'GET', path: '/account', answer: () => jsonAnswer(200, this.summary()) },
+        { method: 'GET', path: '/ledger', answer: () => jsonAnswer(200, this.summary()) },
         {
           method: 'POST',
           path: '/finish',

@@ -38,6 +38,7 @@ export function planOf(exchange: Exchange, config: Config, symbols: readonly str
   return planSessions(exchange, symbols, wantedChannels(exchange, section).channels, {
     maxConnections: section.max_connections,
     symbolsPerConnection: section.symbols_per_connection,
+    redundancy: section.redundancy,
   });
 }
 
@@ -87,7 +88,7 @@ export class StreamDirectory {
       : this.resumed(exchange, known, 'unsubscribed');
   }
 
-  /** A stream as its files are now; `cause`: what a hole before its next message comes from. */
+  /** A stream as its files are now; `cause`: what a gap before its next message comes from. */
   resumed(exchange: Resumable, spec: StreamSpec, cause: StreamSpec['resumedAfter']): StreamSpec {
     return { ...spec, ...this.resume(exchange, spec.directory), resumedAfter: cause };
   }

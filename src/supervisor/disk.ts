@@ -144,7 +144,7 @@ export class DiskWatch {
   }
 
   /** Looks again, unless the last look has not come back; `filesPerDay`: column files of one day. */
-  look(written: number, filesPerDay: number): void {
+  sample(written: number, filesPerDay: number): void {
     if (this.asking) return;
     this.asking = true;
     statfs(this.dataPath)
@@ -155,7 +155,7 @@ export class DiskWatch {
         const inodes = counted ? inodeRunway(ffree, filesPerDay, Date.now()) : Number.POSITIVE_INFINITY;
         this.take(room.free, counted ? ffree : null, bytes, inodes);
       })
-      // a directory that is gone is made again by whoever writes to it
+      // a directory that is gone is made again by the first write to it
       .catch(() => {})
       .finally(() => {
         this.asking = false;

@@ -20,7 +20,7 @@ import {
   weightOf,
 } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { SessionInit } from '../feed/session.js';
+import type { SessionInit } from '../feed/session_init.js';
 import type { SessionName, ShardReport } from '../feed/shard.js';
 import { createRing, isDrained } from '../ring/layout.js';
 import type { WriterRing, WriterStream } from '../store/writer/writer.js';
@@ -187,7 +187,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
-      // nobody answers any more what was asked
+      // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
       if (performance.now() - slot.startedMs > RESTART_HEALTHY_MS) slot.backoff.reset();

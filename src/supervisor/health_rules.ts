@@ -12,7 +12,7 @@ export const HEALTH_SECS = {
   disconnected: 10,
   /** a new process gets so long until every symbol has sent something and has rows on disk */
   firstRows: 30,
-  /** silence of the writer, or of the sync beside it, that only a disk explains; it turns a hundred times in this time */
+  /** silence of the writer, or of its sync thread, that only a disk explains; it turns a hundred times in this time */
   diskSilent: 0.6,
   /** the same while a checkpoint makes the whole file system durable, and what a watchdog forgives */
   diskSilentAtCheckpoint: 5,

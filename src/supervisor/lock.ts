@@ -9,8 +9,8 @@
  * ends, and the lock stays with us. A socket of our own in the directory would do without it, but a killed owner leaves
  * its name behind, and two that remove it at once both own.
  *
- * Beside it an abstract socket, named by device and inode of the directory, tells whoever connects who the owner is, in
- * one JSON line. Anybody can take that name; nothing depends on it.
+ * An abstract socket as well, named by device and inode of the directory, tells a client who the owner is, in
+ * one JSON line. Any process can take that name; nothing depends on it.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -28,7 +28,7 @@ import { join } from 'node:path';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { writable } from './resources.js';
 
-/** What the owner of a data directory tells about itself. */
+/** What the owner of a data directory says about itself. */
 export interface Owner {
   readonly pid: number;
   /** ISO 8601, UTC */
@@ -39,10 +39,10 @@ export interface Owner {
 export const LOCK_FILE = 'lock';
 /** A killed owner may need so long to give its threads and with them its descriptor back to the kernel. */
 const DYING_MS_MAX = 3000;
-/** The same when somebody says to be the owner, which may not be so. */
+/** The same when a process claims to be the owner, which may not be true. */
 const ANSWERED_MS_MAX = 1000;
 const ATTEMPT_MS = 100;
-/** What flock(1) ends with when somebody else has the lock. */
+/** What flock(1) ends with when another process has the lock. */
 const CONFLICT = 1;
 /** Size of sun_path in Linux, the leading zero included. */
 const SOCKET_NAME_BYTES = 108;
@@ -50,7 +50,7 @@ const SOCKET_NAME_BYTES = 108;
 const ANSWER_MS_MAX = 1000;
 const ANSWER_BYTES_MAX = 1024;
 
-/** A lock that is held: the open file, the directory it stands in, and who tells of us. */
+/** A lock that is held: the open file, the directory it stands in, and the socket that names us. */
 interface Held {
   readonly fd: number;
   readonly directory: string;
@@ -129,7 +129,7 @@ async function acquire(dataPath: string): Promise<Held> {
   }
 }
 
-/** A file that only its owner may open, since whoever can open it can lock it. */
+/** A file that only its owner may open, since any process that can open it can lock it. */
 function openLock(dataPath: string): number {
   mkdirSync(dataPath, { recursive: true, mode: 0o750 });
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
@@ -140,7 +140,9 @@ function openLock(dataPath: string): number {
   return fd;
 }
 
-/** Locks the open file for us alone; false when another process has it, or has put another file in its place meanwhile. */
+/**
+ * Locks the open file for us alone; false when another process has it, or has put another file in its place meanwhile.
+ */
 function isTaken(fd: number, dataPath: string): boolean {
   try {
     return flock(fd, '-x') && isAt(fd, join(dataPath, LOCK_FILE));
@@ -192,7 +194,7 @@ function locked(dataPath: string, owner: Owner | 'mute'): LoggerError {
   );
 }
 
-/** Tells who asks that we own the directory; without the name, which anybody may have taken, nobody is told. */
+/** Answers clients that we own the directory; not possible when another process has taken the name. */
 function tellOwner(name: string): Server {
   const owner: Owner = { pid: process.pid, started: new Date().toISOString() };
   const server = createServer((socket) => {
@@ -206,7 +208,7 @@ function tellOwner(name: string): Server {
   return server;
 }
 
-/** Who says to have a lock; 'gone' when nobody answers to the name, 'mute' when who has it says nothing of use. */
+/** Who claims the lock; 'gone' when no process has the name, 'mute' when its owner answers nothing of use. */
 function askOwner(name: string): Promise<Owner | 'gone' | 'mute'> {
   return new Promise((resolve) => {
     let text = '';

@@ -7,7 +7,7 @@ import type { WriterJournal } from '../store/writer/messages.js';
 
 /** What a start after a crash has to redo at most. */
 const CHECKPOINT_MS = 60_000;
-/** Room for files beside the column files: sockets, logs, the program itself. */
+/** Room for files other than column files: sockets, logs, the program itself. */
 const DESCRIPTORS_RESERVED = 2048;
 const DESCRIPTORS_MAX = 65_536;
 
@@ -33,7 +33,10 @@ export function readCa(path: string): string | undefined {
   }
 }
 
-/** Descriptors for column files: what the process may open but for a reserve. Node has raised the soft limit to the hard one. */
+/**
+ * Descriptors for column files: what the process may open but for a reserve. Node has raised the soft limit to the hard
+ * one.
+ */
 export function descriptorBudget(): number {
   try {
     const limit = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'));
@@ -60,5 +63,5 @@ export function writable<R>(dataPath: string, act: () => R): R {
 export function openToOthers(dataPath: string): string | undefined {
   const { mode } = statSync(dataPath);
   if ((mode & 0o002) === 0) return undefined;
-  return `${dataPath} can be written to by every user: what stands there may have been put there by anybody; chmod o-w it`;
+  return `${dataPath} can be written to by every user: its content may come from any of them; chmod o-w it`;
 }

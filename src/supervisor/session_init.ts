@@ -1,5 +1,5 @@
 /**
- * What a shard thread and the writer are told about a connection. Main thread, when a session is planned.
+ * What a shard thread and the writer must know of a connection. Main thread, when a session is planned.
  */
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
@@ -7,7 +7,7 @@ import { createPacing } from '../feed/connection/pacing.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { SessionInit } from '../feed/session.js';
+import type { SessionInit } from '../feed/session_init.js';
 import type { Table } from '../schema/layout.js';
 import { GAPS, KLINES } from '../schema/tables.js';
 
@@ -44,7 +44,7 @@ export class SessionResources {
       exchange: exchange.id,
       streams,
       channels: plan.channels,
-      elsewhere: exchange.anyAddress ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
+      otherRoutes: exchange.anyRoute ? channels.filter((channel) => !plan.channels.includes(channel)) : [],
       candles: plan.channels.includes('trades') ? candles : [],
       parser: logger.parser,
       clockSkewSecondsMax: logger.max_clock_skew_secs,
@@ -58,6 +58,8 @@ export class SessionResources {
         longestRetryMs: websocket.max_retry_delay_secs * 1000,
         ackTimeoutMs: websocket.ack_timeout_secs * 1000,
       },
+      redundancy: section.redundancy,
+      connectionSecsMax: section.connection_secs_max,
       counters,
       latency: createHistogram(),
       pacing: this.pacingOf(exchange.id),

@@ -69,7 +69,7 @@ export class Staleness {
     return (this.samples * SAMPLE_MS) / 1000;
   }
 
-  look(now: number, writer: Totals, dropped: number): StalenessTimes {
+  times(now: number, writer: Totals, dropped: number): StalenessTimes {
     if (writer.rows_written !== this.written || writer.rows_drained === writer.rows_written)
       [this.written, this.writtenMs] = [writer.rows_written, now];
     return {

@@ -19,7 +19,7 @@ import { DiskWatch } from './disk.js';
 import { Fleet } from './fleet.js';
 import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
 import { readCa, writable } from './resources.js';
-import { Sealing } from './sealing.js';
+import { SealLink } from './seal_link.js';
 import { SessionResources } from './session_init.js';
 import type { Snapshot } from './snapshot.js';
 import { SAMPLE_MS, Staleness } from './staleness.js';
@@ -48,7 +48,7 @@ export class Supervisor {
   private readonly writer: WriterLink;
   private readonly fleet: Fleet;
   private readonly disk: DiskWatch;
-  private readonly sealing: Sealing;
+  private readonly sealing: SealLink;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
   private connectingMs: number;
@@ -80,10 +80,10 @@ export class Supervisor {
     this.disk = new DiskWatch(config.logger.data_path, (disk) =>
       log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
     );
-    this.sealing = new Sealing({ config, log, cover: (request) => this.writer.cover(request) });
+    this.sealing = new SealLink({ config, log, cover: (request) => this.writer.cover(request) });
     this.startedMs = Date.now();
     this.connectingMs = this.startedMs;
-    this.latest = this.look();
+    this.latest = this.takeSnapshot();
   }
 
   /** Resolves symbols, plans sessions and starts every thread; throws a LoggerError before anything has started. */
@@ -111,7 +111,7 @@ export class Supervisor {
     this.connectingMs = Date.now();
     fleet.start();
     this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
-    this.latest = this.look();
+    this.latest = this.takeSnapshot();
   }
 
   /** Column files are brought in order before anything looks at them. Throws DISK_WRITE when that cannot be. */
@@ -143,17 +143,17 @@ export class Supervisor {
   /** Once a second: rates, threads that hang, and room on the disk. */
   private watch(): void {
     this.fleet.watch();
-    this.latest = this.look();
+    this.latest = this.takeSnapshot();
     if (diskSilentSecs(this.latest) >= WRITER_HANG_SECS) {
       this.log.fatal(`${silenceText(this.latest)} for ${WRITER_HANG_SECS} s`);
       this.options.fatal(EXIT.internal);
     }
     this.sealing.watch(readinessOf(this.latest).ready);
-    this.disk.look(this.latest.writer.bytes_written * 64, this.fleet.filesPerDay());
+    this.disk.sample(this.latest.writer.bytes_written * 64, this.fleet.filesPerDay());
   }
 
   /** Reads every counter once. */
-  private look(): Snapshot {
+  private takeSnapshot(): Snapshot {
     const { fleet } = this;
     const writer = this.writer.read();
     const sessions = fleet.status();
@@ -166,7 +166,7 @@ export class Supervisor {
       shards: fleet.shardStatus(),
       writer,
       stored: this.writer.readStored(),
-      ...this.staleness.look(performance.now(), writer, dropped),
+      ...this.staleness.times(performance.now(), writer, dropped),
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
@@ -180,7 +180,7 @@ export class Supervisor {
   snapshot(): Snapshot {
     const isOld = Date.now() - this.latest.nowMs >= SAMPLE_MS;
     // after the end it stays as it was then
-    if (isOld && !this.stopped) this.latest = this.look();
+    if (isOld && !this.stopped) this.latest = this.takeSnapshot();
     return this.latest;
   }
 
@@ -217,7 +217,7 @@ export class Supervisor {
     await Promise.all([this.sealing.stop(), this.fleet.stop()]);
     const complete = await this.writer.stop(() => this.journaled());
     clearInterval(this.sampler);
-    this.latest = this.look();
+    this.latest = this.takeSnapshot();
     this.stopped = true;
     return complete;
   }

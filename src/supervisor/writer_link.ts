@@ -1,5 +1,5 @@
 /**
- * The supervisor's end of the writer: starts its thread, tells it of rings and streams, asks it for what is due, and ends
+ * The supervisor's end of the writer: starts its thread, announces rings and streams, requests what is due, and ends
  * it. Main thread.
  */
 import type { Logger } from 'pino';

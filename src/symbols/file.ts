@@ -6,14 +6,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { didYouMean } from '../base/did_you_mean.js';
 import { LoggerError, messageOf } from '../base/errors.js';
-import { nearest } from '../base/nearest.js';
 import { type Mapping, type QuoteType, type SymbolFile, SymbolMapper } from './mapper.js';
 
 const FILE = 'symbol_mappings.yaml';
 const SHIPPED = fileURLToPath(new URL(`../../../${FILE}`, import.meta.url));
 
-/** The symbol file: the one that is configured, else that of the working directory, else the one shipped with the program. */
+/**
+ * The symbol file: the one that is configured, else that of the working directory, else the one shipped with the
+ * program.
+ */
 export function symbolFile(configured: string): string {
   if (configured !== '') return configured;
   return existsSync(FILE) ? FILE : SHIPPED;
@@ -85,7 +88,7 @@ class Reading {
   }
 
   unknownKey(node: Node, key: string, known: readonly string[]): void {
-    const meant = nearest(key, known);
+    const meant = didYouMean(key, known);
     const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`;
     this.problem(node, `unknown key ${key}; ${hint}`);
   }

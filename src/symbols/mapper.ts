@@ -56,7 +56,7 @@ export class SymbolMapper {
     }
   }
 
-  /** The normalized form of a native symbol; undefined when neither the file nor the exchange told. */
+  /** The normalized form of a native symbol; undefined when neither the file nor the exchange says. */
   normalize(exchange: string, native: string): string | undefined {
     return this.fromFile.get(exchange)?.get(native) ?? this.registered.get(exchange)?.get(native);
   }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { DIGITS, LITERAL, lastU64, parseDecimal, parseU64, parseUint, VALUE } from '../../src/base/number.js';
+import { DECIMAL, DIGITS, lastU64, parseDecimal, parseU64, parseUint, VALUE } from '../../src/base/number.js';
 import { oneOf, randomFrom } from '../support/random.js';
 
 const random = randomFrom(7);
@@ -93,7 +93,7 @@ function checkExact(text: string): void {
   const decimals = text.split('.')[1]?.length ?? 0;
   assert.deepEqual(
     parsed,
-    { literal: LITERAL.exact, digits: BigInt(text.replace('.', '')), decimals, value: referenceFloat(text) },
+    { literal: DECIMAL.exact, digits: BigInt(text.replace('.', '')), decimals, value: referenceFloat(text) },
     text,
   );
 }
@@ -134,7 +134,7 @@ test('knows the value of digits of any number, zeros behind them or not', () => 
     assert.deepEqual(
       parse(text),
       {
-        literal: kept ? LITERAL.exact : LITERAL.oversized,
+        literal: kept ? DECIMAL.exact : DECIMAL.oversized,
         digits: kept ? BigInt(text.replace('.', '')) : 0n,
         decimals: kept ? (text.split('.')[1]?.length ?? 0) : 0,
         value: referenceFloat(text),
@@ -156,8 +156,8 @@ test('keeps digits and value of exponent forms of any kind', () => {
     const parsed = parse(text);
     const [n, d] = fractionOf(text);
     assert.equal(parsed.value, referenceFloat(text), text);
-    if (parsed.literal !== LITERAL.oversized) {
-      assert.equal(parsed.literal, LITERAL.normalized, text);
+    if (parsed.literal !== DECIMAL.oversized) {
+      assert.equal(parsed.literal, DECIMAL.normalized, text);
       assert.equal(parsed.digits * d, n * 10n ** BigInt(parsed.decimals), text);
     } else {
       assert.deepEqual([parsed.digits, parsed.decimals], [0n, 0], text);
@@ -189,17 +189,17 @@ test('keeps the literals that are known to go wrong', () => {
 
 test('keeps trailing zeros: the text can be rebuilt', () => {
   assert.deepEqual(parse('1.10'), {
-    literal: LITERAL.exact,
+    literal: DECIMAL.exact,
     digits: 110n,
     decimals: 2,
     value: Math.fround(1.1),
   });
-  assert.deepEqual(parse('0.00'), { literal: LITERAL.exact, digits: 0n, decimals: 2, value: 0 });
+  assert.deepEqual(parse('0.00'), { literal: DECIMAL.exact, digits: 0n, decimals: 2, value: 0 });
 });
 
 test('leaves nothing of an earlier literal behind', () => {
   parse('12345678901234567.25');
-  assert.deepEqual(parse('7'), { literal: LITERAL.exact, digits: 7n, decimals: 0, value: 7 });
+  assert.deepEqual(parse('7'), { literal: DECIMAL.exact, digits: 7n, decimals: 0, value: 7 });
 });
 
 test('keeps the value of exponent forms and says so', () => {
@@ -215,7 +215,7 @@ test('keeps the value of exponent forms and says so', () => {
   for (const [text, digits, decimals] of cases) {
     assert.deepEqual(
       parse(text),
-      { literal: LITERAL.normalized, digits, decimals, value: referenceFloat(text) },
+      { literal: DECIMAL.normalized, digits, decimals, value: referenceFloat(text) },
       text,
     );
   }
@@ -229,14 +229,14 @@ test('says when a number does not fit, and rounds it all the same', () => {
   ]; // biome-ignore format: a table
   for (const text of texts) {
     const value = text.startsWith('-') ? -referenceFloat(text) : referenceFloat(text);
-    assert.deepEqual(parse(text), { literal: LITERAL.oversized, digits: 0n, decimals: 0, value }, text);
+    assert.deepEqual(parse(text), { literal: DECIMAL.oversized, digits: 0n, decimals: 0, value }, text);
   }
 });
 
 test('holds 30 decimals as long as the digits fit', () => {
   const text = `0.${'0'.repeat(28)}12`;
   assert.deepEqual(parse(text), {
-    literal: LITERAL.exact,
+    literal: DECIMAL.exact,
     digits: 12n,
     decimals: 30,
     value: referenceFloat(text),
@@ -248,7 +248,7 @@ test('refuses what is not a number', () => {
     '', '-', '.', '5.', '.5', '-.5', '+1', 'NaN', 'Infinity', '-Infinity', '0x10', ' 1', '1 ', '1 2', '1,5', '1.2.3',
     '1e', '1e+', 'e5', '1e5.0', '--1', '1-', '1_000', '٣', 'null', '1\0', '1e99999',
   ]; // biome-ignore format: a table
-  for (const text of texts) assert.equal(parse(text).literal, LITERAL.invalid, JSON.stringify(text));
+  for (const text of texts) assert.equal(parse(text).literal, DECIMAL.invalid, JSON.stringify(text));
 });
 
 test('agrees with Python on digits and f32', { skip: pythonMissing() }, () => {
@@ -281,7 +281,7 @@ for line in sys.stdin:
       const [numerator, denominator = '1'] = fraction.split('/');
       const { literal, digits, decimals, value: read } = parse(literals[i]);
       assert.equal(read, Number(value), literals[i]);
-      if (literal !== LITERAL.oversized)
+      if (literal !== DECIMAL.oversized)
         assert.equal(digits * BigInt(denominator), BigInt(numerator) * 10n ** BigInt(decimals), literals[i]);
     });
 });

@@ -127,7 +127,7 @@ for (const id of ['binance', 'coinbase']) {
     const command = await commandOr(t);
     if (command === undefined) return;
     const flags = ['--symbols', `${SYMBOLS}`, '--rate', '2000', '--mix', '1'];
-    const simulator = await startSimulatorProcess(join(root, `${id}-account`), flags, id);
+    const simulator = await startSimulatorProcess(join(root, `${id}-ledger`), flags, id);
     const lines = ['channels = ["trades"]'];
     const folder = join(root, `${id}-logger`);
     const logger = startLoggerProcess({ folder, exchangeLines: { [id]: lines } }, simulator);

@@ -1,6 +1,6 @@
 /**
  * The benchmark's server, seen by the `ws` package, JSON.parse and the parser of the logger: its frames are whole, every
- * number in them is what the server counts, ids have no hole, and times are those of the sending or of the schedule.
+ * number in them is what the server counts, ids have no gap, and times are those of the sending or of the schedule.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -105,7 +105,7 @@ function microsOf(time: string): number {
 
 const TRADES_OF = Object.fromEntries(Object.keys(TEMPLATES).map((id) => [id, tradeReader(id)]));
 
-/** Messages and sum of sizes by symbol, counted anew; ids without a hole from the first on. */
+/** Messages and sum of sizes by symbol, counted anew; ids without a gap from the first on. */
 function countOf(trades: readonly Trade[]): Sent['symbols'] {
   const symbols: Record<string, { messages: number; size: number }> = {};
   for (const { symbol, id, size } of trades) {

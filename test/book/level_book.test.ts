@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { writeDecimal } from '../../src/base/digits.js';
 import { krakenChecksum, okxChecksum } from '../../src/book/checksum.js';
 import { type BookSide, CELL_BYTES, CELL_SIZE, LevelBook } from '../../src/book/level_book.js';
-import { literalOf } from '../../src/schema/codec.js';
+import { decimalText } from '../../src/schema/codec.js';
 import { BOOK_SIDE } from '../../src/schema/tables.js';
 import { randomFrom } from '../support/random.js';
 
@@ -201,7 +201,7 @@ describe('digits and decimals as text', () => {
     for (const value of [...edges, ...drawn]) {
       for (const decimals of [0, 1, 8, random(20), 19, 20, 255]) {
         const end = writeDecimal(bytes, 3, Number(value & 0xffffffffn), Number(value >> 32n), decimals);
-        assert.equal(Buffer.from(bytes.subarray(3, end)).toString(), literalOf(value, decimals));
+        assert.equal(Buffer.from(bytes.subarray(3, end)).toString(), decimalText(value, decimals));
       }
     }
   });

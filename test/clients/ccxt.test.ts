@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import ccxt, { type Exchange } from 'ccxt';
 import { earlierMs, IDS_PER_MS, PUBLISH_MS } from '../../src/simulator/venues/upbit/trades.js';
-import { decimalOf, type Trade } from './account.js';
+import { decimalOf, type Trade } from './ledger.js';
 import { type Client, clientTests, type Endpoint, type Taking } from './venue.js';
 
 interface CcxtVenue extends Taking {

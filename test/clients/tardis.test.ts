@@ -8,7 +8,7 @@ import {
 } from 'tardis-dev';
 import handy from 'tardis-dev/dist/handy.js';
 import { RealTimeFeedBase } from 'tardis-dev/dist/realtimefeeds/realtimefeed.js';
-import { type Book, decimalOf, type Trade } from './account.js';
+import { type Book, decimalOf, type Trade } from './ledger.js';
 import { type Client, clientTests, type Endpoint, type Taking } from './venue.js';
 
 interface TardisVenue extends Taking {

@@ -1,6 +1,6 @@
 /**
  * A simulated exchange as a process with a foreign client on it: the client takes what it takes until it has seen
- * enough of everything, the market ends, and then it must hold exactly what the account says.
+ * enough of everything, the market ends, and then it must hold exactly what the ledger says.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import type { Channel } from '../../src/simulator/market/channels.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { EXCHANGES } from '../support/fixtures.js';
 import { startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
-import { type Book, bookOf, type SentTrade, type Trade, tradesOf } from './account.js';
+import { type Book, bookOf, type SentTrade, type Trade, tradesOf } from './ledger.js';
 
 /** What a client has of a symbol, at any moment. */
 export interface Seen {
@@ -30,7 +30,7 @@ export interface Client {
 
 /** What a client takes of an exchange. */
 export interface Taking {
-  /** channel of the account that its trades are of; none when it has none */
+  /** channel of the ledger that its trades are of; none when it has none */
   readonly trades?: Channel;
   readonly book?: boolean;
   /** microseconds that the client's times are cut to */
@@ -121,8 +121,8 @@ function clientTest(
 ): void {
   const symbols = symbolsOf(exchange);
   test(name, async () => {
-    const account = temporaryFolder('client');
-    const simulator = await startSimulatorProcess(account, FLAGS, exchange);
+    const ledger = temporaryFolder('client');
+    const simulator = await startSimulatorProcess(ledger, FLAGS, exchange);
     const client = await connect(simulator.exchanges[exchange], symbols);
     // a client may keep the trades of a frame as they stand in it
     const newest_first = PROTOCOLS[exchange].newest_first === true;
@@ -155,8 +155,8 @@ function clientTest(
         symbols.map((symbol) => [
           symbol,
           {
-            trades: taking.trades === undefined ? [] : tradesOf(account, exchange, symbol, taking.trades),
-            book: taking.book === true ? bookOf(account, exchange, symbol) : undefined,
+            trades: taking.trades === undefined ? [] : tradesOf(ledger, exchange, symbol, taking.trades),
+            book: taking.book === true ? bookOf(ledger, exchange, symbol) : undefined,
           },
         ]),
       );

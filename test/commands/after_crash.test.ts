@@ -30,7 +30,7 @@ async function crashed(t: TestContext, flushed = 0): Promise<string> {
   for (let n = 0; n < ROWS; n++) {
     for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
     world.publish();
-    world.writer.turn();
+    world.writer.doWork();
     if (n + 1 !== flushed) continue;
     // rows are written once the journal is durable, which another thread sees to
     const files = STREAMS.map(({ exchange, directory, table }) =>
@@ -38,7 +38,7 @@ async function crashed(t: TestContext, flushed = 0): Promise<string> {
     );
     while (!files.every((file) => existsSync(file) && statSync(file).size === 4 * flushed)) {
       clock.ms += 700;
-      world.writer.turn();
+      world.writer.doWork();
       await setTimeout(5);
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The demo as a newcomer starts it: the real command with small sizes. Every exchange and every table has rows, the
- * account finds no difference but those that are there, and however it ends, no process is left.
+ * ledger finds no difference but those that are there, and however it ends, no process is left.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -140,7 +140,7 @@ describe('logger demo', () => {
     }
   });
 
-  it('shows every exchange with all its tables, and ends with an account without differences', async () => {
+  it('shows every exchange with all its tables, and ends with a comparison without differences', async () => {
     const demo = startDemo(join(temporaryFolder('demo'), 'data'));
     await during(demo, 'every exchange is on disk', () => demo.stdout().includes('capturing into'));
     for (const [exchange, table] of await tables())

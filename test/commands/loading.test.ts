@@ -82,7 +82,7 @@ test('the help of a command loads no other command, no exchange, and neither ben
 });
 
 test('run loads neither bench nor simulator, and a shard no exchange but its own', async () => {
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2'], 'kraken');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'kraken');
   const env = traced();
   const logger = startLoggerProcess({ folder, env }, simulator);
   await logger.ready();

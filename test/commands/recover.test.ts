@@ -15,7 +15,7 @@ function killed(dataPath: string): void {
   const world = new World(new DiskIo(), { ms: 1000 }, [0, 0, 0], options);
   for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
   world.publish();
-  world.writer.turn();
+  world.writer.doWork();
 }
 
 const away = (path: string) => renameSync(path, `${path}.away`);

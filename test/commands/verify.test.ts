@@ -151,7 +151,7 @@ const damages: [string, Row | undefined, (directory: string) => void, string, Re
   ['wrong f32', { trade_size: 0.50000006 }, () => {}, 'digits', /trade_size is 0\.50000006/],
   ['NaN', { trade_price: Number.NaN }, () => {}, 'missing', /NaN without a flag/],
   ['duplicate id', { trade_id: 1 }, () => {}, 'ids', /trade id 1 \(row 1\)/],
-  ['hole without GAPS', { trade_id: 9 }, () => {}, 'ids', /ids 2 missing and not listed|ids 4-8/],
+  ['gap without GAPS', { trade_id: 9 }, () => {}, 'ids', /ids 2 missing and not listed|ids 4-8/],
   ['wrong day', { trade_time: DAY_START - 1 }, () => {}, 'time', /trade_time 2026-11-20T23:59:59/],
   ['next day', { trade_time: DAY_START + 86_400 }, () => {}, 'time', /2026-11-22T00:00:00/],
   ['nanos', { trade_nanos: 1_000_000_000 }, () => {}, 'time', /trade_nanos is 1000000000/],
@@ -235,7 +235,7 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   }
 });
 
-test('a hole that GAPS lists is no problem, and is told with its cause', async (t) => {
+test('a gap that GAPS lists is no problem, and is told with its cause', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(8)]);
   writeTableDay(root, { table: 'GAPS' }, [gap(2, 3)]);
@@ -349,7 +349,7 @@ test('files that are being appended to are no problem once they agree', async (t
   assert.deepEqual([told.ok, told['rows']], [true, 2]);
 });
 
-test('ids that do not count up: holes are none, a repetition is one unless the id stands elsewhere', async (t) => {
+test('ids that do not count up: gaps are none, a repetition is one unless the id stands elsewhere', async (t) => {
   const rows = [trade(2290000001202469355n), trade(2290000001202469371n), trade(2290000001202469360n)];
   const of = async (exchange: string, more: Row[]) => {
     const root = dataDirectory(t);
@@ -375,7 +375,7 @@ function written(t: { after(run: () => void): void }, stop: boolean) {
   const turns = (count: number) => {
     for (let turn = 0; turn < count; turn++) {
       clock.ms += 150;
-      world.writer.turn();
+      world.writer.doWork();
     }
   };
   for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
@@ -386,7 +386,7 @@ function written(t: { after(run: () => void): void }, stop: boolean) {
     world.row(0, FIRST_DAY);
     world.publish();
     clock.ms += 1;
-    world.writer.turn();
+    world.writer.doWork();
   }
   return root;
 }

@@ -189,7 +189,7 @@ class Trial {
 }
 
 const root = mkdtempSync(join(tmpdir(), 'logger-damage-'));
-const simulator = await startSimulatorProcess(join(root, 'account'), [
+const simulator = await startSimulatorProcess(join(root, 'ledger'), [
   '--symbols',
   String(SYMBOLS),
   '--rate',

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   afterProcesses,
   sleep,
@@ -42,7 +42,7 @@ async function judge(
   type: string,
   copy: string,
   at: string,
-  account: string,
+  ledger: string,
   life: { ready: number; killed: number },
 ) {
   mount(copy, at, type);
@@ -54,9 +54,9 @@ async function judge(
         done: '',
         problem: `recovery ended with ${recovery.status}: ${recovery.stdout}${recovery.stderr}`,
       };
-    const comparison = compareAccount(account, data);
+    const comparison = compareLedger(ledger, data);
     const wrong = comparison.channels.some((c) => c.unexpected + c.repeated + c.different + c.disordered > 0);
-    const lost = lostTrades(account, data, [life], Number(values.window));
+    const lost = lostTrades(ledger, data, [life], Number(values.window));
     const problems = [wrong ? formatComparison(comparison) : '', ...lost, await verifyProblems(data)];
     const done = /\d+ rows written again.*/.exec(recovery.stdout)?.[0] ?? 'nothing to redo';
     return { done, problem: problems.filter(Boolean).join('\n') };
@@ -69,12 +69,12 @@ async function judge(
 /** Cuts the power of one capture several times; answers the number of bad ones. */
 async function cutPower(type: string, cuts: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), `logger-${type}-`));
-  const [image, disk, account] = [join(folder, 'image'), join(folder, 'disk'), join(folder, 'account')];
+  const [image, disk, ledger] = [join(folder, 'image'), join(folder, 'disk'), join(folder, 'ledger')];
   execFileSync('truncate', ['-s', String(IMAGE_BYTES), image]);
   execFileSync(`mkfs.${type}`, ['-q', image]);
   mount(image, disk, type);
   afterProcesses(() => spawnSync('umount', ['-l', disk]));
-  const simulator = await startSimulatorProcess(account, ['--symbols', '12', '--rate', '2000']);
+  const simulator = await startSimulatorProcess(ledger, ['--symbols', '12', '--rate', '2000']);
   const logger = startLoggerProcess({ folder, dataPath: join(disk, 'data') }, simulator);
   await logger.ready();
   const ready = Date.now();
@@ -87,8 +87,8 @@ async function cutPower(type: string, cuts: number): Promise<number> {
     execFileSync('cp', ['--sparse=always', image, copy]);
     logger.child.kill('SIGCONT');
     // an idle connection may have been closed meanwhile
-    await until('the account is written', () => simulator.summary());
-    const { done, problem } = await judge(type, copy, join(folder, 'copy'), account, { ready, killed });
+    await until('the ledger is written', () => simulator.summary());
+    const { done, problem } = await judge(type, copy, join(folder, 'copy'), ledger, { ready, killed });
     console.log(`${type} cut ${cut}: ${problem === '' ? 'nothing lost' : problem} (${done})`);
     if (problem !== '') bad++;
   }

@@ -1,6 +1,6 @@
 /**
  * Kills a capturing logger over and over and judges what is on disk afterwards. One simulator sends through all of it
- * and keeps the account; the logger is killed at random moments, some of them while it starts or recovers, or at its
+ * and keeps the ledger; the logger is killed at random moments, some of them while it starts or recovers, or at its
  * k-th system call of a kind. At the end columns are of equal length, every row is right and there once, what is not
  * there is listed in GAPS, and nothing that had `windowMs` to reach the disk before a kill was lost.
  */
@@ -13,11 +13,11 @@ import { decodeName } from '../../src/base/names.js';
 import { TRADES } from '../../src/schema/tables.js';
 import {
   type ChannelComparison,
-  compareAccount,
+  compareLedger,
   formatComparison,
 } from '../../src/simulator/compare/compare.js';
 import { faultsOf } from '../../src/simulator/compare/comparison.js';
-import { ACCOUNT_AT, AccountRecords, accountFile } from '../../src/simulator/market/ledger.js';
+import { LEDGER_AT, LedgerRecords, ledgerFile } from '../../src/simulator/market/ledger.js';
 import { DiskIo } from '../../src/store/disk/io.js';
 import { listTableDays, readBlocks, u64Of } from '../../src/store/read/reader.js';
 import { planRecovery } from '../../src/store/recovery/recovery.js';
@@ -231,8 +231,8 @@ async function capture(
   lives: (simulator: SimulatorProcess) => Promise<Life[]>,
 ): Promise<CrashResult> {
   const { folder } = options;
-  const account = join(folder, 'account');
-  const simulator = await startSimulatorProcess(account, [
+  const ledger = join(folder, 'ledger');
+  const simulator = await startSimulatorProcess(ledger, [
     '--symbols',
     String(options.symbols),
     '--rate',
@@ -246,11 +246,11 @@ async function capture(
   problems.push(await orderlyLife(folder, simulator));
   await simulator.stop();
   const dataPath = join(folder, 'data');
-  const comparison = compareAccount(account, dataPath);
+  const comparison = compareLedger(ledger, dataPath);
   const wrong = comparison.channels.some((channel) => faultsOf(channel) > 0 && !isExcused(channel, options));
   problems.push(wrong ? formatComparison(comparison) : '', await verifyProblems(dataPath));
-  problems.push(...lostTrades(account, dataPath, lived, options.windowMs));
-  options.report(windowsText(lived, oldestLost(account, dataPath, lived)));
+  problems.push(...lostTrades(ledger, dataPath, lived, options.windowMs));
+  options.report(windowsText(lived, oldestLost(ledger, dataPath, lived)));
   const text = formatComparison(comparison).split('\n');
   options.report([text[0], text.find((line) => line.startsWith('total'))].join('\n'));
   return { lives: lived, problems: problems.filter((problem) => problem !== '') };
@@ -258,7 +258,7 @@ async function capture(
 
 /**
  * Column files are written table by table: without a journal a ticker row may be on disk and the row of GAPS that
- * belongs before it not yet, and a channel without ids cannot be looked through for holes afterwards.
+ * belongs before it not yet, and a channel without ids cannot be looked through for gaps afterwards.
  */
 function isExcused(channel: ChannelComparison, { journaled }: CrashOptions): boolean {
   return !journaled && channel.channel !== 'trades' && faultsOf({ ...channel, missing: 0 }) === 0;
@@ -292,22 +292,22 @@ interface Trade {
   readonly ageMs: number;
 }
 
-function oldestLost(account: string, dataPath: string, lives: readonly Life[]): Map<Life, number> {
+function oldestLost(ledger: string, dataPath: string, lives: readonly Life[]): Map<Life, number> {
   const oldest = new Map<Life, number>();
-  for (const { life, ageMs } of missingTrades(account, dataPath, lives))
+  for (const { life, ageMs } of missingTrades(ledger, dataPath, lives))
     oldest.set(life, Math.max(oldest.get(life) ?? 0, ageMs));
   return oldest;
 }
 
 /** Trades handed over while the logger was up and `windowMs` before it was killed that are not on disk. */
 export function lostTrades(
-  account: string,
+  ledger: string,
   dataPath: string,
   lives: readonly Life[],
   windowMs: number,
 ): string[] {
   const lost = new Map<string, number>();
-  for (const { place, ageMs } of missingTrades(account, dataPath, lives))
+  for (const { place, ageMs } of missingTrades(ledger, dataPath, lives))
     if (ageMs >= windowMs) lost.set(place, (lost.get(place) ?? 0) + 1);
   return [...lost].map(
     ([place, count]) => `${place}: ${count} trades were lost more than ${windowMs} ms before a kill`,
@@ -315,22 +315,21 @@ export function lostTrades(
 }
 
 /** Trades handed over while the logger was up that are not on disk. */
-function* missingTrades(account: string, dataPath: string, lives: readonly Life[]): Generator<Trade> {
+function* missingTrades(ledger: string, dataPath: string, lives: readonly Life[]): Generator<Trade> {
   const stored = storedIds(dataPath);
-  for (const exchange of readdirSync(account)) {
-    for (const folder of exchange.endsWith('.json') ? [] : readdirSync(join(account, exchange))) {
+  for (const exchange of readdirSync(ledger)) {
+    for (const folder of exchange.endsWith('.json') ? [] : readdirSync(join(ledger, exchange))) {
       const symbol = decodeName(folder) as string;
-      const path = accountFile(account, exchange, symbol, 'trades');
+      const path = ledgerFile(ledger, exchange, symbol, 'trades');
       if (!existsSync(path)) continue;
-      const events = new AccountRecords(path, 'trades');
+      const events = new LedgerRecords(path, 'trades');
       const place = `${exchange} ${symbol}`;
       const ids = stored.get(place) ?? new Set();
       for (let event = 0; event < events.count; event++) {
-        if (events.word(event, ACCOUNT_AT.delivered) === 0 || events.has(event, 'history')) continue;
-        const sent =
-          events.word(event, ACCOUNT_AT.sent) * 1000 + events.word(event, ACCOUNT_AT.sent + 1) / 1e6;
+        if (events.word(event, LEDGER_AT.delivered) === 0 || events.has(event, 'history')) continue;
+        const sent = events.word(event, LEDGER_AT.sent) * 1000 + events.word(event, LEDGER_AT.sent + 1) / 1e6;
         const life = lives.find(({ ready, killed }) => ready !== undefined && sent > ready && sent < killed);
-        if (life !== undefined && !ids.has(BigInt(events.u64(event, ACCOUNT_AT.id))))
+        if (life !== undefined && !ids.has(BigInt(events.u64(event, LEDGER_AT.id))))
           yield { place, life, ageMs: life.killed - sent };
       }
     }

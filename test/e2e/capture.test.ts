@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,
@@ -21,9 +21,9 @@ const ALL_CHANNELS = ['channels = ["ticker", "trades", "bbo"]'];
 for (const transport of ['plain', 'tls']) {
   test(`every event is stored once over ${transport} connections, and what a disconnect lost is listed`, async () => {
     const folder = temporaryFolder(`capture-${transport}`);
-    const [account, data] = [join(folder, 'account'), join(folder, 'data')];
+    const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
     const tls = transport === 'tls' ? ['--tls'] : [];
-    const simulator = await startSimulatorProcess(account, ['--symbols', '40', '--rate', '2000', ...tls]);
+    const simulator = await startSimulatorProcess(ledger, ['--symbols', '40', '--rate', '2000', ...tls]);
     const options = { folder, symbolsPerConnection: 20, exchangeLines: { binance: ALL_CHANNELS } };
     const logger = startLoggerProcess(options, simulator);
     const written = (id: string, rows: number) =>
@@ -45,7 +45,7 @@ for (const transport of ['plain', 'tls']) {
     await logger.quiet();
     assert.equal(await logger.stop(), 0, logger.stderr());
     await simulator.stop();
-    const comparison = compareAccount(account, data);
+    const comparison = compareLedger(ledger, data);
     assert.ok(comparison.ok, formatComparison(comparison));
     const sum = (pick: 'listed' | 'on_disk') =>
       comparison.channels.reduce((n, channel) => n + channel[pick], 0);
@@ -58,7 +58,7 @@ for (const transport of ['plain', 'tls']) {
 test('fifteen connections end cleanly at a signal, and at once at the second one', async () => {
   const folder = temporaryFolder('stop');
   const simulator = await startSimulatorProcess(
-    join(folder, 'account'),
+    join(folder, 'ledger'),
     ['--symbols', '15', '--rate', '1000'],
     'coinbase',
   );

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,
@@ -19,9 +19,9 @@ const EXCHANGES = ['coinbase', 'coinbase-advanced'] as const;
 
 test('every event of all channels is stored once or listed, and the books on disk are right', async () => {
   const folder = temporaryFolder('coinbase');
-  const [account, data] = [join(folder, 'account'), join(folder, 'data')];
+  const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
   const simulator = await startSimulatorProcess(
-    account,
+    ledger,
     ['--symbols', '12', '--rate', '3000'],
     EXCHANGES.join(),
   );
@@ -59,7 +59,7 @@ test('every event of all channels is stored once or listed, and the books on dis
   await logger.quiet();
   assert.equal(await logger.stop(), 0, logger.stderr());
   await simulator.stop();
-  const comparison = compareAccount(account, data);
+  const comparison = compareLedger(ledger, data);
   assert.ok(comparison.ok, formatComparison(comparison));
   for (const exchange of EXCHANGES) {
     const channels = comparison.channels.filter((c) => c.exchange === exchange && c.on_disk > 0);

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { EXCHANGES } from '../support/fixtures.js';
 import {
@@ -39,7 +39,7 @@ function sentChannels({ id, channels }: Exchange): string[] {
 
 /** The fault that breaks a book so that it shows; undefined where each message has all of it, or nothing shows. */
 function bookFault({ id, channels: { book } }: Exchange): string | undefined {
-  if (book.ids !== 'book' || book.blind === true) return undefined;
+  if (book.ids !== 'book' || book.lossInvisible === true) return undefined;
   // without numbers a lost change that the next one makes up for cannot be seen
   return PROTOCOLS[id].checksums === true ? 'corrupt' : 'drop';
 }
@@ -48,8 +48,8 @@ for (const exchange of EXCHANGES) {
   const { id } = exchange;
   test(`${id}: every event of all channels is stored once or listed, and the books on disk are right`, async () => {
     const folder = temporaryFolder(id);
-    const [account, data] = [join(folder, 'account'), join(folder, 'data')];
-    const simulator = await startSimulatorProcess(account, ['--symbols', '12', '--rate', '4000'], id);
+    const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
+    const simulator = await startSimulatorProcess(ledger, ['--symbols', '12', '--rate', '4000'], id);
     const exchangeLines = {
       [id]: [
         `channels = ${JSON.stringify(channelsOf(exchange))}`,
@@ -86,7 +86,7 @@ for (const exchange of EXCHANGES) {
     await logger.quiet();
     assert.equal(await logger.stop(), 0, logger.stderr());
     await simulator.stop();
-    const comparison = compareAccount(account, data);
+    const comparison = compareLedger(ledger, data);
     assert.ok(comparison.ok, formatComparison(comparison));
     const stored = comparison.channels.filter(({ on_disk }) => on_disk > 0);
     const names = new Set(stored.map(({ channel }) => channel));

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,
@@ -16,8 +16,8 @@ import {
 
 test('changes that the exchange drops leave no wrong book behind', async () => {
   const folder = temporaryFolder('kraken-drop');
-  const [account, data] = [join(folder, 'account'), join(folder, 'data')];
-  const simulator = await startSimulatorProcess(account, ['--symbols', '4', '--rate', '2000'], 'kraken');
+  const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
+  const simulator = await startSimulatorProcess(ledger, ['--symbols', '4', '--rate', '2000'], 'kraken');
   const exchangeLines = { kraken: ['channels = ["book"]'] };
   const logger = startLoggerProcess({ folder, exchangeLines }, simulator);
   await logger.ready();
@@ -30,7 +30,7 @@ test('changes that the exchange drops leave no wrong book behind', async () => {
   await logger.quiet();
   assert.equal(await logger.stop(), 0, logger.stderr());
   await simulator.stop();
-  const comparison = compareAccount(account, data);
+  const comparison = compareLedger(ledger, data);
   for (const { wrong_books, books, different, unexpected, repeated } of comparison.channels) {
     assert.ok(books > 100);
     assert.deepEqual(

@@ -11,7 +11,7 @@ const TODAY = Math.floor(Date.now() / 86_400_000);
 test('a reload changes symbols on open connections, names what needs a restart, and survives a broken file', async () => {
   const folder = temporaryFolder('reload');
   const simulator = await startSimulatorProcess(
-    join(folder, 'account'),
+    join(folder, 'ledger'),
     ['--symbols', '6', '--rate', '600'],
     'coinbase',
   );

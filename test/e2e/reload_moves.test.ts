@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { GAP_CAUSES, TRADES } from '../../src/schema/tables.js';
-import { holes, union } from '../../src/store/read/intervals.js';
+import { gapsBetween, union } from '../../src/store/read/intervals.js';
 import { listedIds, readGaps } from '../../src/store/read/listings.js';
 import { listTableDays, readBlocks, u64Of } from '../../src/store/read/reader.js';
 import { startLoggerProcess, startSimulatorProcess, temporaryFolder, until } from '../support/processes.js';
@@ -30,7 +30,7 @@ test('symbols that move between connections lose nothing and store nothing twice
   const folder = temporaryFolder('reload-moves');
   const data = join(folder, 'data');
   const simulator = await startSimulatorProcess(
-    join(folder, 'account'),
+    join(folder, 'ledger'),
     ['--symbols', '8', '--rate', '400'],
     'coinbase',
   );
@@ -67,7 +67,7 @@ test('symbols that move between connections lose nothing and store nothing twice
     assert.equal(new Set(ids).size, ids.length, `${symbol}: none is stored twice`);
     const all = union([...stored, ...listed]);
     assert.equal(all.overlap, 0n, `${symbol}: none is stored and listed`);
-    assert.deepEqual(holes(all.merged), [], `${symbol}: none is missing without being listed`);
+    assert.deepEqual(gapsBetween(all.merged), [], `${symbol}: none is missing without being listed`);
   }
   assert.deepEqual([...causes], [GAP_CAUSES.unsubscribed.id]);
 });

@@ -11,7 +11,7 @@ import { BOOK_SNAPSHOT } from '../../src/feed/books/rest_books.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
 import { RESULT } from '../../src/feed/rows/result.js';
-import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK } from '../../src/schema/tables.js';
 import { corpusMissing, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
@@ -22,7 +22,7 @@ const futures = await loadExchange('binance-futures');
 
 const has = (row: DecodedRow, mask: number) => (Number(row.values.flags) & mask) !== 0;
 const literal = (row: DecodedRow, name: string, position: number) =>
-  literalOf(row.values[`${name}_digits`] as bigint, (Number(row.values.scales) >>> (8 * position)) & 255);
+  decimalText(row.values[`${name}_digits`] as bigint, (Number(row.values.scales) >>> (8 * position)) & 255);
 
 /** Prices with their sizes as they were sent. */
 type Side = Map<string, string>;
@@ -96,7 +96,7 @@ function bridge(
   for (const [i, event] of events.slice(from, first + 400).entries()) {
     harness.received[0] = start + i;
     const result = harness.feed(messages()[event.line - 1].raw);
-    assert.equal(result, i <= late - from ? RESULT.kept : RESULT.rows);
+    assert.equal(result, i <= late - from ? RESULT.buffered : RESULT.rows);
     if (from + i >= first) {
       apply(wanted.bids, event.bids as [string, string][]);
       apply(wanted.asks, event.asks as [string, string][]);
@@ -190,14 +190,14 @@ class Scene {
   turn(): void {
     for (let i = 0; i < 300 && this.harness.resyncs.length === 0; i++) {
       this.harness.nowMs += 250;
-      this.harness.books?.turn();
+      this.harness.books?.doWork();
     }
     assert.deepEqual(this.harness.resyncs.splice(0), [0]);
     this.harness.parser.resync?.(0);
   }
 
-  /** Numbers and causes of the holes that were listed. */
-  holes(): [number, number, string][] {
+  /** Numbers and causes of the gaps that were listed. */
+  gaps(): [number, number, string][] {
     return this.harness.gaps.map(({ fromId, toId, cause }) => [fromId, toId, cause]);
   }
 
@@ -214,8 +214,8 @@ describe('changes and snapshots', () => {
       [futures, '/fapi/v1/depth?symbol=BTCUSDT&limit=1000'],
     ] as const) {
       const { harness } = new Scene(exchange);
-      assert.equal(harness.feed(change(5, 6)), RESULT.kept);
-      assert.equal(harness.feed(change(7, 9)), RESULT.kept);
+      assert.equal(harness.feed(change(5, 6)), RESULT.buffered);
+      assert.equal(harness.feed(change(7, 9)), RESULT.buffered);
       assert.deepEqual(harness.requests, [{ kind: BOOK_SNAPSHOT, slot: 0, path }]);
     }
   });
@@ -257,17 +257,17 @@ describe('changes and snapshots', () => {
     assert.deepEqual(scene.rows(), ['S6', 'S6', '8']);
   });
 
-  it('lists a hole, and goes on from the change that showed it', () => {
+  it('lists a gap, and goes on from the change that showed it', () => {
     const scene = new Scene(spot);
     scene.harness.feed(change(1, 2));
     scene.answer(2);
     scene.harness.feed(change(3, 3));
-    assert.equal(scene.harness.feed(change(5, 6)), RESULT.kept);
-    assert.equal(scene.harness.feed(change(7, 7)), RESULT.kept);
+    assert.equal(scene.harness.feed(change(5, 6)), RESULT.buffered);
+    assert.equal(scene.harness.feed(change(7, 7)), RESULT.buffered);
     scene.turn();
     scene.answer(5);
     assert.deepEqual(scene.rows(), ['S2', 'S2', '3', 'S5', 'S5', '6', '7']);
-    assert.deepEqual(scene.holes(), [
+    assert.deepEqual(scene.gaps(), [
       [1, 2, 'snapshot'],
       [4, 5, 'unknown'],
     ]);
@@ -275,19 +275,19 @@ describe('changes and snapshots', () => {
 
   it('follows the futures by the number of the change before', () => {
     const scene = new Scene(futures);
-    assert.equal(scene.harness.feed(futuresChange(100, 110, 90)), RESULT.kept);
+    assert.equal(scene.harness.feed(futuresChange(100, 110, 90)), RESULT.buffered);
     scene.answer(105);
     assert.equal(
       scene.harness.feed(futuresChange(150, 160, 110)),
       RESULT.rows,
       'other symbols use numbers, too',
     );
-    assert.equal(scene.harness.feed(futuresChange(161, 170, 155)), RESULT.kept, 'not the one before');
+    assert.equal(scene.harness.feed(futuresChange(161, 170, 155)), RESULT.buffered, 'not the one before');
     assert.deepEqual(scene.rows(), ['S105', 'S105', '110', '160']);
     scene.turn();
     scene.answer(165);
     assert.deepEqual(scene.rows(), ['S165', 'S165', '170']);
-    assert.equal(scene.harness.feed(futuresChange(171, 172, -1)), RESULT.kept);
+    assert.equal(scene.harness.feed(futuresChange(171, 172, -1)), RESULT.buffered);
     assert.equal(scene.harness.feed(change(5, 6).replace('"b":', '"pu":"x","b":')), RESULT.badId);
   });
 
@@ -326,7 +326,7 @@ describe('changes and snapshots', () => {
     assert.deepEqual(scene.harness.requests.length, 1, 'the answer to the old question is void');
     scene.answer(20);
     assert.deepEqual(scene.rows(), ['S2', 'S2', 'S20', 'S20', '21']);
-    assert.deepEqual(scene.holes(), [
+    assert.deepEqual(scene.gaps(), [
       [1, 2, 'snapshot'],
       [3, 20, 'unknown'],
     ]);
@@ -340,11 +340,11 @@ describe('changes and snapshots', () => {
     scene.answer(3);
     assert.ok(scene.harness.feed(change(4, 4, '[["5","1"],["1","x"]]')) >= RESULT.badJson);
     assert.deepEqual(scene.rows(), ['S3', 'S3'], 'no part of it is stored');
-    assert.equal(scene.harness.feed(change(5, 5)), RESULT.kept);
+    assert.equal(scene.harness.feed(change(5, 5)), RESULT.buffered);
     scene.turn();
     scene.answer(4);
     assert.deepEqual(scene.rows(), ['S4', 'S4', '5']);
-    assert.deepEqual(scene.holes(), [
+    assert.deepEqual(scene.gaps(), [
       [3, 3, 'snapshot'],
       [4, 4, 'malformed'],
     ]);
@@ -361,7 +361,7 @@ describe('changes and snapshots', () => {
     scene.turn();
     scene.answer(2);
     assert.deepEqual(scene.rows(), ['S2', 'S2']);
-    assert.deepEqual(scene.holes(), [
+    assert.deepEqual(scene.gaps(), [
       [1, 1, 'snapshot'],
       [2, 2, 'ring_full'],
     ]);
@@ -375,7 +375,7 @@ describe('changes and snapshots', () => {
     scene.harness.respond(0, SNAPSHOT(4));
     scene.harness.respond(1, SNAPSHOT(7));
     assert.deepEqual(scene.rows(), ['S4', 'S4', '6', 'S7', 'S7', '9']);
-    assert.deepEqual(scene.holes(), [[7, 7, 'snapshot']]);
+    assert.deepEqual(scene.gaps(), [[7, 7, 'snapshot']]);
     const [{ slot, fromSeconds, toSeconds }] = scene.harness.gaps;
     assert.deepEqual([slot, toSeconds - fromSeconds], [1, 1]);
   });
@@ -388,7 +388,7 @@ describe('changes and snapshots', () => {
     scene.answer(1, 1);
     scene.harness.received[0]++;
     for (const slot of [0, 1, 2]) scene.harness.books?.end(slot);
-    assert.deepEqual(scene.holes(), [[5, 9, 'snapshot']]);
+    assert.deepEqual(scene.gaps(), [[5, 9, 'snapshot']]);
     const [{ slot, fromSeconds, toSeconds }] = scene.harness.gaps;
     assert.deepEqual([slot, toSeconds - fromSeconds], [0, 1]);
   });
@@ -400,7 +400,7 @@ describe('changes and snapshots', () => {
     scene.harness.feed(change(5, 6));
     scene.harness.feed(change(7, 8));
     scene.harness.books?.end(0);
-    assert.deepEqual(scene.holes(), [[3, 8, 'unknown']]);
+    assert.deepEqual(scene.gaps(), [[3, 8, 'unknown']]);
   });
 
   it('keeps a change without levels in the chain', () => {
@@ -422,6 +422,6 @@ describe('changes and snapshots', () => {
     scene.answer(7, 1);
     assert.deepEqual(scene.rows(), ['S7', 'S7']);
     assert.equal(scene.harness.feed(change(8, 8, '[["3","1"]]', 'ETHUSDT')), RESULT.rows);
-    assert.equal(scene.harness.feed(change(2, 2)), RESULT.kept);
+    assert.equal(scene.harness.feed(change(2, 2)), RESULT.buffered);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Bybit: what the wire does and a recording does not hold: repeated trades, any set of changed keys of a ticker, holes
+ * Bybit: what the wire does and a recording does not hold: repeated trades, any set of changed keys of a ticker, gaps
  * and restarts of books, refused requests.
  */
 import assert from 'node:assert/strict';
@@ -197,7 +197,7 @@ describe('books', () => {
   const level = [['2', '1']];
   const rowsOf = (harness: Harness) => harness.takeRows().map((row) => Number(row.values.seq));
 
-  it('follows u, sets stale changes aside, and asks again after a hole', () => {
+  it('follows u, sets stale changes aside, and asks again after a gap', () => {
     for (const parser of PARSERS) {
       const harness = new Harness(exchanges['bybit-linear'], ['BTCUSDT'], { parser });
       const feed = (type: string, u: number) => harness.feed(wire.book('BTCUSDT', type, u, level, []));
@@ -210,7 +210,7 @@ describe('books', () => {
       assert.deepEqual(rowsOf(harness), [10, 11, 12, 13]);
       assert.equal(harness.count('unsynced'), 5);
       harness.nowMs += 1000;
-      harness.books?.turn();
+      harness.books?.doWork();
       assert.deepEqual(harness.resyncs, [0]);
       assert.equal(feed('snapshot', 20), RESULT.rows);
       assert.deepEqual(

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { BENCH_EXCHANGES, loadCases } from '../../bench/cases/index.js';
+import { isWrittenFor } from '../../src/schema/columns.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
 import { EXCHANGES, readFixtures } from '../support/fixtures.js';
 
@@ -36,6 +37,27 @@ async function missingOf(exchange: (typeof EXCHANGES)[number]): Promise<string[]
 
 test('every exchange has fixtures, a venue in the simulator and cases in the bench', async () => {
   assert.deepEqual((await Promise.all(EXCHANGES.map(missingOf))).flat(), []);
+});
+
+test('a column of its own is one that only exchanges that name it have', () => {
+  for (const { channels, id } of EXCHANGES)
+    for (const { table, ownColumns = [] } of Object.values(channels)) {
+      const own = table.columns.filter((column) => column.own && isWrittenFor(id, column));
+      assert.deepEqual(
+        own.map(({ name }) => name),
+        ownColumns,
+        `${id} ${table.name}: run npm run generate`,
+      );
+    }
+});
+
+test('every channel is listed once with what it is known from', () => {
+  for (const { channels, evidence, id } of EXCHANGES) {
+    const candles = Object.keys(channels).filter((name) => channels[name].interval !== undefined);
+    const listed = Object.keys(evidence).flatMap((names) => names.split(' '));
+    const all = listed.flatMap((name) => (name === 'klines' ? candles : [name]));
+    assert.deepEqual(all.sort(), Object.keys(channels).sort(), id);
+  }
 });
 
 test('fixtures, venues and cases are of exchanges that there are', () => {

@@ -6,10 +6,17 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { type DecodedRow, literalOf, type Value } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText, type Value } from '../../src/schema/codec.js';
 import { FLAGS, flag } from '../../src/schema/flags.js';
 import { BBO, MD, SIDE, TRADES } from '../../src/schema/tables.js';
-import { atLeast, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
+import {
+  atLeast,
+  type Expected,
+  readExpected,
+  readMessages,
+  recordings,
+  sentByCoinbase,
+} from '../support/corpus.js';
 import { Harness, type ParserName, simdjsonMissing } from '../support/harness.js';
 
 const PARSERS: readonly ParserName[] = ['scan', 'json', 'simdjson'];
@@ -19,7 +26,7 @@ function describeRow(row: DecodedRow, symbols: readonly string[]): Record<string
   const { values } = row;
   const scale = (position: number) => (Number(values.scales) >>> (8 * position)) & 255;
   const exact = (name: string, position: number) =>
-    literalOf(values[`${name}_digits`] as bigint, scale(position));
+    decimalText(values[`${name}_digits`] as bigint, scale(position));
   const base = { symbol: symbols[row.stream] };
   if (row.table === 'TRADES') {
     return {
@@ -151,8 +158,9 @@ function checkRecording(exchange: Exchange, recording: string, parser: ParserNam
   const harness = new Harness(exchange, symbols, { parser, channels });
   const wanted = wantedEvents(expected);
   let compared = 0;
-  messages.forEach((message, i) => {
-    harness.feed(message.raw);
+  messages.forEach(({ raw }, i) => {
+    if (exchange.id.startsWith('coinbase') && sentByCoinbase(raw) !== exchange.id) return;
+    harness.feed(raw);
     const rows = harness.takeRows().map((row) => describeRow(row, symbols));
     const events = inStoredOrder(wanted.get(i + 1) ?? []).map(describeExpected);
     if (rows.length > 0 || events.length > 0)
@@ -181,8 +189,8 @@ describe('corpus', () => {
         }, (t) => {
           let rows = 0;
           for (const recording of recordings(folder)) rows += checkRecording(exchange, recording, parser);
-          assert.ok(rows >= atLeast(500), 'the recordings hold rows');
           t.diagnostic(`${rows} rows compared`);
+          assert.ok(rows >= atLeast(140), 'the recordings hold rows');
         });
       }
     });

@@ -8,7 +8,7 @@ import { krakenChecksum } from '../../src/book/checksum.js';
 import { LevelBook } from '../../src/book/level_book.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import type { Exchange } from '../../src/feed/exchange.js';
-import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BOOK, BOOK_SIDE, MD, SIDE } from '../../src/schema/tables.js';
 import { atLeast, type Expected, readExpected, readMessages, recordings } from '../support/corpus.js';
@@ -36,7 +36,7 @@ const timeOf = (seconds: unknown, nanos: unknown) =>
   String(BigInt(Number(seconds)) * 1_000_000_000n + BigInt(Number(nanos)));
 
 function literal(row: DecodedRow, name: string, position: number): string {
-  return literalOf(
+  return decimalText(
     row.values[`${name}_digits`] as bigint,
     (Number(row.values.scales) >>> (8 * position)) & 255,
   );
@@ -98,7 +98,7 @@ function eventsOf(rows: readonly DecodedRow[]): Texts[] {
         interval: row.table,
         open_time_ns: timeOf(values.open_time, 0),
         numbers: ['open', 'high', 'low', 'close'].map((name, i) => literal(row, name, i)),
-        volume: literalOf(values.volume_digits as bigint, Number(values.scales_high) & 255),
+        volume: decimalText(values.volume_digits as bigint, Number(values.scales_high) & 255),
         trades: String(values.trades),
       });
     }

@@ -172,7 +172,7 @@ describe('kraken subscriptions', () => {
     );
     subscriptions.take(harness.control[0]);
     assert.deepEqual(refused, ['book ETH/USD', 'trades XBT/USD']);
-    assert.deepEqual([subscriptions.count('confirmed'), subscriptions.count('asked')], [1, 2]);
+    assert.deepEqual([subscriptions.count('confirmed'), subscriptions.count('requested')], [1, 2]);
   });
 });
 
@@ -239,7 +239,7 @@ describe('kraken books', () => {
     assert.equal(harness.feed(damaged), RESULT.rows);
     const [row] = harness.takeRows();
     assert.ok((Number(row.values.flags) & flag('unsynced')) !== 0);
-    harness.books?.turn();
+    harness.books?.doWork();
     assert.deepEqual(harness.resyncs, [0]);
     // what comes meanwhile is of no use
     const between = messages.slice(first + 1, snapshots[1]).filter(isUpdate);
@@ -287,7 +287,7 @@ describe('kraken books', () => {
         : snapshot.replace(/\}\]\}$/, ',"timestamp":"x"}]}');
       assert.equal(harness.feed(changed.replace(from, to)), result);
       assert.deepEqual([harness.takeRows(), harness.books?.isLive(0)], [[], false]);
-      harness.books?.turn();
+      harness.books?.doWork();
       assert.deepEqual(harness.resyncs, [0]);
     }
   });

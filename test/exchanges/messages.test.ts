@@ -207,7 +207,7 @@ for (const exchange of EXCHANGES) {
               const counted = (['rejected', 'unwanted', 'unknown_kind', 'control', 'unsynced'] as const).map(
                 (c) => harness.count(c),
               );
-              const stored = rows.length > 0 || result === RESULT.kept ? 1 : 0;
+              const stored = rows.length > 0 || result === RESULT.buffered ? 1 : 0;
               const outcomes = stored + counted.reduce((a, b) => a + b, 0);
               // of a message with several parts the rest is stored when one is refused
               const parts = fixture.rows.length > 1 && outcomes === 2;

@@ -258,7 +258,7 @@ describe('okx order books', () => {
     assert.equal(harness.feed(change(levels('101 2'), '[]', 20, 12)), RESULT.unsynced);
     assert.equal(harness.feed(change(levels('101 2'), '[]', 25, 20)), RESULT.unsynced);
     assert.deepEqual([harness.takeRows().length, harness.count('unsynced')], [2, 2]);
-    harness.books?.turn();
+    harness.books?.doWork();
     assert.deepEqual(harness.resyncs, [0]);
     assert.equal(harness.feed(change(levels('101 2'), levels('100 3'), 30, -1, 'snapshot')), RESULT.rows);
     assert.equal(harness.feed(change(levels('101 5'), '[]', 31, 30)), RESULT.rows);
@@ -385,7 +385,7 @@ describe('okx control messages', () => {
 
   it('are asked for at the address that serves the channel', () => {
     const { trades, ticker } = okx.channels;
-    assert.equal(okx.anyAddress, true, 'where one address serves all, nothing is lost');
+    assert.equal(okx.anyRoute, true, 'where one address serves all, nothing is lost');
     assert.equal(
       okx.websocketUrl('wss://ws.okx.com:8443', trades.route),
       'wss://ws.okx.com:8443/ws/v5/business',

@@ -129,7 +129,7 @@ for (const wire of WIRES) {
     function answer(harness: Harness, snapshot: string): number {
       if (harness.requests.length === 0) {
         harness.nowMs += 60_000;
-        harness.books?.turn();
+        harness.books?.doWork();
         for (const slot of harness.resyncs.splice(0)) harness.parser.resync?.(slot);
       }
       if (harness.requests.length === 0) harness.feed(wire.event(1, false, GOOD));

@@ -78,7 +78,7 @@ describe('upbit trades', () => {
     }
   });
 
-  it('that come in any order are stored once each, and leave no hole', () => {
+  it('that come in any order are stored once each, and leave no gap', () => {
     const harness = make(['KRW-BTC']);
     const ids = [
       '18000000004490003',

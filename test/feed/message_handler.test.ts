@@ -132,7 +132,7 @@ describe('the message handler', () => {
     assert.equal(harness.takeRows().length, 2);
   });
 
-  it('lets a message go when the ring is full, and reports the hole', () => {
+  it('lets a message go when the ring is full, and reports the gap', () => {
     const harness = new Harness(binance, ['BTCUSDT'], { ringWords: 128 });
     const results = Array.from({ length: 10 }, (_, i) => harness.feed(trade(i)));
     assert.ok(results.includes(RESULT.ringFull));

@@ -12,7 +12,7 @@ import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { StreamSpec } from '../../src/feed/rows/streams.js';
-import type { SessionInit } from '../../src/feed/session.js';
+import type { SessionInit } from '../../src/feed/session_init.js';
 import { Shard, type ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
@@ -107,11 +107,13 @@ class Rig {
           longestRetryMs: 50,
           ackTimeoutMs: 10_000,
         },
+        redundancy: 1,
+        connectionSecsMax: 0,
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
         pacing: { connects: createPacing(), requests: createPacing() },
         restEndpoint: 'http://127.0.0.1:1',
-        elsewhere: [],
+        otherRoutes: [],
         candles: [],
         ...changes,
       },

@@ -8,7 +8,7 @@ import { isUtf8 } from 'node:buffer';
 import { JSON_DEPTH_MAX } from '../../src/base/limits.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { parseKeepingText } from '../../src/feed/json/document.js';
-import { UNFAMILIAR } from '../../src/feed/json/fields.js';
+import { NO_MATCH } from '../../src/feed/json/fields.js';
 import { RESULT } from '../../src/feed/rows/result.js';
 import type { DecodedRow } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
@@ -115,7 +115,7 @@ class Reader {
     if (templates === undefined || read === undefined) return;
     templates.read = (bytes, start, end) => {
       const result = read(bytes, start, end);
-      if (result !== UNFAMILIAR) this.hits++;
+      if (result !== NO_MATCH) this.hits++;
       return result;
     };
   }
@@ -132,13 +132,13 @@ class Reader {
     return { records, counters, counts: { ...rows.counts }, reordered, breaks, events };
   }
 
-  /** Time passes: holes become due, books are asked for. */
+  /** Time passes: gaps become due, books are asked for. */
   pass(ms: number): void {
     const { harness } = this;
     harness.nowMs += ms;
     for (const sequence of harness.sequences.values()) sequence.reportDue();
     harness.parser.tick?.();
-    harness.books?.turn();
+    harness.books?.doWork();
   }
 }
 

@@ -9,9 +9,9 @@ const folder = temporaryFolder('live');
 
 /** Runs it for a few seconds on one exchange of a simulator. */
 async function runLive(exchange: string, flags: readonly string[], ...args: readonly string[]) {
-  const account = join(folder, `${exchange}-account`);
+  const ledger = join(folder, `${exchange}-ledger`);
   const simulator = await startSimulatorProcess(
-    account,
+    ledger,
     ['--symbols', '5', '--rate', '500', ...flags],
     exchange,
   );

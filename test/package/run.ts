@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { chooseServer, SERVER_VARIABLE } from '../../src/server/start.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 
 const SHIPPED = [
   '.npmrc',
@@ -61,7 +61,7 @@ for (const kind of ['uws', 'node']) {
     const env = { [SERVER_VARIABLE]: kind };
     const folder = temporaryFolder('package-data');
     const flags = ['--symbols', '6', '--rate', '1000'];
-    const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'coinbase,binance', env);
+    const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, 'coinbase,binance', env);
     const logger = startLoggerProcess({ folder, env }, simulator);
     await logger.ready();
     await until('rows are written', async () => (await logger.health()).writer.rows_written > 2000);
@@ -69,7 +69,7 @@ for (const kind of ['uws', 'node']) {
     await logger.quiet();
     assert.equal(await logger.stop(), EXIT.ok, logger.stderr());
     await simulator.stop();
-    const comparison = compareAccount(simulator.account, join(folder, 'data'));
+    const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
     assert.ok(comparison.ok, formatComparison(comparison));
     assert.equal(await verifyProblems(join(folder, 'data')), '');
   });
@@ -77,7 +77,7 @@ for (const kind of ['uws', 'node']) {
 
 test('a parser that is not compiled is refused at the start, with the command that compiles it', async () => {
   const folder = temporaryFolder('package-parser');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2'], 'coinbase');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'coinbase');
   const logger = startLoggerProcess({ folder, env: { LOGGER__LOGGER__PARSER: 'simdjson' } }, simulator);
   assert.equal((await logger.exited).code, EXIT.failed);
   assert.match(logger.stderr(), /^logger: parser = "simdjson" .* `npm run build:simdjson` /);
@@ -88,7 +88,7 @@ test('where uWebSockets.js cannot be loaded, one line of the log says so', async
   for (const name of readdirSync('node_modules').filter((entry) => entry.startsWith('uWebSockets.js')))
     rmSync(join('node_modules', name), { recursive: true });
   const folder = temporaryFolder('package-fallback');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2'], 'coinbase');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'coinbase');
   const logger = startLoggerProcess({ folder }, simulator);
   await logger.ready();
   const told = logger.lines.filter(({ msg }) => /^uWebSockets\.js does not load/.test(msg));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   sleep,
   startLoggerProcess,
@@ -15,7 +15,7 @@ import {
 
 test('two runs with a pause: every event is there once, or listed as missed', async () => {
   const folder = temporaryFolder('capture');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
     '--symbols',
     '12',
     '--rate',
@@ -34,32 +34,27 @@ test('two runs with a pause: every event is there once, or listed as missed', as
   await until('rows are written', async () => (await third.health()).writer.rows_written > 3000);
   assert.equal(await third.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.ok(comparison.channels.some(({ listed }) => listed > 0));
   assert.equal(await verifyProblems(join(folder, 'data')), '');
 });
 
-test('a connection that breaks: both tables list the hole, and every row stays whole', async () => {
+test('a connection that breaks: both tables list the gap, and every row stays whole', async () => {
   const folder = temporaryFolder('cut');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
-    '--symbols',
-    '6',
-    '--rate',
-    '1000',
-  ]);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '6', '--rate', '1000']);
   const logger = startLoggerProcess({ folder }, simulator);
   await logger.ready();
   for (let cut = 1; cut <= 3; cut++) {
     await simulator.fault({ kind: 'cut' });
-    await until('holes of both tables are listed', async () => {
+    await until('gaps of both tables are listed', async () => {
       const { binance, coinbase } = (await logger.health()).exchanges;
       return Math.min(binance.gaps, coinbase.gaps) >= cut * 12;
     });
   }
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(join(folder, 'data')), '');
 });

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   afterProcesses,
   type LoggerProcess,
@@ -53,12 +53,7 @@ test('a full disk: red at once, capture goes on, nothing torn, and it resumes by
   const folder = temporaryFolder('full');
   const dataPath = join(folder, 'disk');
   mount(dataPath, 'size=24m');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
-    '--symbols',
-    '6',
-    '--rate',
-    '1000',
-  ]);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '6', '--rate', '1000']);
   const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await logger.ready();
   await until('rows are written', async () => (await logger.health()).writer.rows_written > 1000);
@@ -83,7 +78,7 @@ test('a full disk: red at once, capture goes on, nothing torn, and it resumes by
   }
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, dataPath);
+  const comparison = compareLedger(simulator.ledger, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(sum(comparison.channels.map(({ listed }) => listed)), 0);
   assert.equal(await verifyProblems(dataPath), '');
@@ -94,7 +89,7 @@ test('a disk that is full for too long: what could not be kept is in GAPS', { sk
   const dataPath = join(folder, 'disk');
   mount(dataPath, 'size=64m');
   const flags = ['--symbols', '2', '--rate', '30000'];
-  const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'binance');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, 'binance');
   // with little room in memory the ring is full after seconds
   const logger = startLoggerProcess({ folder, dataPath, bufferSize: 64 }, simulator);
   await logger.ready();
@@ -105,7 +100,7 @@ test('a disk that is full for too long: what could not be kept is in GAPS', { sk
     async () => (await logger.health()).exchanges.binance.messages_dropped > 0,
   );
   rmSync(join(dataPath, 'ballast'));
-  await until('holes are listed', async () => (await logger.health()).exchanges.binance.gaps > 0);
+  await until('gaps are listed', async () => (await logger.health()).exchanges.binance.gaps > 0);
   const { rows_written } = (await logger.health()).writer;
   await until(
     'rows are written again',
@@ -113,7 +108,7 @@ test('a disk that is full for too long: what could not be kept is in GAPS', { sk
   );
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, dataPath);
+  const comparison = compareLedger(simulator.ledger, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.ok(sum(comparison.channels.map(({ listed }) => listed)) > 0);
   assert.equal(await verifyProblems(dataPath), '');
@@ -125,7 +120,7 @@ test('a read-only disk is refused with a reason, and the next start works once i
   const folder = temporaryFolder('readonly');
   const dataPath = join(folder, 'disk');
   mount(dataPath, 'size=24m', 'ro');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2', '--rate', '200']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2', '--rate', '200']);
   const refused = startLoggerProcess({ folder, dataPath }, simulator);
   assert.equal((await refused.exited).code, EXIT.ioError);
   assert.match(refused.stderr(), /^logger: cannot write to .*; check that it is mounted, writable/);
@@ -134,6 +129,6 @@ test('a read-only disk is refused with a reason, and the next start works once i
   await until('rows are written', async () => (await logger.health()).writer.rows_written > 500);
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, dataPath);
+  const comparison = compareLedger(simulator.ledger, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
 });

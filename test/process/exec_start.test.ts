@@ -40,7 +40,7 @@ test('the lines of the unit start, reload and stop the logger, and start no seco
   const line = words(setting('ExecStart'));
   const [config] = line.slice(-1);
   for (const path of [line[0], dirname(data)]) assert.ok(existsSync(path), path);
-  const simulator = await startSimulatorProcess(join(root, 'account'), ['--symbols', '2']);
+  const simulator = await startSimulatorProcess(join(root, 'ledger'), ['--symbols', '2']);
   assert.equal(writeConfig({ folder: dirname(config), dataPath: data }, simulator), config);
   const env = Object.fromEntries(
     setting('Environment')

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { MD, TRADES } from '../../src/schema/tables.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { listTableDays, readColumns, u32Of } from '../../src/store/read/reader.js';
 import {
   FAKETIME,
@@ -43,7 +43,7 @@ test('midnight: each row in the file of its own day, whose files were there befo
   const env = fakeClock({ FAKETIME: `+${offset}s` });
   const today = Math.floor((Date.now() / 1000 + offset) / DAY_SECS);
   const simulator = await startSimulatorProcess(
-    join(folder, 'account'),
+    join(folder, 'ledger'),
     ['--symbols', '6', '--rate', '500'],
     undefined,
     env,
@@ -58,7 +58,7 @@ test('midnight: each row in the file of its own day, whose files were there befo
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
   assert.deepEqual(checkDays(data), [today, today + 1]);
-  const comparison = compareAccount(simulator.account, data);
+  const comparison = compareLedger(simulator.ledger, data);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(data), '');
 });
@@ -69,7 +69,7 @@ test('steps of the clock: stamps follow, connections and timers do not notice', 
   const file = join(folder, 'offset');
   writeFileSync(file, steps[0]);
   // the exchange keeps the true time, only our own clock is wrong
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '500']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '4', '--rate', '500']);
   const env = fakeClock({ FAKETIME_TIMESTAMP_FILE: file });
   const logger = startLoggerProcess({ folder, env }, simulator);
   await logger.ready();
@@ -105,7 +105,7 @@ test('steps of the clock: stamps follow, connections and timers do not notice', 
     [-24, -1, 0, 1, 24],
   );
   assert.ok(readdirSync(data).length > 0);
-  const comparison = compareAccount(simulator.account, data);
+  const comparison = compareLedger(simulator.ledger, data);
   for (const channel of comparison.channels) {
     const { missing, repeated, different } = channel;
     assert.deepEqual(

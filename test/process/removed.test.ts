@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { readGaps } from '../../src/store/read/listings.js';
 import { listTableDays } from '../../src/store/read/reader.js';
 import {
@@ -71,7 +71,7 @@ for (const [name, remove, loses] of REMOVALS) {
   test(`${name} goes: red, then new files, and the loss is listed`, async () => {
     const folder = temporaryFolder('removed');
     const dataPath = join(folder, 'data');
-    const simulator = await startSimulatorProcess(join(folder, 'account'), [
+    const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
       '--symbols',
       '4',
       '--rate',
@@ -98,7 +98,7 @@ for (const [name, remove, loses] of REMOVALS) {
     );
     assert.equal(await logger.stop(), EXIT.ok, logger.stderr());
     await simulator.stop();
-    const comparison = compareAccount(simulator.account, dataPath);
+    const comparison = compareLedger(simulator.ledger, dataPath);
     assert.ok(comparison.ok, formatComparison(comparison));
     assert.equal(sum(comparison.channels.map(({ listed }) => listed)) > 0, loses);
     assert.equal(listedAsRemoved(dataPath), writer.rows_removed);
@@ -109,7 +109,7 @@ for (const [name, remove, loses] of REMOVALS) {
 test('killed after files were begun again: the next start redoes behind that', async () => {
   const folder = temporaryFolder('removed');
   const dataPath = join(folder, 'data');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '500']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '4', '--rate', '500']);
   const first = startLoggerProcess({ folder }, simulator);
   await first.ready();
   const written = async () => (await first.health()).writer.rows_written;
@@ -123,7 +123,7 @@ test('killed after files were begun again: the next start redoes behind that', a
   await until('rows are written', async () => (await second.health()).writer.rows_written > 1000);
   assert.equal(await second.stop(), EXIT.ok, second.stderr());
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, dataPath);
+  const comparison = compareLedger(simulator.ledger, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(dataPath), '');
 });
@@ -131,7 +131,7 @@ test('killed after files were begun again: the next start redoes behind that', a
 test('another data directory in the place of ours ends the process and is left as it is', async () => {
   const folder = temporaryFolder('removed');
   const dataPath = join(folder, 'data');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2', '--rate', '200']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2', '--rate', '200']);
   const logger = startLoggerProcess({ folder }, simulator);
   await logger.ready();
   const other = join(folder, 'other');

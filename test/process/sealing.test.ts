@@ -25,7 +25,7 @@ async function capture(
   seen: (logger: LoggerProcess) => Promise<unknown>,
 ): Promise<void> {
   const simulator = await startSimulatorProcess(
-    join(folder, `account${env['FAKETIME'] ?? ''}`),
+    join(folder, `ledger${env['FAKETIME'] ?? ''}`),
     ['--symbols', '3', '--rate', '300'],
     undefined,
     env,

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,
@@ -29,7 +29,7 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   const folder = temporaryFolder('service');
   const out = join(folder, 'out');
   const data = join(folder, 'data');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
     '--symbols',
     String(SYMBOLS_PER_EXCHANGE),
     '--rate',
@@ -57,7 +57,7 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   /** A start can only list what it lacks of a channel that had rows before. */
   const everyChannelWritten = async () => {
     await simulator.summary();
-    const { channels } = compareAccount(simulator.account, data);
+    const { channels } = compareLedger(simulator.ledger, data);
     return channels.length === CHANNELS && channels.every(({ on_disk }) => on_disk > 0);
   };
   const up = (restarts: number) =>
@@ -97,7 +97,7 @@ test('systemd starts it again after a kill and a hang, and not beside another ow
   assert.equal(property('ActiveState'), 'failed');
   assert.equal(await owner.stop(), EXIT.ok);
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, data);
+  const comparison = compareLedger(simulator.ledger, data);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(data), '');
 });

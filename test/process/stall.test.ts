@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { readGaps } from '../../src/store/read/listings.js';
 import { listTableDays } from '../../src/store/read/reader.js';
 import { mountImage, runs } from '../support/mounts.js';
@@ -55,7 +55,7 @@ async function writes(logger: LoggerProcess): Promise<void> {
 async function judge(logger: LoggerProcess, simulator: SimulatorProcess, dataPath: string): Promise<number> {
   assert.equal(await logger.stop(), EXIT.ok, logger.stderr());
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, dataPath);
+  const comparison = compareLedger(simulator.ledger, dataPath);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(dataPath), '');
   return sum(comparison.channels.map(({ listed }) => listed));
@@ -72,12 +72,7 @@ test('a disk that stalls for 10 s: red, capture goes on, and it resumes by itsel
   const disk = join(folder, 'disk');
   const dataPath = join(disk, 'data');
   assert.ok(mountImage(folder, disk));
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
-    '--symbols',
-    '6',
-    '--rate',
-    '1000',
-  ]);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '6', '--rate', '1000']);
   const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await logger.ready();
   await writes(logger);
@@ -100,7 +95,7 @@ test('a disk that stalls while the rings are full: what could not be kept is in 
   const dataPath = join(disk, 'data');
   assert.ok(mountImage(folder, disk));
   const flags = ['--symbols', '2', '--rate', '30000'];
-  const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'binance');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, 'binance');
   const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await logger.ready();
   await writes(logger);
@@ -111,7 +106,7 @@ test('a disk that stalls while the rings are full: what could not be kept is in 
     async () => (await logger.health()).exchanges.binance.messages_dropped > 0,
   );
   execFileSync('fsfreeze', ['-u', disk]);
-  await until('holes are listed', async () => (await logger.health()).exchanges.binance.gaps > 0);
+  await until('gaps are listed', async () => (await logger.health()).exchanges.binance.gaps > 0);
   await writes(logger);
   assert.ok((await judge(logger, simulator, dataPath)) > 0);
   const causes = listTableDays(dataPath, { table: 'GAPS' }).flatMap((day) =>
@@ -125,7 +120,7 @@ test('a sync of the journal that takes seconds: red, but rows go on reaching the
 }, async () => {
   const folder = temporaryFolder('sync');
   const dataPath = join(folder, 'data');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '6', '--rate', '500']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '6', '--rate', '500']);
   const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await logger.ready();
   await writes(logger);
@@ -155,7 +150,7 @@ test('a quota that is used up: red at once, capture goes on, nothing torn, and i
 }, async () => {
   const folder = temporaryFolder('quota');
   const dataPath = join(folder, 'data');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '6', '--rate', '500']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '6', '--rate', '500']);
   const logger = startLoggerProcess({ folder, dataPath }, simulator);
   await logger.ready();
   await writes(logger);

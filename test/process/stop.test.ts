@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { FAULTS, SABOTEUR, sabotage } from '../support/faults.js';
 import {
   startLoggerLine,
@@ -21,7 +21,7 @@ const STOPS = 3;
 
 test('SIGTERM at full load: status 0, nothing lost, every time', async () => {
   const folder = temporaryFolder('stop');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), [
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
     '--symbols',
     '20',
     '--rate',
@@ -38,13 +38,13 @@ test('SIGTERM at full load: status 0, nothing lost, every time', async () => {
     assert.equal(logger.lines.at(-1)?.rows_lost, 0);
   }
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
   assert.ok(comparison.ok, formatComparison(comparison));
 });
 
 test('a second SIGTERM ends what does not stop', async () => {
   const folder = temporaryFolder('stop');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '2', '--rate', '100']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2', '--rate', '100']);
   const logger = startLoggerProcess({ folder, preload: SABOTEUR }, simulator);
   await logger.ready();
   sabotage(logger, 'writer', FAULTS.hangs);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import {
   sleep,
   startLoggerProcess,
@@ -18,7 +18,7 @@ const STOPS = 3;
 
 test('a process that stood reads what waits for it before it judges the exchange', async () => {
   const folder = temporaryFolder('stood');
-  const simulator = await startSimulatorProcess(join(folder, 'account'), ['--symbols', '4', '--rate', '300']);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '4', '--rate', '300']);
   const logger = startLoggerProcess(
     {
       folder,
@@ -50,7 +50,7 @@ test('a process that stood reads what waits for it before it judges the exchange
   }
   assert.equal(await logger.stop(), EXIT.ok, logger.stderr());
   await simulator.stop();
-  const comparison = compareAccount(simulator.account, join(folder, 'data'));
+  const comparison = compareLedger(simulator.ledger, join(folder, 'data'));
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(join(folder, 'data')), '');
 });

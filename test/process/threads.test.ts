@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
-import { compareAccount, formatComparison } from '../../src/simulator/compare/compare.js';
+import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { FAULTS, SABOTEUR, sabotage } from '../support/faults.js';
 import {
   startLoggerProcess,
@@ -17,7 +17,7 @@ test('shards that fail in any way are started again and go on; the other exchang
   const folder = temporaryFolder('threads');
   const faults = Object.entries(FAULTS);
   const flags = ['--symbols', String(faults.length), '--rate', '500'];
-  const simulator = await startSimulatorProcess(join(folder, 'account'), flags);
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags);
   const logger = startLoggerProcess(
     {
       ...{ folder, symbolsPerConnection: 1, preload: SABOTEUR },
@@ -43,7 +43,7 @@ test('shards that fail in any way are started again and go on; the other exchang
   assert.equal(await logger.stop(), EXIT.ok);
   await simulator.stop();
   const data = join(folder, 'data');
-  const comparison = compareAccount(simulator.account, data);
+  const comparison = compareLedger(simulator.ledger, data);
   assert.ok(comparison.ok, formatComparison(comparison));
   assert.equal(await verifyProblems(data), '');
 });
@@ -51,7 +51,7 @@ test('shards that fail in any way are started again and go on; the other exchang
 for (const thread of ['writer', 'sync']) {
   test(`a ${thread} thread that throws ends the process, and the next one goes on`, async () => {
     const folder = temporaryFolder(thread);
-    const simulator = await startSimulatorProcess(join(folder, 'account'), [
+    const simulator = await startSimulatorProcess(join(folder, 'ledger'), [
       '--symbols',
       '4',
       '--rate',

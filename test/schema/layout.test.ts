@@ -18,7 +18,7 @@ function snapshot(): string {
       const missing = table.missing[name] === 0 ? '' : ` missing-bit ${31 - Math.clz32(table.missing[name])}`;
       lines.push(`  ${name} ${type} word ${word}+${words} bytes ${bytes}${exact ? ' exact' : ''}${missing}`);
     }
-    if (table.literals.length > 0) lines.push(`  scales: ${table.literals.join(' ')}`);
+    if (table.exactNumbers.length > 0) lines.push(`  scales: ${table.exactNumbers.join(' ')}`);
   }
   lines.push(`flags, missing from bit ${MISSING_SHIFT}`);
   for (const [name, { bit }] of Object.entries(FLAGS)) lines.push(`  ${bit} ${name}`);

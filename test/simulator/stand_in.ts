@@ -44,7 +44,7 @@ export function rowsOf(store: Store, symbol: string, table: string): Row[] {
 function literals(table: Table, columns: Record<string, string | undefined>): Row {
   const row: Row = {};
   const scales = [0, 0];
-  table.literals.forEach((name, i) => {
+  table.exactNumbers.forEach((name, i) => {
     const text = columns[name];
     if (text === undefined) return;
     row[`${name}_digits`] = BigInt(text.replace('.', ''));
@@ -224,7 +224,7 @@ function depth(store: Store, symbol: string, m: Json, fetched: boolean, received
   else books.set(symbol, [...(queue ?? []), m]);
 }
 
-/** What came before the book was fetched, up to the number of that, is a hole. */
+/** What came before the book was fetched, up to the number of that, is a gap. */
 function listUseless(store: Store, symbol: string, first: Json, fetched: number, received: Row): void {
   const from = first.pu === undefined ? first.U : first.pu + 1;
   if (from > fetched) return;

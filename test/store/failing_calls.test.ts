@@ -57,13 +57,13 @@ function live(fault: Fault | undefined, seed: number, stop: boolean): Life {
       if (turn % 4 === 1) world.text('rejected', 2, FIRST_DAY, turn);
       world.publish();
       clock.ms += 120;
-      world.writer.turn();
+      world.writer.doWork();
       note();
     }
     // time for what failed once to be tried again
     for (let turn = 0; turn < 8 || (turn < TURNS_MAX && !world.drained); turn++) {
       clock.ms += 300;
-      world.writer.turn();
+      world.writer.doWork();
       note();
     }
     if (stop) world.writer.finish();

@@ -18,7 +18,7 @@ test('a writer that stands still is red before a second is over, and not while i
   const staleness = new Staleness();
   const statusAfter = (heartbeat: number) => {
     staleness.sample({ ...TOTALS, heartbeat });
-    return healthOf(snapshot(staleness.look(0, { ...TOTALS, heartbeat }, 0))).status;
+    return healthOf(snapshot(staleness.times(0, { ...TOTALS, heartbeat }, 0))).status;
   };
   for (let heartbeat = 1; heartbeat < 10; heartbeat++) assert.equal(statusAfter(heartbeat), 'healthy');
   // it stopped just after a sample, and the answer is as old as a sample can be
@@ -31,13 +31,13 @@ test('a writer that has not begun to turn is waited for', () => {
   const staleness = new Staleness();
   for (let sample = 0; sample < (WRITER_HANG_SECS * 1000) / SAMPLE_MS; sample++)
     staleness.sample({ ...TOTALS, heartbeat: 0 });
-  assert.equal(staleness.look(0, { ...TOTALS, heartbeat: 0 }, 0).writerQuietSecs, 0);
+  assert.equal(staleness.times(0, { ...TOTALS, heartbeat: 0 }, 0).writerQuietSecs, 0);
 });
 
 test('what happened is remembered from when it was seen', () => {
   const staleness = new Staleness();
   const at = (now: number, dropped: number, removals: number) =>
-    staleness.look(now, { ...TOTALS, removals }, dropped);
+    staleness.times(now, { ...TOTALS, removals }, dropped);
   assert.equal(at(0, 0, 0).dropQuietSecs, Number.POSITIVE_INFINITY);
   assert.equal(at(1000, 3, 0).dropQuietSecs, 0);
   const later = at(5000, 3, 1);

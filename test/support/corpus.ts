@@ -60,3 +60,8 @@ export function readMessages(recording: string): Recorded[] {
 export function readExpected(recording: string): Expected[] {
   return readLines(join(ROOT, `${recording}.expected.jsonl.gz`));
 }
+
+/** Which of the two exchanges that `coinbase` has recordings of sent a message: Advanced Trade sends lists of events. */
+export function sentByCoinbase(raw: string): 'coinbase' | 'coinbase-advanced' {
+  return /"channel":"\w+",.*"events":\[/.test(raw) ? 'coinbase-advanced' : 'coinbase';
+}

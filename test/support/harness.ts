@@ -11,7 +11,7 @@ import { Sequence } from '../../src/feed/continuity/sequence.js';
 import type { ControlEvent, Exchange, MessageParser, RestRequest } from '../../src/feed/exchange.js';
 import { createJsonParser, type JsonValue } from '../../src/feed/json/document.js';
 import { MessageHandler } from '../../src/feed/message_handler.js';
-import { Rows } from '../../src/feed/rows/row_writer.js';
+import { RowWriter } from '../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
@@ -39,7 +39,7 @@ export class Harness {
   /** codes that the connection would have been closed with */
   readonly closeCodes: number[] = [];
   readonly streams: StreamIndex;
-  readonly rows: Rows;
+  readonly rows: RowWriter;
   readonly received = new Uint32Array(2);
   readonly producer: RingProducer;
   readonly sequences: Map<string, Sequence>;
@@ -77,7 +77,7 @@ export class Harness {
       })),
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;
-    this.rows = new Rows(this.producer, this.streams, this.received, 86_400);
+    this.rows = new RowWriter(this.producer, this.streams, this.received, 86_400);
     const events = {
       gap: (gap: Gap) => this.gaps.push(gap),
       reordered: () => this.reordered++,

@@ -1,6 +1,6 @@
 /** Rows of the tables of markets as texts that can be compared with what an exchange sent. */
 import assert from 'node:assert/strict';
-import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText } from '../../src/schema/codec.js';
 import { flag } from '../../src/schema/flags.js';
 import { BBO, MD } from '../../src/schema/tables.js';
 
@@ -21,7 +21,7 @@ function literals(row: DecodedRow) {
       return 'null';
     }
     const scale = (scales[position >> 2] >>> (8 * (position & 3))) & 255;
-    const text = literalOf(values[`${name}_digits`.replace('trade_', '')] as bigint, scale);
+    const text = decimalText(values[`${name}_digits`.replace('trade_', '')] as bigint, scale);
     assert.equal(values[name], Math.fround(Number(text)), `${name} as f32`);
     return text;
   };

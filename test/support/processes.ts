@@ -81,20 +81,20 @@ function track<C extends ChildProcess>(child: C): C {
 
 export interface SimulatorProcess {
   readonly exchanges: Readonly<Record<string, { ws: string; rest: string }>>;
-  readonly account: string;
+  readonly ledger: string;
   /** certificate to trust, with TLS */
   readonly ca?: string;
   fault(request: Readonly<Record<string, unknown>>): Promise<void>;
   /** Ends the markets and leaves the connections open. */
   finish(): Promise<void>;
-  /** totals of what was sent; the account files are complete up to then */
+  /** totals of what was sent; the ledger files are complete up to then */
   summary(): Promise<{ exchanges: Record<string, { sent: number; finished: boolean }> }>;
   stop(): Promise<void>;
 }
 
-/** Starts `logger simulate` with an account in `account`; throws what it has printed when it ends before it listens. */
+/** Starts `logger simulate` with a ledger in `ledger`; throws what it has printed when it ends before it listens. */
 export async function startSimulatorProcess(
-  account: string,
+  ledger: string,
   flags: readonly string[],
   exchanges = 'coinbase,binance',
   env: Readonly<Record<string, string>> = {},
@@ -102,7 +102,7 @@ export async function startSimulatorProcess(
   const child = track(
     spawn(
       process.execPath,
-      [CLI, 'simulate', '--quiet', '--account', account, '--exchanges', exchanges, ...flags],
+      [CLI, 'simulate', '--quiet', '--ledger', ledger, '--exchanges', exchanges, ...flags],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
     ),
   );
@@ -123,7 +123,7 @@ export async function startSimulatorProcess(
     fetch(`${control}${path}`, { method: 'POST', body: JSON.stringify(body) });
   return {
     exchanges: endpoints,
-    account,
+    ledger,
     ca,
     finish: async () => void (await post('/finish', {})),
     fault: async (request) => {
@@ -131,7 +131,7 @@ export async function startSimulatorProcess(
       if (answer.status !== 200) throw new Error(await answer.text());
     },
     summary: async () =>
-      (await (await fetch(`${control}/account`)).json()) as Awaited<ReturnType<SimulatorProcess['summary']>>,
+      (await (await fetch(`${control}/ledger`)).json()) as Awaited<ReturnType<SimulatorProcess['summary']>>,
     stop: async () => {
       const ended = once(child, 'exit');
       await post('/stop', {});

@@ -3,7 +3,7 @@
  * book are one event, and best quotes are a book of one level.
  */
 import assert from 'node:assert/strict';
-import { type DecodedRow, literalOf } from '../../src/schema/codec.js';
+import { type DecodedRow, decimalText } from '../../src/schema/codec.js';
 import { type FlagName, flag } from '../../src/schema/flags.js';
 import { AGG_TRADES, BBO, BOOK_SIDE, MD, TRADES } from '../../src/schema/tables.js';
 import type { Expected } from './corpus.js';
@@ -28,7 +28,7 @@ function literal(
     return null;
   }
   const scales = Number(position < 4 ? values.scales : values.scales_high);
-  const text = literalOf(values[`${digits}_digits`] as bigint, (scales >>> (8 * (position & 3))) & 255);
+  const text = decimalText(values[`${digits}_digits`] as bigint, (scales >>> (8 * (position & 3))) & 255);
   assert.equal(values[value], Math.fround(Number(text)), `${value} as f32`);
   return text;
 }

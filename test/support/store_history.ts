@@ -202,7 +202,7 @@ class History {
       for (let n = random.below(5); n > 0; n--) this.produce(world);
       world.publish();
       clock.ms += random.of([1, 20, 150, 600]);
-      this.whileAlive(() => world.writer.turn());
+      this.whileAlive(() => world.writer.doWork());
       if (this.sink !== undefined && !disk.dead && random.chance(0.4)) this.followJournal(world, 6);
       if (!disk.dead && random.chance(0.5)) this.whileAlive(() => this.sealer?.follow(world, 60));
     }
@@ -236,10 +236,10 @@ class History {
     if (this.random.chance(0.5)) return false;
     if (this.sink !== undefined) {
       this.clock.ms += 1000;
-      this.whileAlive(() => world.writer.turn());
+      this.whileAlive(() => world.writer.doWork());
       if (!this.disk.dead) this.followJournal(world, 1e9);
     }
-    do this.whileAlive(() => world.writer.turn());
+    do this.whileAlive(() => world.writer.doWork());
     while (!world.drained && !this.disk.dead);
     if (!this.disk.dead) this.whileAlive(() => world.writer.finish());
     return !this.disk.dead;

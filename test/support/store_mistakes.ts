@@ -315,7 +315,7 @@ export const MISTAKES: readonly Mistake[] = [
     patch: () =>
       replace(
         Checkpointer,
-        'turn',
+        'doWork',
         (before) =>
           function () {
             if (this.begun !== undefined)

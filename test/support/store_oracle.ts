@@ -133,7 +133,7 @@ export class Oracle {
 
   private columnsOf(stream: number): readonly Column[] {
     const { columns } = (STREAMS[stream] as (typeof STREAMS)[number]).table;
-    return columns.filter((column) => (this.exact || !column.exact) && column.only === undefined);
+    return columns.filter((column) => (this.exact || !column.exact) && column.own !== true);
   }
 
   private folderOf(stream: number): string {

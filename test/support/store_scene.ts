@@ -22,7 +22,7 @@ export function storeScene<D extends SimulatedDisk>(disk: D, turnMs: number, opt
       for (const { stream } of STREAMS) assert.ok(world.row(stream, FIRST_DAY), 'the ring has room');
       world.publish();
       clock.ms += turnMs;
-      world.writer.turn();
+      world.writer.doWork();
     }
   };
   return { disk, clock, world, counter, turns };

@@ -65,8 +65,8 @@ export class TestWriter extends Writer {
     super(init, undefined as unknown as MessagePort, io, nowMs);
   }
 
-  override turn(): number {
-    return super.turn();
+  override doWork(): number {
+    return super.doWork();
   }
 
   override finish(): void {

@@ -19,12 +19,17 @@ const RETRY_LONGEST_MS = 60_000;
 /** A book that held for so long starts again with the shortest delay. */
 const HEALTHY_MS = 60_000;
 
+/** What was missed for these causes is nothing where the numbers go on without a gap. */
+const COMPLETE_BY_NUMBERS: readonly GapCause[] = ['snapshot', 'handover'];
+
 const SUSPECTS = ['unknown', 'malformed', 'ring_full', 'disk'] as const;
 
 export interface BookEvents {
   gap(gap: Gap): void;
   /** a symbol needs a new snapshot */
   resync(slot: number): void;
+  /** number of the newest change of a book that is another connection's; -1 of our own */
+  storedElsewhere?(slot: number): number;
 }
 
 /** A symbol whose book is not complete although the connection is up. */
@@ -115,6 +120,31 @@ export class Books {
     return this.waiting.has(slot);
   }
 
+  /** Newest change that another connection has stored, whose book it is; -1 when the book is ours. */
+  storedElsewhere(slot: number): number {
+    return this.events.storedElsewhere?.(slot) ?? -1;
+  }
+
+  /**
+   * The book was another connection's up to its newest change: what is missing from there on is missing here, for this
+   * cause unless that one knew another.
+   */
+  inherit(slot: number, from: Books, cause: GapCause): void {
+    this.live[slot] = 0;
+    this.met[slot] = from.met[slot];
+    this.sequence[slot] = from.sequence[slot];
+    this.lastSeconds[slot] = from.lastSeconds[slot];
+    this.lastNanos[slot] = from.lastNanos[slot];
+    this.causes[slot] = from.live[slot] === 1 ? cause : from.causes[slot];
+  }
+
+  /** What was inherited is complete, and the next change follows it. */
+  resume(slot: number): void {
+    this.live[slot] = 1;
+    this.liveSinceMs[slot] = this.nowMs();
+    this.waiting.delete(slot);
+  }
+
   /** Newest sequence number; -1 before the first snapshot. */
   last(slot: number): number {
     return this.sequence[slot];
@@ -186,8 +216,8 @@ export class Books {
   }
 
   /**
-   * A message was lost and nobody knows whose. Usually the next change of that book does not follow what is known;
-   * `blind` says that it does not show, and then every book has to be asked for again.
+   * A message was lost and it is unknown of which symbol. Usually the next change of that book does not follow what is
+   * known; `blind` says that it does not show, and then every book has to be asked for again.
    */
   lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {
@@ -209,7 +239,7 @@ export class Books {
   }
 
   /** Asks for snapshots that are due; call it a few times a second. */
-  turn(): void {
+  doWork(): void {
     const now = this.nowMs();
     const back = Math.floor((now - this.refilledMs) / RESYNC_EVERY_MS);
     if (back > 0) {
@@ -237,11 +267,11 @@ export class Books {
     return this.waiting.size;
   }
 
-  /** `to`: number of the newest change that is missing; 0 without numbers. A hole that has none is one of times. */
+  /** `to`: number of the newest change that is missing; 0 without numbers. A gap that has none is one of times. */
   private reportMissed(slot: number, to: number): void {
     const from = this.sequence[slot] + 1;
     // everything that has come can be used
-    if (this.causes[slot] === 'snapshot' && to > 0 && to < from) return;
+    if (COMPLETE_BY_NUMBERS.includes(this.causes[slot]) && to > 0 && to < from) return;
     const numbered = to > 0 && to >= from;
     this.events.gap({
       slot,

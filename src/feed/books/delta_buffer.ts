@@ -4,9 +4,9 @@
  * changes of the same book go: a snapshot that comes late is new, and only what is newer than it is needed.
  */
 import { BOOK_CHANGES_BYTES_MAX, BOOK_CHANGES_KEPT_MAX } from '../../base/limits.js';
-import { LITERAL, parseDecimal } from '../../base/number.js';
+import { DECIMAL, parseDecimal } from '../../base/number.js';
 import { type BookEvent, isLevel } from '../channels/levels.js';
-import { JsonSource } from '../json/bytes.js';
+import { JsonBuffer } from '../json/bytes.js';
 import { JsonSlots } from '../json/slots.js';
 
 /** A change of a book, and the sequence number of the one before it. */
@@ -14,7 +14,7 @@ export interface BookChange extends BookEvent {
   readonly previous: number;
 }
 
-export interface KeptChange {
+export interface BufferedChange {
   readonly change: BookChange;
   readonly receivedSeconds: number;
   readonly receivedNanos: number;
@@ -24,12 +24,12 @@ export interface KeptChange {
 
 /** Price and size of a level. */
 const WIDTH = 2;
-/** What one value of JsonSlots takes, and what objects cost beside their contents. */
+/** What one value of JsonSlots takes, and what objects cost on top of their contents. */
 const BYTES_PER_TEXT = 18;
 const BYTES_PER_CHANGE = 512;
 
 export class DeltaBuffer {
-  private readonly bySlot = new Map<number, KeptChange[]>();
+  private readonly bySlot = new Map<number, BufferedChange[]>();
   private bytes = 0;
 
   constructor(
@@ -37,38 +37,45 @@ export class DeltaBuffer {
     private readonly bytesMax = BOOK_CHANGES_BYTES_MAX,
   ) {}
 
-  /** Keeps a copy; answers how many changes had to go. */
-  keep(slot: number, change: BookChange, received: ArrayLike<number>): number {
+  /** Adds a copy; answers how many changes were dropped to make room. */
+  add(slot: number, change: BookChange, received: ArrayLike<number>): number {
     const copy = copyOf(change);
     const size = copy.texts.bytes.length + copy.texts.from.length * BYTES_PER_TEXT + BYTES_PER_CHANGE;
-    const kept = this.bySlot.get(slot) ?? [];
-    this.bySlot.set(slot, kept);
-    kept.push({ change: copy, receivedSeconds: received[0], receivedNanos: received[1], size });
+    const buffered = this.bySlot.get(slot) ?? [];
+    this.bySlot.set(slot, buffered);
+    buffered.push({ change: copy, receivedSeconds: received[0], receivedNanos: received[1], size });
     this.bytes += size;
     let gone = 0;
-    while (kept.length > this.changesMax || (this.bytes > this.bytesMax && kept.length > 0)) {
-      this.bytes -= (kept.shift() as KeptChange).size;
+    while (buffered.length > this.changesMax || (this.bytes > this.bytesMax && buffered.length > 0)) {
+      this.bytes -= (buffered.shift() as BufferedChange).size;
       gone++;
     }
     return gone;
   }
 
-  /** What is kept of one book, oldest first. */
-  of(slot: number): readonly KeptChange[] {
+  /** Forgets the oldest changes of a book, up to the one with this number. */
+  dropTo(slot: number, last: number): void {
+    const buffered = this.bySlot.get(slot);
+    while (buffered !== undefined && buffered.length > 0 && buffered[0].change.last <= last)
+      this.bytes -= (buffered.shift() as BufferedChange).size;
+  }
+
+  /** What is buffered of one book, oldest first. */
+  of(slot: number): readonly BufferedChange[] {
     return this.bySlot.get(slot) ?? [];
   }
 
   /** The same, and keeps nothing of it any more. */
-  take(slot: number): readonly KeptChange[] {
-    const kept = this.of(slot);
+  take(slot: number): readonly BufferedChange[] {
+    const buffered = this.of(slot);
     this.bySlot.delete(slot);
-    for (const { size } of kept) this.bytes -= size;
-    return kept;
+    for (const { size } of buffered) this.bytes -= size;
+    return buffered;
   }
 
   /** Forgets everything; answers how many changes these were. */
   clear(): number {
-    const gone = [...this.bySlot.values()].reduce((count, kept) => count + kept.length, 0);
+    const gone = [...this.bySlot.values()].reduce((count, buffered) => count + buffered.length, 0);
     this.bySlot.clear();
     this.bytes = 0;
     return gone;
@@ -88,7 +95,7 @@ function areReadable({ texts }: BookChange, first: number, behind: number): bool
     const at = row * texts.width;
     if (!isLevel(texts, at)) return false;
     for (let t = at; t < at + WIDTH; t++)
-      if (parseDecimal(texts.bytes, texts.from[t], texts.to[t]) === LITERAL.invalid) return false;
+      if (parseDecimal(texts.bytes, texts.from[t], texts.to[t]) === DECIMAL.invalid) return false;
   }
   return true;
 }
@@ -125,8 +132,8 @@ function copyTexts(texts: JsonSlots, rows: readonly number[]): JsonSlots {
     copy.copy(i, texts, at, from);
     from += lengths[i];
   }
-  const source = new JsonSource();
-  source.look(bytes);
-  copy.attach(source, 0);
+  const buffer = new JsonBuffer();
+  buffer.setBytes(bytes);
+  copy.attach(buffer, 0);
   return copy;
 }

@@ -2,9 +2,9 @@
  * Order books whose snapshots come from the REST interface while their changes come as messages. Shard threads;
  * change() is HOT for books that are complete, everything else runs when one is not.
  *
- *   change of a book that is not complete ──► kept; the first one requests a snapshot
- *   snapshot ──► its rows, then those of the kept changes behind it with the times they were received at, so the file
- *                can be read in order; one that is older than the first kept change, or on the other side of
+ *   change of a book that is not complete ──► buffered; the first one requests a snapshot
+ *   snapshot ──► its rows, then those of the buffered changes behind it with the times they were received at, so the file
+ *                can be read in order; one that is older than the first buffered change, or on the other side of
  *                midnight, is requested again
  *   change that does not follow the one before ──► not complete any more
  *
@@ -15,7 +15,7 @@ import { type BookEvent, Levels } from '../channels/levels.js';
 import type { ParserContext } from '../exchange.js';
 import { RESULT } from '../rows/result.js';
 import type { Books } from './books.js';
-import { type BookChange, DeltaBuffer, isReadable, type KeptChange } from './delta_buffer.js';
+import { type BookChange, type BufferedChange, DeltaBuffer, isReadable } from './delta_buffer.js';
 
 const SECONDS_PER_DAY = 86_400;
 /** The kind of these requests. */
@@ -34,7 +34,7 @@ export class RestBooks {
     private readonly context: ParserContext,
     private readonly books: Books,
     private readonly path: (native: string) => string,
-    private readonly kept = new DeltaBuffer(),
+    private readonly buffer = new DeltaBuffer(),
   ) {
     this.levels = new Levels(context.rows);
   }
@@ -42,14 +42,14 @@ export class RestBooks {
   /** HOT: answers a RESULT. */
   change(slot: number, change: BookChange): number {
     const { books } = this;
-    if (!books.isLive(slot)) return this.keep(slot, change);
+    if (!books.isLive(slot)) return this.wait(slot, change);
     const last = books.last(slot);
     // within what is known already
     if (change.last <= last) return RESULT.unsynced;
     const follows = this.fresh[slot] === 1 ? change.previous <= last : change.previous === last;
     if (!follows) {
       books.broken(slot, 'unknown');
-      return this.keep(slot, change);
+      return this.wait(slot, change);
     }
     const result = this.levels.event(slot, change, false);
     if (result === RESULT.rows || result === RESULT.control) {
@@ -59,15 +59,25 @@ export class RestBooks {
     return result;
   }
 
-  private keep(slot: number, change: BookChange): number {
+  private wait(slot: number, change: BookChange): number {
     const { books, context } = this;
     if (!isReadable(change)) return RESULT.badNumber;
     books.waits(slot, change.previous + 1, change.last);
-    const gone = this.kept.keep(slot, change, context.rows.received);
+    const gone = this.buffer.add(slot, change, context.rows.received);
     if (gone > 0) context.unsynced(gone);
+    const stored = books.storedElsewhere(slot);
+    if (stored >= 0) this.buffer.dropTo(slot, stored);
     // a book that broke waits for its turn
-    if (!books.isWaiting(slot)) this.request(slot);
-    return RESULT.kept;
+    else if (!books.isWaiting(slot)) this.request(slot);
+    return RESULT.buffered;
+  }
+
+  /** Cold: goes on behind the newest change that another connection has stored, which has ended. */
+  takeOver(slot: number): void {
+    const { books } = this;
+    if (slot >= this.requested.length) this.grow(this.context.streams.size);
+    books.resume(slot);
+    this.replay(slot);
   }
 
   /** Requests a snapshot, unless one is on its way. */
@@ -91,22 +101,25 @@ export class RestBooks {
 
   /** The answer to a request: a snapshot with the number of the newest change in it, or undefined when there is none. */
   onSnapshot(slot: number, snapshot: BookEvent | undefined): void {
-    const { books, kept } = this;
+    const { books, buffer } = this;
     const { streams } = this.context;
     const requested = this.requested[slot];
     this.requested[slot] = REQUESTED.no;
     if (streams.slotOf(streams.specs[slot].native) !== slot || books.isLive(slot)) return;
+    if (books.storedElsewhere(slot) >= 0) return;
     if (requested === REQUESTED.void) {
-      if (kept.of(slot).length > 0) this.request(slot);
+      if (buffer.of(slot).length > 0) this.request(slot);
       return;
     }
-    if (snapshot === undefined || !this.bridges(snapshot, kept.of(slot))) books.broken(slot, 'unknown');
+    if (snapshot === undefined || !this.bridges(snapshot, buffer.of(slot))) books.broken(slot, 'unknown');
     else this.complete(slot, snapshot);
   }
 
-  /** Whether the kept changes go on behind the snapshot, in files of one day: across two their order would be lost. */
-  private bridges(snapshot: BookEvent, kept: readonly KeptChange[]): boolean {
-    const behind = kept.filter(({ change }) => change.last > snapshot.last);
+  /**
+   * Whether the buffered changes go on behind the snapshot, in files of one day: across two their order would be lost.
+   */
+  private bridges(snapshot: BookEvent, buffered: readonly BufferedChange[]): boolean {
+    const behind = buffered.filter(({ change }) => change.last > snapshot.last);
     const day = this.dayOf(snapshot, this.context.rows.received[0]);
     return (
       (behind.length === 0 || behind[0].change.previous <= snapshot.last) &&
@@ -122,17 +135,23 @@ export class RestBooks {
 
   /** The rows of a snapshot and of what was received since. */
   private complete(slot: number, snapshot: BookEvent): void {
-    const { books, context } = this;
-    const { received } = context.rows;
+    const { books } = this;
     const result = this.levels.event(slot, snapshot, true);
     if (result !== RESULT.rows) {
       books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
       return;
     }
     books.snapshot(slot, snapshot.last);
+    this.replay(slot);
+  }
+
+  /** The rows of what was buffered, with the times it was received at. */
+  private replay(slot: number): void {
+    const { context } = this;
+    const { received } = context.rows;
     this.fresh[slot] = 1;
     const [seconds, nanos] = received;
-    for (const { change, receivedSeconds, receivedNanos } of this.kept.take(slot)) {
+    for (const { change, receivedSeconds, receivedNanos } of this.buffer.take(slot)) {
       received[0] = receivedSeconds;
       received[1] = receivedNanos;
       if (this.change(slot, change) >= RESULT.unsynced) context.unsynced(1);
@@ -141,9 +160,9 @@ export class RestBooks {
     received[1] = nanos;
   }
 
-  /** The connection is gone: what was kept has no continuation, and what was requested comes too late. */
+  /** The connection is gone: what was buffered has no continuation, and what was requested comes too late. */
   reset(): void {
-    const gone = this.kept.clear();
+    const gone = this.buffer.clear();
     if (gone > 0) this.context.unsynced(gone);
     for (let slot = 0; slot < this.requested.length; slot++)
       if (this.requested[slot] === REQUESTED.yes) this.requested[slot] = REQUESTED.void;

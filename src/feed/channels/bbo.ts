@@ -6,13 +6,13 @@
 import { BBO } from '../../schema/tables.js';
 import { KIND } from '../json/bytes.js';
 import type { JsonSlots } from '../json/slots.js';
-import type { RowPlan } from '../rows/row_codegen.js';
+import type { RowMapping } from '../rows/row_mapping.js';
 
 /** No keys of any exchange, but names of places among its values, in the order in which copyBest() fills them. */
 export const BEST_KEYS = ['best bid', 'best bid size', 'best ask', 'best ask size'] as const;
 
 /** The row of which the first of these places is field `best`. */
-export function quotesPlan(best: number, updateId: number, time: RowPlan['time']): RowPlan {
+export function quotesMapping(best: number, updateId: number, time: RowMapping['time']): RowMapping {
   return {
     table: BBO,
     columns: {

@@ -4,7 +4,7 @@
 import { decimalText } from '../../base/exact.js';
 import { flag } from '../../schema/flags.js';
 import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../../schema/tables.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 import { klineTime } from './klines.js';
 
 /** Words of a candle; prices are low and high word of their digits and the number of decimals. */
@@ -23,7 +23,9 @@ export const CANDLE_AT = {
 } as const;
 export const CANDLE_WORDS = 21;
 
-/** Doubles of a candle: sums as in base/wide.ts, and when its first and last trade happened, ns since it began. */
+/**
+ * Doubles of a candle: sums as in base/double_double.ts, and when its first and last trade happened, ns since it began.
+ */
 export const SUM_AT = {
   volume: 0,
   quote_volume: 2,
@@ -53,7 +55,7 @@ const scratch = Buffer.alloc(512);
 
 /** Writes candle number `c`; false when the ring is full. */
 export function writeCandle(
-  rows: Rows,
+  rows: RowWriter,
   slot: number,
   interval: KlineInterval,
   words: Uint32Array,
@@ -66,19 +68,19 @@ export function writeCandle(
   const state = words[w + CANDLE_AT.state];
   if (!rows.begin(table, slot)) return false;
   klineTime(rows, table, words[w + CANDLE_AT.open_time], KLINE_INTERVALS[interval], true);
-  const literal = (name: (typeof table.literals)[number], digits: bigint, decimals: number) => {
+  const exact = (name: (typeof table.exactNumbers)[number], digits: bigint, decimals: number) => {
     const column = name as keyof typeof at;
     const digitsWord = at[`${name}_digits` as keyof typeof at];
     const length = scratch.write(decimalText(digits, decimals), 'latin1');
-    rows.decimal(at[column], digitsWord, table.literals.indexOf(name), scratch, 0, length, false);
+    rows.decimal(at[column], digitsWord, table.exactNumbers.indexOf(name), scratch, 0, length, false);
   };
   for (const name of PRICES) {
     const p = w + CANDLE_AT[name];
-    literal(name, (BigInt(words[p + 1]) << 32n) | BigInt(words[p]), words[p + 2]);
+    exact(name, (BigInt(words[p + 1]) << 32n) | BigInt(words[p]), words[p + 2]);
   }
   const sum = (name: 'volume' | 'quote_volume' | 'taker_buy_base' | 'taker_buy_quote', decimals: number) => {
     const s = c * CANDLE_SUMS + SUM_AT[name];
-    literal(name, BigInt(sums[s]) + BigInt(sums[s + 1]), decimals);
+    exact(name, BigInt(sums[s]) + BigInt(sums[s + 1]), decimals);
   };
   const base = words[w + CANDLE_AT.size_scale];
   const quote = base + words[w + CANDLE_AT.price_scale];

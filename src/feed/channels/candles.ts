@@ -6,12 +6,12 @@
  *
  * The last row of a candle is the one that counts. Trades are put in order by their time and id, so a late one cannot
  * become the close. What is not known to be all of a candle carries `unsynced`: the first one of a symbol, and those on
- * both sides of a hole in its trades.
+ * both sides of a gap in its trades.
  */
-import { addWide, compareWide, multiplyWide, PRODUCT, scaleWide } from '../../base/wide.js';
+import { ddAdd, ddCompare, ddMultiply, ddScale, PRODUCT } from '../../base/double_double.js';
 import { flag } from '../../schema/flags.js';
 import { KLINE_INTERVALS, type KlineInterval, SIDE, TRADES } from '../../schema/tables.js';
-import type { Rows, TradeListener } from '../rows/row_writer.js';
+import type { RowWriter, TradeListener } from '../rows/row_writer.js';
 import { CANDLE_AT, CANDLE_SUMS, CANDLE_WORDS, STATE, SUM_AT, writeCandle } from './candle_rows.js';
 
 /** How long after its end by the wall clock a candle still waits for its trades. */
@@ -58,7 +58,7 @@ export class Candles implements TradeListener {
   private readonly quote = new Float64Array(2);
 
   constructor(
-    private readonly rows: Rows,
+    private readonly rows: RowWriter,
     private readonly intervals: readonly KlineInterval[],
     private readonly events: CandleEvents,
   ) {
@@ -129,11 +129,11 @@ export class Candles implements TradeListener {
     const { size, quote } = this;
     size[0] = u32[record + T.size_digits + 1] * TWO_TO_32;
     size[1] = 0;
-    addWide(size, 0, u32[record + T.size_digits], 0);
+    ddAdd(size, 0, u32[record + T.size_digits], 0);
     quote[0] = this.priceHigh * TWO_TO_32;
     quote[1] = 0;
-    addWide(quote, 0, this.priceLow, 0);
-    multiplyWide(quote[0], quote[1], size[0], size[1]);
+    ddAdd(quote, 0, this.priceLow, 0);
+    ddMultiply(quote[0], quote[1], size[0], size[1]);
     quote[0] = PRODUCT[0];
     quote[1] = PRODUCT[1];
   }
@@ -155,7 +155,7 @@ export class Candles implements TradeListener {
     }
     if (open === before) return other;
     if (open < before) return -1;
-    // between both nothing had been traded; in front of the very first one nobody knows
+    // between both nothing had been traded; before the very first one that is unknown
     this.begin(other, slot, i, open, before === 0 ? STATE.over | STATE.unsynced : STATE.over);
     return other;
   }
@@ -198,16 +198,16 @@ export class Candles implements TradeListener {
     words[w + A.state] |= doubtful ? STATE.changed | STATE.unsynced : STATE.changed;
     const sizeFactor = this.align(w + A.size_scale, this.sizeScale, s, S.volume, S.taker_buy_base);
     const priceFactor = this.align(w + A.price_scale, this.priceScale, s, -1, -1);
-    multiplyWide(size[0], size[1], sizeFactor, 0);
+    ddMultiply(size[0], size[1], sizeFactor, 0);
     const baseHigh = PRODUCT[0];
     const baseLow = PRODUCT[1];
-    multiplyWide(quote[0], quote[1], sizeFactor, 0);
-    multiplyWide(PRODUCT[0], PRODUCT[1], priceFactor, 0);
-    addWide(sums, s + S.volume, baseHigh, baseLow);
-    addWide(sums, s + S.quote_volume, PRODUCT[0], PRODUCT[1]);
+    ddMultiply(quote[0], quote[1], sizeFactor, 0);
+    ddMultiply(PRODUCT[0], PRODUCT[1], priceFactor, 0);
+    ddAdd(sums, s + S.volume, baseHigh, baseLow);
+    ddAdd(sums, s + S.quote_volume, PRODUCT[0], PRODUCT[1]);
     if (this.side === SIDE.buy) {
-      addWide(sums, s + S.taker_buy_base, baseHigh, baseLow);
-      addWide(sums, s + S.taker_buy_quote, PRODUCT[0], PRODUCT[1]);
+      ddAdd(sums, s + S.taker_buy_base, baseHigh, baseLow);
+      ddAdd(sums, s + S.taker_buy_quote, PRODUCT[0], PRODUCT[1]);
     } else if (this.side !== SIDE.sell) words[w + A.state] |= STATE.sideless;
   }
 
@@ -220,10 +220,10 @@ export class Candles implements TradeListener {
     const more = scale - words[scaleAt];
     if (more <= 0) return POWERS[-more];
     words[scaleAt] = scale;
-    scaleWide(sums, s + S.quote_volume, POWERS[more]);
-    scaleWide(sums, s + S.taker_buy_quote, POWERS[more]);
-    if (one >= 0) scaleWide(sums, s + one, POWERS[more]);
-    if (two >= 0) scaleWide(sums, s + two, POWERS[more]);
+    ddScale(sums, s + S.quote_volume, POWERS[more]);
+    ddScale(sums, s + S.taker_buy_quote, POWERS[more]);
+    if (one >= 0) ddScale(sums, s + one, POWERS[more]);
+    if (two >= 0) ddScale(sums, s + two, POWERS[more]);
     return 1;
   }
 
@@ -257,7 +257,7 @@ export class Candles implements TradeListener {
     const { wide } = this;
     this.widen(0, this.priceLow, this.priceHigh, more < 0 ? POWERS[-more] : 1);
     this.widen(2, low, high, more > 0 ? POWERS[more] : 1);
-    return compareWide(wide[0], wide[1], wide[2], wide[3]);
+    return ddCompare(wide[0], wide[1], wide[2], wide[3]);
   }
 
   private readonly wide = new Float64Array(4);
@@ -266,8 +266,8 @@ export class Candles implements TradeListener {
     const { wide } = this;
     wide[at] = high * TWO_TO_32;
     wide[at + 1] = 0;
-    addWide(wide, at, low, 0);
-    scaleWide(wide, at, factor);
+    ddAdd(wide, at, low, 0);
+    ddScale(wide, at, factor);
   }
 
   /** Writes what is over by the wall clock, or has changed since; call it a few times a second. `all`: without grace. */

@@ -1,9 +1,9 @@
 /**
- * HOT: tells what an exchange sends again on subscribing from what happens now, where the message does not say so: the
- * first trade of a symbol on a connection, if it is older than the subscription. Shard threads.
+ * HOT: separates what an exchange sends again on subscribing from what happens now, where the message does not say so:
+ * the first trade of a symbol on a connection, if it is older than the subscription. Shard threads.
  */
 import { TIME } from '../../base/time.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 import type { StreamIndex } from '../rows/streams.js';
 
 const NOT_ASKED = Number.POSITIVE_INFINITY;
@@ -14,7 +14,7 @@ export class History {
   private since = new Float64Array(0);
 
   constructor(
-    private readonly rows: Rows,
+    private readonly rows: RowWriter,
     private readonly streams: StreamIndex,
   ) {}
 

@@ -13,7 +13,7 @@ import type { Sequence } from '../continuity/sequence.js';
 import type { Channel } from '../exchange.js';
 import type { JsonFields } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 import { namedDecimal } from '../rows/values.js';
 
 export type KlineTable = (typeof KLINES)[KlineInterval];
@@ -81,7 +81,7 @@ const CLOSED = flag('closed');
 
 /** The candle begins at `seconds` and is `length` seconds long; `closed`: the exchange says that it is finished. */
 export function klineTime(
-  rows: Rows,
+  rows: RowWriter,
   table: KlineTable,
   seconds: number,
   length: number,
@@ -94,7 +94,7 @@ export function klineTime(
 
 /** The numbers of a candle into a row of `table`; `base` is the first value of the object. False when one is none. */
 export function klineNumbers(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   names: KlineFields,
@@ -142,7 +142,7 @@ export function klineNumbers(
 }
 
 function trades(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   name: number | undefined,

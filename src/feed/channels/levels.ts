@@ -16,7 +16,7 @@ import { BOOK, BOOK_SIDE } from '../../schema/tables.js';
 import { type JsonFields, KIND } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 import { readEpoch, u64At } from '../rows/values.js';
 
 /** A whole event of a book: the levels in [firstBid, behindBids) and [firstAsk, behindAsks) of `texts`. */
@@ -57,11 +57,12 @@ export class Levels {
   private timed = false;
   private checksum = -1;
 
-  constructor(private readonly rows: Rows) {}
+  constructor(private readonly rows: RowWriter) {}
 
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
     this.rows.mark();
+    this.rows.arbiter?.bookEvent(slot, snapshot);
     this.slot = slot;
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;
@@ -127,14 +128,14 @@ export class Levels {
     u32[record + B.seq] = this.sequenceWords[0];
     u32[record + B.seq + 1] = this.sequenceWords[1];
     u32[record + B.checksum] = 0;
-    if (digits[price] < 0 || digits[size] < 0) return this.unusual(values, price, size);
+    if (digits[price] < 0 || digits[size] < 0) return this.irregularLevel(values, price, size);
     this.plain(values, price, record + B.price, record + B.price_digits);
     this.plain(values, size, record + B.size, record + B.size_digits);
     this.finish(digits[price] === 0 ? NOT_POSITIVE : 0, decimals[price] | (decimals[size] << 8));
     return RESULT.rows;
   }
 
-  /** A number that was read with its message, without what Rows.decimalAt() has to find out. */
+  /** A number that was read with its message, without what RowWriter.decimalAt() has to find out. */
   private plain(values: JsonSlots, at: number, word: number, digitsWord: number): void {
     const { u32, f32 } = this.rows;
     const digits = values.digits[at];
@@ -145,7 +146,7 @@ export class Levels {
   }
 
   /** A level with a number that is not plain. */
-  private unusual(values: JsonSlots, price: number, size: number): number {
+  private irregularLevel(values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
     if (!rows.decimalAt(values, price, B.price, B.price_digits, 0, true))
       return this.abandon(RESULT.badNumber);
@@ -154,7 +155,10 @@ export class Levels {
     return RESULT.rows;
   }
 
-  /** The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a level. */
+  /**
+   * The rows of a whole event, bids first: RESULT.rows, control when it holds no level, else what is wrong with a
+   * level.
+   */
   event(slot: number, event: BookEvent, snapshot: boolean): number {
     const count = event.behindBids - event.firstBid + event.behindAsks - event.firstAsk;
     this.begin(slot, count, snapshot);
@@ -196,7 +200,7 @@ export class Levels {
     return RESULT.rows;
   }
 
-  /** `rowFlags`, `scales`: beside those that Rows has. */
+  /** `rowFlags`, `scales`: in addition to those of the RowWriter. */
   private finish(rowFlags: number, scales: number): void {
     const { rows } = this;
     if (this.timed) {

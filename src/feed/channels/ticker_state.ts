@@ -2,15 +2,15 @@
  * HOT: tickers whose messages carry only what has changed, once per message, in shard threads. Keeps the newest numbers
  * of each slot, so that every row of MD is complete and exact: as digits and value, and, where a row needs it, as text.
  */
-import { DIGITS, HIGH_WORD, LITERAL, nearestFloat32, parseDecimal, VALUE } from '../../base/number.js';
+import { DECIMAL, DIGITS, HIGH_WORD, nearestFloat32, parseDecimal, VALUE } from '../../base/number.js';
 import { flag } from '../../schema/flags.js';
 import { MD } from '../../schema/tables.js';
 import { type JsonFields, KIND } from '../json/fields.js';
-import type { Rows } from '../rows/row_writer.js';
+import type { RowWriter } from '../rows/row_writer.js';
 
 const M = MD.at;
-/** price, best bid, best ask and volume, as the literals of MD are ordered */
-const NUMBERS = MD.literals.length;
+/** price, best bid, best ask and volume, as the exact numbers of MD are ordered */
+const NUMBERS = MD.exactNumbers.length;
 const VALUES = [M.price, M.best_bid, M.best_ask, M.volume];
 const DIGITS_WORDS = [M.price_digits, M.best_bid_digits, M.best_ask_digits, M.volume_digits];
 const MISSING = [0, MD.missing.best_bid, MD.missing.best_ask, MD.missing.volume];
@@ -21,11 +21,11 @@ const BYTES_MAX = 64;
 
 const NOT_POSITIVE = flag('failed_validation');
 /** no number is known; everything else is what parseDecimal() said of it */
-const NONE = LITERAL.invalid;
+const NONE = DECIMAL.invalid;
 
 export class TickerState {
   /** by slot × NUMBERS + number */
-  private literals = new Uint8Array(0);
+  private kinds = new Uint8Array(0);
   private values = new Float32Array(0);
   /** low word, high word and decimals of each number */
   private digits = new Uint32Array(0);
@@ -44,7 +44,7 @@ export class TickerState {
     };
     const numbers = slots * NUMBERS;
     this.known = grow(this.known, new Uint8Array(slots));
-    this.literals = grow(this.literals, new Uint8Array(numbers));
+    this.kinds = grow(this.kinds, new Uint8Array(numbers));
     this.values = grow(this.values, new Float32Array(numbers));
     this.digits = grow(this.digits, new Uint32Array(numbers * 3));
     this.lengths = grow(this.lengths, new Uint8Array(numbers));
@@ -61,7 +61,7 @@ export class TickerState {
   }
 
   hasPrice(slot: number): boolean {
-    return this.literals[slot * NUMBERS] !== NONE;
+    return this.kinds[slot * NUMBERS] !== NONE;
   }
 
   /** Whether a message carries one of the numbers, which are the fields from `first` on. */
@@ -78,7 +78,7 @@ export class TickerState {
       if (data.kind[field] === KIND.absent && !snapshot) continue;
       const at = slot * NUMBERS + n;
       // what is sent as "" is not known any more, and neither is what cannot be read
-      this.literals[at] = NONE;
+      this.kinds[at] = NONE;
       if (data.present(field) && !this.read(at, data, field)) good = false;
     }
     this.known[slot] = 1;
@@ -91,7 +91,7 @@ export class TickerState {
     const to = data.to[field];
     if (digits[field] < 0) return this.parse(at, bytes, from, to);
     const low = digits[field] >>> 0;
-    this.literals[at] = LITERAL.exact;
+    this.kinds[at] = DECIMAL.exact;
     this.values[at] = nearestFloat32(digits[field], decimals[field], bytes, from, to);
     this.digits[at * 3] = low;
     this.digits[at * 3 + 1] = (digits[field] - low) * HIGH_WORD;
@@ -101,14 +101,14 @@ export class TickerState {
 
   /** A number that was not read with its message. */
   private parse(at: number, bytes: Uint8Array, from: number, to: number): boolean {
-    const literal = to - from > BYTES_MAX ? NONE : parseDecimal(bytes, from, to);
-    this.literals[at] = literal;
-    if (literal === NONE) return false;
+    const kind = to - from > BYTES_MAX ? NONE : parseDecimal(bytes, from, to);
+    this.kinds[at] = kind;
+    if (kind === NONE) return false;
     this.values[at] = VALUE[0];
     this.digits[at * 3] = DIGITS[0];
     this.digits[at * 3 + 1] = DIGITS[1];
     this.digits[at * 3 + 2] = DIGITS[2];
-    if (literal !== LITERAL.exact) {
+    if (kind !== DECIMAL.exact) {
       this.lengths[at] = to - from;
       for (let i = from; i < to; i++) this.bytes[at * BYTES_MAX + i - from] = bytes[i];
     }
@@ -116,11 +116,11 @@ export class TickerState {
   }
 
   /**
-   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size of
-   * the last trade are not sent.
+   * Completes a row of MD that was opened and has its time, and keeps it. The volume is that of 24 hours; side and size
+   * of the last trade are not sent.
    */
-  finish(rows: Rows, slot: number): void {
-    const { bytes, lengths, literals, digits, values } = this;
+  finish(rows: RowWriter, slot: number): void {
+    const { bytes, lengths, kinds, digits, values } = this;
     const { u32, f32, record } = rows;
     let flags = MD.missing.side | MD.missing.last_size;
     let scales = 0;
@@ -128,17 +128,17 @@ export class TickerState {
       const at = slot * NUMBERS + n;
       const from = at * BYTES_MAX;
       const d = at * 3;
-      const exact = literals[at] === LITERAL.exact;
+      const exact = kinds[at] === DECIMAL.exact;
       f32[record + VALUES[n]] = values[at];
       u32[record + DIGITS_WORDS[n]] = exact ? digits[d] : 0;
       u32[record + DIGITS_WORDS[n] + 1] = exact ? digits[d + 1] : 0;
       if (exact) scales |= digits[d + 2] << (8 * n);
-      else if (literals[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
+      else if (kinds[at] === NONE) rows.missing(VALUES[n], MISSING[n]);
       else rows.decimal(VALUES[n], DIGITS_WORDS[n], n, bytes, from, from + lengths[at], n === PRICE);
     }
     if (values[slot * NUMBERS + PRICE] <= 0) flags |= NOT_POSITIVE;
     const volume = slot * NUMBERS + VOLUME;
-    if (literals[volume] === NONE) rows.missing(M.volume_24h, MD.missing.volume_24h);
+    if (kinds[volume] === NONE) rows.missing(M.volume_24h, MD.missing.volume_24h);
     else f32[record + M.volume_24h] = values[volume];
     f32[record + M.last_size] = Number.NaN;
     u32[record + M.side] = 0;

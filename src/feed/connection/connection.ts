@@ -12,8 +12,13 @@ import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
 import { type CloseInfo, WebSocketClient } from './websocket/client.js';
 
-/** A peer that does not answer at all is tried again after so long at most: its network may be back at any moment. */
-const UNANSWERED_RETRY_MS = 4000;
+/**
+ * A peer that does not answer at all is tried again after so long at most: its network may be back at any moment, and an
+ * attempt that is under way then may have to wait four seconds for its next packet.
+ */
+const UNANSWERED_RETRY_MS = 1000;
+/** What is quiet for this share of the time that silence may last is asked whether it is there. */
+const ASKED_AFTER = 0.5;
 /** Failures in a row after which the state says ERROR; attempts go on. */
 const ERROR_AFTER_FAILURES = 5;
 /** Code of a connection that ended before it opened, and before an answer. */
@@ -44,8 +49,12 @@ export interface ConnectionEvents {
   opened(): void;
   /** the connection is gone without having been asked to go */
   lost(reason: string, stale: boolean): void;
+  /** the exchange has announced that it will end the connection */
+  closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
   log(level: 'info' | 'warn' | 'debug', text: string): void;
+  /** an attempt has reached nobody who would count it */
+  unanswered(): void;
   /** ms to wait before the next attempt, so that all shards together stay below the exchange's limit */
   reserveConnect(): number;
 }
@@ -87,6 +96,16 @@ export class Connection {
 
   get state(): ConnectionState {
     return this.current;
+  }
+
+  /** For how long the connection has been open, ms. */
+  get ageMs(): number {
+    return this.openedMs === 0 ? 0 : monotonicMs() - this.openedMs;
+  }
+
+  /** Whether something other than an answer to us has arrived since all was subscribed. */
+  get isDelivering(): boolean {
+    return this.current === 'ACTIVE' && this.delivering;
   }
 
   private enter(state: ConnectionState): void {
@@ -190,6 +209,7 @@ export class Connection {
     this.controls++;
     if (event.kind === 'closing') {
       this.events.log('info', event.reason);
+      this.events.closing(event.reason);
       return;
     }
     if (event.kind === 'refused' && event.id === undefined && event.native === undefined)
@@ -218,7 +238,7 @@ export class Connection {
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */
   renew(subscription: Subscription): void {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
-    const requests = this.subscriptions.renew(subscription);
+    const requests = this.subscriptions.resubscribe(subscription);
     if (requests.length > 0) this.enter('SUBSCRIBING');
     this.send(requests);
     this.settle();
@@ -286,12 +306,20 @@ export class Connection {
     this.settle();
   }
 
+  /**
+   * Keeps the connection alive as its exchange wants it, and asks a quiet one in time for its answer: that nothing happens
+   * on a market is no reason to leave it, and an exchange may ping too seldom to show that it is there.
+   */
   private keepAlive(now: number): void {
     const rule = this.exchange.keepAlive;
-    if (rule === undefined || now - Math.max(this.pingedMs, this.openedMs) < rule.everyMs) return;
-    if (rule.onlyWhenQuiet && this.quietMs < rule.everyMs) return;
+    const everyMs = rule?.everyMs ?? Number.POSITIVE_INFINITY;
+    const askMs = Math.min(everyMs, this.options.messageTimeoutMs * ASKED_AFTER);
+    const passedMs = now - Math.max(this.pingedMs, this.openedMs);
+    const isDue = rule?.onlyWhenQuiet === false && passedMs >= everyMs;
+    const isQuiet = this.quietMs >= askMs && passedMs >= askMs;
+    if (!isDue && !isQuiet) return;
     this.pingedMs = now;
-    if (rule.text === undefined) this.client?.ping();
+    if (rule?.text === undefined) this.client?.ping();
     else this.client?.sendText(rule.text);
   }
 
@@ -321,6 +349,7 @@ export class Connection {
     this.sendTimer = undefined;
     this.openedMs = 0;
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
+    if (!answered) this.events.unanswered();
     const delay = Math.max(backoffMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);

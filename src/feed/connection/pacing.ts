@@ -29,6 +29,11 @@ export function reserve(pacing: SharedArrayBuffer, perMinute: number): number {
   }
 }
 
+/** An attempt that was taken out has reached nobody: it does not count. */
+export function giveBack(pacing: SharedArrayBuffer, perMinute: number): void {
+  Atomics.sub(new BigInt64Array(pacing), 0, BigInt(Math.ceil(60_000 / perMinute)));
+}
+
 const HOUR_MS = 3_600_000;
 
 /**

@@ -1,16 +1,17 @@
 /**
- * What one connection wants to receive, what it has asked for and what the exchange has confirmed. Shard threads; no
+ * What one connection wants to receive, what it has requested for and what the exchange has confirmed. Shard threads; no
  * socket and no clock of its own, so every path can be tested.
  *
- * A refusal of one symbol must not cost the others: a refused request that covers several is asked again in halves
- * until only the culprit is left, and what stays unconfirmed after the acknowledgement timeout is asked for once more.
+ * A refusal of one symbol must not cost the others: a refused request that covers several is requested again in halves
+ * until only the culprit is left, and what stays unconfirmed after the acknowledgement timeout is requested for once
+ * more.
  */
 import type { ControlEvent, ControlRequest, Exchange, Subscription } from '../exchange.js';
 
 interface Entry {
   readonly subscription: Subscription;
-  state: 'wanted' | 'asked' | 'confirmed' | 'refused';
-  /** acknowledgement timeouts that have passed since it was first asked for */
+  state: 'wanted' | 'requested' | 'confirmed' | 'refused';
+  /** acknowledgement timeouts that have passed since it was first requested for */
   timeouts: number;
 }
 
@@ -28,7 +29,10 @@ export class Subscriptions {
   private stale = false;
 
   constructor(
-    private readonly exchange: Pick<Exchange, 'subscribe' | 'unsubscribe' | 'acknowledges' | 'replaces'>,
+    private readonly exchange: Pick<
+      Exchange,
+      'subscribe' | 'unsubscribe' | 'acknowledges' | 'subscribeReplacesAll'
+    >,
     private readonly refused: (subscription: Subscription, reason: string) => void,
   ) {}
 
@@ -40,11 +44,11 @@ export class Subscriptions {
     }
   }
 
-  /** Forgets them and answers the messages that end what was asked for. */
+  /** Forgets them and answers the messages that end what was requested for. */
   remove(subscriptions: readonly Subscription[]): ControlRequest[] {
     const known = subscriptions.filter((s) => this.entries.delete(keyOf(s)));
     if (known.length === 0) return [];
-    if (this.exchange.replaces === true) {
+    if (this.exchange.subscribeReplacesAll === true) {
       this.stale = true;
       return [];
     }
@@ -52,11 +56,11 @@ export class Subscriptions {
   }
 
   /** Messages that end one subscription and ask for it again: the exchange answers with a new snapshot. */
-  renew(subscription: Subscription): ControlRequest[] {
+  resubscribe(subscription: Subscription): ControlRequest[] {
     const entry = this.entries.get(keyOf(subscription));
     if (entry === undefined || entry.state === 'refused') return [];
-    if (this.exchange.replaces === true) return this.ask([entry]);
-    return [...this.number(this.exchange.unsubscribe([subscription], this.nextId)), ...this.ask([entry])];
+    if (this.exchange.subscribeReplacesAll === true) return this.request([entry]);
+    return [...this.number(this.exchange.unsubscribe([subscription], this.nextId)), ...this.request([entry])];
   }
 
   /** A new connection knows nothing: everything is wanted again, also what an earlier one was refused. */
@@ -69,17 +73,17 @@ export class Subscriptions {
     }
   }
 
-  /** Messages that ask for everything that is wanted and not asked for yet. */
+  /** Messages that ask for everything that is wanted and not requested for yet. */
   requests(): ControlRequest[] {
-    return this.ask([...this.entries.values()].filter((e) => e.state === 'wanted'));
+    return this.request([...this.entries.values()].filter((e) => e.state === 'wanted'));
   }
 
-  private ask(entries: readonly Entry[]): ControlRequest[] {
+  private request(entries: readonly Entry[]): ControlRequest[] {
     if (entries.length === 0 && !this.stale) return [];
     this.stale = false;
-    const asked = this.exchange.acknowledges === false ? 'confirmed' : 'asked';
-    for (const entry of entries) entry.state = asked;
-    const named = this.exchange.replaces === true ? [...this.entries.values()] : entries;
+    const requested = this.exchange.acknowledges === false ? 'confirmed' : 'requested';
+    for (const entry of entries) entry.state = requested;
+    const named = this.exchange.subscribeReplacesAll === true ? [...this.entries.values()] : entries;
     if (named.length === 0) return [];
     const requests = this.number(
       this.exchange.subscribe(
@@ -133,7 +137,7 @@ export class Subscriptions {
       return [];
     }
     const half = Math.ceil(entries.length / 2);
-    return [...this.ask(entries.slice(0, half)), ...this.ask(entries.slice(half))];
+    return [...this.request(entries.slice(0, half)), ...this.request(entries.slice(half))];
   }
 
   private giveUp(entry: Entry, reason: string): void {
@@ -144,16 +148,16 @@ export class Subscriptions {
 
   /** The acknowledgement timeout has passed: asks once more for what is unconfirmed, then gives it up. */
   overdue(): ControlRequest[] {
-    const late = [...this.entries.values()].filter((e) => e.state === 'asked');
+    const late = [...this.entries.values()].filter((e) => e.state === 'requested');
     for (const entry of late)
       if (++entry.timeouts >= TIMEOUTS_MAX) this.giveUp(entry, 'not confirmed by the exchange');
     this.open.clear();
-    return this.ask(late.filter((e) => e.state === 'asked'));
+    return this.request(late.filter((e) => e.state === 'requested'));
   }
 
-  /** Whether nothing is wanted or asked for any more. */
+  /** Whether nothing is wanted or requested for any more. */
   get settled(): boolean {
-    return this.count('wanted') === 0 && this.count('asked') === 0;
+    return this.count('wanted') === 0 && this.count('requested') === 0;
   }
 
   count(state: Entry['state']): number {

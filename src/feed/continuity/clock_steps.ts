@@ -19,7 +19,7 @@ export class ClockSteps {
   constructor(private readonly clock: WallClock) {}
 
   /** Rows for the last step since the call before; none as a rule. */
-  look(slots: number, channels: () => Iterable<Seen>): Gap[] {
+  sample(slots: number, channels: () => Iterable<Seen>): Gap[] {
     const { setBacks, before, after } = this.clock;
     if (setBacks === this.told) return [];
     this.told = setBacks;

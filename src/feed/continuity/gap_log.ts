@@ -1,5 +1,5 @@
 /**
- * Rows of GAPS on their way to the ring: a hole shows itself in the middle of writing a row, so its own row has to wait
+ * Rows of GAPS on their way to the ring: a gap shows itself in the middle of writing a row, so its own row has to wait
  * for the end of the chunk, and for room when the ring is full. What has no place among those that wait goes, the oldest
  * first, and is counted. Shard threads.
  */
@@ -7,7 +7,7 @@ import { SESSION } from '../../counters/declarations.js';
 import type { GapValues } from '../../schema/gap.js';
 import type { Table } from '../../schema/layout.js';
 
-/** A hole in a table of one symbol, as it goes to GAPS. */
+/** A gap in a table of one symbol, as it goes to GAPS. */
 export interface Gap extends Omit<GapValues, 'tableId'> {
   readonly slot: number;
   readonly table: Table;
@@ -33,7 +33,7 @@ export class GapLog {
     this.note(gap);
   }
 
-  /** Something to be listed that is no hole. */
+  /** Something to be listed that is no gap. */
   note(gap: Gap): void {
     const { counters, waiting } = this;
     waiting.push(gap);

@@ -1,6 +1,6 @@
 /**
  * HOT: remembers the newest ids of each stream, exactly, to recognise a trade that is sent again where ids do not count
- * up one by one: UUIDs, and numbers beyond 2^53 with holes. Once per trade, in shard threads.
+ * up one by one: UUIDs, and numbers beyond 2^53 with gaps. Once per trade, in shard threads.
  *
  * Per stream a ring of ids and a hash over it with chains: heads[hash] is the newest id with that hash, next[] leads to
  * the older ones. The oldest id is the last of its chain, so forgetting it means cutting the chain. A stream without

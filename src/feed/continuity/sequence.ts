@@ -1,21 +1,21 @@
 /**
  * What has been seen of each stream of one channel, and therefore what is missing. accept() and touch() are HOT, once
- * per row, in shard threads; everything behind a jump is cold. A hole is not reported at once: trades may arrive a
+ * per row, in shard threads; everything behind a jump is cold. A gap is not reported at once: trades may arrive a
  * little out of order, so it gets a grace time to be filled, and only then becomes a row of GAPS.
  *
- * One id that is far too high would hide every later hole below it. When the next messages go on where the ids were
- * before, the jump is taken back: what was stored above is remembered and is no hole later.
+ * One id that is far too high would hide every later gap below it. When the next messages go on where the ids were
+ * before, the jump is taken back: what was stored above is remembered and is no gap later.
  */
 import { assert } from '../../base/errors.js';
 import { u64Words } from '../../base/exact.js';
-import { SEQUENCE_HOLES_MAX } from '../../base/limits.js';
+import { SEQUENCE_GAPS_MAX } from '../../base/limits.js';
 import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
 import type { StreamSpec } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
 import { RecentIds } from './recent_ids.js';
 
-/** How long a hole may wait for late messages before it is reported. */
+/** How long a gap may wait for late messages before it is reported. */
 const GRACE_MS = 2000;
 /** Ids below the first one seen that are remembered per stream, to recognise their repetition. */
 const OLDER_IDS_MAX = 4096;
@@ -36,11 +36,11 @@ export const SEEN = {
   /** received before, must not be stored again */
   duplicate: 0,
   fresh: 1,
-  /** cannot be told from a duplicate any more: stored with the duplicate_kept flag */
+  /** may be a duplicate, which is not known any more: stored with the duplicate_kept flag */
   uncertain: 2,
 } as const;
 
-interface Hole {
+interface OpenGap {
   from: number;
   to: number;
   readonly cause: GapCause;
@@ -54,11 +54,11 @@ interface Hole {
 
 /** The cold part of a stream's state; exists once something was out of the ordinary. */
 interface Irregular {
-  holes: Hole[];
-  /** ids up to here may have been in holes that were forgotten */
+  gaps: OpenGap[];
+  /** ids up to here may have been in gaps that were forgotten */
   forgottenTo: number;
   older: Set<number>;
-  /** messages in a row that filled a hole from its beginning, the id that would be the next, and the newest id then */
+  /** messages in a row that filled a gap from its beginning, the id that would be the next, and the newest id then */
   returned: number;
   returnNext: number;
   returnBelow: number;
@@ -74,7 +74,7 @@ interface Stretch {
 /** What a sequence has to know of its channel. */
 export interface SequenceOptions {
   readonly table: Table;
-  /** 'unordered': ids tell a repeated message, and nothing about what is missing */
+  /** 'unordered': ids show a repeated message, and nothing about what is missing */
   readonly ids: string;
   /** of unordered ids: the column that holds them, where it is not trade_id */
   readonly idColumn?: string;
@@ -107,7 +107,7 @@ export class Sequence {
   private firstId = new Float64Array(0);
   private lastSeconds = new Uint32Array(0);
   private lastNanos = new Uint32Array(0);
-  /** cause (index into CAUSES) that explains a hole before the next message; NONE when there is no reason for one */
+  /** cause (index into CAUSES) that explains a gap before the next message; NONE when there is no reason for one */
   private pending = new Uint8Array(0);
   private readonly irregular = new Map<number, Irregular>();
   private readonly announced = new Map<number, { id: number; atMs: number }>();
@@ -164,7 +164,7 @@ export class Sequence {
 
   /** The stream is let go: reports what is open and forgets where it was. */
   leave(slot: number): void {
-    for (const hole of this.irregular.get(slot)?.holes ?? []) this.report(slot, hole);
+    for (const gap of this.irregular.get(slot)?.gaps ?? []) this.report(slot, gap);
     this.irregular.delete(slot);
     this.announced.delete(slot);
     this.lastId[slot] = this.firstId[slot] = -1;
@@ -173,7 +173,7 @@ export class Sequence {
   }
 
   /**
-   * Continues behind `lastId`, unless this run has gone further; `unlisted` are holes below it that the earlier run
+   * Continues behind `lastId`, unless this run has gone further; `unlisted` are gaps below it that the earlier run
    * did not live to report.
    */
   seedIds(slot: number, lastId: number, unlisted: readonly (readonly [from: number, to: number])[]): void {
@@ -181,7 +181,7 @@ export class Sequence {
     this.lastId[slot] = lastId;
     this.firstId[slot] = Math.max(0, lastId - SEED_DEPTH);
     const seen = [this.lastSeconds[slot], this.lastNanos[slot]];
-    for (const [from, to] of unlisted) this.openHole(slot, from, to, this.nowMs(), seen);
+    for (const [from, to] of unlisted) this.openGap(slot, from, to, this.nowMs(), seen);
   }
 
   /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
@@ -198,14 +198,14 @@ export class Sequence {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] < FIRST_RESUMED;
   }
 
-  /** Everything received after now may follow a hole of this cause. */
+  /** Everything received after now may follow a gap of this cause. */
   interrupted(cause: GapCause): void {
     const index = CAUSES.indexOf(cause);
     for (let slot = 0; slot < this.pending.length; slot++)
       if (this.pending[slot] < FIRST_RESUMED) this.pending[slot] = index;
   }
 
-  /** Something of this slot was lost for this cause; only what has no contiguous ids needs to be told. */
+  /** Something of this slot was lost for this cause; only what has no contiguous ids needs the call. */
   missed(slot: number, cause: GapCause): void {
     if (this.pending[slot] === NONE) this.pending[slot] = CAUSES.indexOf(cause);
   }
@@ -289,7 +289,7 @@ export class Sequence {
     return seen;
   }
 
-  /** Opens the hole before an id, but for what was stored before an earlier jump was taken back. */
+  /** Opens the gap before an id, but for what was stored before an earlier jump was taken back. */
   private jump(slot: number, first: number, to: number): number {
     let from = this.lastId[slot] + 1;
     let seen: number = SEEN.fresh;
@@ -299,10 +299,10 @@ export class Sequence {
       if (part.from > to) continue;
       if (part.to >= first) seen = SEEN.uncertain;
       const end = Math.min(part.from, first);
-      if (end > from) this.openHole(slot, from, end - 1, this.nowMs());
+      if (end > from) this.openGap(slot, from, end - 1, this.nowMs());
       from = Math.max(from, part.to + 1);
     }
-    if (from < first) this.openHole(slot, from, first - 1, this.nowMs());
+    if (from < first) this.openGap(slot, from, first - 1, this.nowMs());
     return seen;
   }
 
@@ -310,7 +310,7 @@ export class Sequence {
     let state = this.irregular.get(slot);
     if (state === undefined) {
       state = {
-        holes: [],
+        gaps: [],
         forgottenTo: -1,
         older: new Set(),
         returned: 0,
@@ -323,7 +323,7 @@ export class Sequence {
     return state;
   }
 
-  private openHole(
+  private openGap(
     slot: number,
     from: number,
     to: number,
@@ -331,7 +331,7 @@ export class Sequence {
     before: ArrayLike<number> = this.received,
   ): void {
     this.events.jumped?.(slot);
-    this.state(slot).holes.push({
+    this.state(slot).gaps.push({
       from,
       to,
       cause: CAUSES[this.pending[slot]],
@@ -342,41 +342,41 @@ export class Sequence {
       toNanos: before[1],
       reported: false,
     });
-    this.boundHoles(slot);
+    this.boundGaps(slot);
   }
 
-  private boundHoles(slot: number): void {
+  private boundGaps(slot: number): void {
     const state = this.state(slot);
-    const { holes } = state;
-    if (holes.length <= SEQUENCE_HOLES_MAX) return;
+    const { gaps } = state;
+    if (gaps.length <= SEQUENCE_GAPS_MAX) return;
     // those that were listed have waited long enough
-    const [hole] = holes.splice(
+    const [gap] = gaps.splice(
       Math.max(
         0,
-        holes.findIndex(({ reported }) => reported),
+        gaps.findIndex(({ reported }) => reported),
       ),
       1,
     );
-    this.report(slot, hole);
-    state.forgottenTo = Math.max(state.forgottenTo, hole.to);
+    this.report(slot, gap);
+    state.forgottenTo = Math.max(state.forgottenTo, gap.to);
   }
 
-  /** Ids at or below the newest one: fill a hole, are older than everything, or were received before. */
+  /** Ids at or below the newest one: fill a gap, are older than everything, or were received before. */
   private earlier(slot: number, from: number, to: number): number {
     const state = this.state(slot);
-    const at = state.holes.findIndex((hole) => to >= hole.from && from <= hole.to);
+    const at = state.gaps.findIndex((gap) => to >= gap.from && from <= gap.to);
     if (at >= 0) {
-      const hole = state.holes[at];
+      const gap = state.gaps[at];
       const rest = [
-        { ...hole, to: from - 1 },
-        { ...hole, from: to + 1 },
+        { ...gap, to: from - 1 },
+        { ...gap, from: to + 1 },
       ].filter((part) => part.from <= part.to);
-      state.holes.splice(at, 1, ...rest);
-      if (hole.reported) this.repair(slot, Math.max(from, hole.from), Math.min(to, hole.to));
-      this.boundHoles(slot);
+      state.gaps.splice(at, 1, ...rest);
+      if (gap.reported) this.repair(slot, Math.max(from, gap.from), Math.min(to, gap.to));
+      this.boundGaps(slot);
       this.events.reordered();
-      if (this.returns(slot, state, from, to, hole)) this.takeBack(slot, state, to);
-      return from >= hole.from && to <= hole.to ? SEEN.fresh : SEEN.uncertain;
+      if (this.returns(slot, state, from, to, gap)) this.takeBack(slot, state, to);
+      return from >= gap.from && to <= gap.to ? SEEN.fresh : SEEN.uncertain;
     }
     if (to < this.firstId[slot]) {
       if (state.older.has(to)) return SEEN.duplicate;
@@ -390,20 +390,20 @@ export class Sequence {
     return SEEN.uncertain;
   }
 
-  /** Whether messages have gone on in front of a hole for so long that the jump over it was a mistake. */
-  private returns(slot: number, state: Irregular, from: number, to: number, hole: Stretch): boolean {
+  /** Whether messages have gone on in front of a gap for so long that the jump over it was a mistake. */
+  private returns(slot: number, state: Irregular, from: number, to: number, gap: Stretch): boolean {
     const goesOn = from === state.returnNext && this.lastId[slot] === state.returnBelow;
-    state.returned = from !== hole.from ? 0 : goesOn ? state.returned + 1 : 1;
+    state.returned = from !== gap.from ? 0 : goesOn ? state.returned + 1 : 1;
     state.returnNext = to + 1;
     state.returnBelow = this.lastId[slot];
-    return state.returned >= RETURN_MESSAGES && hole.to - to >= RETURN_DISTANCE;
+    return state.returned >= RETURN_MESSAGES && gap.to - to >= RETURN_DISTANCE;
   }
 
   /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
   private takeBack(slot: number, state: Irregular, id: number): void {
     const last = this.lastId[slot];
-    const above = state.holes.filter(({ from }) => from > id);
-    state.holes = state.holes.filter(({ from }) => from <= id);
+    const above = state.gaps.filter(({ from }) => from > id);
+    state.gaps = state.gaps.filter(({ from }) => from <= id);
     for (const { from, to, reported } of above) if (reported) this.repair(slot, from, to);
     above.forEach(({ to }, i) => {
       const end = (above[i + 1]?.from ?? last + 1) - 1;
@@ -433,28 +433,28 @@ export class Sequence {
       if (now - atMs < GRACE_MS && !all) continue;
       this.announced.delete(slot);
       if (id <= this.lastId[slot]) continue;
-      this.openHole(slot, this.lastId[slot] + 1, id, atMs);
+      this.openGap(slot, this.lastId[slot] + 1, id, atMs);
       this.lastId[slot] = id;
     }
-    for (const [slot, { holes }] of this.irregular) {
-      for (const hole of holes) if (all || now - hole.openedMs >= GRACE_MS) this.report(slot, hole);
+    for (const [slot, { gaps }] of this.irregular) {
+      for (const gap of gaps) if (all || now - gap.openedMs >= GRACE_MS) this.report(slot, gap);
     }
   }
 
-  private report(slot: number, hole: Hole): void {
-    if (hole.reported) return;
-    hole.reported = true;
+  private report(slot: number, gap: OpenGap): void {
+    if (gap.reported) return;
+    gap.reported = true;
     this.events.gap({
       slot,
       table: this.table,
-      cause: hole.cause,
-      fromId: hole.from,
-      toId: hole.to,
-      fromSeconds: hole.fromSeconds,
-      fromNanos: hole.fromNanos,
-      toSeconds: hole.toSeconds,
-      toNanos: hole.toNanos,
-      messages: hole.to - hole.from + 1,
+      cause: gap.cause,
+      fromId: gap.from,
+      toId: gap.to,
+      fromSeconds: gap.fromSeconds,
+      fromNanos: gap.fromNanos,
+      toSeconds: gap.toSeconds,
+      toNanos: gap.toNanos,
+      messages: gap.to - gap.from + 1,
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * HOT: JSON texts as bytes, several times per message, in shard threads. Accepts only what JSON.parse accepts; escapes
- * are left to the JSON parser by answering UNFAMILIAR.
+ * are left to the JSON parser by answering NO_MATCH.
  */
 import {
   ELEMENT_BYTES_MIN,
@@ -10,7 +10,7 @@ import {
 } from '../../base/limits.js';
 
 /** The answer when the JSON parser has to look at the message. */
-export const UNFAMILIAR = -1;
+export const NO_MATCH = -1;
 
 /** What a value is; `nested` covers objects and arrays. */
 export const KIND = { absent: 0, string: 1, number: 2, true: 3, false: 4, null: 5, nested: 6 } as const;
@@ -52,7 +52,7 @@ const SCRATCH_BYTES = 4096;
 export const NODES_MAX = 16;
 
 /** The message that is being read, shared by everything that reads a part of it. */
-export class JsonSource {
+export class JsonBuffer {
   /** what positions refer to: the message's buffer, or the texts of a parsed document */
   bytes: Uint8Array = new Uint8Array(0);
   view = new DataView(this.bytes.buffer);
@@ -77,7 +77,7 @@ export class JsonSource {
   }
 
   /** A connection reads into one buffer for as long as it lives. */
-  look(bytes: Uint8Array): void {
+  setBytes(bytes: Uint8Array): void {
     this.nonAscii = false;
     if (bytes === this.bytes) return;
     this.bytes = bytes;
@@ -88,7 +88,7 @@ export class JsonSource {
   beginTexts(): void {
     this.scratchUsed = 0;
     this.length = Number.POSITIVE_INFINITY;
-    this.look(this.scratch);
+    this.setBytes(this.scratch);
   }
 
   /** Cold: where the text begins; it ends at `end`. */
@@ -99,7 +99,7 @@ export class JsonSource {
       const grown = new Uint8Array((at + encoded.length) * 2);
       grown.set(this.scratch);
       this.scratch = grown;
-      this.look(grown);
+      this.setBytes(grown);
       if (grown.length > MESSAGE_VALUES_KEPT) this.isLarge = true;
     }
     this.scratch.set(encoded, at);
@@ -112,7 +112,7 @@ export class JsonSource {
     this.isLarge = false;
     if (this.scratch.length <= MESSAGE_VALUES_KEPT) return;
     this.scratch = new Uint8Array(SCRATCH_BYTES);
-    this.look(this.scratch);
+    this.setBytes(this.scratch);
   }
 
   /** Behind the newest text. */
@@ -126,15 +126,15 @@ export function skipSpace(bytes: Uint8Array, i: number, end: number): number {
   return i;
 }
 
-/** Index of the closing quote of the string whose text begins at `i`; UNFAMILIAR for escapes and broken strings. */
-export function stringEnd(source: JsonSource, i: number, end: number): number {
-  const { bytes } = source;
+/** Index of the closing quote of the string whose text begins at `i`; NO_MATCH for escapes and broken strings. */
+export function stringEnd(buffer: JsonBuffer, i: number, end: number): number {
+  const { bytes } = buffer;
   for (;;) {
     while (i < end && PLAIN[bytes[i]] === 1) i++;
-    if (i >= end) return UNFAMILIAR;
+    if (i >= end) return NO_MATCH;
     if (bytes[i] === QUOTE) return i;
-    if (bytes[i] < 0x80) return UNFAMILIAR;
-    source.nonAscii = true;
+    if (bytes[i] < 0x80) return NO_MATCH;
+    buffer.nonAscii = true;
     i++;
   }
 }
@@ -157,16 +157,16 @@ export function textEnd(view: DataView, i: number, end: number): number {
   return i;
 }
 
-/** Index behind the JSON number that begins at `start`, or UNFAMILIAR when it is none. */
+/** Index behind the JSON number that begins at `start`, or NO_MATCH when it is none. */
 export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
   let i = bytes[start] === MINUS ? start + 1 : start;
   const integer = i;
   while (i < end && isDigit(bytes[i])) i++;
-  if (i === integer || (bytes[integer] === ZERO && i > integer + 1)) return UNFAMILIAR;
+  if (i === integer || (bytes[integer] === ZERO && i > integer + 1)) return NO_MATCH;
   if (i < end && bytes[i] === POINT) {
     const fraction = ++i;
     while (i < end && isDigit(bytes[i])) i++;
-    if (i === fraction) return UNFAMILIAR;
+    if (i === fraction) return NO_MATCH;
   }
   return exponentEnd(bytes, i, end);
 }
@@ -175,17 +175,17 @@ export function numberEnd(bytes: Uint8Array, start: number, end: number): number
 export function numberEndBehind(bytes: Uint8Array, start: number, i: number, end: number): number {
   if (i === start || bytes[start] === POINT || bytes[i - 1] === POINT) return numberEnd(bytes, start, end);
   const padded = bytes[start] === ZERO && i > start + 1 && bytes[start + 1] !== POINT;
-  return padded ? UNFAMILIAR : exponentEnd(bytes, i, end);
+  return padded ? NO_MATCH : exponentEnd(bytes, i, end);
 }
 
-/** Index behind the exponent that may begin at `i`, or UNFAMILIAR when it has no digits. */
+/** Index behind the exponent that may begin at `i`, or NO_MATCH when it has no digits. */
 function exponentEnd(bytes: Uint8Array, i: number, end: number): number {
   if (i >= end || (bytes[i] !== 0x65 && bytes[i] !== 0x45)) return i;
   i++;
   if (i < end && (bytes[i] === PLUS || bytes[i] === MINUS)) i++;
   const exponent = i;
   while (i < end && isDigit(bytes[i])) i++;
-  return i === exponent ? UNFAMILIAR : i;
+  return i === exponent ? NO_MATCH : i;
 }
 
 function isDigit(byte: number): boolean {
@@ -201,25 +201,25 @@ export function scalarKind(byte: number): number {
   return byte === 0x6e ? KIND.null : KIND.absent;
 }
 
-/** Index behind the word (true, false, null) of this kind that begins at `i`, or UNFAMILIAR. */
+/** Index behind the word (true, false, null) of this kind that begins at `i`, or NO_MATCH. */
 export function wordEnd(bytes: Uint8Array, i: number, end: number, kind: number): number {
   if (kind === KIND.true && i + 4 <= end)
-    return bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65 ? i + 4 : UNFAMILIAR;
+    return bytes[i + 1] === 0x72 && bytes[i + 2] === 0x75 && bytes[i + 3] === 0x65 ? i + 4 : NO_MATCH;
   if (kind === KIND.null && i + 4 <= end)
-    return bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c ? i + 4 : UNFAMILIAR;
-  if (kind !== KIND.false || i + 5 > end) return UNFAMILIAR;
+    return bytes[i + 1] === 0x75 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x6c ? i + 4 : NO_MATCH;
+  if (kind !== KIND.false || i + 5 > end) return NO_MATCH;
   const rest =
     bytes[i + 1] === 0x61 && bytes[i + 2] === 0x6c && bytes[i + 3] === 0x73 && bytes[i + 4] === 0x65;
-  return rest ? i + 5 : UNFAMILIAR;
+  return rest ? i + 5 : NO_MATCH;
 }
 
-/** Index behind the scalar that begins at `i` (a string with both quotes), or UNFAMILIAR. */
-export function scalarEnd(source: JsonSource, i: number, end: number, kind: number): number {
+/** Index behind the scalar that begins at `i` (a string with both quotes), or NO_MATCH. */
+export function scalarEnd(buffer: JsonBuffer, i: number, end: number, kind: number): number {
   if (kind === KIND.string) {
-    const close = stringEnd(source, i + 1, end);
-    return close < 0 ? UNFAMILIAR : close + 1;
+    const close = stringEnd(buffer, i + 1, end);
+    return close < 0 ? NO_MATCH : close + 1;
   }
-  return kind === KIND.number ? numberEnd(source.bytes, i, end) : wordEnd(source.bytes, i, end, kind);
+  return kind === KIND.number ? numberEnd(buffer.bytes, i, end) : wordEnd(buffer.bytes, i, end, kind);
 }
 
 /**
@@ -228,36 +228,36 @@ export function scalarEnd(source: JsonSource, i: number, end: number, kind: numb
  */
 const SKIPPED_DEPTH_MAX = JSON_DEPTH_MAX - NODES_MAX - 1;
 
-/** Index behind any value, which is checked but not looked at; UNFAMILIAR when it is not valid or has escapes. */
-export function valueEnd(source: JsonSource, i: number, end: number, depth = 0): number {
-  const { bytes } = source;
+/** Index behind any value, which is checked but not looked at; NO_MATCH when it is not valid or has escapes. */
+export function valueEnd(buffer: JsonBuffer, i: number, end: number, depth = 0): number {
+  const { bytes } = buffer;
   const open = bytes[i];
   if (open !== OPEN_OBJECT && open !== OPEN_ARRAY)
-    return i < end ? scalarEnd(source, i, end, scalarKind(open)) : UNFAMILIAR;
-  if (depth >= SKIPPED_DEPTH_MAX) return UNFAMILIAR;
+    return i < end ? scalarEnd(buffer, i, end, scalarKind(open)) : NO_MATCH;
+  if (depth >= SKIPPED_DEPTH_MAX) return NO_MATCH;
   const close = open === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
   i = skipSpace(bytes, i + 1, end);
   if (i < end && bytes[i] === close) return i + 1;
   for (;;) {
     if (open === OPEN_OBJECT) {
-      i = keyEnd(source, i, end);
-      if (i < 0) return UNFAMILIAR;
+      i = keyEnd(buffer, i, end);
+      if (i < 0) return NO_MATCH;
     }
-    i = valueEnd(source, skipSpace(bytes, i, end), end, depth + 1);
-    if (i < 0) return UNFAMILIAR;
+    i = valueEnd(buffer, skipSpace(bytes, i, end), end, depth + 1);
+    if (i < 0) return NO_MATCH;
     i = skipSpace(bytes, i, end);
-    if (i >= end) return UNFAMILIAR;
+    if (i >= end) return NO_MATCH;
     if (bytes[i] === close) return i + 1;
-    if (bytes[i] !== COMMA) return UNFAMILIAR;
+    if (bytes[i] !== COMMA) return NO_MATCH;
     i = skipSpace(bytes, i + 1, end);
   }
 }
 
-/** Index behind the colon of the key that begins at `i` with its quote, or UNFAMILIAR. */
-function keyEnd(source: JsonSource, i: number, end: number): number {
-  if (i >= end || source.bytes[i] !== QUOTE) return UNFAMILIAR;
-  const close = stringEnd(source, i + 1, end);
-  if (close < 0) return UNFAMILIAR;
-  i = skipSpace(source.bytes, close + 1, end);
-  return i < end && source.bytes[i] === COLON ? i + 1 : UNFAMILIAR;
+/** Index behind the colon of the key that begins at `i` with its quote, or NO_MATCH. */
+function keyEnd(buffer: JsonBuffer, i: number, end: number): number {
+  if (i >= end || buffer.bytes[i] !== QUOTE) return NO_MATCH;
+  const close = stringEnd(buffer, i + 1, end);
+  if (close < 0) return NO_MATCH;
+  i = skipSpace(buffer.bytes, close + 1, end);
+  return i < end && buffer.bytes[i] === COLON ? i + 1 : NO_MATCH;
 }

@@ -129,7 +129,7 @@ export function parseKeepingText(text: string): JsonValue {
 
 /**
  * Numbers that a double may not hold, or whose text it would not give back (-0, 1.10, 1e5): the alternatives leave such
- * a message to the text-keeping parser. The quote tells a value from a colon within a time.
+ * a message to the text-keeping parser. The quote distinguishes a value from a colon within a time.
  */
 const FRAGILE_NUMBER = /(?:"\s*:|[[,])\s*(?:-|\d{16}|\d+[.eE])/;
 /** What the native parser refuses (half a surrogate pair), or makes the prototype of an object. */

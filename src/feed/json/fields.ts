@@ -8,7 +8,7 @@
  *
  * For a nested value with a node of its own, `from` and `to` are the first row of that node and the one behind the
  * last. Only what JSON.parse accepts is accepted; whatever is not certain (escapes, for example) is left to the JSON
- * parser by answering UNFAMILIAR. The same positions can be filled from a parsed document (load), so an exchange turns
+ * parser by answering NO_MATCH. The same positions can be filled from a parsed document (load), so an exchange turns
  * them into rows in one place whichever parser found them.
  */
 import { isUtf8 } from 'node:buffer';
@@ -18,8 +18,9 @@ import {
   CLOSE_OBJECT,
   COLON,
   COMMA,
-  type JsonSource,
+  type JsonBuffer,
   KIND,
+  NO_MATCH,
   NODES_MAX,
   OPEN_ARRAY,
   OPEN_OBJECT,
@@ -28,13 +29,12 @@ import {
   scalarKind,
   skipSpace,
   stringEnd,
-  UNFAMILIAR,
   valueEnd,
 } from './bytes.js';
 import { learnShape, type NestedReader, type Shape, type ValueSeen } from './shapes.js';
 import { JsonSlots } from './slots.js';
 
-export { KIND, UNFAMILIAR };
+export { KIND, NO_MATCH };
 
 /** The text of a JSON number, kept because JSON.parse rounds and drops trailing zeros. */
 export class JsonNumber {
@@ -47,8 +47,8 @@ export interface JsonNode {
   count: number;
   /** this node and every one below it */
   readonly nodes: readonly JsonNode[];
-  attach(source: JsonSource, node: number): void;
-  /** HOT: reads the value that begins at `i`; index behind it, or UNFAMILIAR. */
+  attach(buffer: JsonBuffer, node: number): void;
+  /** HOT: reads the value that begins at `i`; index behind it, or NO_MATCH. */
   value(i: number, end: number): number;
   /** Cold: the same from a parsed value; false when it is of another structure. */
   load(value: unknown): boolean;
@@ -100,36 +100,36 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       this.hash[slot] = field;
     }
     assert(this.nodes.length <= NODES_MAX, 'a reader has few nodes');
-    this.source.nodes = this.nodes.length;
-    for (const [n, node] of this.nodes.entries()) node.attach(this.source, n);
+    this.buffer.nodes = this.nodes.length;
+    for (const [n, node] of this.nodes.entries()) node.attach(this.buffer, n);
   }
 
   /**
-   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or UNFAMILIAR, as for a message
+   * Reads the message in bytes[start, end), white space around it allowed. Returns 0, or NO_MATCH, as for a message
    * with a known key that occurs twice.
    */
   scan(bytes: Uint8Array, start: number, end: number): number {
-    const { source, nodes } = this;
-    source.look(bytes);
-    source.length = end - start;
-    source.read = 0;
-    for (let n = 0; n < nodes.length; n++) source.counts[n] = 0;
+    const { buffer, nodes } = this;
+    buffer.setBytes(bytes);
+    buffer.length = end - start;
+    buffer.read = 0;
+    for (let n = 0; n < nodes.length; n++) buffer.counts[n] = 0;
     let i = this.value(start, end);
-    if (i < 0) return UNFAMILIAR;
+    if (i < 0) return NO_MATCH;
     if (i < end) i = skipSpace(bytes, i, end);
-    if (i !== end) return UNFAMILIAR;
-    return source.nonAscii && !validUtf8(bytes, start, end) ? UNFAMILIAR : 0;
+    if (i !== end) return NO_MATCH;
+    return buffer.nonAscii && !validUtf8(bytes, start, end) ? NO_MATCH : 0;
   }
 
   value(i: number, end: number): number {
-    const { source, shapes } = this;
+    const { buffer, shapes } = this;
     const row = this.count++;
-    if ((row + 1) * this.width > this.from.length && !this.grow()) return UNFAMILIAR;
+    if ((row + 1) * this.width > this.from.length && !this.grow()) return NO_MATCH;
     if (!this.isLeaf) this.mark();
     // values within values are read anew with every shape of each object around them
-    const count = this.isLeaf || source.read <= source.length * READINGS_MAX ? shapes.length : 0;
+    const count = this.isLeaf || buffer.read <= buffer.length * READINGS_MAX ? shapes.length : 0;
     for (let s = 0; s < count; s++) {
-      const behind = shapes[s](source, this, i, end, row, this);
+      const behind = shapes[s](buffer, this, i, end, row, this);
       if (behind >= 0) {
         if (s > 0) this.promote(s);
         return behind;
@@ -141,13 +141,13 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   private mark(): void {
     const { before } = this;
-    const { counts, nodes } = this.source;
+    const { counts, nodes } = this.buffer;
     for (let n = 0; n < nodes; n++) before[n] = counts[n];
   }
 
   private takeBack(): void {
     const { before } = this;
-    const { counts, nodes } = this.source;
+    const { counts, nodes } = this.buffer;
     for (let n = 0; n < nodes; n++) counts[n] = before[n];
   }
 
@@ -163,9 +163,9 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
     const child = field < 0 ? undefined : this.children[field];
     if (child === undefined) {
       // a shape may have been learned from a message that had an object where this one has a scalar
-      const open = this.source.bytes[i];
-      if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return UNFAMILIAR;
-      const behind = valueEnd(this.source, i, end);
+      const open = this.buffer.bytes[i];
+      if (open !== OPEN_OBJECT && open !== OPEN_ARRAY) return NO_MATCH;
+      const behind = valueEnd(this.buffer, i, end);
       this.countRead(i, behind);
       if (behind >= 0 && field >= 0) this.place(row * this.width + field, KIND.nested, i, behind);
       return behind;
@@ -178,12 +178,12 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   }
 
   private countRead(from: number, behind: number): void {
-    if (behind >= 0) this.source.read += behind - from;
+    if (behind >= 0) this.buffer.read += behind - from;
   }
 
   /** Reads in full; an object of a new shape is remembered. */
   private learn(start: number, end: number, row: number): number {
-    const { bytes } = this.source;
+    const { bytes } = this.buffer;
     start = skipSpace(bytes, start, end);
     this.misses++;
     const learning = this.shapes.length < SHAPES_MAX || this.misses % MISSES_PER_EXCHANGE === 0;
@@ -200,38 +200,38 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
   }
 
   private read(start: number, end: number, row: number): number {
-    const { source } = this;
-    const { bytes } = source;
+    const { buffer } = this;
+    const { bytes } = buffer;
     this.kind.fill(KIND.absent, row * this.width, (row + 1) * this.width);
     let i = start;
-    if (i >= end || bytes[i] !== OPEN_OBJECT) return UNFAMILIAR;
+    if (i >= end || bytes[i] !== OPEN_OBJECT) return NO_MATCH;
     i = skipSpace(bytes, i + 1, end);
     if (i < end && bytes[i] === CLOSE_OBJECT) return i + 1;
     for (;;) {
-      if (i >= end || bytes[i] !== QUOTE) return UNFAMILIAR;
-      const keyEnd = stringEnd(source, i + 1, end);
-      if (keyEnd < 0) return UNFAMILIAR;
+      if (i >= end || bytes[i] !== QUOTE) return NO_MATCH;
+      const keyEnd = stringEnd(buffer, i + 1, end);
+      if (keyEnd < 0) return NO_MATCH;
       const field = this.fieldOf(bytes, i + 1, keyEnd);
       i = skipSpace(bytes, keyEnd + 1, end);
-      if (i >= end || bytes[i] !== COLON) return UNFAMILIAR;
+      if (i >= end || bytes[i] !== COLON) return NO_MATCH;
       i = skipSpace(bytes, i + 1, end);
       i = this.member(field, i, end, row);
-      if (i < 0) return UNFAMILIAR;
+      if (i < 0) return NO_MATCH;
       i = skipSpace(bytes, i, end);
-      if (i >= end) return UNFAMILIAR;
+      if (i >= end) return NO_MATCH;
       if (bytes[i] === CLOSE_OBJECT) return i + 1;
-      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      if (bytes[i] !== COMMA) return NO_MATCH;
       i = skipSpace(bytes, i + 1, end);
     }
   }
 
-  /** Index behind the value that begins at `i`, or UNFAMILIAR. */
+  /** Index behind the value that begins at `i`, or NO_MATCH. */
   private member(field: number, i: number, end: number, row: number): number {
-    if (i >= end) return UNFAMILIAR;
-    const { source } = this;
-    const byte = source.bytes[i];
+    if (i >= end) return NO_MATCH;
+    const { buffer } = this;
+    const byte = buffer.bytes[i];
     // of a key that occurs twice the last value counts, which only the JSON parser makes sure of for nested ones, too
-    if (field >= 0 && this.kind[row * this.width + field] !== KIND.absent) return UNFAMILIAR;
+    if (field >= 0 && this.kind[row * this.width + field] !== KIND.absent) return NO_MATCH;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       // objects within may be read by a node that learns, too, but never by this one
       const { seen } = this;
@@ -240,8 +240,8 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       return behind;
     }
     const kind = scalarKind(byte);
-    const behind = scalarEnd(source, i, end, kind);
-    if (behind < 0) return UNFAMILIAR;
+    const behind = scalarEnd(buffer, i, end, kind);
+    if (behind < 0) return NO_MATCH;
     const quote = kind === KIND.string ? 1 : 0;
     note(this.seen, field, kind, i + quote, behind - quote);
     if (field >= 0) this.place(row * this.width + field, kind, i + quote, behind - quote);
@@ -272,8 +272,8 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
 
   /** Cold: reads a parsed document; false when it is not of the structure that this reader knows. */
   loadDocument(document: unknown): boolean {
-    this.source.counts.fill(0);
-    this.source.beginTexts();
+    this.buffer.counts.fill(0);
+    this.buffer.beginTexts();
     return this.load(document);
   }
 
@@ -298,20 +298,20 @@ export class JsonFields extends JsonSlots implements JsonNode, NestedReader {
       this.place(row * this.width + field, kind, first, child.count);
       return true;
     }
-    const from = this.source.addText(textOf(value, kind));
-    this.place(row * this.width + field, kind, from, this.source.end);
+    const from = this.buffer.addText(textOf(value, kind));
+    this.place(row * this.width + field, kind, from, this.buffer.end);
     return true;
   }
 
   /** HOT: behind each message; gives back what a large one has needed. What was read is gone then. */
   release(): void {
-    if (this.source.isLarge) this.shrinkAll();
+    if (this.buffer.isLarge) this.shrinkAll();
   }
 
   /** Cold. */
   private shrinkAll(): void {
     for (const node of this.nodes) if (node instanceof JsonSlots) node.shrink();
-    this.source.shrink();
+    this.buffer.shrink();
   }
 
   /** Cold: makes the first row of `other`, without its first `skipped` fields, the only row here; the rest must agree. */

@@ -6,8 +6,9 @@ import { plainEnd } from '../../base/plain_number.js';
 import {
   CLOSE_ARRAY,
   COMMA,
-  JsonSource,
+  JsonBuffer,
   KIND,
+  NO_MATCH,
   NUMERIC,
   OPEN_ARRAY,
   OPEN_OBJECT,
@@ -15,7 +16,6 @@ import {
   scalarEnd,
   scalarKind,
   skipSpace,
-  UNFAMILIAR,
 } from './bytes.js';
 import { type JsonFields, type JsonNode, kindOf, textOf } from './fields.js';
 import { JsonSlots } from './slots.js';
@@ -25,7 +25,7 @@ const FIRST_TUPLES = 64;
 /** An array of objects; its rows are those of `element`. */
 export class JsonList implements JsonNode {
   readonly nodes: readonly JsonNode[];
-  private source = new JsonSource();
+  private buffer = new JsonBuffer();
 
   constructor(readonly element: JsonFields) {
     this.nodes = [this, ...element.nodes];
@@ -39,23 +39,23 @@ export class JsonList implements JsonNode {
     this.element.count = rows;
   }
 
-  attach(source: JsonSource): void {
-    this.source = source;
+  attach(buffer: JsonBuffer): void {
+    this.buffer = buffer;
   }
 
   value(i: number, end: number): number {
-    const { element, source } = this;
-    const { bytes } = source;
-    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    const { element, buffer } = this;
+    const { bytes } = buffer;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return NO_MATCH;
     i = skipSpace(bytes, i + 1, end);
     if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
     for (;;) {
       i = element.value(i, end);
-      if (i < 0) return UNFAMILIAR;
+      if (i < 0) return NO_MATCH;
       i = skipSpace(bytes, i, end);
-      if (i >= end) return UNFAMILIAR;
+      if (i >= end) return NO_MATCH;
       if (bytes[i] === CLOSE_ARRAY) return i + 1;
-      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      if (bytes[i] !== COMMA) return NO_MATCH;
       i = skipSpace(bytes, i + 1, end);
     }
   }
@@ -74,27 +74,27 @@ export class JsonTuples extends JsonSlots implements JsonNode {
   }
 
   value(i: number, end: number): number {
-    const { bytes } = this.source;
-    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    const { bytes } = this.buffer;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return NO_MATCH;
     i = skipSpace(bytes, i + 1, end);
     if (i < end && bytes[i] === CLOSE_ARRAY) return i + 1;
     for (;;) {
       i = this.tuple(i, end);
-      if (i < 0) return UNFAMILIAR;
+      if (i < 0) return NO_MATCH;
       i = skipSpace(bytes, i, end);
-      if (i >= end) return UNFAMILIAR;
+      if (i >= end) return NO_MATCH;
       if (bytes[i] === CLOSE_ARRAY) return i + 1;
-      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      if (bytes[i] !== COMMA) return NO_MATCH;
       i = skipSpace(bytes, i + 1, end);
     }
   }
 
   private tuple(i: number, end: number): number {
     const { width } = this;
-    const { bytes } = this.source;
-    if (i >= end || bytes[i] !== OPEN_ARRAY) return UNFAMILIAR;
+    const { bytes } = this.buffer;
+    if (i >= end || bytes[i] !== OPEN_ARRAY) return NO_MATCH;
     const base = this.nextRow();
-    if (base < 0) return UNFAMILIAR;
+    if (base < 0) return NO_MATCH;
     if (width === 2) {
       const behind = this.pair(base, i, end);
       if (behind >= 0) return behind;
@@ -105,31 +105,31 @@ export class JsonTuples extends JsonSlots implements JsonNode {
       i =
         column < width
           ? this.member(base + column, i, end)
-          : scalarEnd(this.source, i, end, scalarKind(bytes[i]));
-      if (i < 0) return UNFAMILIAR;
+          : scalarEnd(this.buffer, i, end, scalarKind(bytes[i]));
+      if (i < 0) return NO_MATCH;
       i = skipSpace(bytes, i, end);
-      if (i >= end) return UNFAMILIAR;
+      if (i >= end) return NO_MATCH;
       if (bytes[i] === CLOSE_ARRAY) return i + 1;
-      if (bytes[i] !== COMMA) return UNFAMILIAR;
+      if (bytes[i] !== COMMA) return NO_MATCH;
       i = skipSpace(bytes, i + 1, end);
     }
   }
 
-  /** Most tuples are `["digits","digits"]`; UNFAMILIAR for all others. */
+  /** Most tuples are `["digits","digits"]`; NO_MATCH for all others. */
   private pair(at: number, i: number, end: number): number {
-    const { source, digits, decimals } = this;
-    const { bytes, view } = source;
+    const { buffer, digits, decimals } = this;
+    const { bytes, view } = buffer;
     const first = i + 2;
     const comma = plainEnd(view, first, end, at, digits, decimals) + 1;
     const second = comma + 2;
     const close = plainEnd(view, second, end, at + 1, digits, decimals);
-    if (close + 2 > end || digits[at] < 0 || digits[at + 1] < 0) return UNFAMILIAR;
+    if (close + 2 > end || digits[at] < 0 || digits[at + 1] < 0) return NO_MATCH;
     const quotes =
       (bytes[i + 1] ^ QUOTE) |
       (bytes[comma - 1] ^ QUOTE) |
       (bytes[comma + 1] ^ QUOTE) |
       (bytes[close] ^ QUOTE);
-    if ((quotes | (bytes[comma] ^ COMMA) | (bytes[close + 1] ^ CLOSE_ARRAY)) !== 0) return UNFAMILIAR;
+    if ((quotes | (bytes[comma] ^ COMMA) | (bytes[close + 1] ^ CLOSE_ARRAY)) !== 0) return NO_MATCH;
     this.kind[at] = this.kind[at + 1] = KIND.string;
     this.from[at] = first;
     this.to[at] = comma - 1;
@@ -138,10 +138,10 @@ export class JsonTuples extends JsonSlots implements JsonNode {
     return close + 2;
   }
 
-  /** Index behind the scalar that begins at `i`, which becomes value `at`; UNFAMILIAR when it is none. */
+  /** Index behind the scalar that begins at `i`, which becomes value `at`; NO_MATCH when it is none. */
   private member(at: number, i: number, end: number): number {
-    const { source } = this;
-    const { bytes, view } = source;
+    const { buffer } = this;
+    const { bytes, view } = buffer;
     const quote = bytes[i] === QUOTE ? 1 : 0;
     const from = i + quote;
     const to = plainEnd(view, from, end, at, this.digits, this.decimals);
@@ -152,16 +152,16 @@ export class JsonTuples extends JsonSlots implements JsonNode {
       return to + quote;
     }
     const kind = i < end ? scalarKind(bytes[i]) : KIND.absent;
-    const behind = scalarEnd(source, i, end, kind);
+    const behind = scalarEnd(buffer, i, end, kind);
     if (behind >= 0) this.place(at, kind, from, behind - quote);
     return behind;
   }
 
-  /** Index of the first column of a new row, or UNFAMILIAR when the message cannot have so many. */
+  /** Index of the first column of a new row, or NO_MATCH when the message cannot have so many. */
   private nextRow(): number {
     const { width } = this;
     const base = this.count++ * width;
-    if (base + width > this.from.length && !this.grow()) return UNFAMILIAR;
+    if (base + width > this.from.length && !this.grow()) return NO_MATCH;
     for (let column = 0; column < width; column++) this.kind[base + column] = KIND.absent;
     return base;
   }
@@ -178,8 +178,8 @@ export class JsonTuples extends JsonSlots implements JsonNode {
       const kind = kindOf(value);
       if (kind === KIND.nested) return false;
       if (column >= this.width) return true;
-      const from = this.source.addText(textOf(value, kind));
-      this.place(base + column, kind, from, this.source.end);
+      const from = this.buffer.addText(textOf(value, kind));
+      this.place(base + column, kind, from, this.buffer.end);
       return true;
     });
   }
@@ -192,7 +192,7 @@ export class JsonTuples extends JsonSlots implements JsonNode {
 export class JsonEither implements JsonNode {
   readonly count = 0;
   readonly nodes: readonly JsonNode[];
-  private source = new JsonSource();
+  private buffer = new JsonBuffer();
   private readonly list: JsonList;
 
   /** `element` reads the objects of a list, where they are of another kind than a single one. */
@@ -206,13 +206,13 @@ export class JsonEither implements JsonNode {
     this.nodes = [...new Set<JsonNode>(nodes)];
   }
 
-  attach(source: JsonSource): void {
-    this.source = source;
-    this.list.attach(source);
+  attach(buffer: JsonBuffer): void {
+    this.buffer = buffer;
+    this.list.attach(buffer);
   }
 
   value(i: number, end: number): number {
-    const { bytes } = this.source;
+    const { bytes } = this.buffer;
     if (i < end && bytes[i] === OPEN_OBJECT) return this.fields.value(i, end);
     const first = skipSpace(bytes, i + 1, end);
     if (this.tuples !== undefined && first < end && bytes[first] === OPEN_ARRAY)

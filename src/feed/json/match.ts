@@ -1,10 +1,10 @@
 /**
- * The texts that functions compare which are compiled from messages, and their source. Cold: once per shape or template.
+ * The texts that functions compare which are compiled from messages, and their code. Cold: once per shape or template.
  * What is learned from is the work of an exchange, so it has bounds: a message with more text, or with text that would
- * have to be checked for UTF-8 each time, is read in full for ever.
+ * have to be checked for UTF-8 each time, is always read in full.
  */
 import { LEARNED_TEXT_BYTES_MAX } from '../../base/limits.js';
-import { UNFAMILIAR } from './bytes.js';
+import { NO_MATCH } from './bytes.js';
 
 /** The texts of one function, in order. */
 export class MatchedTexts {
@@ -18,17 +18,22 @@ export class MatchedTexts {
     return this.isAscii && this.length <= LEARNED_TEXT_BYTES_MAX;
   }
 
-  /** Source that compares bytes[from, to) with what stands at `i`, and moves `i` behind it; none when it must not be learned. */
-  source(from: number, to: number): string[] {
+  /**
+   * Code that compares bytes[from, to) with what stands at `i`, and moves `i` behind it; none when it must not be
+   * learned.
+   */
+  code(from: number, to: number): string[] {
     const { bytes } = this;
     this.length += to - from;
     for (let i = from; i < to && this.areLearnable; i++) if (bytes[i] >= 0x80) this.isAscii = false;
-    return this.areLearnable ? matchSource(bytes, from, to) : [];
+    return this.areLearnable ? matchCode(bytes, from, to) : [];
   }
 }
 
-/** Eight bytes at a time as a double, which ASCII makes neither a zero nor a NaN; else four, the last ones overlapping. */
-function matchSource(bytes: Uint8Array, from: number, to: number): string[] {
+/**
+ * Eight bytes at a time as a double, which ASCII makes neither a zero nor a NaN; else four, the last ones overlapping.
+ */
+function matchCode(bytes: Uint8Array, from: number, to: number): string[] {
   const length = to - from;
   if (length === 0) return [];
   const view = new DataView(bytes.buffer, bytes.byteOffset + from, length);
@@ -41,5 +46,5 @@ function matchSource(bytes: Uint8Array, from: number, to: number): string[] {
     for (let at = 0; at < length - step; at += step) tests.push(test(at));
     tests.push(test(length - step));
   }
-  return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${UNFAMILIAR};`, `i += ${length};`];
+  return [`if (end - i < ${length} || ${tests.join(' || ')}) return ${NO_MATCH};`, `i += ${length};`];
 }

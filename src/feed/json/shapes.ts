@@ -7,22 +7,22 @@
  *   {"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345}
  *   ^^^^^^     ^^^^^^             ^^^^^^      ^^^^^^      ^   bytes of the shape; the rest are values
  *
- * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its source is made of the texts
+ * A shape is compiled to a function of its own, twice as fast as a loop over tables. Its code is made of the texts
  * below and of integers; nothing that an exchange sent ever stands in it as text.
  */
 import { compile } from '../../base/compile.js';
 import { latin1 } from '../../base/number.js';
 import { NOT_PLAIN, plainEnd } from '../../base/plain_number.js';
 import {
-  type JsonSource,
+  type JsonBuffer,
   KIND,
+  NO_MATCH,
   NUMERIC,
   numberEnd,
   numberEndBehind,
   PLAIN,
   QUOTE,
   scalarKind,
-  UNFAMILIAR,
   wordEnd,
 } from './bytes.js';
 import { MatchedTexts } from './match.js';
@@ -30,7 +30,7 @@ import type { JsonSlots } from './slots.js';
 
 /** A value that full reading found, in the order of the object. */
 export interface ValueSeen {
-  /** -1 for a value that nobody asked for */
+  /** -1 for a value of an unknown key */
   readonly field: number;
   readonly kind: number;
   /** strings without their quotes, nested values with their brackets */
@@ -40,13 +40,13 @@ export interface ValueSeen {
 
 /** Reads the nested values of an object. */
 export interface NestedReader {
-  /** Index behind the nested value of a field (-1: of nobody) that begins at `i`, or UNFAMILIAR. */
+  /** Index behind the nested value of a field (-1: of an unknown key) that begins at `i`, or NO_MATCH. */
   nested(field: number, i: number, end: number, row: number): number;
 }
 
-/** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; UNFAMILIAR for another shape. */
+/** Index behind the object that begins at `i`, whose values go to row `row` of `slots`; NO_MATCH for another shape. */
 export type Shape = (
-  source: JsonSource,
+  buffer: JsonBuffer,
   slots: JsonSlots,
   i: number,
   end: number,
@@ -54,7 +54,7 @@ export type Shape = (
   reader: NestedReader,
 ) => number;
 
-/** What the source of a shape may call. `guesses`: length of each value in the object before. */
+/** What the code of a shape may call. `guesses`: length of each value in the object before. */
 const TOOLS = {
   PLAIN,
   NUMERIC,
@@ -80,39 +80,39 @@ export function learnShape(
 ): Shape | undefined {
   const texts = new MatchedTexts(bytes);
   const lines = [
-    'const { bytes, view } = source;',
+    'const { bytes, view } = buffer;',
     'const { from, to, kind, kinds, digits, decimals } = slots;',
     `const base = row * ${width};`,
     `const first = row * ${width / 4};`,
     'let guess = 0;',
     'let word = 0;',
   ];
-  lines.push(...kindsSource(values, width));
+  lines.push(...kindsCode(values, width));
   let at = start;
   for (const [v, { field, kind, from, to }] of values.entries()) {
-    lines.push(...texts.source(at, from));
+    lines.push(...texts.code(at, from));
     if (field >= 0 && kind !== KIND.nested) lines.push(`from[base + ${field}] = i;`);
     if (field >= 0 && (kind === KIND.number || isPlainNumber(bytes, from, to)))
-      lines.push(...numberSource(field, kind));
-    else lines.push(...valueSource(v, field, kind));
+      lines.push(...numberCode(field, kind));
+    else lines.push(...valueCode(v, field, kind));
     if (field >= 0 && kind !== KIND.nested) lines.push(`to[base + ${field}] = i;`);
     at = to;
   }
-  lines.push(...texts.source(at, end), 'return i;');
+  lines.push(...texts.code(at, end), 'return i;');
   if (!texts.areLearnable) return undefined;
   const guesses = Int32Array.from(values, ({ from, to }) => to - from);
-  return compile<Shape>('shape', 'source, slots, i, end, row, reader', lines, { guesses, ...TOOLS });
+  return compile<Shape>('shape', 'buffer, slots, i, end, row, reader', lines, { guesses, ...TOOLS });
 }
 
-/** Source that notes down the kinds of all fields of the row. */
-function kindsSource(values: readonly ValueSeen[], width: number): string[] {
+/** Code that notes down the kinds of all fields of the row. */
+function kindsCode(values: readonly ValueSeen[], width: number): string[] {
   const kinds = new Uint8Array(width);
   for (const { field, kind } of values) if (field >= 0) kinds[field] = kind;
   return Array.from(new Int32Array(kinds.buffer), (word, n) => `kinds[first + ${n}] = ${word};`);
 }
 
-/** Source that moves `i` behind a number, which may be a string, and reads it on the way. */
-function numberSource(field: number, kind: number): string[] {
+/** Code that moves `i` behind a number, which may be a string, and reads it on the way. */
+function numberCode(field: number, kind: number): string[] {
   const otherwise = (test: string, rest: string) =>
     `if (digits[base + ${field}] < 0 || i >= end || ${test}) { digits[base + ${field}] = ${NOT_PLAIN}; ${rest} }`;
   return [
@@ -124,13 +124,13 @@ function numberSource(field: number, kind: number): string[] {
         )
       : otherwise(
           'NUMERIC[bytes[i]] === 1',
-          `i = numberEndBehind(bytes, from[base + ${field}], i, end); if (i < 0) return ${UNFAMILIAR};`,
+          `i = numberEndBehind(bytes, from[base + ${field}], i, end); if (i < 0) return ${NO_MATCH};`,
         ),
   ];
 }
 
-/** Source that moves `i` behind value number `v`. */
-function valueSource(v: number, field: number, kind: number): string[] {
+/** Code that moves `i` behind value number `v`. */
+function valueCode(v: number, field: number, kind: number): string[] {
   const known = (behind: string, test: string) =>
     `guess = i + guesses[${v}]; if (guess < end && ${behind} && ${test}(view, i, guess)) i = guess;`;
   if (kind === KIND.string)
@@ -143,15 +143,15 @@ function valueSource(v: number, field: number, kind: number): string[] {
     return [
       ...(field < 0 ? [] : [`digits[base + ${field}] = ${NOT_PLAIN};`]),
       known('NUMERIC[bytes[guess]] === 0', 'isInteger'),
-      `else { guess = i; i = numberEnd(bytes, i, end); if (i < 0) return ${UNFAMILIAR}; guesses[${v}] = i - guess; }`,
+      `else { guess = i; i = numberEnd(bytes, i, end); if (i < 0) return ${NO_MATCH}; guesses[${v}] = i - guess; }`,
     ];
   if (kind === KIND.nested)
     // the reader notes its place
-    return [`i = reader.nested(${field}, i, end, row);`, `if (i < 0) return ${UNFAMILIAR};`];
+    return [`i = reader.nested(${field}, i, end, row);`, `if (i < 0) return ${NO_MATCH};`];
   return [
     `word = i < end ? scalarKind(bytes[i]) : ${KIND.absent};`,
     'i = wordEnd(bytes, i, end, word);',
-    `if (i < 0) return ${UNFAMILIAR};`,
+    `if (i < 0) return ${NO_MATCH};`,
     ...(field < 0 ? [] : [`kind[base + ${field}] = word;`]),
   ];
 }

@@ -7,7 +7,7 @@
 import { MESSAGE_VALUES_KEPT } from '../../base/limits.js';
 import { POWERS_OF_TEN } from '../../base/number.js';
 import { NOT_PLAIN } from '../../base/plain_number.js';
-import { JsonSource, KIND } from './bytes.js';
+import { JsonBuffer, KIND } from './bytes.js';
 
 export class JsonSlots {
   from: Int32Array;
@@ -17,7 +17,7 @@ export class JsonSlots {
   kinds: Int32Array;
   digits: Float64Array;
   decimals: Uint8Array;
-  protected source = new JsonSource();
+  protected buffer = new JsonBuffer();
   private node = 0;
 
   /** `width`: values per object or tuple, which follow each other row by row. */
@@ -36,38 +36,38 @@ export class JsonSlots {
 
   /** The buffer that positions refer to. */
   get bytes(): Uint8Array {
-    return this.source.bytes;
+    return this.buffer.bytes;
   }
 
   /** The same buffer. */
   get view(): DataView {
-    return this.source.view;
+    return this.buffer.view;
   }
 
   /** Makes it part `node` of the reader of this message. */
-  attach(source: JsonSource, node: number): void {
-    this.source = source;
+  attach(buffer: JsonBuffer, node: number): void {
+    this.buffer = buffer;
     this.node = node;
   }
 
   /** Rows read in this message so far. */
   get count(): number {
-    return this.source.counts[this.node];
+    return this.buffer.counts[this.node];
   }
 
   set count(rows: number) {
-    this.source.counts[this.node] = rows;
+    this.buffer.counts[this.node] = rows;
   }
 
   /** Cold: room for more rows, twice as many as before; false when the message cannot have so many. */
   protected grow(): boolean {
     const rows = this.from.length / this.width;
-    const rowsMax = this.source.elementsMax;
+    const rowsMax = this.buffer.elementsMax;
     if (rows >= rowsMax) return false;
     const grown = new JsonSlots(this.width, Math.min(rows * 2, rowsMax));
     grown.copyAll(this);
     this.takeArrays(grown);
-    if (this.from.length > MESSAGE_VALUES_KEPT) this.source.isLarge = true;
+    if (this.from.length > MESSAGE_VALUES_KEPT) this.buffer.isLarge = true;
     return true;
   }
 
@@ -120,7 +120,7 @@ export class JsonSlots {
   equals(at: number, text: Uint8Array): boolean {
     const from = this.from[at];
     if (this.kind[at] !== KIND.string || this.to[at] - from !== text.length) return false;
-    const { bytes } = this.source;
+    const { bytes } = this.buffer;
     for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
     return true;
   }
@@ -129,7 +129,7 @@ export class JsonSlots {
   endsWith(at: number, text: Uint8Array): boolean {
     const from = this.to[at] - text.length;
     if (this.kind[at] !== KIND.string || from < this.from[at]) return false;
-    const { bytes } = this.source;
+    const { bytes } = this.buffer;
     for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
     return true;
   }

@@ -1,6 +1,6 @@
 /** The values of a JSON text in the order they stand in, whatever their nesting. Cold: once per template. */
 import { plainEnd } from '../../base/plain_number.js';
-import { COLON, JsonSource, KIND, QUOTE, scalarEnd, scalarKind, skipSpace, UNFAMILIAR } from './bytes.js';
+import { COLON, JsonBuffer, KIND, NO_MATCH, QUOTE, scalarEnd, scalarKind, skipSpace } from './bytes.js';
 
 /** A string, number or word; a key is none. */
 export interface Token {
@@ -27,8 +27,8 @@ export function tokensOf(
   end: number,
   countMax: number,
 ): Token[] | undefined {
-  const source = new JsonSource();
-  source.look(bytes);
+  const buffer = new JsonBuffer();
+  buffer.setBytes(bytes);
   const tokens: Token[] = [];
   for (let i = start; i < end; ) {
     const kind = scalarKind(bytes[i]);
@@ -36,14 +36,14 @@ export function tokensOf(
       i++;
       continue;
     }
-    const behind = scalarEnd(source, i, end, kind);
-    if (behind === UNFAMILIAR) return undefined;
+    const behind = scalarEnd(buffer, i, end, kind);
+    if (behind === NO_MATCH) return undefined;
     const next = skipSpace(bytes, behind, end);
     const quote = bytes[i] === QUOTE ? 1 : 0;
     const [from, to] = [i + quote, behind - quote];
     if (bytes[next] !== COLON || next >= end) {
       if (tokens.length === countMax) return undefined;
-      const plain = plainEnd(source.view, from, to, 0, digits, decimals) === to && digits[0] >= 0;
+      const plain = plainEnd(buffer.view, from, to, 0, digits, decimals) === to && digits[0] >= 0;
       tokens.push({ from, to, kind, plain, pointed: plain && decimals[0] > 0 });
     }
     i = behind;

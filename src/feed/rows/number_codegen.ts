@@ -1,12 +1,12 @@
 /**
- * Source that reads plain numbers, of functions that are compiled from messages (template_codegen.ts). Cold: once per
+ * Code that reads plain numbers, of functions that are compiled from messages (template_codegen.ts). Cold: once per
  * template. What it does is what plainEnd() does, which it calls for everything that is longer or looks different than
  * the number it was made from; but it is in place, has no loop, and its result is in variables.
  *
  * It reads up to READ_AHEAD_BYTES behind the number, whatever stands there.
  */
 import { POWERS, ZEROS } from '../../base/plain_number.js';
-import { UNFAMILIAR } from '../json/bytes.js';
+import { NO_MATCH } from '../json/bytes.js';
 
 /** Digits that are read in place, as whole numbers and on either side of a point. */
 const WHOLE_MAX = 15;
@@ -14,10 +14,10 @@ const WHOLE_MIN = 5;
 const BEFORE_POINT_MAX = 7;
 const POINT = 0x2e;
 
-/** Variables that the source uses. */
+/** Variables that the code uses. */
 export const NUMBER_VARIABLES = 'let at = 0, count = 0, four = 0, odd = 0;';
 
-/** What the source refers to. */
+/** What the code refers to. */
 export const NUMBER_TOOLS = {
   POWERS,
   /** the least whole number of so many digits that has no leading zero; of 0 digits there is none */
@@ -44,7 +44,7 @@ function otherwise(n: number): string[] {
   return [
     `i = plainEnd(view, i, end, ${n}, digits, decimals);`,
     `number_${n} = digits[${n}];`,
-    `if (number_${n} < 0) return ${UNFAMILIAR};`,
+    `if (number_${n} < 0) return ${NO_MATCH};`,
     `places_${n} = decimals[${n}];`,
   ];
 }
@@ -62,7 +62,7 @@ function inPlace(n: number, read: readonly string[]): string[] {
 }
 
 /** Number `n`, which had `length` digits and no point; `behind` is the byte behind it. */
-export function wholeSource(n: number, length: number, behind: number): string[] {
+export function wholeCode(n: number, length: number, behind: number): string[] {
   if (length < WHOLE_MIN || length > WHOLE_MAX) return inPlace(n, []);
   const starts = Array.from({ length: Math.ceil(length / 4) }, (_, k) => 4 * k);
   const name = (from: number) => `digits_${n}_${from}`;
@@ -91,7 +91,7 @@ export function wholeSource(n: number, length: number, behind: number): string[]
 const COUNT = 'count = (31 - Math.clz32(odd & -odd)) >> 3;';
 
 /** Number `n`, which may have up to 7 digits before its point and 8 behind. */
-export function decimalSource(n: number): string[] {
+export function decimalCode(n: number): string[] {
   return inPlace(n, [
     `four = ${word('i')}; odd = ${oddOf('four')} & ${HIGH_HALVES};`,
     'if (odd === 0) {',

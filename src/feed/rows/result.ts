@@ -2,16 +2,16 @@
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** not of a shape the scanner knows: the JSON parser has to look at it */
-  unfamiliar: -1,
+  noMatch: -1,
   /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */
-  kept: 0,
+  buffered: 0,
   /** at least one row was written */
   rows: 1,
   /** no data: an acknowledgement, a heartbeat, a notice */
   control: 2,
   /** received before and not stored again */
   duplicate: 3,
-  /** data of a symbol or channel that nobody subscribed */
+  /** data of a symbol or channel that is not subscribed */
   unwanted: 4,
   /** well-formed, but of a kind that nothing is known about */
   unknownKind: 5,
@@ -49,7 +49,7 @@ export const REFUSALS: Readonly<Record<number, string>> = {
   [RESULT.tooLarge]: 'larger than anything that the exchange sends',
 };
 
-/** Why the text of a message is kept beside the tables, for people: by the number that stands with it. */
+/** Why the text of a message is kept in a file of its own, for people: by the number that stands with it. */
 export const REJECTED_REASONS: Readonly<Record<number, string>> = {
   [RESULT.unknownKind]: 'well-formed, but of a kind that nothing is known about',
   ...REFUSALS,

@@ -9,9 +9,9 @@
  */
 
 import {
+  DECIMAL,
   DIGITS,
   HIGH_WORD,
-  LITERAL,
   nearestFloat32,
   parseDecimal,
   parseU64,
@@ -23,6 +23,7 @@ import { setGap } from '../../schema/gap.js';
 import { DAY_WORD, HEADER_WORDS, STREAM_WORD, type Table } from '../../schema/layout.js';
 import { GAPS, TRADES } from '../../schema/tables.js';
 import { TEXT_KIND } from '../../schema/text.js';
+import { type Arbiter, VERDICT } from '../continuity/arbiter.js';
 import type { Gap } from '../continuity/gap_log.js';
 import type { Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
@@ -42,7 +43,7 @@ export interface ReversibleSink extends RowSink {
   rewind(position: number): void;
 }
 
-/** Who is told of every trade that is stored. */
+/** Is called for every trade that is stored. */
 export interface TradeListener {
   /** HOT: the row begins at `record`; it has been committed, so the listener may write rows of its own. */
   trade(slot: number, u32: Uint32Array, record: number): void;
@@ -55,11 +56,13 @@ const FLAG_INVALID = flag('failed_validation');
 const FLAG_NO_EVENT_TIME = flag('no_event_time');
 const SECONDS_PER_DAY = 86_400;
 const DASH = 0x2d;
-export class Rows {
+export class RowWriter {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
   trades: TradeListener | undefined;
+  /** there while several connections write rows of the same streams */
+  arbiter: Arbiter | undefined;
   readonly u32: Uint32Array;
   readonly f32: Float32Array;
   /** where the row begins that is being written */
@@ -96,6 +99,7 @@ export class Rows {
 
   /** Cold: the rows since mark() were never there. */
   takeBack(): void {
+    this.arbiter?.takeBack();
     this.sink.rewind(this.marked);
     this.counts.rows = this.rowsMarked;
     this.counts.literals = this.literalsMarked;
@@ -162,8 +166,8 @@ export class Rows {
   }
 
   /**
-   * A number as f32 and as exact digits; `position` is that among the table's literals. `positive` marks a value that must be
-   * above zero to be believed. False when the bytes are not a number.
+   * A number as f32 and as exact digits; `position` is that among the exact numbers of the table. `positive` marks a
+   * value that must be above zero to be believed. False when the bytes are not a number.
    */
   decimal(
     valueWord: number,
@@ -174,10 +178,10 @@ export class Rows {
     to: number,
     positive: boolean,
   ): boolean {
-    const literal = parseDecimal(bytes, from, to);
-    if (literal === LITERAL.invalid) return false;
+    const kind = parseDecimal(bytes, from, to);
+    if (kind === DECIMAL.invalid) return false;
     this.digits(valueWord, digitsWord, position, VALUE[0], DIGITS[0], DIGITS[1], DIGITS[2], positive);
-    if (literal !== LITERAL.exact) this.unusual(literal, valueWord, bytes, from, to);
+    if (kind !== DECIMAL.exact) this.irregularNumber(kind, valueWord, bytes, from, to);
     return true;
   }
 
@@ -236,14 +240,20 @@ export class Rows {
 
   /** A number of which only the f32 is kept. */
   float(word: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (parseDecimal(bytes, from, to) === LITERAL.invalid) return false;
+    if (parseDecimal(bytes, from, to) === DECIMAL.invalid) return false;
     this.f32[this.record + word] = VALUE[0];
     if (VALUE[0] < 0) this.flags |= FLAG_INVALID;
     return true;
   }
 
-  private unusual(literal: number, valueWord: number, bytes: Uint8Array, from: number, to: number): void {
-    if (literal === LITERAL.normalized) {
+  private irregularNumber(
+    kind: number,
+    valueWord: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    if (kind === DECIMAL.normalized) {
       this.flags |= FLAG_NORMALIZED;
       return;
     }
@@ -318,7 +328,7 @@ export class Rows {
     return sequence.acceptRow(slot, this.u32, this.record);
   }
 
-  /** Keeps the row, with flags and decimals beside those that were set one by one. */
+  /** Keeps the row, with flags and decimals in addition to those that were set one by one. */
   finish(table: Table, flags: number, scales: number, scalesHigh: number): void {
     this.flags |= flags;
     this.scales |= scales;
@@ -334,12 +344,20 @@ export class Rows {
     this.u32[record + at.recv_time] = this.received[0];
     this.u32[record + at.recv_nanos] = this.received[1];
     this.u32[record + at.scales] = this.scales;
-    if (table.literals.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
+    if (table.exactNumbers.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
+    if (this.arbiter !== undefined && this.isDropped(table, this.arbiter)) return;
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.count > 0) this.commitSidecar(table);
     if (table === TRADES && this.trades !== undefined) this.trades.trade(this.slot, this.u32, record);
+  }
+
+  /** Whether another connection has brought the row. */
+  private isDropped(table: Table, arbiter: Arbiter): boolean {
+    const verdict = arbiter.judge(table, this.slot, this.u32, this.record);
+    if (verdict === VERDICT.dropEvent) this.takeBack();
+    return verdict !== VERDICT.keep;
   }
 
   private commitSidecar(table: Table): void {
@@ -379,7 +397,7 @@ function hexWord(u32: Uint32Array, at: number, view: DataView, a: number, b: num
 
 /** The two bytes that four hexadecimal digits in a word stand for; negative when one is none. */
 function twoBytes(text: number): number {
-  // bit 6 tells letters from digits; what is neither comes out as some number from 0 to 24
+  // bit 6 separates letters from digits; what is neither comes out as some number from 0 to 24
   const values = (text & 0x0f0f0f0f) + Math.imul((text >>> 6) & 0x01010101, 9);
   const isLetter = ((values + 0x06060606) >>> 4) & 0x01010101;
   // so it is written down again in small letters and has to be what it was

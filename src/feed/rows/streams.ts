@@ -22,7 +22,7 @@ export interface StreamSpec {
   readonly lastTradeId: string;
   /** trade ids stored last, as decimal texts from old to new */
   readonly recentTradeIds: readonly string[];
-  /** ids below it that are neither on disk nor in GAPS: first and last of each hole */
+  /** ids below it that are neither on disk nor in GAPS: first and last of each gap */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
   /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;

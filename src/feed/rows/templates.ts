@@ -4,25 +4,25 @@
  * and writes the row, several times faster than by way of fields and slots.
  *
  *   {"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"16850.01", … }}
- *              ▔▔▔▔▔▔▔▔▔▔▔▔▔ free               free   ▔▔▔▔▔▔▔▔▔▔▔▔▔      symbol ▔▔▔▔▔▔▔     ▔▔▔▔▔ trade_id
+ *              ▔▔▔▔▔▔▔▔▔▔▔▔▔ ignored         ignored  ▔▔▔▔▔▔▔▔▔▔▔▔▔      symbol ▔▔▔▔▔▔▔     ▔▔▔▔▔ trade_id
  *
- * A template knows the ordinary alone. Values that somebody asks for and that do not go into the row are part of the
- * texts, unless the exchange says that they are free. Whatever is otherwise, be it a number that is not plain, an
- * unknown symbol or an id out of line, is UNFAMILIAR before anything has happened, and the message is read in full. So
- * a template can never change what a message means. Shard threads.
+ * A template knows ordinary messages only. A field that the parser reads but does not store must match byte for byte,
+ * unless the exchange lists it as ignored. Anything else, be it a number that is not plain, an unknown symbol or an id
+ * out of line, is NO_MATCH before anything has been written, and the message is read in full. So a template can never
+ * change what a message means. Shard threads.
  */
 import { READ_AHEAD_BYTES } from '../../base/limits.js';
 import type { Sequence } from '../continuity/sequence.js';
-import { JsonSource, UNFAMILIAR } from '../json/bytes.js';
+import { JsonBuffer, NO_MATCH } from '../json/bytes.js';
 import type { JsonFields } from '../json/fields.js';
 import type { JsonSlots } from '../json/slots.js';
-import type { RowPlan } from './row_codegen.js';
-import { compileRow, type WriteRow } from './row_plan.js';
+import { compileRow, type WriteRow } from './compile_row.js';
+import type { RowMapping } from './row_mapping.js';
 import {
   type Candidate,
-  type Counter,
   compileTemplate,
-  type FreeFields,
+  type IgnoredFields,
+  type MessageNumber,
   type RowTarget,
   type SymbolPlace,
   type Template,
@@ -34,7 +34,7 @@ const MISSES_PER_EXCHANGE = 65_536;
 
 export class RowTemplates {
   private readonly templates: Template[] = [];
-  private readonly source = new JsonSource();
+  private readonly buffer = new JsonBuffer();
   private next = 0;
   private misses = 0;
   /** what has been written of the message that is being worked on */
@@ -45,46 +45,46 @@ export class RowTemplates {
   constructor(
     private readonly target: RowTarget,
     private readonly root: JsonFields,
-    private readonly free: FreeFields,
-    private readonly counter?: Counter,
+    private readonly ignored: IgnoredFields,
+    private readonly counter?: MessageNumber,
   ) {}
 
-  /** Cold: the function that writes rows of this plan; with `symbol` messages of one row may become templates. */
+  /** Cold: the function that writes rows of this mapping; with `symbol` messages of one row may become templates. */
   row(
-    plan: RowPlan,
+    mapping: RowMapping,
     slots: JsonSlots,
     sequence: Sequence | undefined,
     symbol?: SymbolPlace,
-    also?: (o: number) => void,
+    extra?: (o: number) => void,
   ): WriteRow {
     const { root } = this;
     const { rows } = this.target;
     if (sequence === undefined || symbol === undefined)
-      return compileRow(plan, slots, root, rows, sequence, also);
-    const candidate = { plan, slots, sequence, symbol };
-    return compileRow(plan, slots, root, rows, sequence, also, (o) => {
+      return compileRow(mapping, slots, root, rows, sequence, extra);
+    const candidate = { mapping, slots, sequence, symbol };
+    return compileRow(mapping, slots, root, rows, sequence, extra, (o) => {
       this.rows++;
       this.candidate = candidate;
       this.o = o;
     });
   }
 
-  /** Reads the message in bytes[start, end) and writes its row: RESULT.rows or duplicate, or UNFAMILIAR. */
+  /** Reads the message in bytes[start, end) and writes its row: RESULT.rows or duplicate, or NO_MATCH. */
   read(bytes: Uint8Array, start: number, end: number): number {
-    const { templates, source } = this;
-    source.look(bytes);
+    const { templates, buffer } = this;
+    buffer.setBytes(bytes);
     // not so only of the last message of a full chunk, and of what came in pieces
     const readable = bytes.length - end >= READ_AHEAD_BYTES;
     for (let t = 0; readable && t < templates.length; t++) {
-      const result = templates[t](bytes, source.view, start, end);
-      if (result === UNFAMILIAR) continue;
+      const result = templates[t](bytes, buffer.view, start, end);
+      if (result === NO_MATCH) continue;
       if (t > 0) this.promote(t);
       return result;
     }
     // what the JSON parser found in the message before is not this one's
     this.rows = 0;
     this.candidate = undefined;
-    return UNFAMILIAR;
+    return NO_MATCH;
   }
 
   private promote(t: number): void {
@@ -97,12 +97,12 @@ export class RowTemplates {
   /** The message, which was no template's, has been read in full and was good: learns from it. */
   learn(bytes: Uint8Array, start: number, end: number): void {
     const { candidate, rows } = this;
-    // what else stood beside the object may have been counted, or be a row another time
+    // what else stood in the message may have been counted, or be a row another time
     if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
-    const { target, root, free, counter, o } = this;
-    const template = compileTemplate(target, candidate, o, root, free, counter, bytes, start, end);
+    const { target, root, ignored, counter, o } = this;
+    const template = compileTemplate(target, candidate, o, root, ignored, counter, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;

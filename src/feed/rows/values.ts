@@ -7,12 +7,13 @@ import { flag } from '../../schema/flags.js';
 import { type AGG_TRADES, TRADES } from '../../schema/tables.js';
 import { SEEN, type Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
-import type { Rows } from './row_writer.js';
+import type { RowWriter } from './row_writer.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
 const SUSPECT_CLOCK = flag('suspect_clock');
 const ZERO = 0x30;
 const NINE = 0x39;
+const MINUS = 0x2d;
 
 /** Whether all of these values are there; `base` is the first value of the object. */
 export function arePresent(values: JsonSlots, base: number, names: readonly number[]): boolean {
@@ -22,7 +23,7 @@ export function arePresent(values: JsonSlots, base: number, names: readonly numb
 
 /** A number that may be absent: NaN and its missing bit then. False when it is there and is no number. */
 function optionalDecimal(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   valueWord: number,
@@ -37,7 +38,7 @@ function optionalDecimal(
 
 /** As optionalDecimal for a field of which only some exchanges have one. */
 export function namedDecimal(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   name: number | undefined,
@@ -59,6 +60,13 @@ export function u64At(fields: JsonSlots, at: number): number {
   return fields.present(at) && parseU64(fields.bytes, fields.from[at], fields.to[at]) ? lastU64() : -1;
 }
 
+/** A whole number with a sign as its 32 bits; -1 when it is none. */
+export function signed32At({ bytes, from, to }: JsonSlots, at: number): number {
+  const minus = bytes[from[at]] === MINUS;
+  const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
+  return value < 0 ? -1 : (minus ? -value : value) >>> 0;
+}
+
 /** Which fields of an exchange's messages hold the numbers of a trade. */
 export interface TradeFields {
   readonly price: number;
@@ -70,7 +78,7 @@ export interface TradeFields {
  * one is no number.
  */
 export function tradeNumbers(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   base: number,
   names: TradeFields,
@@ -85,7 +93,7 @@ export function tradeNumbers(
 
 /** Sets the event time from an ISO text; false when it cannot be read. */
 export function isoTime(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   secondsWord: number,
@@ -96,7 +104,7 @@ export function isoTime(
 
 /** Sets the event time from milliseconds or microseconds since 1970; false when it cannot be read. */
 export function epochTime(
-  rows: Rows,
+  rows: RowWriter,
   fields: JsonSlots,
   at: number,
   secondsWord: number,
@@ -106,7 +114,7 @@ export function epochTime(
 }
 
 /** Sets what stands in TIME; a time that no u32 can hold is not believed and gives way to that of receipt. */
-function setTime(rows: Rows, result: number, secondsWord: number, nanosWord: number): boolean {
+function setTime(rows: RowWriter, result: number, secondsWord: number, nanosWord: number): boolean {
   if (result === TIME_RESULT.invalid) return false;
   if (result === TIME_RESULT.ok) rows.time(secondsWord, nanosWord);
   else {
@@ -149,7 +157,7 @@ function parseLongUint(bytes: Uint8Array, from: number, to: number): number {
  * Asks the sequence about a row that is complete and stands for the ids from `first` to `id`; false when it is a
  * duplicate and must not be committed.
  */
-export function isFresh(rows: Rows, sequence: Sequence, slot: number, id: number, first = id): boolean {
+export function isFresh(rows: RowWriter, sequence: Sequence, slot: number, id: number, first = id): boolean {
   const seen = sequence.acceptRange(slot, first, id);
   if (seen === SEEN.uncertain) rows.flag(DUPLICATE_KEPT);
   return seen !== SEEN.duplicate;

@@ -1,20 +1,20 @@
 /**
  * Rebuilds an order book from its rows on disk by the rules that readers of BOOK have (a snapshot begins anew, size 0
- * removes, what an exchange cuts is cut, a hole in GAPS ends it) and compares its hash with the one the simulator had
+ * removes, what an exchange cuts is cut, a gap in GAPS ends it) and compares its hash with the one the simulator had
  * after the same event. Rows that were never sent, come twice or stand elsewhere are part of it, as they are for readers.
  * Runs in the comparing process; used by compare.ts.
  */
 import { flag } from '../../schema/flags.js';
 import { levelHash } from '../market/book.js';
-import { ACCOUNT_AT, type AccountRecords } from '../market/ledger.js';
-import type { Rows } from './rows.js';
+import { LEDGER_AT, type LedgerRecords } from '../market/ledger.js';
+import type { StoredRows } from './rows.js';
 
 const SNAPSHOT_START = flag('snapshot_start');
 const EVENT_END = flag('event_end');
 const UNSYNCED = flag('unsynced');
 const TWO_32 = 4294967296;
-/** Word of the account whose upper half says how many levels a client keeps per side. */
-const WINDOW_WORD = ACCOUNT_AT.digits + 5;
+/** Word of the ledger whose upper half says how many levels a client keeps per side. */
+const WINDOW_WORD = LEDGER_AT.digits + 5;
 
 interface Level {
   readonly side: number;
@@ -23,11 +23,11 @@ interface Level {
 }
 
 export class BookCheck {
-  readonly #events: AccountRecords;
-  readonly #rows: Rows;
+  readonly #events: LedgerRecords;
+  readonly #rows: StoredRows;
   readonly #event_of: Int32Array;
   /** whether a record is missing and readers know of it */
-  readonly #isHole: (event: number) => boolean;
+  readonly #isGap: (event: number) => boolean;
   readonly #levels = new Map<string, Level>();
   #hash = 0;
   /** whether the book is complete: from a snapshot on, until something is missing */
@@ -41,15 +41,20 @@ export class BookCheck {
   /** rows after which the book was another one */
   readonly wrong: number[] = [];
 
-  constructor(events: AccountRecords, rows: Rows, event_of: Int32Array, isHole: (event: number) => boolean) {
+  constructor(
+    events: LedgerRecords,
+    rows: StoredRows,
+    event_of: Int32Array,
+    isGap: (event: number) => boolean,
+  ) {
     this.#events = events;
     this.#rows = rows;
     this.#event_of = event_of;
-    this.#isHole = isHole;
+    this.#isGap = isGap;
   }
 
   run(): void {
-    // rounded numbers do not tell which level is meant
+    // rounded numbers do not say which level is meant
     if (!this.#rows.has('price_digits')) return;
     for (let row = 0; row < this.#rows.count; row++) this.#row(row);
   }
@@ -70,7 +75,7 @@ export class BookCheck {
     if ((flags & EVENT_END) === 0 || !this.#events.has(event, 'event_end')) return;
     this.#truncate();
     this.checked++;
-    if (this.#hash >>> 0 === this.#events.word(event, ACCOUNT_AT.book_hash)) return;
+    if (this.#hash >>> 0 === this.#events.word(event, LEDGER_AT.book_hash)) return;
     this.wrong.push(row);
     this.#known = false;
   }
@@ -81,22 +86,22 @@ export class BookCheck {
     this.#known = true;
     this.#window = this.#events.word(event, WINDOW_WORD);
     const fetched = this.#events.has(event, 'fetched');
-    this.#fetched_id = fetched ? this.#events.u64(event, ACCOUNT_AT.id) : 0;
+    this.#fetched_id = fetched ? this.#events.u64(event, LEDGER_AT.id) : 0;
     this.#last = event;
   }
 
   /** A change that the snapshot already holds. */
   #isOld(event: number): boolean {
     if (this.#events.has(event, 'snapshot')) return false;
-    return this.#events.u64(event, ACCOUNT_AT.id) <= this.#fetched_id && this.#fetched_id > 0;
+    return this.#events.u64(event, LEDGER_AT.id) <= this.#fetched_id && this.#fetched_id > 0;
   }
 
-  /** Whether no hole is between the record applied last and this one; what stands elsewhere on disk is none. */
+  /** Whether no gap is between the record applied last and this one; what stands elsewhere on disk is none. */
   #follows(event: number): boolean {
     const events = this.#events;
     for (let i = this.#last + 1; i < event; i++) {
-      if (events.has(i, 'snapshot') || !this.#isHole(i)) continue;
-      if (this.#fetched_id === 0 || events.u64(i, ACCOUNT_AT.id) > this.#fetched_id) return false;
+      if (events.has(i, 'snapshot') || !this.#isGap(i)) continue;
+      if (this.#fetched_id === 0 || events.u64(i, LEDGER_AT.id) > this.#fetched_id) return false;
     }
     return true;
   }

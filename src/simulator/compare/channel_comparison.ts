@@ -4,12 +4,12 @@
  */
 import { flag } from '../../schema/flags.js';
 import { CHANNEL_SPECS, type ChannelSpec } from '../market/channels.js';
-import { ABSENT, ACCOUNT_AT, ACCOUNT_FLAGS, type AccountRecords } from '../market/ledger.js';
+import { ABSENT, LEDGER_AT, LEDGER_FLAGS, type LedgerRecords } from '../market/ledger.js';
 import { hashText, mix32, ORDER_ROLES, orderIdWord } from '../market/random.js';
 import { BookCheck } from './book_check.js';
 import type { ChannelComparison } from './comparison.js';
 import type { GapList } from './gap_list.js';
-import { f32BitsOf, type Rows, swapBytes } from './rows.js';
+import { f32BitsOf, type StoredRows, swapBytes } from './rows.js';
 
 const EXAMPLES_MAX = 5;
 const TWO_32 = 4294967296;
@@ -18,20 +18,20 @@ const UNTIMED = flag('no_event_time');
 const NORMALIZED = flag('literal_normalized');
 const SNAPSHOT = flag('snapshot');
 const NOT_LIVE = flag('repaired') | flag('replayed');
-/** Bits of the account and of the `flags` column that say the same. */
+/** Bits of the ledger and of the `flags` column that say the same. */
 const SHARED_FLAGS = [
-  [ACCOUNT_FLAGS.snapshot_start, flag('snapshot_start')],
-  [ACCOUNT_FLAGS.snapshot, SNAPSHOT],
-  [ACCOUNT_FLAGS.event_end, flag('event_end')],
-  [ACCOUNT_FLAGS.closed, flag('closed')],
+  [LEDGER_FLAGS.snapshot_start, flag('snapshot_start')],
+  [LEDGER_FLAGS.snapshot, SNAPSHOT],
+  [LEDGER_FLAGS.event_end, flag('event_end')],
+  [LEDGER_FLAGS.closed, flag('closed')],
 ] as const;
 const NAN_BITS = 0x7fc00000;
 
 /** One channel of one symbol under comparison. */
 export class ChannelJob {
   readonly #spec: ChannelSpec;
-  readonly #events: AccountRecords;
-  readonly #rows: Rows;
+  readonly #events: LedgerRecords;
+  readonly #rows: StoredRows;
   readonly #gaps: GapList;
   readonly #symbol_hash: number;
   readonly #result: ChannelComparison;
@@ -44,10 +44,10 @@ export class ChannelJob {
   /** whether trades have UUIDs and only share the id column */
   readonly #uuids: boolean;
 
-  constructor(result: ChannelComparison, events: AccountRecords, rows: Rows, gaps: GapList) {
+  constructor(result: ChannelComparison, events: LedgerRecords, rows: StoredRows, gaps: GapList) {
     const spec = CHANNEL_SPECS[result.channel];
     // best quotes of an exchange that does not number them; a number that every connection counts for itself
-    const unnumbered = result.channel === 'bbo' && events.count > 0 && events.u64(0, ACCOUNT_AT.id) === 0;
+    const unnumbered = result.channel === 'bbo' && events.count > 0 && events.u64(0, LEDGER_AT.id) === 0;
     const id = unnumbered ? undefined : spec.id;
     this.#spec = { ...spec, id, sequence: events.numbered() ? spec.sequence : undefined };
     this.#events = events;
@@ -71,8 +71,8 @@ export class ChannelJob {
   }
 
   #checkBooks(): void {
-    const isHole = (event: number) => this.#row_of[event] < 0 && !this.#unlisted.has(event);
-    const check = new BookCheck(this.#events, this.#rows, this.#event_of, isHole);
+    const isGap = (event: number) => this.#row_of[event] < 0 && !this.#unlisted.has(event);
+    const check = new BookCheck(this.#events, this.#rows, this.#event_of, isGap);
     check.run();
     this.#result.books = check.checked;
     this.#result.wrong_books = check.wrong.length;
@@ -89,29 +89,29 @@ export class ChannelJob {
   }
 
   #delivered(event: number): number {
-    return this.#events.word(event, ACCOUNT_AT.delivered);
+    return this.#events.word(event, LEDGER_AT.delivered);
   }
 
   #eventKey(event: number): number {
     const events = this.#events;
     if (this.#uuids) return this.#uuidWord(event, 0);
-    const { id, sequence, literals } = this.#spec;
-    const id_key = mix32(events.word(event, ACCOUNT_AT.id) ^ mix32(events.word(event, ACCOUNT_AT.id + 1)));
+    const { id, sequence, numbers } = this.#spec;
+    const id_key = mix32(events.word(event, LEDGER_AT.id) ^ mix32(events.word(event, LEDGER_AT.id + 1)));
     if (id !== undefined) return id_key;
-    let key = mix32(events.word(event, ACCOUNT_AT.time) ^ mix32(events.word(event, ACCOUNT_AT.time + 1)));
+    let key = mix32(events.word(event, LEDGER_AT.time) ^ mix32(events.word(event, LEDGER_AT.time + 1)));
     if (this.#untimed(event)) key = 0;
     if (sequence !== undefined) key = mix32(key ^ id_key ^ events.side(event));
-    for (let i = 0; i < literals.length; i++) key = mix32(key ^ this.#f32(event, i));
+    for (let i = 0; i < numbers.length; i++) key = mix32(key ^ this.#f32(event, i));
     return key;
   }
 
   /** Whether rows of this event hold the receive time. */
   #untimed(event: number): boolean {
-    return this.#events.word(event, ACCOUNT_AT.time) === 0;
+    return this.#events.word(event, LEDGER_AT.time) === 0;
   }
 
   #rowKey(row: number): number {
-    const { id, sequence, side, literals } = this.#spec;
+    const { id, sequence, side, numbers } = this.#spec;
     const rows = this.#rows;
     if (this.#uuids) return swapBytes(rows.word('trade_uuid', row));
     const id_column = id ?? sequence;
@@ -121,7 +121,7 @@ export class ChannelJob {
     const untimed = (rows.word('flags', row) & UNTIMED) !== 0;
     let key = untimed ? 0 : mix32(this.#rowSeconds(row) ^ mix32(this.#rowNanos(row)));
     if (sequence !== undefined) key = mix32(key ^ id_key ^ rows.word(side!, row));
-    for (const { column } of literals) key = mix32(key ^ this.#rowF32(column, row));
+    for (const { column } of numbers) key = mix32(key ^ this.#rowF32(column, row));
     return key;
   }
 
@@ -141,15 +141,15 @@ export class ChannelJob {
     return (bits & 0x7fffffff) > 0x7f800000 ? NAN_BITS : bits;
   }
 
-  #f32(event: number, literal: number): number {
-    const scale = this.#events.scale(event, literal);
-    return scale === ABSENT ? NAN_BITS : f32BitsOf(this.#events.digits(event, literal), scale);
+  #f32(event: number, position: number): number {
+    const scale = this.#events.scale(event, position);
+    return scale === ABSENT ? NAN_BITS : f32BitsOf(this.#events.digits(event, position), scale);
   }
 
   #uuidWord(event: number, word: number): number {
     return orderIdWord(
       this.#symbol_hash,
-      this.#events.word(event, ACCOUNT_AT.number),
+      this.#events.word(event, LEDGER_AT.number),
       ORDER_ROLES.trade,
       word,
     );
@@ -157,14 +157,14 @@ export class ChannelJob {
 
   #sameId(event: number, column: string, row: number): boolean {
     return (
-      this.#events.word(event, ACCOUNT_AT.id) === this.#rows.word(column, row) &&
-      this.#events.word(event, ACCOUNT_AT.id + 1) === this.#rows.word(column, row, 1)
+      this.#events.word(event, LEDGER_AT.id) === this.#rows.word(column, row) &&
+      this.#events.word(event, LEDGER_AT.id + 1) === this.#rows.word(column, row, 1)
     );
   }
 
   /** Whether event and row are the same by id, or by every f32 where there is no id. */
   #sameKey(event: number, row: number): boolean {
-    const { id, sequence, side, literals } = this.#spec;
+    const { id, sequence, side, numbers } = this.#spec;
     const [events, rows] = [this.#events, this.#rows];
     if (this.#uuids)
       return [0, 1, 2, 3].every(
@@ -175,19 +175,40 @@ export class ChannelJob {
     return (
       this.#untimed(event) === untimed &&
       (untimed ||
-        (events.word(event, ACCOUNT_AT.time) === this.#rowSeconds(row) &&
-          events.word(event, ACCOUNT_AT.time + 1) === this.#rowNanos(row))) &&
+        (events.word(event, LEDGER_AT.time) === this.#rowSeconds(row) &&
+          events.word(event, LEDGER_AT.time + 1) === this.#rowNanos(row))) &&
       // a snapshot has the number of the change before it
       (sequence === undefined ||
         (this.#sameId(event, sequence, row) &&
           events.side(event) === rows.word(side!, row) &&
           this.#isSnapshot(event) === ((rows.word('flags', row) & SNAPSHOT) !== 0))) &&
-      literals.every(({ column }, i) => this.#f32(event, i) === this.#rowF32(column, row))
+      (this.#result.channel !== 'book' || events.side(event) === rows.word(side!, row)) &&
+      numbers.every(({ column }, i) => this.#f32(event, i) === this.#rowF32(column, row))
     );
   }
 
+  /** Whether an event without an id says what the one before it has said: the state that is sent on subscribing. */
+  #saysAgain(event: number): boolean {
+    const before = event - this.#recordsOf(event);
+    if (this.#spec.id !== undefined || before < 0 || this.#row_of[before] < 0) return false;
+    const numbers = this.#spec.numbers.map((_, i) => i);
+    return (
+      this.#eventKey(event) === this.#eventKey(before) &&
+      numbers.every((i) => this.#f32(event, i) === this.#f32(before, i))
+    );
+  }
+
+  /** Records of the event that this one is of: levels of a book, otherwise one. */
+  #recordsOf(event: number): number {
+    if (this.#result.channel !== 'book') return 1;
+    let [first, last] = [event, event];
+    while (first > 0 && !this.#events.has(first - 1, 'event_end')) first--;
+    while (last + 1 < this.#events.count && !this.#events.has(last, 'event_end')) last++;
+    return last + 1 - first;
+  }
+
   #isSnapshot(event: number): boolean {
-    return ((this.#events.word(event, ACCOUNT_AT.side) >>> 8) & ACCOUNT_FLAGS.snapshot) !== 0;
+    return ((this.#events.word(event, LEDGER_AT.side) >>> 8) & LEDGER_FLAGS.snapshot) !== 0;
   }
 
   /** Finds the event of every row through a hash table of the events, oldest first. */
@@ -198,7 +219,7 @@ export class ChannelJob {
     const next = new Int32Array(count);
     const hasId = this.#spec.id !== undefined;
     for (let event = count - 1; event >= 0; event--) {
-      // without an id, what was not delivered cannot be told from what was never sent
+      // without an id, what was not delivered looks like what was never sent
       if (!hasId && this.#delivered(event) === 0) continue;
       const bucket = this.#eventKey(event) & (size - 1);
       next[event] = head[bucket];
@@ -209,11 +230,14 @@ export class ChannelJob {
       const bucket = this.#rowKey(row) & (size - 1);
       let last = -1;
       let found = -1;
-      for (let event = head[bucket]; event >= 0 && found < 0; event = next[event]) {
+      for (let event = head[bucket]; event >= 0; event = next[event]) {
         if (!this.#sameKey(event, row)) continue;
         last = event;
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
-        if (used[event] < allowed) found = event;
+        if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
+        // one that no row is of comes before one that may have another
+        found = event;
+        if (used[event] === 0) break;
       }
       if (found >= 0) this.#match(found, row, used);
       else if (last >= 0) {
@@ -245,11 +269,11 @@ export class ChannelJob {
 
   /** What differs between an event and its row. */
   #difference(event: number, row: number, flags: number): string | undefined {
-    const { sequence, side, literals } = this.#spec;
+    const { sequence, side, numbers } = this.#spec;
     const [events, rows] = [this.#events, this.#rows];
     const untimed = this.#untimed(event);
-    const expected_s = untimed ? rows.word('recv_time', row) : events.word(event, ACCOUNT_AT.time);
-    const expected_ns = untimed ? rows.word('recv_nanos', row) : events.word(event, ACCOUNT_AT.time + 1);
+    const expected_s = untimed ? rows.word('recv_time', row) : events.word(event, LEDGER_AT.time);
+    const expected_ns = untimed ? rows.word('recv_nanos', row) : events.word(event, LEDGER_AT.time + 1);
     if (this.#rowSeconds(row) !== expected_s || this.#rowNanos(row) !== expected_ns)
       return `time is ${this.#rowSeconds(row)}.${this.#rowNanos(row)} instead of ${expected_s}.${expected_ns}`;
     const expected_side = events.side(event);
@@ -257,9 +281,9 @@ export class ChannelJob {
       return `${side} is ${rows.word(side, row)} instead of ${expected_side}`;
     const id = this.#uuids ? this.#spec.id : sequence;
     if (id !== undefined && !this.#sameId(event, id, row))
-      return `${id} is not ${events.u64(event, ACCOUNT_AT.id)}`;
-    for (let i = 0; i < literals.length; i++) {
-      const difference = this.#literalDifference(event, row, i, (flags & (BACKFILLED | NORMALIZED)) !== 0);
+      return `${id} is not ${events.u64(event, LEDGER_AT.id)}`;
+    for (let i = 0; i < numbers.length; i++) {
+      const difference = this.#numberDifference(event, row, i, (flags & (BACKFILLED | NORMALIZED)) !== 0);
       if (difference !== undefined) return difference;
     }
     return (
@@ -270,9 +294,9 @@ export class ChannelJob {
   }
 
   #integerDifference(event: number, row: number): string | undefined {
-    const { literals, integers, table } = this.#spec;
+    const { numbers, integers, table } = this.#spec;
     for (const [i, column] of integers.entries()) {
-      const at = ACCOUNT_AT.digits + 2 * (literals.length + i);
+      const at = LEDGER_AT.digits + 2 * (numbers.length + i);
       const words = table.columns.find(({ name }) => name === column)!.words;
       for (let word = 0; word < words; word++) {
         const expected = this.#events.word(event, at + word);
@@ -284,16 +308,16 @@ export class ChannelJob {
   }
 
   #flagDifference(event: number, flags: number): string | undefined {
-    const expected = this.#events.word(event, ACCOUNT_AT.side) >>> 8;
+    const expected = this.#events.word(event, LEDGER_AT.side) >>> 8;
     const wrong = SHARED_FLAGS.find(
-      ([account, disk]) => ((expected & account) !== 0) !== ((flags & disk) !== 0),
+      ([ledger, disk]) => ((expected & ledger) !== 0) !== ((flags & disk) !== 0),
     );
     return wrong === undefined ? undefined : `flags are ${flags.toString(2)}, bit ${wrong[1]} is wrong`;
   }
 
-  #literalDifference(event: number, row: number, i: number, byValue: boolean): string | undefined {
-    const { table, literals } = this.#spec;
-    const { column, exact } = literals[i];
+  #numberDifference(event: number, row: number, i: number, byValue: boolean): string | undefined {
+    const { table, numbers } = this.#spec;
+    const { column, exact } = numbers[i];
     const [digits, scale] = [this.#events.digits(event, i), this.#events.scale(event, i)];
     if (this.#rowF32(column, row) !== this.#f32(event, i)) {
       return `${column} has the bits ${this.#rowF32(column, row).toString(16)} instead of ${this.#f32(event, i).toString(16)} (${digits}e-${scale})`;
@@ -301,7 +325,7 @@ export class ChannelJob {
     if (exact === undefined || scale === ABSENT || !this.#rows.has(`${exact}_digits`)) return undefined;
     const name = `${exact}_digits`;
     const row_digits = this.#rows.word(name, row) + this.#rows.word(name, row, 1) * TWO_32;
-    const position = table.literals.indexOf(exact);
+    const position = table.exactNumbers.indexOf(exact);
     const scales = this.#rows.word(position < 4 ? 'scales' : 'scales_high', row);
     const row_scale = (scales >>> ((position & 3) * 8)) & 0xff;
     const same = byValue
@@ -317,7 +341,7 @@ export class ChannelJob {
     for (const role of ['maker', 'taker'] as const) {
       const column = `${role}_order_id`;
       for (let word = 0; word < 4; word++) {
-        const low = this.#events.word(event, ACCOUNT_AT.number);
+        const low = this.#events.word(event, LEDGER_AT.number);
         const expected = carried ? orderIdWord(this.#symbol_hash, low, ORDER_ROLES[role], word) : 0;
         if (swapBytes(this.#rows.word(column, row, word)) !== expected) return `${column} differs`;
       }
@@ -390,6 +414,7 @@ export class ChannelJob {
     for (let event = 0; event < count; event++) {
       if (this.#row_of[event] >= 0) before = this.#recv(this.#row_of[event]);
       else if (this.#events.has(event, 'history') || this.#isThrownAway(event)) continue;
+      else if (this.#saysAgain(event)) this.#row_of[event] = this.#row_of[event - this.#recordsOf(event)];
       else if (event < first || event > last) this.#result.outside++;
       else if (this.#isListed(event, before, after[event])) this.#result.listed++;
       else {
@@ -400,7 +425,7 @@ export class ChannelJob {
     }
   }
 
-  /** Whether no row of this answer over REST is on disk: whoever fetched it may have found it too old. */
+  /** Whether no row of this answer over REST is on disk: the client may have found it too old. */
   #isThrownAway(event: number): boolean {
     const events = this.#events;
     if (!events.has(event, 'fetched')) return false;
@@ -414,16 +439,16 @@ export class ChannelJob {
 
   /** Whether a gap names the id, or where it has no ids, overlaps the time between the neighbours on disk. */
   #isListed(event: number, before: number, after: number): boolean {
-    const id = this.#events.u64(event, ACCOUNT_AT.id);
+    const id = this.#events.u64(event, LEDGER_AT.id);
     const sent =
-      this.#events.word(event, ACCOUNT_AT.sent) + this.#events.word(event, ACCOUNT_AT.sent + 1) * 1e-9;
+      this.#events.word(event, LEDGER_AT.sent) + this.#events.word(event, LEDGER_AT.sent + 1) * 1e-9;
     return this.#gaps.hasId(id) || this.#gaps.hasTime(sent, before, after);
   }
 
   #describe(event: number): string {
-    const id = this.#events.u64(event, ACCOUNT_AT.id);
-    const seconds = this.#events.word(event, ACCOUNT_AT.sent);
-    const nanos = this.#events.word(event, ACCOUNT_AT.sent + 1);
+    const id = this.#events.u64(event, LEDGER_AT.id);
+    const seconds = this.#events.word(event, LEDGER_AT.sent);
+    const nanos = this.#events.word(event, LEDGER_AT.sent + 1);
     const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`;
     const times = this.#delivered(event);
     return `event ${event} (${id > 0 ? `id ${id}, ` : ''}sent ${time}, delivered ${times}×)`;

@@ -1,5 +1,5 @@
 /**
- * What a comparison of account and disk says, and its text for the terminal. Filled by compare.ts.
+ * What a comparison of ledger and disk says, and its text for the terminal. Filled by compare.ts.
  */
 import type { Channel } from '../market/channels.js';
 
@@ -8,7 +8,7 @@ export interface ChannelComparison {
   readonly exchange: string;
   readonly symbol: string;
   readonly channel: Channel;
-  /** events of the account */
+  /** events of the ledger */
   sent: number;
   /** events that were handed to a connection at least once */
   delivered: number;

@@ -1,5 +1,5 @@
 /**
- * The holes that GAPS lists for one symbol, to look up whether a missing event is among them.
+ * The gaps that GAPS lists for one symbol, to look up whether a missing event is among them.
  * Runs in the comparing process; used by compare.ts.
  */
 import { GAPS } from '../../schema/tables.js';
@@ -9,7 +9,7 @@ const TWO_32 = 4294967296;
 /** What the clocks of simulator and logger may differ by. */
 const CLOCKS_APART_S = 0.05;
 
-/** Holes of one table of one symbol, as GAPS lists them. */
+/** Gaps of one table of one symbol, as GAPS lists them. */
 export class GapList {
   readonly #ids: [from: number, to: number][] = [];
   readonly #times: [from_s: number, to_s: number][] = [];
@@ -43,8 +43,8 @@ export class GapList {
   }
 
   /**
-   * Whether a hole holds the moment of sending, or overlaps the time of receiving, which lies between the neighbours on
-   * disk. What was sent behind a hole is not in it.
+   * Whether a gap holds the moment of sending, or overlaps the time of receiving, which lies between the neighbours on
+   * disk. What was sent behind a gap is not in it.
    */
   hasTime(sent_s: number, before_s: number, after_s: number): boolean {
     return this.#times.some(
@@ -58,7 +58,7 @@ export class GapList {
   }
 }
 
-/** The holes of a symbol by table id. */
+/** The gaps of a symbol by table id. */
 export function readGaps(dataPath: string, exchange: string, symbol: string): Map<number, GapList> {
   const rows = readRows(dataPath, exchange, symbol, GAPS);
   const byTable = new Map<number, GapList>();

@@ -12,7 +12,7 @@ import type { Table } from '../../schema/layout.js';
 import { columnFile, parseDayStamp, tableDirectory } from '../../store/disk/paths.js';
 
 /** Rows of a table over all its days; every column as little-endian words (a f32 as its bits). */
-export class Rows {
+export class StoredRows {
   readonly count: number;
   /** first row of each day, and the end */
   readonly day_starts: readonly number[];
@@ -110,7 +110,7 @@ function daysOf(directory: string, column: string): number[] {
 }
 
 /** Reads every column that exists; throws DATA_UNREADABLE when the files of a day do not agree in length. */
-export function readRows(dataPath: string, exchange: string, symbol: string, table: Table): Rows {
+export function readRows(dataPath: string, exchange: string, symbol: string, table: Table): StoredRows {
   const directory = tableDirectory(dataPath, exchange, encodeName(symbol), table.name);
   const days = daysOf(directory, table.columns[0].name);
   const parts = new Map<string, Uint8Array[]>();
@@ -147,5 +147,5 @@ export function readRows(dataPath: string, exchange: string, symbol: string, tab
       throw new LoggerError('DATA_UNREADABLE', `${directory}: column ${name} is missing on some days`);
     columns.set(name, new Uint32Array(whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length)));
   }
-  return new Rows(count, day_starts, columns, new Map(table.columns.map((c) => [c.name, c.words])));
+  return new StoredRows(count, day_starts, columns, new Map(table.columns.map((c) => [c.name, c.words])));
 }

@@ -1,7 +1,7 @@
 /**
  * The order book of one symbol: a bounded number of levels per side around the last price. Makers add, change and
  * remove levels, takers eat them. Keeps what has changed since the last event of the book channel, and a hash of the
- * whole book that a comparison can compute from the literals on disk.
+ * whole book that a comparison can compute from the digits on disk.
  * HOT: one operation or more per message; allocates nothing.
  * Runs in the simulator process; owned by market.ts.
  */
@@ -23,7 +23,7 @@ export interface BookShape {
   readonly tag?: number;
 }
 
-/** A book as somebody may read it: levels by rank, 0 = best. */
+/** A book for readers: levels by rank, 0 = best. */
 export interface Levels {
   /** update id of this state */
   readonly id: number;
@@ -143,7 +143,7 @@ export class Book {
     );
   }
 
-  /** Whether an event of the book has anything to tell. */
+  /** Whether an event of the book has any content. */
   get changed(): boolean {
     return this.#changes[BID] + this.#changes[ASK] > 0;
   }

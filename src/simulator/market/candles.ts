@@ -1,5 +1,5 @@
 /**
- * Candles of one symbol, added up from its trades, for the intervals that somebody has asked for. A finished candle
+ * Candles of one symbol, added up from its trades, for the intervals that are subscribed. A finished candle
  * waits until it was sent once more.
  * HOT: trade() runs per trade of a symbol with candles; allocates nothing.
  * Runs in the simulator process; owned by market.ts.

@@ -1,5 +1,5 @@
 /**
- * The data channels of the simulator and what an event of each carries, declared once: the account's record format
+ * The data channels of the simulator and what an event of each carries, declared once: the ledger's record format
  * and the comparison with the tables derive from it. Every interval of candles is a channel of its own.
  */
 
@@ -20,7 +20,7 @@ export type Channel = 'trades' | 'ticker' | 'bbo' | 'agg_trades' | 'book' | Klin
 
 export const INTERVALS = Object.keys(KLINE_INTERVALS) as readonly KlineInterval[];
 
-/** What the weights of a mix stand for, in their order; `klines` is every interval that somebody asked for. */
+/** What the weights of a mix stand for, in their order; `klines` is every interval that is subscribed. */
 export const MIX_NAMES = ['trades', 'ticker', 'bbo', 'agg_trades', 'book', 'klines'] as const;
 
 export function klineChannel(interval: KlineInterval): KlineChannel {
@@ -38,10 +38,10 @@ export const CHANNELS: readonly Channel[] = [
 ];
 
 /** A number of an event: the columns it must be found in. */
-export interface LiteralSpec {
+export interface NumberSpec {
   /** f32 column */
   readonly column: string;
-  /** name in the table's `literals`, when the table keeps its exact digits */
+  /** name among the exact numbers of the table, when the table keeps its exact digits */
   readonly exact?: string;
 }
 
@@ -52,12 +52,12 @@ export interface ChannelSpec {
   /** column of a sequence number that several rows may share */
   readonly sequence?: string;
   readonly side?: string;
-  readonly literals: readonly LiteralSpec[];
-  /** integer columns, recorded behind the literals */
+  readonly numbers: readonly NumberSpec[];
+  /** integer columns, recorded behind the numbers */
   readonly integers: readonly string[];
 }
 
-const literal = (column: string, exact = column): LiteralSpec => ({ column, exact });
+const number = (column: string, exact = column): NumberSpec => ({ column, exact });
 
 /** Place of each number of a candle among the event's values. */
 export const KLINE_AT = {
@@ -75,7 +75,7 @@ export const KLINE_AT = {
 
 const klineSpec = (interval: KlineInterval): ChannelSpec => ({
   table: KLINES[interval],
-  literals: KLINES[interval].literals.map((column) => literal(column)),
+  numbers: KLINES[interval].exactNumbers.map((column) => number(column)),
   integers: ['close_time', 'trades'],
 });
 
@@ -84,17 +84,17 @@ const SPECS: Readonly<Record<Exclude<Channel, KlineChannel>, ChannelSpec>> = {
     table: TRADES,
     id: 'trade_id',
     side: 'trade_side',
-    literals: [literal('trade_price', 'price'), literal('trade_size', 'size')],
+    numbers: [number('trade_price', 'price'), number('trade_size', 'size')],
     integers: [],
   },
   ticker: {
     table: MD,
     side: 'side',
-    literals: [
-      literal('price'),
-      literal('best_bid'),
-      literal('best_ask'),
-      literal('volume'),
+    numbers: [
+      number('price'),
+      number('best_bid'),
+      number('best_ask'),
+      number('volume'),
       { column: 'last_size' },
       { column: 'volume_24h' },
     ],
@@ -103,21 +103,21 @@ const SPECS: Readonly<Record<Exclude<Channel, KlineChannel>, ChannelSpec>> = {
   bbo: {
     table: BBO,
     id: 'update_id',
-    literals: [literal('best_bid'), literal('best_bid_size'), literal('best_ask'), literal('best_ask_size')],
+    numbers: [number('best_bid'), number('best_bid_size'), number('best_ask'), number('best_ask_size')],
     integers: [],
   },
   agg_trades: {
     table: AGG_TRADES,
     id: 'trade_id',
     side: 'trade_side',
-    literals: [literal('trade_price', 'price'), literal('trade_size', 'size')],
+    numbers: [number('trade_price', 'price'), number('trade_size', 'size')],
     integers: ['first_trade_id', 'last_trade_id'],
   },
   book: {
     table: BOOK,
     sequence: 'seq',
     side: 'side',
-    literals: [literal('price'), literal('size')],
+    numbers: [number('price'), number('size')],
     integers: ['checksum'],
   },
 };

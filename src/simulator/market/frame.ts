@@ -1,11 +1,11 @@
 /**
- * What a protocol's compose() gets: where to write the frame, how many events it is to tell about, and the account it
+ * What a protocol's compose() gets: where to write the frame, how many events it holds, and the ledger it
  * names each of them to. One per engine, filled anew for every frame.
  * HOT: record() runs per event. Runs in the simulator process; made by server/engine.ts.
  */
 
 import type { Slab } from './bytes.js';
-import { ACCOUNT_FLAGS, type AccountStream, EventValues } from './ledger.js';
+import { EventValues, LEDGER_FLAGS, type LedgerStream } from './ledger.js';
 
 export class Frame {
   /** microseconds since 1970 UTC */
@@ -15,7 +15,7 @@ export class Frame {
   slot = 0;
   /** first byte of the frame in `view` */
   start = 0;
-  /** trades the frame tells about: the newest of the market; candles of a snapshot */
+  /** trades that the frame holds: the newest of the market; candles of a snapshot */
   count = 1;
   /** the answer to a subscription, state or history, not a change */
   snapshot = false;
@@ -23,11 +23,11 @@ export class Frame {
   whole = false;
   /** a checksum is to be wrong */
   corrupt = false;
-  /** the values that the next record() puts into the account */
+  /** the values that the next record() puts into the ledger */
   readonly event = new EventValues();
   /** events recorded by this frame */
   events = 0;
-  stream: AccountStream | undefined;
+  stream: LedgerStream | undefined;
   delivered = 0;
   flags = 0;
   /** levels that clients keep per side, for books that they cut themselves */
@@ -38,12 +38,12 @@ export class Frame {
     this.view = slab.view;
   }
 
-  /** Puts one event (of the book: one level) into the account, as `event` describes it. */
+  /** Puts one event (of the book: one level) into the ledger, as `event` describes it. */
   record(): void {
     let { flags } = this;
     if (this.whole) {
-      flags |= ACCOUNT_FLAGS.snapshot;
-      if (this.events === 0) flags |= ACCOUNT_FLAGS.snapshot_start;
+      flags |= LEDGER_FLAGS.snapshot;
+      if (this.events === 0) flags |= LEDGER_FLAGS.snapshot_start;
     }
     this.events++;
     this.stream?.record(this.event, this.now_us, this.delivered, flags);

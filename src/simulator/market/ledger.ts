@@ -1,5 +1,5 @@
 /**
- * The account: every data event of the simulation, delivered or not, in fixed-width records, one file per
+ * The ledger: every data event of the simulation, delivered or not, in fixed-width records, one file per
  * (exchange, symbol, channel): `{dir}/{exchange}/{encodeName(symbol)}/{channel}.bin`. A record is what one row on disk
  * must hold; an event of the book has one per level. Records are little-endian 4-byte words:
  *
@@ -8,12 +8,12 @@
  *   word 4-5  when it was sent, or would have been, seconds and nanoseconds
  *   word 6    how often it was handed to a connection
  *   word 7    side of the taker or of the level (bits 0-7), flags (bits 8-31)
- *   word 8-9  decimals of each literal as sent, 8 bits each, in the order of channels.ts; 255 = not in the message.
+ *   word 8-9  decimals of each number as sent, 8 bits each, in the order of channels.ts; 255 = not in the message.
  *             Of trades word 9 is the number that order ids and UUIDs are derived from, of the book it is the hash of
  *             the whole book after the event, on the event's last record
- *   word 10…  digits of each literal, then the integers · u64 each
+ *   word 10…  digits of each number, then the integers · u64 each
  *
- * HOT: AccountStream.record() runs per event. Runs in the simulator process; the reader is used by compare/compare.ts.
+ * HOT: LedgerStream.record() runs per event. Runs in the simulator process; the reader is used by compare/compare.ts.
  */
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,7 +21,7 @@ import { LoggerError } from '../../base/errors.js';
 import { encodeName } from '../../base/names.js';
 import { CHANNEL_SPECS, type Channel } from './channels.js';
 
-export const ACCOUNT_AT = {
+export const LEDGER_AT = {
   id: 0,
   time: 2,
   sent: 4,
@@ -33,7 +33,7 @@ export const ACCOUNT_AT = {
   digits: 10,
 } as const;
 
-export const ACCOUNT_FLAGS = {
+export const LEDGER_FLAGS = {
   /** happened before the simulation: may be on disk (sent as history on subscribing), need not be */
   history: 1,
   /** carries the order ids that random.ts derives from symbol and trade number */
@@ -54,7 +54,7 @@ export const ACCOUNT_FLAGS = {
   closed: 256,
 } as const;
 
-/** Decimals of a literal that the message does not carry. */
+/** Decimals of a number that the message does not carry. */
 export const ABSENT = 255;
 
 const RECORDS_BUFFERED = 128;
@@ -64,15 +64,15 @@ const VALUES_MAX = 10;
 const BILLION = 1e9;
 
 export function recordWordsOf(channel: Channel): number {
-  const { literals, integers } = CHANNEL_SPECS[channel];
-  return ACCOUNT_AT.digits + 2 * (literals.length + integers.length);
+  const { numbers, integers } = CHANNEL_SPECS[channel];
+  return LEDGER_AT.digits + 2 * (numbers.length + integers.length);
 }
 
-export function accountFile(directory: string, exchange: string, symbol: string, channel: Channel): string {
+export function ledgerFile(directory: string, exchange: string, symbol: string, channel: Channel): string {
   return join(directory, exchange, encodeName(symbol), `${channel}.bin`);
 }
 
-/** The values of the event that was composed last; protocol files fill it, the account copies it. */
+/** The values of the event that was composed last; protocol files fill it, the ledger copies it. */
 export class EventValues {
   id_low = 0;
   id_high = 0;
@@ -122,7 +122,7 @@ export class EventValues {
     this.scales[index] = scale;
   }
 
-  /** The literal is not in the message. */
+  /** The number is not in the message. */
   setAbsent(index: number): void {
     this.digits[index] = 0;
     this.scales[index] = ABSENT;
@@ -130,7 +130,7 @@ export class EventValues {
 }
 
 /** Appends the records of one (exchange, symbol, channel). */
-export class AccountStream {
+export class LedgerStream {
   readonly #path: string;
   readonly #words: Uint32Array;
   readonly #record_words: number;
@@ -139,9 +139,9 @@ export class AccountStream {
   #used = 0;
 
   constructor(directory: string, exchange: string, symbol: string, channel: Channel) {
-    this.#path = accountFile(directory, exchange, symbol, channel);
+    this.#path = ledgerFile(directory, exchange, symbol, channel);
     this.#record_words = recordWordsOf(channel);
-    this.#values = (this.#record_words - ACCOUNT_AT.digits) / 2;
+    this.#values = (this.#record_words - LEDGER_AT.digits) / 2;
     this.#trades = channel === 'trades';
     this.#words = new Uint32Array(this.#record_words * RECORDS_BUFFERED);
     mkdirSync(dirname(this.#path), { recursive: true });
@@ -164,7 +164,7 @@ export class AccountStream {
     const s = event.scales;
     w[at + 8] = s[0] | (s[1] << 8) | (s[2] << 16) | (s[3] << 24);
     w[at + 9] = this.#trades ? event.number >>> 0 : s[4] | (s[5] << 8) | (s[6] << 16) | (s[7] << 24);
-    let p = at + ACCOUNT_AT.digits;
+    let p = at + LEDGER_AT.digits;
     for (let i = 0; i < this.#values; i++) {
       const digits = event.digits[i];
       w[p++] = digits >>> 0;
@@ -176,8 +176,8 @@ export class AccountStream {
   /** Marks the newest record as the end of an event of the book that leaves a book with this hash. */
   endEvent(book_hash: number): void {
     const at = this.#used - this.#record_words;
-    this.#words[at + ACCOUNT_AT.side] |= ACCOUNT_FLAGS.event_end << 8;
-    this.#words[at + ACCOUNT_AT.book_hash] = book_hash >>> 0;
+    this.#words[at + LEDGER_AT.side] |= LEDGER_FLAGS.event_end << 8;
+    this.#words[at + LEDGER_AT.book_hash] = book_hash >>> 0;
   }
 
   flush(): void {
@@ -187,8 +187,8 @@ export class AccountStream {
   }
 }
 
-/** The records of one account file, read as a whole. */
-export class AccountRecords {
+/** The records of one ledger file, read as a whole. */
+export class LedgerRecords {
   readonly words: Uint32Array;
   readonly record_words: number;
   readonly count: number;
@@ -200,7 +200,7 @@ export class AccountRecords {
     if (!Number.isInteger(this.count)) {
       throw new LoggerError(
         'DATA_UNREADABLE',
-        `${path} is not a whole number of ${channel} records: stop the simulator (or GET /account) before comparing`,
+        `${path} is not a whole number of ${channel} records: stop the simulator (or GET /ledger) before comparing`,
       );
     }
     this.words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
@@ -218,24 +218,24 @@ export class AccountRecords {
 
   /** Whether events have numbers of their own. */
   numbered(): boolean {
-    for (let index = 0; index < this.count; index++) if (this.u64(index, ACCOUNT_AT.id) !== 0) return true;
+    for (let index = 0; index < this.count; index++) if (this.u64(index, LEDGER_AT.id) !== 0) return true;
     return false;
   }
 
-  /** Digits of a literal, or an integer behind them. */
-  digits(index: number, literal: number): number {
-    return this.u64(index, ACCOUNT_AT.digits + 2 * literal);
+  /** Digits of a number, or an integer behind them. */
+  digits(index: number, position: number): number {
+    return this.u64(index, LEDGER_AT.digits + 2 * position);
   }
 
-  scale(index: number, literal: number): number {
-    return (this.word(index, ACCOUNT_AT.scales + (literal >> 2)) >>> ((literal & 3) * 8)) & 0xff;
+  scale(index: number, position: number): number {
+    return (this.word(index, LEDGER_AT.scales + (position >> 2)) >>> ((position & 3) * 8)) & 0xff;
   }
 
   side(index: number): number {
-    return this.word(index, ACCOUNT_AT.side) & 0xff;
+    return this.word(index, LEDGER_AT.side) & 0xff;
   }
 
-  has(index: number, flag: keyof typeof ACCOUNT_FLAGS): boolean {
-    return (this.word(index, ACCOUNT_AT.side) & (ACCOUNT_FLAGS[flag] << 8)) !== 0;
+  has(index: number, flag: keyof typeof LEDGER_FLAGS): boolean {
+    return (this.word(index, LEDGER_AT.side) & (LEDGER_FLAGS[flag] << 8)) !== 0;
   }
 }

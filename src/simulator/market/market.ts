@@ -16,9 +16,9 @@ export const BUY = 1;
 export const SELL = 2;
 const SIDE_BIT = 0x80000000;
 const HISTORY_FIRST = 256;
-/** Levels per side of a book unless somebody wants more. */
+/** Levels per side of a book unless a client wants more. */
 export const LEVELS_DEFAULT = 50;
-/** Number of the book before its first event: high enough to be told from one after a reset. */
+/** Number of the book before its first event: high enough to differ from one after a reset. */
 const BOOK_EVENTS_FIRST = 1_000_000;
 /** Changes of a book after a copy of it was kept. */
 const STALE_STEPS = 8;
@@ -57,7 +57,7 @@ export class TradeCursor {
   side = 0;
 }
 
-/** Somebody who gets the frames of a symbol. */
+/** A receiver of the frames of a symbol. */
 export interface Listener {
   /** index of the last frame queued, see server/engine.ts */
   queued: number;
@@ -106,9 +106,9 @@ export class SymbolMarket<L extends Listener = Listener> {
   high: number;
   low: number;
   volume: number;
-  /** bit per channel that has begun: its events are in the account whether or not anybody gets them */
+  /** bit per channel that has begun: its events are in the ledger whether or not a client gets them */
   started = 0;
-  /** bit per channel that somebody gets now */
+  /** bit per channel that a client gets now */
   listened = 0;
   /** bit per channel whose turn cannot wait: a finished candle, a full list of changes or aggregates */
   owed = 0;

@@ -51,7 +51,7 @@ export class Random {
 export const ORDER_ROLES = { maker: 3, taker: 5, trade: 7 } as const;
 
 /**
- * Word `word` (0-3) of the order id of a trade: a function of symbol, trade and role alone, so that the account need
+ * Word `word` (0-3) of the order id of a trade: a function of symbol, trade and role alone, so that the ledger need
  * not keep 32 bytes per trade. RFC 4122 version 4 in form.
  */
 export function orderIdWord(symbolHash: number, tradeIdLow: number, role: number, word: number): number {

@@ -16,7 +16,7 @@ const BACKLOG_BYTES = 256 * 1024;
 /** A symbol whose events go to connections. */
 export type VenueSymbol = SymbolMarket<Connection>;
 
-/** What makes the events: it is told what a connection listens to. */
+/** What makes the events: it learns what a connection listens to. */
 export interface Events {
   listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape?: BookShape): void;
   unlisten(symbol: VenueSymbol, channel: Channel, connection: Connection): void;
@@ -40,7 +40,10 @@ export class Connection implements Link {
   queued = 0;
   wrapped = false;
   sequence = 0;
-  sent_ms = performance.timeOrigin + performance.now();
+  readonly opened_ms = performance.timeOrigin + performance.now();
+  sent_ms = this.opened_ms;
+  /** its end has been announced */
+  announced = false;
   closed = false;
   /** symbols with at least one data channel */
   readonly symbols: VenueSymbol[] = [];

@@ -9,7 +9,7 @@ import type { BookShape, Levels } from '../market/book.js';
 import { SLOTS, Slab } from '../market/bytes.js';
 import { CHANNEL_BITS, CHANNELS, type Channel, KLINE_CHANNELS } from '../market/channels.js';
 import { Frame } from '../market/frame.js';
-import { ACCOUNT_FLAGS, AccountStream } from '../market/ledger.js';
+import { LEDGER_FLAGS, LedgerStream } from '../market/ledger.js';
 import { Random } from '../market/random.js';
 import type { Connection, Events, VenueSymbol } from './connection.js';
 import type { Faults } from './faults.js';
@@ -24,7 +24,7 @@ export interface EngineOptions {
   readonly mix: readonly number[];
   /** whether every channel that began goes on without listeners; otherwise the market waits for them */
   readonly runs_alone: boolean;
-  readonly account_directory: string | undefined;
+  readonly ledger_directory: string | undefined;
   /** microseconds since 1970 UTC */
   readonly clock_us: () => number;
 }
@@ -38,7 +38,7 @@ export interface EngineTotals {
 
 const FIRST_KLINES = CHANNELS.indexOf(KLINE_CHANNELS[0]);
 const PICK_TRIES = 8;
-/** Channels whose snapshot is of events that are in the account already. */
+/** Channels whose snapshot is of events that are in the ledger already. */
 const RESENT: readonly Channel[] = ['trades', 'agg_trades'];
 /** Changes of the book that an event of it adds to those of trades and quotes. */
 const BOOK_STEPS_MAX = 6;
@@ -55,7 +55,7 @@ export class Engine implements Events {
   readonly #random: Random;
   readonly #touched: Connection[] = [];
   readonly #open: VenueSymbol[] = [];
-  readonly #streams = new Map<Channel, (AccountStream | undefined)[]>();
+  readonly #streams = new Map<Channel, (LedgerStream | undefined)[]>();
   readonly totals: EngineTotals = {
     events: new Float64Array(CHANNELS.length),
     delivered: new Float64Array(CHANNELS.length),
@@ -104,7 +104,7 @@ export class Engine implements Events {
     this.#use(slab, 0);
     frame.snapshot = true;
     frame.count = count;
-    this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? ACCOUNT_FLAGS.history : 0);
+    this.#compose(symbol, channel, 1, channel.startsWith('klines_') ? LEDGER_FLAGS.history : 0);
     connection.enqueue(0);
     connection.flush(slab);
   }
@@ -118,22 +118,22 @@ export class Engine implements Events {
     return this.#snapshots;
   }
 
-  /** The book as an answer over REST gives it goes into the account; `fill` records its levels. */
+  /** The book as an answer over REST gives it goes into the ledger; `fill` records its levels. */
   fetchBook(symbol: VenueSymbol, stale: boolean, fill: (levels: Levels, frame: Frame) => void): void {
     const frame = this.#frame;
     this.#now_us = this.#options.clock_us();
     this.#start(symbol, 'book', this.#options.protocol.fetched_shape ?? {});
     const levels = symbol.levels(stale);
     this.#use(this.#slab, 0);
-    this.#begin(symbol, 'book', 1, ACCOUNT_FLAGS.fetched);
+    this.#begin(symbol, 'book', 1, LEDGER_FLAGS.fetched);
     frame.whole = true;
     fill(levels, frame);
     this.#end(symbol, 'book', levels.hash);
   }
 
   /**
-   * Makes up to `count` events; returns how many. Fewer than asked for means that readers are behind or that nobody
-   * listens. At most SLOTS events per call, most of them for one connection, so that they leave in one write.
+   * Makes up to `count` events; returns how many. Fewer mean that readers are behind or that there are none. At most
+   * SLOTS events per call, most of them for one connection, so that they leave in one write.
    */
   burst(count: number): number {
     if (this.#waiting?.behind) return 0;
@@ -164,7 +164,7 @@ export class Engine implements Events {
     return made;
   }
 
-  flushAccount(): void {
+  flushLedger(): void {
     for (const streams of this.#streams.values()) for (const stream of streams) stream?.flush();
   }
 
@@ -201,8 +201,8 @@ export class Engine implements Events {
   }
 
   /**
-   * Lets the market go on so that the channel has something to tell; answers the channel that has. Trades are made for
-   * the trades channel; without one, nobody else makes those that the other channels tell about.
+   * Lets the market go on so that the channel has something to send; answers the channel that has. Trades are made for
+   * the trades channel; without one, they are made here for the other channels.
    */
   #step(symbol: VenueSymbol, channel: Channel): Channel {
     const frame = this.#frame;
@@ -228,7 +228,7 @@ export class Engine implements Events {
     return channel;
   }
 
-  /** Whether the channel has something to tell without another trade. */
+  /** Whether the channel has something to send without another trade. */
   #take(symbol: VenueSymbol, channel: Channel): boolean {
     return channel === 'agg_trades'
       ? symbol.takeAggregate()
@@ -261,7 +261,7 @@ export class Engine implements Events {
     const { events, delivered, flags, stream } = this.#frame;
     if (channel === 'book' && events > 0) stream?.endEvent(book_hash);
     const index = CHANNELS.indexOf(channel);
-    if ((flags & ACCOUNT_FLAGS.history) === 0 && !this.#isResent(channel)) {
+    if ((flags & LEDGER_FLAGS.history) === 0 && !this.#isResent(channel)) {
       this.totals.events[index] += events;
       this.totals.delivered[index] += events * delivered;
       if (delivered === 0) this.totals.undelivered[index] += events;
@@ -297,7 +297,7 @@ export class Engine implements Events {
       symbol,
       channel,
       listeners.length * copies,
-      unordered ? flags | ACCOUNT_FLAGS.reordered : flags,
+      unordered ? flags | LEDGER_FLAGS.reordered : flags,
     );
     for (let i = 0; i < listeners.length; i++) {
       for (let copy = 0; copy < copies; copy++) this.#queue(listeners[i], slot);
@@ -320,7 +320,7 @@ export class Engine implements Events {
     if (fault === 'duplicate') return this.#event(symbol, channel, slot, 2, 0);
     this.#frame.corrupt = fault === 'corrupt';
     if (fault !== 'reorder' || slot + 1 >= SLOTS) return this.#event(symbol, channel, slot, 1, 0);
-    const { reordered } = ACCOUNT_FLAGS;
+    const { reordered } = LEDGER_FLAGS;
     this.#event(symbol, channel, slot, 1, reordered);
     const next = this.#step(symbol, channel);
     this.#event(symbol, next, slot + 1, 1, next === channel ? reordered : 0);
@@ -328,22 +328,22 @@ export class Engine implements Events {
     return slot + 2;
   }
 
-  /** Begins a channel: from here on its events are in the account, whoever listens. */
+  /** Begins a channel: from here on its events are in the ledger, with or without listeners. */
   #start(symbol: VenueSymbol, channel: Channel, shape: BookShape): void {
     if ((symbol.started & CHANNEL_BITS[channel]) !== 0) return;
     symbol.begin(channel, shape);
     this.#admit(symbol);
-    const { account_directory, protocol } = this.#options;
-    if (account_directory === undefined) return;
+    const { ledger_directory, protocol } = this.#options;
+    if (ledger_directory === undefined) return;
     const { name } = symbol.listing;
-    const stream = new AccountStream(account_directory, protocol.id, name, channel);
+    const stream = new LedgerStream(ledger_directory, protocol.id, name, channel);
     this.#streams.get(channel)![symbol.index] = stream;
     if (!RESENT.includes(channel)) return;
     this.#now_us = this.#options.clock_us();
     const history = channel === 'trades' ? (protocol.history ?? 1) : 1;
     this.#use(this.#largeSlab(symbol, history), 0);
     this.#frame.count = history;
-    this.#compose(symbol, channel, 0, ACCOUNT_FLAGS.history);
+    this.#compose(symbol, channel, 0, LEDGER_FLAGS.history);
   }
 
   #admit(symbol: VenueSymbol): void {

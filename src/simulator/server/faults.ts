@@ -9,7 +9,7 @@ import { Random } from '../market/random.js';
 
 /** Every kind, with what it does. */
 export const FAULT_KINDS = {
-  drop: 'an event is not sent (default channel trades); the account lists it as not delivered',
+  drop: 'an event is not sent (default channel trades); the ledger lists it as not delivered',
   duplicate: 'an event is sent twice',
   reorder: 'an event is sent after the next one of the same symbol and channel',
   corrupt: 'an event of a book carries a wrong checksum: Kraken; refused where the exchange sends none',

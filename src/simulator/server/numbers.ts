@@ -1,6 +1,6 @@
 /**
- * Prices and sizes without zeros at their end, as several exchanges write them.
- * HOT: called for every number of every frame. Runs in the simulator process; used by the protocols of Bybit, Coinbase and OKX.
+ * Prices and sizes without zeros at their end, as several exchanges write them. HOT: called for every number of every
+ * frame. Runs in the simulator process; used by the protocols of Bybit, Coinbase and OKX.
  */
 
 import { powerOfTen, putDecimal, trimmedScale } from '../market/bytes.js';
@@ -12,7 +12,7 @@ export function putTrimmed(out: DataView, at: number, units: number, scale: numb
   return putDecimal(out, at, units / powerOfTen(scale - left), left);
 }
 
-/** putTrimmed that also keeps the literal in `event`. */
+/** putTrimmed that also keeps the number in `event`. */
 export function putNoted(
   out: DataView,
   at: number,

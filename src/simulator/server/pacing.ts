@@ -18,7 +18,7 @@ export interface PaceOptions {
   readonly seconds: number;
   /** makes up to `count` messages, returns how many */
   readonly burst: (count: number) => number;
-  /** whether there is anybody to send to */
+  /** whether there are clients to send to */
   readonly ready: () => boolean;
 }
 
@@ -43,7 +43,7 @@ export class Pacer {
 
   start(): void {
     this.#running = true;
-    this.#turn();
+    this.#doWork();
   }
 
   stop(): void {
@@ -77,13 +77,13 @@ export class Pacer {
     return Math.floor(((now_ms - this.#begin_ms) / 1000) * this.#rate) + this.#base - this.#sent;
   }
 
-  readonly #turn = (): void => {
+  readonly #doWork = (): void => {
     if (!this.#running) return;
     let now_ms = performance.now();
     if (!this.#options.ready()) {
-      // nobody has asked for anything yet, or without a rate nobody listens: the schedule begins later
+      // no request has come yet, or there is no rate and no client: the schedule begins later
       this.#begin_ms = 0;
-      this.#timer = setTimeout(this.#turn, WAIT_MAX_MS);
+      this.#timer = setTimeout(this.#doWork, WAIT_MAX_MS);
       return;
     }
     if (this.#begin_ms === 0) [this.#begin_ms, this.#base] = [now_ms, this.#sent];
@@ -107,8 +107,8 @@ export class Pacer {
       }
       if (blocked) break;
     }
-    if (due > 0 && !blocked) this.#immediate = setImmediate(this.#turn);
-    else this.#timer = setTimeout(this.#turn, this.#wait(now_ms));
+    if (due > 0 && !blocked) this.#immediate = setImmediate(this.#doWork);
+    else this.#timer = setTimeout(this.#doWork, this.#wait(now_ms));
   };
 
   #wait(now_ms: number): number {

@@ -4,7 +4,7 @@
  * Runs in the simulator process.
  */
 import type { BookShape, Levels } from '../market/book.js';
-import type { Slab } from '../market/bytes.js';
+import { powerOfTen, type Slab, trimmedScale } from '../market/bytes.js';
 import type { Listing } from '../market/catalogue.js';
 import type { Channel } from '../market/channels.js';
 import type { Frame } from '../market/frame.js';
@@ -54,22 +54,23 @@ export interface Link {
   subscribe(symbol: SymbolMarket, channel: Channel, shape?: BookShape): void;
   unsubscribe(symbol: SymbolMarket, channel: Channel): void;
   /**
-   * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in
-   * the account as a snapshot. Ticker and bbo: the current values, an event of the account. Trades: the newest `count`,
-   * aggregate trades: the one that was sent last, already in the account. Candles: the newest `count` with the current one, in the account as history. Before the
-   * first subscription of the channel call subscribe(), so that the account has begun.
+   * Sends the state of a channel to this connection alone, composed with `frame.snapshot` set. Book: all levels, in the
+   * ledger as a snapshot. Ticker and bbo: the current values, an event of the ledger. Trades: the newest `count`,
+   * aggregate trades: the one that was sent last, already in the ledger. Candles: the newest `count` with the current
+   * one, in the ledger as history. Before the first subscription of the channel call subscribe(), so that the ledger
+   * has begun.
    */
   snapshot(symbol: SymbolMarket, channel: Channel, count?: number): void;
 }
 
-/** The state of one connection on the side of the exchange. */
+/** The state of one connection on the side of the exchange; sessions extend VenueSession (session.ts). */
 export interface Session {
   message(text: string, now_ms: number): void;
   ping(now_ms: number): void;
   pong(now_ms: number): void;
   /** Called about ten times a second. */
   tick(now_ms: number): void;
-  /** Whether the client has asked for anything: who gets the frames of a recording. */
+  /** Whether the client has subscribed to anything: it then gets the frames of a recording. */
   readonly active: boolean;
 }
 
@@ -85,6 +86,11 @@ export interface RestAnswer {
   readonly body: string;
 }
 
+/** The REST side of an exchange; most extend VenueRest (rest.ts). */
+export interface RestSide {
+  answer(request: RestRequest): RestAnswer;
+}
+
 /** What a protocol sees of its exchange. */
 export interface VenueView {
   readonly timings: VenueTimings;
@@ -92,7 +98,7 @@ export interface VenueView {
   /** symbols that trade, by native name */
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
   /**
-   * The book for an answer over REST (out of date when a fault says so), in the account level by level: `fill` fills
+   * The book for an answer over REST (out of date when a fault says so), in the ledger level by level: `fill` fills
    * `frame.event` and calls `frame.recordLevel()` for every level of the answer.
    */
   fetchBook(symbol: SymbolMarket, fill: (levels: Levels, frame: Frame) => void): void;
@@ -112,9 +118,9 @@ export interface VenueProtocol {
   readonly batch?: Partial<Readonly<Record<Channel, number>>>;
   /** a batch has its newest trade first */
   readonly newest_first?: boolean;
-  /** trades sent as history on subscribing, so that the account knows them; 1 when it does not say */
+  /** trades sent as history on subscribing, so that the ledger knows them; 1 when it does not say */
   readonly history?: number;
-  /** the book of a symbol that is fetched over REST before anybody has subscribed to it */
+  /** the book of a symbol that is fetched over REST before its first subscription */
   readonly fetched_shape?: BookShape;
   /** after a reset of the book its next event is a snapshot (Bybit `u` 1) */
   readonly resets_with_snapshot?: boolean;
@@ -134,7 +140,7 @@ export interface VenueProtocol {
    */
   stamp?(slab: Slab, slot: number, link: Link): number;
   /** REST of the exchange, with its own rate limit. */
-  rest(venue: VenueView): (request: RestRequest) => RestAnswer;
+  rest(venue: VenueView): RestSide;
   /** Announcement of a shutdown, for exchanges that send one. */
   shutdownNotice?(wrapped: boolean, now_ms: number): string;
   /** What the exchange sends before it drops a client that reads too slowly, and how it closes. */
@@ -181,6 +187,12 @@ export function decimalText(units: number, scale: number, decimals = scale): str
   const whole = digits.slice(0, digits.length - scale);
   const fraction = digits.slice(digits.length - scale).padEnd(decimals, '0');
   return fraction === '' ? whole : `${whole}.${fraction}`;
+}
+
+/** The same without zeros at its end. */
+export function trimmedText(units: number, scale: number): string {
+  const left = trimmedScale(units, scale);
+  return decimalText(units / powerOfTen(scale - left), left);
 }
 
 /** A part of a URL path without its %HH; as it is when they are malformed. */

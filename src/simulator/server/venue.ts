@@ -23,8 +23,7 @@ import { type FaultRequest, Faults } from './faults.js';
 import { LOOPBACK } from './loopback.js';
 import { Pacer } from './pacing.js';
 import {
-  type RestAnswer,
-  type RestRequest,
+  type RestSide,
   TokenBucket,
   type VenueProtocol,
   type VenueTimings,
@@ -54,9 +53,13 @@ export interface VenueOptions {
   readonly seed: number;
   readonly messages: number;
   readonly seconds: number;
+  /** age in seconds at which a connection is closed; 0: never */
+  readonly close_after: number;
+  /** how many seconds before that it is announced, where the exchange does that */
+  readonly notice: number;
   readonly port: number;
   readonly certificate: Certificate | undefined;
-  readonly account_directory: string | undefined;
+  readonly ledger_directory: string | undefined;
   readonly recording: readonly RecordedFrame[] | undefined;
   readonly timings: Partial<VenueTimings>;
 }
@@ -77,7 +80,7 @@ export class Venue implements VenueView {
   readonly #player: Player | undefined;
   readonly #faults: Faults;
   readonly #connections = new Set<Connection>();
-  readonly #rest: (request: RestRequest) => RestAnswer;
+  readonly #rest: RestSide;
   readonly #connects: TokenBucket;
   readonly #timer: NodeJS.Timeout;
   #server: Server | undefined;
@@ -109,7 +112,7 @@ export class Venue implements VenueView {
       seed,
       mix: channelWeights(options.mix),
       runs_alone: options.rate > 0,
-      account_directory: options.account_directory,
+      ledger_directory: options.ledger_directory,
       clock_us: clockUs,
     });
     this.#pacer = new Pacer({
@@ -177,7 +180,7 @@ export class Venue implements VenueView {
   close(): void {
     clearInterval(this.#timer);
     this.#pacer.stop();
-    this.#engine.flushAccount();
+    this.#engine.flushLedger();
     this.#server?.close();
   }
 
@@ -187,8 +190,8 @@ export class Venue implements VenueView {
     this.#engine.fetchBook(symbol as VenueSymbol, stale, fill);
   }
 
-  flushAccount(): void {
-    this.#engine.flushAccount();
+  flushLedger(): void {
+    this.#engine.flushLedger();
   }
 
   /** Carries out a fault now. */
@@ -278,11 +281,24 @@ export class Venue implements VenueView {
     const { slow_consumer } = this.#options.protocol;
     for (const connection of [...this.#connections]) {
       connection.session?.tick(now_ms);
+      this.#grow(connection, now_ms);
       if (faults.slow_consumer_bytes > 0 && connection.backlog_bytes > faults.slow_consumer_bytes) {
         if (slow_consumer.text !== undefined) connection.send(slow_consumer.text);
         connection.end(slow_consumer.code, slow_consumer.reason);
       }
     }
+  }
+
+  /** Announces the end of a connection that has nearly reached its age, and ends it then. */
+  #grow(connection: Connection, now_ms: number): void {
+    const { close_after, notice, protocol } = this.#options;
+    if (close_after === 0) return;
+    const left_s = close_after - (now_ms - connection.opened_ms) / 1000;
+    if (left_s <= notice && !connection.announced) {
+      connection.announced = true;
+      this.#announceShutdown([connection], now_ms);
+    }
+    if (left_s <= 0) connection.end(protocol.planned_close.code, protocol.planned_close.reason);
   }
 
   #open(socket: Socket, { path, query }: Request): SocketListener {
@@ -320,7 +336,7 @@ export class Venue implements VenueView {
     const refusal = this.#refusal('rest', path);
     if (refusal !== undefined) return refusal;
     if (method !== 'GET') return { status: 404, headers: {}, body: '' };
-    return this.#rest({ path, query: new URLSearchParams(query), now_ms: nowMs() });
+    return this.#rest.answer({ path, query: new URLSearchParams(query), now_ms: nowMs() });
   }
 }
 

@@ -43,7 +43,7 @@ export interface FoundFiles {
 export interface FindOptions {
   /** whether a day that begins now has the exact columns */
   readonly exact: boolean;
-  /** a journal vouches for the files: a crash leaves none without rows beside others */
+  /** a journal vouches for the files: a crash leaves none without rows where others have some */
   readonly journaled: boolean;
   /** rows of one flush at most: without a journal a crash may leave those of the first one in some columns only */
   readonly rowsMax: number;

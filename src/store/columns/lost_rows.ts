@@ -9,7 +9,7 @@ import type { Quarantine } from '../disk/quarantine.js';
 import { type FilesKey, foreignFolder, pathOf } from './found_files.js';
 import { ID_BYTES, ID_COLUMN } from './id_range.js';
 
-/** Separate stretches of ids that are told one by one; ids that do not follow each other are told as one range. */
+/** Separate stretches of ids that are listed one by one; beyond them ids are listed as one range. */
 const STRETCHES_MAX = 64;
 const ROWS_AT_ONCE = 65_536;
 const DAY_SECS = 86_400;

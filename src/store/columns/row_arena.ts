@@ -5,7 +5,7 @@
  * is HOT, once per row.
  *
  *   slab    | chunk | chunk | …                       slabs come and go with what waits
- *   chunk   next chunk · record · record · …          chunk 0 is nobody's
+ *   chunk   next chunk · record · record · …          chunk 0 is never used
  *   list    rows · place of the next row · rows for which there is room · first chunk · ring
  */
 import { assert } from '../../base/errors.js';
@@ -29,7 +29,7 @@ const FIRST_LISTS = 16;
 
 interface Slab {
   readonly words: Uint32Array;
-  /** first of its chunks that nobody has */
+  /** first of the free chunks */
   free: number;
   chunksUsed: number;
   /** had rows since the last rest() */

@@ -260,7 +260,7 @@ export class TableDay {
    */
   flush(): number {
     this.open();
-    // texts first: whoever reads a flagged row finds its text
+    // texts first: a reader of a flagged row finds its text
     const textBytes = this.writeTexts();
     const bytes = this.writeColumns(this.staged);
     this.textBytes += textBytes;

@@ -23,7 +23,7 @@ export class BackgroundSync {
 
   constructor(
     word: SharedArrayBuffer,
-    /** tells the main thread to call runSync() */
+    /** has the main thread call runSync() */
     private readonly ask: () => void,
   ) {
     this.word = new Int32Array(word);

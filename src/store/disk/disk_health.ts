@@ -1,12 +1,12 @@
 /**
  * What the writer knows about the disk: which of its parts it refuses, when that is tried again, and the counters and
- * log lines that tell of it. Writer thread only.
+ * log lines that report it. Writer thread only.
  */
 import { errnoOf, messageOf } from '../../base/errors.js';
 import { WRITER } from '../../counters/declarations.js';
 import { FilesGone } from './file_pool.js';
 
-/** Something is not on disk that was said to be, or nobody can say what is: the process must end and recover. */
+/** Something that was reported as on disk is not, or it is unknown what is: the process must end and recover. */
 export class DiskUnreliable extends Error {}
 
 export type DiskPart =

@@ -73,7 +73,7 @@ export class PooledFile {
 
   /**
    * Writes bytes[from, to) at `position`, up to which the file was written before: behind the end of a file that
-   * somebody removed they would leave zeros that look like rows. A descriptor that failed is closed, because its state
+   * was removed they would leave zeros that look like rows. A descriptor that failed is closed, because its state
    * is not known.
    */
   write(bytes: Uint8Array, from: number, to: number, position: number): void {
@@ -108,7 +108,7 @@ export class PooledFile {
     try {
       this.pool.io.close(fd);
     } catch {
-      // the descriptor is gone either way, and what did not reach the disk is told by the sync of a checkpoint
+      // the descriptor is gone either way, and what did not reach the disk shows at the sync of a checkpoint
     }
   }
 }

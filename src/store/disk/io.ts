@@ -25,7 +25,7 @@ export interface StoreIo {
   write(fd: number, bytes: Uint8Array, from: number, to: number, position: number): void;
   /** Reads up to `bytes.length - from` bytes; answers how many there were. */
   read(fd: number, bytes: Uint8Array, from: number, position: number): number;
-  /** Size of a file, NO_FILE when there is none, FOREIGN where something else stands or nobody may look. */
+  /** Size of a file, NO_FILE when there is none, FOREIGN where something else stands or access is denied. */
   sizeOf(path: string): number;
   /** What stands at a path itself: links are not followed. */
   kindOf(path: string): PathKind;
@@ -41,7 +41,7 @@ export interface StoreIo {
   /** The names in a folder. */
   syncFolder(path: string): void;
   /**
-   * Begins what fdatasync does, beside the caller; what is written from now on need not be among it. One at a time, and
+   * Begins an fdatasync in the background; what is written from now on need not be among it. One at a time, and
    * the descriptor stays open until it has ended.
    */
   beginFdatasync(fd: number): void;
@@ -49,7 +49,7 @@ export interface StoreIo {
   beginSyncFolder(path: string): void;
   /** Whether what was begun last has ended; throws as the call does, and then it has ended, too. `wait`: for its end. */
   syncEnded(wait: boolean): boolean;
-  /** Everything of the file system that holds `path`. EIO: something is not on disk, and nobody can say what. */
+  /** Everything of the file system that holds `path`. EIO: something is not on disk, and it is unknown what. */
   syncFs(path: string): void;
   /** Begins what syncFs does; what is written from now on need not be among it. */
   beginSyncFs(path: string): void;
@@ -84,7 +84,7 @@ const WRITE_FLAGS = fs.constants.O_RDWR | fs.constants.O_NOFOLLOW;
 export class DiskIo implements StoreIo {
   private folderFd = -1;
 
-  /** Without somebody beside the caller a sync that is begun ends before anything else happens. */
+  /** Without a background thread a sync that is begun ends before anything else happens. */
   constructor(
     private readonly background?: BackgroundSync,
     private readonly files?: FileSync,
@@ -109,7 +109,7 @@ export class DiskIo implements StoreIo {
   write(fd: number, bytes: Uint8Array, from: number, to: number, position: number): void {
     let at = from;
     while (at < to) {
-      // a short write hides its reason; asking for the rest tells it
+      // a short write hides its reason; asking for the rest shows it
       const written = fs.writeSync(fd, bytes, at, to - at, position + at - from);
       if (written <= 0) throw Object.assign(new Error('EIO: the disk took no bytes'), { code: 'EIO' });
       at += written;

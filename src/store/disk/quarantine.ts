@@ -1,5 +1,5 @@
 /**
- * Where bytes go that nobody can explain: `{data_path}/quarantine/{time}/`, with their path below the data directory.
+ * Where bytes go that cannot be explained: `{data_path}/quarantine/{time}/`, with their path below the data directory.
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
 import { dirname, join, relative } from 'node:path';

@@ -1,10 +1,10 @@
 /**
- * replaceFile() without waiting: the two calls that may keep a busy disk for seconds run beside the writer, one after the
- * other, while it goes on draining rings. Writer thread only.
+ * replaceFile() without waiting: the two calls that may keep a busy disk for seconds run in the background, one after
+ * the other, while the writer goes on draining rings. Writer thread only.
  */
 import { type StoreIo, temporaryOf, writeTemporary } from './io.js';
 
-/** Who makes calls beside the writer, one at a time (Journal). */
+/** Makes calls in the background, one at a time (Journal). */
 export interface Calls {
   /** Begins one and reports its end; false when another one runs. */
   beside(begin: () => void, ended: (error: unknown) => void): boolean;
@@ -29,8 +29,10 @@ export class Replacement {
     this.fd = writeTemporary(io, folder, name, bytes);
   }
 
-  /** Goes on as far as is possible now; answers whether the new file is durable. Throws what the disk says: begin again. */
-  turn(): boolean {
+  /**
+   * Goes on as far as is possible now; answers whether the new file is durable. Throws what the disk says: begin again.
+   */
+  doWork(): boolean {
     const { io, folder, fd, calls } = this;
     const begin = () => (this.step === 'data' ? io.beginFdatasync(fd) : io.beginSyncFolder(folder));
     while (this.step !== 'done') {

@@ -40,7 +40,7 @@ export const BLOCK_KIND = { header: 1, records: 2, streams: 3, bases: 4 } as con
 export const JOURNAL_FOLDER = 'journal';
 export const CURSORS_FOLDER = 'cursors';
 export const CHECKPOINT_FILE = 'checkpoint';
-/** A segment before it has its number; nobody reads it. */
+/** A segment before it has its number; it is never read. */
 export const NEXT_SEGMENT_FILE = 'next';
 
 const AT = {
@@ -160,11 +160,11 @@ export function segmentHeader(tables: readonly Table[], streams: readonly Stream
     format: FORMAT_VERSION,
     crc: CRC_NAME,
     layout: layoutHash(tables),
-    tables: tables.map(({ id, name, time, literals, columns }) => ({
+    tables: tables.map(({ id, name, time, exactNumbers, columns }) => ({
       id,
       name,
       time: time as TableLayout['time'],
-      literals,
+      literals: exactNumbers,
       columns: columns.map((column) => [column.name, column.type]),
     })),
     streams,
@@ -176,9 +176,10 @@ export function tablesOf(header: SegmentHeader): readonly Table[] | undefined {
   if (header.format !== FORMAT_VERSION || header.crc !== CRC_NAME) return undefined;
   if (header.layout === LAYOUT_HASH) return TABLES;
   try {
-    const tables = header.tables.map(({ columns, ...table }) =>
+    const tables = header.tables.map(({ columns, literals, ...table }) =>
       deriveTable({
         ...table,
+        exactNumbers: literals,
         doc: '',
         columns: Object.fromEntries(columns.map(([name, type]) => [name, { type, doc: '' }])),
       }),

@@ -2,7 +2,7 @@
  * Writes the journal (format: format.ts). Writer thread only. Order of calls: append() any number of blocks,
  * which only gathers them in memory; write() hands them to the operating system, after which a killed process loses
  * none of them; startSync() and, as often as one likes, settle() make durable what was written when it began, after
- * which a power cut does not cost it either. The calls that may keep a busy disk for seconds run beside the writer
+ * which a power cut does not cost it either. The calls that may keep a busy disk for seconds run in the background
  * (StoreIo), one at a time, while blocks are appended and written. sync() and rotate() wait until all is done.
  *
  * What was not synced yet is kept in memory, so that a failed call can be repeated at the same place and a failed
@@ -76,7 +76,7 @@ interface NextSegment {
   readonly bytes: number;
 }
 
-/** The call that runs beside the writer: for the first bytes that are held, for a header, for a number, or for others. */
+/** The call that runs in the background: for the first bytes that are held, for a header, for a number, or for others. */
 type Running =
   | { readonly what: 'other'; readonly ended: (error: unknown) => void }
   | { readonly what: 'blocks'; readonly bytes: number; readonly sequence: number; readonly sinceMs: number }
@@ -132,7 +132,7 @@ export class Journal {
     return this.heldEnd >= JOURNAL_HELD_BYTES_MAX;
   }
 
-  /** What identifies the call that runs beside the writer; undefined when none does. */
+  /** What identifies the call that runs in the background; undefined when none does. */
   get underWay(): object | undefined {
     return this.running;
   }
@@ -248,7 +248,7 @@ export class Journal {
     }
   }
 
-  /** Begins a call of somebody else beside the writer; false when one runs. */
+  /** Begins a call for another part of the store, in the background; false when one runs. */
   beside(begin: () => void, ended: (error: unknown) => void): boolean {
     if (this.running !== undefined) return false;
     begin();
@@ -256,7 +256,7 @@ export class Journal {
     return true;
   }
 
-  /** Goes on when the call beside the writer has ended; answers whether none runs. `wait`: for its end. */
+  /** Goes on when the call in the background has ended; answers whether none runs. `wait`: for its end. */
   settle(wait = false): boolean {
     const { running } = this;
     if (running === undefined) return true;

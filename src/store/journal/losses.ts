@@ -1,6 +1,6 @@
 /**
- * Rows that a recovery has cut off, until GAPS lists them: `{data_path}/journal/losses`, written before anything is cut and
- * removed by the writer once the rows of GAPS are durable. A crash in between lists them once more, never less.
+ * Rows that a recovery has cut off, until GAPS lists them: `{data_path}/journal/losses`, written before anything is cut
+ * and removed by the writer once the rows of GAPS are durable. A crash in between lists them once more, never less.
  */
 import { join } from 'node:path';
 import { readWhole, replaceFile, type StoreIo } from '../disk/io.js';
@@ -35,7 +35,7 @@ export function isSetAside(
 const nameOf = (loss: Pick<NotedLoss, 'exchange' | 'directory' | 'table' | 'day'>) =>
   `${loss.exchange}/${loss.directory}/${loss.table} ${loss.day}`;
 
-/** Losses that no row of GAPS tells of yet. */
+/** Losses that no row of GAPS lists yet. */
 export function readLosses(io: StoreIo, folder: string): NotedLoss[] {
   const bytes = readWhole(io, join(folder, LOSSES_FILE));
   if (bytes === undefined) return [];

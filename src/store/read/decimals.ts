@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoggerError } from '../../base/errors.js';
 import { exactFloat32 } from '../../base/exact.js';
-import { literalOf } from '../../schema/codec.js';
+import { decimalText } from '../../schema/codec.js';
 import { literalsFile } from '../disk/paths.js';
 
 /** Decimals of the literal at a byte of its packed scales column. */
@@ -16,7 +16,7 @@ export function scaleOf(scales: number, byte: number): number {
 
 /** The exact text of a number, trailing zeros included; `byte` is that of its decimals in `scales`. */
 export function literal(digits: bigint, scales: number, byte: number): string {
-  return literalOf(digits, scaleOf(scales, byte));
+  return decimalText(digits, scaleOf(scales, byte));
 }
 
 /**
@@ -35,7 +35,7 @@ export function f32OfText(text: string): number | undefined {
   return NUMBER.test(text) ? exactFloat32(text) : undefined;
 }
 
-/** The smallest f32 with the full 24 bits; below it fewer digits may tell a value from its neighbours. */
+/** The smallest f32 with the full 24 bits; below it fewer digits may distinguish a value from its neighbours. */
 const F32_NORMAL_MIN = 2 ** -126;
 
 /** The shortest decimal that reads back as the same f32, without exponent in the usual range; '' for NaN. */

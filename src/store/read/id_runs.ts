@@ -43,8 +43,8 @@ export interface IdSummary {
   readonly outOfOrder: bigint;
   /** rows whose id is below the first one */
   readonly belowFirst: bigint;
-  /** the ids do not follow each other: islands stop at ISLANDS_MAX and holes cannot be judged */
-  readonly tooManyHoles: boolean;
+  /** the ids do not follow each other: islands stop at ISLANDS_MAX and gaps cannot be judged */
+  readonly tooManyGaps: boolean;
 }
 
 const DUPLICATES_KEPT = 100;
@@ -131,19 +131,19 @@ export class IdRuns {
       if (last === undefined || run.from > last.to + 1n) islands.push({ from: run.from, to: run.to });
       else if (run.to > last.to) last.to = run.to;
     }
-    const tooManyHoles = this.dropped || islands.length > ISLANDS_MAX;
+    const tooManyGaps = this.dropped || islands.length > ISLANDS_MAX;
     return {
       first: this.first,
       min: runs[0]!.from,
       max: this.max,
-      islands: tooManyHoles ? [] : islands,
-      kept: tooManyHoles ? [] : kept,
-      suspect: tooManyHoles ? [] : suspect,
+      islands: tooManyGaps ? [] : islands,
+      kept: tooManyGaps ? [] : kept,
+      suspect: tooManyGaps ? [] : suspect,
       duplicateCount,
       duplicates,
       outOfOrder: this.outOfOrder,
       belowFirst: this.belowFirst,
-      tooManyHoles,
+      tooManyGaps,
     };
   }
 }

@@ -24,7 +24,7 @@ export function union(intervals: readonly Interval[]): { merged: Interval[]; ove
 }
 
 /** What lies between the first and the last of merged intervals and in none of them. */
-export function holes(merged: readonly Interval[]): Interval[] {
+export function gapsBetween(merged: readonly Interval[]): Interval[] {
   return merged.slice(1).map(({ from }, i) => ({ from: merged[i]!.to + 1n, to: from - 1n }));
 }
 

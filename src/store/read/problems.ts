@@ -1,4 +1,4 @@
-/** A bounded list of what verification found: every problem is counted, the first few of each kind are told. */
+/** A bounded list of what verification found: every problem is counted, the first few of each kind are reported. */
 
 /** What a check is about; the first word of its line. */
 export const CHECKS = {
@@ -11,7 +11,7 @@ export const CHECKS = {
   missing: 'NaN exactly where the flags say that a value is missing',
   digits: 'the f32 is the correctly rounded value of the exact digits',
   sidecar: 'side-car lines can be read and belong to rows with the flag',
-  ids: 'trade ids: no duplicate without its flag, no hole that GAPS does not list',
+  ids: 'trade ids: no duplicate without its flag, no gap that GAPS does not list',
   gaps: 'GAPS rows are well formed',
   journal: 'what the journal and its checkpoint know is in the column files',
   book: 'order books made of their rows have the checksums that the exchange sent, and are not crossed',
@@ -27,12 +27,12 @@ export interface Problem {
 /** Plain data, can be sent between threads. */
 export interface ProblemList {
   readonly count: number;
-  /** by check, also those that are not told */
+  /** by check, also those that are not reported */
   readonly counts: Readonly<Partial<Record<Check, number>>>;
   readonly told: readonly Problem[];
 }
 
-/** Problems told of each check in one table-day. */
+/** Problems reported of each check in one table-day. */
 const TOLD_MAX = 20;
 
 export class Problems {

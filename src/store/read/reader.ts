@@ -1,6 +1,6 @@
 /**
  * Reads the column files: which table-days exist, and their columns as typed arrays, by range or by blocks of rows.
- * Runs in commands and pool tasks, never beside capture: all I/O is synchronous. It may read while the logger
+ * Runs in commands and pool tasks, never in a capture: all I/O is synchronous. It may read while the logger
  * writes: columns are appended one after the other, so the shortest column says how many rows are whole.
  */
 import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
@@ -67,7 +67,7 @@ export interface Block {
   readonly columns: Readonly<Record<string, ColumnArray>>;
 }
 
-/** Rows of a block unless told otherwise: 64 Ki rows of the widest column are 1 MiB. */
+/** Rows of a block by default: 64 Ki rows of the widest column are 1 MiB. */
 export const BLOCK_ROWS = 65_536;
 
 /** Names within a folder, of folders alone or of everything; none when it is a file or went away meanwhile. */
@@ -103,14 +103,17 @@ function noData(what: string): LoggerError {
   return new LoggerError('DATA_UNREADABLE', `${what}; name the right one with --data or --config`);
 }
 
-/** Throws DATA_UNREADABLE unless somebody captured into this directory: nothing is found in a wrong one, neither damage. */
+/**
+ * Throws DATA_UNREADABLE unless this is a directory of a capture: in a wrong one nothing would be found, not even
+ * damage.
+ */
 export function requireData(dataPath: string): void {
   if (dataEntries(dataPath).length === 0) throw noData(`nothing was captured into ${dataPath}: it is empty`);
   if (!hasJournal(join(dataPath, JOURNAL_FOLDER)) && listExchanges(dataPath).length === 0)
     throw noData(`${dataPath} is no data directory: it holds neither a journal nor tables of an exchange`);
 }
 
-/** There is a journal, or something in its place that whoever needs it has to say a word about. */
+/** There is a journal, or something in its place that its readers have to report. */
 function hasJournal(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
@@ -188,7 +191,7 @@ export function tableDayAt(
 export function isWhole({ table, columns }: TableDay): boolean {
   const exact = table.columns.some((column) => column.exact && columns.includes(column.name));
   return table.columns.every(
-    (column) => (column.exact && !exact) || column.only !== undefined || columns.includes(column.name),
+    (column) => (column.exact && !exact) || column.own === true || columns.includes(column.name),
   );
 }
 

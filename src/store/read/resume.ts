@@ -1,17 +1,17 @@
 /**
  * Where an earlier run stopped: the newest trade id of a symbol, what is missing below it and was not listed yet, and
- * when each table last received something. From it the next run can tell what was missed in between, and does not
+ * when each table last received something. From it the next run knows what was missed in between, and does not
  * store again what an exchange repeats on subscribing. Main thread, at start and before a shard is started again.
  *
- * A hole in ids is listed in GAPS seconds after the rows that show it. What ends the process in between, also within
- * the journal, leaves the rows without the listing: here such a hole is found again, across midnight as well.
+ * A gap in ids is listed in GAPS seconds after the rows that show it. What ends the process in between, also within
+ * the journal, leaves the rows without the listing: here such a gap is found again, across midnight as well.
  */
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
 import { GAPS, TABLES, TRADES } from '../../schema/tables.js';
 import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
-import { holes, type Interval, subtract, union } from './intervals.js';
+import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { type GapRow, listings, readGaps } from './listings.js';
 import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
@@ -29,7 +29,7 @@ export interface StreamResume {
 }
 
 /**
- * Trades are stored a little out of order, and a hole is listed a few seconds after it was seen at the latest: the
+ * Trades are stored a little out of order, and a gap is listed a few seconds after it was seen at the latest: the
  * newest id and what is missing below it are looked for in so many last rows.
  */
 const ROWS_LOOKED_AT = 16_384;
@@ -53,7 +53,7 @@ interface Place {
 /**
  * Reads what is on disk of a stream. Each column is read as far as it goes: rows that other columns lack are listed by
  * the writer when it takes the files into use (columns/found_files.ts). `countsUp`: the exchange's trade ids grow by
- * one, so that holes say something; `nowSeconds`: what was received later was not.
+ * one, so that gaps say something; `nowSeconds`: what was received later was not.
  */
 export function resumeStream(
   dataPath: string,
@@ -139,7 +139,7 @@ interface LastIds {
   /** as they stand in the files: those that were filed under a wrong day first, then those of the last day or two */
   readonly values: BigUint64Array;
   readonly contiguous: boolean;
-  /** holes below belong to rows that were not looked at */
+  /** gaps below belong to rows that were not looked at */
   readonly floor: bigint;
 }
 
@@ -214,13 +214,13 @@ function unlisted(
   listed: readonly Interval[],
 ): StreamResume['unlistedIds'] {
   const { merged } = union([...values].map((id) => ({ from: id, to: id })));
-  const between = holes(merged).filter(({ from, to }) => from > floor && to <= Number.MAX_SAFE_INTEGER);
+  const between = gapsBetween(merged).filter(({ from, to }) => from > floor && to <= Number.MAX_SAFE_INTEGER);
   const left = subtract(between, listed);
   const lost = left.length === 0 ? left : subtract(left, suspectIds(trades));
   return lost.map(({ from, to }) => [Number(from), Number(to)] as const);
 }
 
-/** Rows of GAPS of the days that may list a hole within the rows that were looked at, in the order of the days. */
+/** Rows of GAPS of the days that may list a gap within the rows that were looked at, in the order of the days. */
 function* gapRows(place: Place): Generator<GapRow> {
   const tableDayOf = (day: number) => tableDayAt({ ...place, exchange: '', symbol: '', day });
   const rowsOn = (day: number) => {

@@ -1,16 +1,16 @@
 /**
  * What the columns of a table stand for, derived from its declaration: times, sides, and
- * numbers with their exact literal. Printing and verification both work from this; no table is named here.
+ * numbers with their exact digits. Printing and verification both work from this; no table is named here.
  */
 import { assert } from '../../base/errors.js';
 import { FLAGS } from '../../schema/flags.js';
 import { scalesByte, scalesColumn, type Table } from '../../schema/layout.js';
 
-/** A number kept as f32 and as its exact literal. */
-export interface LiteralRole {
+/** A number kept as f32 and as its exact digits. */
+export interface NumberRole {
   /** the f32 column, which is also its name in the side-car */
   readonly value: string;
-  /** the u64 column with the literal without its point */
+  /** the u64 column with its digits, without the point */
   readonly digits: string;
   /** the column with its decimals, and its byte there from the lowest */
   readonly scales: string;
@@ -21,7 +21,7 @@ export interface Roles {
   /** seconds column -> nanoseconds column; undefined where whole seconds are all there is */
   readonly times: ReadonlyMap<string, string | undefined>;
   readonly sides: readonly string[];
-  readonly literals: readonly LiteralRole[];
+  readonly numbers: readonly NumberRole[];
   /** every bit of `flags` that has a meaning in this table */
   readonly knownFlags: number;
   /** whether rows carry the time they were received */
@@ -39,15 +39,14 @@ function derive(table: Table): Roles {
     const nanos = name.replace(/time$/, 'nanos');
     times.set(name, names.has(nanos) ? nanos : undefined);
   }
-  const literals = table.literals.map((literal, position) => {
+  const numbers = table.exactNumbers.map((name, position) => {
     const value = table.columns.filter(
-      (c) =>
-        c.type === 'f32' && (c.name === literal || (!names.has(literal) && c.name.endsWith(`_${literal}`))),
+      (c) => c.type === 'f32' && (c.name === name || (!names.has(name) && c.name.endsWith(`_${name}`))),
     );
-    assert(value.length === 1, `${table.name}: one f32 column belongs to the literal ${literal}`);
+    assert(value.length === 1, `${table.name}: one f32 column belongs to ${name}`);
     return {
       value: value[0]!.name,
-      digits: `${literal}_digits`,
+      digits: `${name}_digits`,
       scales: scalesColumn(position),
       byte: scalesByte(position),
     };
@@ -58,7 +57,7 @@ function derive(table: Table): Roles {
   return {
     times,
     sides: table.columns.filter((c) => c.type === 'u32' && /(^|_)side$/.test(c.name)).map((c) => c.name),
-    literals,
+    numbers,
     knownFlags,
     received: names.has(RECV_TIME),
   };

@@ -9,7 +9,7 @@ import type { Table } from '../../schema/layout.js';
 import { GAP_CAUSES, GAPS, SIDE, tableById } from '../../schema/tables.js';
 import { type Literals, literal, readLiterals, textOfF32 } from './decimals.js';
 import { type Block, f32Of, type TableDay, u32Of, u64Of, uuidOf } from './reader.js';
-import { type LiteralRole, rolesOf } from './roles.js';
+import { type NumberRole, rolesOf } from './roles.js';
 
 /** A value as it is printed; undefined when it is missing. */
 export type FieldText = string | undefined;
@@ -90,7 +90,7 @@ function storedText(column: Column): Field['text'] {
   }
 }
 
-function literalText(role: LiteralRole, stored: Field['text'], exact: boolean): Field['text'] {
+function literalText(role: NumberRole, stored: Field['text'], exact: boolean): Field['text'] {
   return (block, row, literals) => {
     const inSidecar = literals.get(row + block.fromRow)?.get(role.value);
     if (inSidecar !== undefined) return inSidecar;
@@ -135,7 +135,7 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
     const text: Field['text'] = (block, row) => enumerated(u32Of(block, name)[row]!);
     return { name, needs, numeric: false, text: unlessMissing(missing, text) };
   }
-  const role = roles.literals.find((r) => r.value === name);
+  const role = roles.numbers.find((r) => r.value === name);
   if (role !== undefined) {
     const exact = tableDay.columns.includes(role.digits) && tableDay.columns.includes(role.scales);
     return {

@@ -5,7 +5,7 @@
 import { GAPS } from '../../schema/tables.js';
 import { isoDay } from '../disk/paths.js';
 import { IdRuns, type IdSummary } from './id_runs.js';
-import { holes, type Interval, intersect, intervalText, sizeOf, subtract, union } from './intervals.js';
+import { gapsBetween, type Interval, intersect, intervalText, sizeOf, subtract, union } from './intervals.js';
 import { type GapRow, listings } from './listings.js';
 import { type ProblemList, Problems } from './problems.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
@@ -54,20 +54,20 @@ function stretches(days: readonly DayIds[], listed: readonly Interval[], notes: 
 }
 
 /**
- * Whether a hole is the step down to ids that started over during a day: it lies below the first id received that
+ * Whether a gap is the step down to ids that started over during a day: it lies below the first id received that
  * day, and no earlier day shows that the ids must have passed through it.
  */
-function isRestart(hole: Interval, stretch: Stretch): boolean {
-  const index = stretch.findIndex(({ ids }) => hole.from > ids.min && hole.to < ids.max);
-  if (index < 0 || hole.to >= stretch[index]!.ids.first) return false;
+function isRestart(gap: Interval, stretch: Stretch): boolean {
+  const index = stretch.findIndex(({ ids }) => gap.from > ids.min && gap.to < ids.max);
+  if (index < 0 || gap.to >= stretch[index]!.ids.first) return false;
   return index === 0 || stretch[index - 1]!.ids.max >= stretch[index]!.ids.min;
 }
 
-function dayOfHole(hole: Interval, stretch: Stretch): number {
-  return (stretch.find(({ ids }) => ids.max > hole.to) ?? stretch.at(-1)!).day;
+function dayOfGap(gap: Interval, stretch: Stretch): number {
+  return (stretch.find(({ ids }) => ids.max > gap.to) ?? stretch.at(-1)!).day;
 }
 
-/** What trade ids of an exchange say: unique ones tell repetition alone, shared ones nothing. */
+/** What trade ids of an exchange say: unique ones show repetition alone, shared ones nothing. */
 export type IdMeaning = 'contiguous' | 'unique' | 'shared';
 
 /**
@@ -105,7 +105,7 @@ export function checkSequence(
   let missing = 0n;
   let unlisted = 0n;
   for (const { day, ids } of days) reportDay(day, ids, problems, notes);
-  const judged = days.filter(({ ids }) => !ids.tooManyHoles);
+  const judged = days.filter(({ ids }) => !ids.tooManyGaps);
   // a clock that was wrong has filed them under a day of its own
   const suspect = union([...elsewhere, ...judged.flatMap(({ ids }) => ids.suspect)]).merged;
   for (const stretch of stretches(judged, listed, notes)) {
@@ -115,20 +115,20 @@ export function checkSequence(
       problems.add('ids', () => `${overlap} trade ids are there on more than one day of ${span}`);
     }
     const kept = union(stretch.flatMap(({ ids }) => ids.kept)).merged;
-    for (const hole of subtract(holes(union([...merged, ...kept]).merged), suspect)) {
-      if (isRestart(hole, stretch)) {
+    for (const gap of subtract(gapsBetween(union([...merged, ...kept]).merged), suspect)) {
+      if (isRestart(gap, stretch)) {
         notes.push(
-          `${isoDay(dayOfHole(hole, stretch))}: ids below the first one; ${intervalText(hole)} not seen`,
+          `${isoDay(dayOfGap(gap, stretch))}: ids below the first one; ${intervalText(gap)} not seen`,
         );
         continue;
       }
-      missing += sizeOf([hole]);
-      for (const part of subtract([hole], listed)) {
+      missing += sizeOf([gap]);
+      for (const part of subtract([gap], listed)) {
         unlisted += sizeOf([part]);
         problems.add(
           'ids',
           () =>
-            `${isoDay(dayOfHole(part, stretch))}: ids ${intervalText(part)} missing and not listed in ${GAPS.name}`,
+            `${isoDay(dayOfGap(part, stretch))}: ids ${intervalText(part)} missing and not listed in ${GAPS.name}`,
         );
       }
     }
@@ -154,8 +154,8 @@ function reportDay(day: number, ids: IdSummary, problems: Problems, notes: strin
   reportDuplicates(day, ids, problems, notes);
   if (ids.belowFirst > 0n)
     notes.push(`${isoDay(day)}: ${ids.belowFirst} ids are below the first one received, ${ids.first}`);
-  if (ids.tooManyHoles)
-    problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; holes cannot be judged`);
+  if (ids.tooManyGaps)
+    problems.add('ids', () => `${isoDay(day)}: the ids do not follow each other; gaps cannot be judged`);
 }
 
 /** Ids of rows with a suspect clock, of days that were not judged themselves. */

@@ -11,7 +11,10 @@ export const CASES = {
   },
   clean: { decision: 'go on', doc: 'the checkpoint covers the whole journal: an orderly end' },
   redo: { decision: 'redo', doc: 'blocks behind the checkpoint are written to the columns again' },
-  'torn-tail': { decision: 'redo', doc: 'the journal ends within a block that nobody was told of: a crash' },
+  'torn-tail': {
+    decision: 'redo',
+    doc: 'the journal ends within a block that was never acknowledged: a crash',
+  },
   'superseded-tail': { decision: 'redo', doc: 'a segment ends within a block, and the next holds it again' },
   'unborn-segment': {
     decision: 'set aside',
@@ -88,7 +91,7 @@ export function loses({ label }: Finding): boolean {
   return ['cut', 'set aside'].includes(CASES[label].decision);
 }
 
-/** What somebody should look at, although the process goes on. */
+/** What an operator should look at, although the process goes on. */
 export function worries(finding: Finding): boolean {
   return loses(finding) || ['journal-missing', 'cursor-damaged'].includes(finding.label);
 }

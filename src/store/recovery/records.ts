@@ -46,7 +46,7 @@ export function forEachRecord(walked: WalkedBlock, visit: RecordVisitor): void {
   }
 }
 
-/** Undefined for a stream that nobody announced. */
+/** Undefined for a stream that was not announced. */
 function placeOf(walked: WalkedBlock, index: number, tableId: number): Place | undefined {
   const { view: words } = walked.block;
   const stream = words[index + STREAM_WORD];

@@ -120,7 +120,7 @@ export class Recovery {
   }
 
   /**
-   * What the columns get must not be gone after the next power cut: then nobody could tell which rows are whole. The
+   * What the columns get must not be gone after the next power cut: then it would be unknown which rows are whole. The
    * bytes are written again, because a sync that failed before may have left them in memory and told the kernel
    * otherwise.
    */
@@ -216,7 +216,7 @@ export class Recovery {
 
   /** Tells the writer, durably, what it has to list. */
   private noteLosses(folder: string, losses: readonly NotedLoss[]): void {
-    // a row of GAPS that is lost is made again: the hole that it listed is found by its ids
+    // a row of GAPS that is lost is made again: the gap that it listed is found by its ids
     const noted = losses.filter(({ rows, table }) => rows > 0 && table !== GAPS.name);
     if (noted.length > 0) noteLosses(this.io, folder, noted);
     this.lostRows += noted.reduce((sum, { rows }) => sum + rows, 0);

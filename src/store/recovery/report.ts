@@ -3,11 +3,14 @@ import { groupBy } from '../../base/group_by.js';
 import { CASES, type Finding, loses, refuses } from './cases.js';
 import type { RecoveryPlan } from './plan.js';
 
-/** Findings of one case, and table-days, that are told one by one. */
+/** Findings of one case, and table-days, that are listed one by one. */
 const FINDINGS_MAX = 3;
 const TABLE_DAYS_MAX = 20;
 
-/** Findings of a case that are many as one with their number: a power cut may leave thousands of files of another length. */
+/**
+ * Findings of a case that are many as one with their number: a power cut may leave thousands of files of another
+ * length.
+ */
 export function condensed(findings: readonly Finding[]): Finding[] {
   return [...groupBy(findings, ({ label }) => label).values()].flatMap((found) => {
     if (found.length <= FINDINGS_MAX) return found;

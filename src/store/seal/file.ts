@@ -1,6 +1,6 @@
 /**
  * The checksum file of a table-day: how many rows it had when it was sealed, and size and CRC-32 of each of its files
- * at that moment. Columns are append-only, so the files begin with these bytes for ever: rows behind them came late,
+ * at that moment. Columns are append-only, so the files always begin with these bytes: rows behind them came late,
  * fewer rows or other bytes are damage. Nothing is taken back when a late row comes, so there is no moment at which
  * damage is not covered or a good file is accused. Used by the sealer and by verification; the reading of files is
  * made of steps, so that the sealer can pause.
@@ -53,7 +53,9 @@ const PIECE_BYTES = 1 << 20;
 
 const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
-/** Rows and sizes as they are now; undefined when the columns do not agree, which passes or is for verification to name. */
+/**
+ * Rows and sizes as they are now; undefined when the columns do not agree, which passes or is for verification to name.
+ */
 export function measure(io: StoreIo, { folder, table, day }: SealPlace): Measured | undefined {
   const files = new Map<string, number>();
   let rows = -1;

@@ -1,7 +1,7 @@
 /**
  * Drives the sealer on a thread of its own, with the lowest priority the system has and long pauses, so that capture
  * does not notice: passes begin when a day has become closed, and once an hour for rows that came late and for what
- * failed. Sleeps between its steps; its system calls block nobody else.
+ * failed. Sleeps between its steps; its system calls block no other thread.
  */
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
@@ -21,7 +21,7 @@ export interface SealerInit {
   readonly counters: SharedArrayBuffer;
 }
 
-/** Sealer to supervisor. `cover`: asks to be told when a checkpoint covers everything the files hold now. */
+/** Sealer to supervisor. `cover`: requests an answer when a checkpoint covers everything the files hold now. */
 export type SealerReport =
   | { readonly kind: 'cover' }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string };

@@ -201,7 +201,7 @@ export class BookCheck {
     this.known = false;
   }
 
-  /** A book that stays crossed is told once. */
+  /** A book that stays crossed is reported once. */
   private compareSides(cursor: Cursor, problems: Problems): void {
     if (!this.known) return;
     const crossed = this.book.isCrossed();
@@ -227,7 +227,7 @@ function hasSnapshot(tableDay: TableDay): boolean {
   return false;
 }
 
-/** The judged days, and those before them that tell what the book was when they began. */
+/** The judged days, and those before them that show what the book was when they began. */
 function chooseDays(all: readonly TableDay[], day: number | undefined): readonly TableDay[] {
   if (day === undefined) return all;
   const behind = all.findIndex((tableDay) => tableDay.day === day);

@@ -17,7 +17,7 @@ import {
 } from '../read/decimals.js';
 import type { Problems } from '../read/problems.js';
 import { type Block, f32Of, u32Of, u64Of } from '../read/reader.js';
-import { type LiteralRole, RECV_TIME, rolesOf } from '../read/roles.js';
+import { type NumberRole, RECV_TIME, rolesOf } from '../read/roles.js';
 import { flagNames, isoTime } from '../read/row_text.js';
 
 const DAY_SECS = 86_400;
@@ -34,7 +34,7 @@ export function checkBlock(block: Block, literals: Literals, problems: Problems)
   checkSides(block, problems);
   checkMissing(block, problems);
   checkSidecarFlag(block, literals, problems);
-  for (const role of rolesOf(block.tableDay.table).literals) checkLiteral(block, role, literals, problems);
+  for (const role of rolesOf(block.tableDay.table).numbers) checkNumber(block, role, literals, problems);
   if (block.tableDay.table === GAPS) checkGaps(block, problems);
 }
 
@@ -125,7 +125,7 @@ function checkSidecarFlag(block: Block, literals: Literals, problems: Problems):
 }
 
 /** `f32 === round(digits / 10^scale)`: in doubles when no rounding boundary is near, otherwise exactly. */
-function checkLiteral(block: Block, role: LiteralRole, literals: Literals, problems: Problems): void {
+function checkNumber(block: Block, role: NumberRole, literals: Literals, problems: Problems): void {
   if (block.columns[role.digits] === undefined || block.columns[role.scales] === undefined) return;
   const values = f32Of(block, role.value);
   const digits = u64Of(block, role.digits);
@@ -138,13 +138,13 @@ function checkLiteral(block: Block, role: LiteralRole, literals: Literals, probl
       (words[2 * i + 1]! * 2 ** 32 + words[2 * i]!) / POWERS_OF_TEN[(scales[i]! >>> shift) & 0xff]!;
     if (Math.fround(quotient * QUOTIENT_BELOW) === value && Math.fround(quotient * QUOTIENT_ABOVE) === value)
       continue;
-    checkLiteralExactly(block, role, i, literals, problems);
+    checkNumberExactly(block, role, i, literals, problems);
   }
 }
 
-function checkLiteralExactly(
+function checkNumberExactly(
   block: Block,
-  role: LiteralRole,
+  role: NumberRole,
   i: number,
   literals: Literals,
   problems: Problems,

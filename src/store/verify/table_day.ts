@@ -1,6 +1,6 @@
 /**
  * Verifies one table-day: its files, its rows, its side-car. Runs in a pool task or on the main thread of
- * `logger verify`; request and report are plain data. Holes in trade ids are judged later, with the days around
+ * `logger verify`; request and report are plain data. Gaps in trade ids are judged later, with the days around
  * and the GAPS rows of the symbol (sequences.ts).
  */
 import { statSync } from 'node:fs';
@@ -159,7 +159,7 @@ type SidecarBlocks = ReadonlySet<number>;
 function checkSidecar(tableDay: TableDay, problems: Problems): SidecarBlocks {
   const blocks = new Set<number>();
   const file = literalsFile(tableDay.day);
-  const columns = new Set(rolesOf(tableDay.table).literals.map((role) => role.value));
+  const columns = new Set(rolesOf(tableDay.table).numbers.map((role) => role.value));
   for (const entry of readLiteralLines(tableDay)) {
     const complain = (text: string) => problems.add('sidecar', () => `${file} line ${entry.line} ${text}`);
     if ('error' in entry) complain(entry.error);

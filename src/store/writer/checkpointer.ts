@@ -1,8 +1,9 @@
 /**
- * Takes checkpoints while capture goes on, in five steps: asks for a new segment; when it is there, notes what the files
- * hold at that block; waits until the ordinary flushes have brought them there and begins to make the file system durable; when
- * that has ended, writes the checkpoint; when that is durable, removes segments. What is flushed meanwhile may be durable or
- * not: the checkpoint does not count on it. Writer thread only; all steps run between two turns over the rings.
+ * Takes checkpoints while capture goes on, in five steps: asks for a new segment; when it is there, notes what the
+ * files hold at that block; waits until the ordinary flushes have brought them there and begins to make the file system
+ * durable; when that has ended, writes the checkpoint; when that is durable, removes segments. What is flushed
+ * meanwhile may be durable or not: the checkpoint does not count on it. Writer thread only; all steps run between two
+ * turns over the rings.
  */
 import { LAST_CHECKPOINT_MS_MAX } from '../../base/limits.js';
 import { WRITER } from '../../counters/declarations.js';
@@ -72,7 +73,9 @@ export class Checkpointer {
     this.nextMs = 0;
   }
 
-  /** Tells when a checkpoint covers everything that was taken from the rings up to now; only the latest who asks is told. */
+  /**
+   * Calls back when a checkpoint covers everything that was taken from the rings up to now; only the latest caller is.
+   */
   cover(tell: () => void): void {
     this.waiting = { sequence: this.journal.sequence, tell };
     this.hasten();
@@ -85,7 +88,7 @@ export class Checkpointer {
   }
 
   /** Goes on as far as is possible now. */
-  turn(): void {
+  doWork(): void {
     this.tellCovered();
     const { disk, folder, nowMs } = this.options;
     const due = nowMs() >= this.nextMs && this.journal.sequence > this.covered;
@@ -125,7 +128,7 @@ export class Checkpointer {
     return this.journal.synced >= sequence && snapshot.reached();
   }
 
-  /** The files are durable: the checkpoint that says so takes its place, beside the writer. */
+  /** The files are durable: the checkpoint that says so takes its place, in the background. */
   private replace({ sequence, segment, snapshot }: Begun): Replacement {
     const { io, folder } = this.options;
     const { segmentsUsed } = this.journal;
@@ -135,7 +138,7 @@ export class Checkpointer {
 
   private replaced(replacement: Replacement): boolean {
     try {
-      return replacement.turn();
+      return replacement.doWork();
     } catch (error) {
       // it is written anew behind another sync of the file system
       replacement.abandon();

@@ -35,7 +35,7 @@ export function makeDayFiles(io: StoreIo, key: DayFilesKey, day: number, exact: 
   for (const path of filesToMake(io, key, day, exact)) io.close(openWithFolder(io, path));
 }
 
-export class Tomorrow {
+export class NextDayFiles {
   private day = -1;
   private readonly queue: string[] = [];
   /** folders whose files are there or in the queue */
@@ -47,7 +47,7 @@ export class Tomorrow {
   ) {}
 
   /** Creates the next few files for the table-days of today. `nowMs`: wall clock. Throws what the disk says. */
-  turn(nowMs: number, tableDays: Iterable<{ readonly key: TableDayKey }>): void {
+  doWork(nowMs: number, tableDays: Iterable<{ readonly key: TableDayKey }>): void {
     const seconds = Math.floor(nowMs / 1000);
     if (DAY_SECS - (seconds % DAY_SECS) > PREPARE_SECS) return;
     const today = Math.floor(seconds / DAY_SECS);
@@ -70,7 +70,7 @@ export class Tomorrow {
     }
   }
 
-  /** A day may pass without a hole: GAPS gets its files when there is something to say. */
+  /** A day may pass without a gap: GAPS gets its files when there is something to say. */
   private prepare(key: TableDayKey): void {
     const { table, day, folder } = key;
     if (table === GAPS || this.prepared.has(folder)) return;

@@ -1,6 +1,6 @@
 /**
- * When the journal is made durable, and what is durable then. The calls run beside the writer (journal.ts): of the rows
- * that were drained, those count that were in the journal when the call began. Writer thread only; turn() is called
+ * When the journal is made durable, and what is durable then. The calls run in the background (journal.ts): of the rows
+ * that were drained, those count that were in the journal when the call began. Writer thread only; doWork() is called
  * once per turn and does nothing most of the time.
  */
 import { DRAIN, WRITER } from '../../counters/declarations.js';
@@ -106,7 +106,7 @@ export class Durability {
   }
 
   /** Takes note of a call that has ended and begins the next one when it is due. */
-  turn(now: number): void {
+  doWork(now: number): void {
     const { journal, options } = this;
     const begins = this.due(now) || options.disk.isFailing('journal');
     if (begins || journal.underWay !== undefined) this.attempt(() => this.goOn(now, begins));

@@ -43,7 +43,7 @@ export class Losses {
       if (stream === undefined || table === undefined) return true;
       const [[fromSeconds, fromNanos], [toSeconds, toNanos]] = [loss.from, loss.to];
       const times = { fromSeconds, fromNanos, toSeconds, toNanos };
-      // their ids, if they have any, are in the hole between the last row and the next
+      // their ids, if they have any, are in the gap between the last row and the next
       const gap = {
         tableId: table.id,
         cause: 'disk',
@@ -75,7 +75,7 @@ export class Losses {
   }
 }
 
-/** What recoveries have noted: forgotten when the rows of GAPS that tell of it are durable. */
+/** What recoveries have noted: forgotten when the rows of GAPS that list it are durable. */
 export class NotedLosses {
   /** of streams that are not captured now */
   private readonly left: readonly NotedLoss[] = [];
@@ -95,7 +95,7 @@ export class NotedLosses {
   }
 
   /** Goes on as far as is possible now; throws what the disk says. */
-  turn({ sequence, synced }: Journal): void {
+  doWork({ sequence, synced }: Journal): void {
     if (this.state === 'waits' && this.losses.empty) {
       this.state = 'staged';
       this.sequence = sequence;

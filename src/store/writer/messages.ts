@@ -1,4 +1,4 @@
-/** What goes between supervisor and writer thread: how it is started, what it is told, what it reports. */
+/** What goes between supervisor and writer thread: how it is started, its commands and its reports. */
 
 /** A stream as the writer needs it. */
 export interface WriterStream {

@@ -1,9 +1,9 @@
 /**
- * What the writer does when somebody removes files under it: a table, a symbol, an exchange, the journal, or the whole
- * data directory. It looks for them several times a second, at up to LOOKED_AT_MAX of them, and nothing is written behind the end of a file that is
- * not there. What is gone begins again: a table-day at row 0 with the rows that wait, so that its columns are whole;
- * the rows it had become a row of GAPS with cause `disk`; the journal goes on with a new segment, and a checkpoint
- * makes a recovery begin there. Meanwhile the rings keep what comes in. Writer thread only.
+ * What the writer does when its files are removed: a table, a symbol, an exchange, the journal, or the whole data
+ * directory. It looks for them several times a second, at up to LOOKED_AT_MAX of them, and nothing is written behind
+ * the end of a file that is not there. What is gone begins again: a table-day at row 0 with the rows that wait, so that
+ * its columns are whole; the rows it had become a row of GAPS with cause `disk`; the journal goes on with a new
+ * segment, and a checkpoint makes a recovery begin there. Meanwhile the rings keep what comes in. Writer thread only.
  *
  * All of it may fail half-way and is then tried again: a table-day is reset in one step with the note of its loss.
  */
@@ -33,7 +33,7 @@ const LOOKS_PER_PASS = 4;
 /** Table-days looked at in one call: what is done for nothing must not grow with the number of symbols. */
 const LOOKED_AT_MAX = 16;
 
-export interface RenewalOptions {
+export interface RemovedFilesOptions {
   readonly io: StoreIo;
   readonly dataPath: string;
   readonly staging: Staging;
@@ -53,17 +53,17 @@ interface Listed {
   staged: boolean;
 }
 
-export class Renewal {
+export class RemovedFiles {
   private pass: TableDay[] = [];
   private passes = 0;
   private readonly clock = new WallClock();
   /** every loss of this process: its row of GAPS may be lost in turn */
   private readonly listed: Listed[] = [];
 
-  constructor(private readonly options: RenewalOptions) {}
+  constructor(private readonly options: RemovedFilesOptions) {}
 
   /** Looks at a part of the files, with `all` at every one of them; what is gone is reported as a failure of the disk. */
-  look(all = false): void {
+  sample(all = false): void {
     const path = this.find(all);
     if (path !== undefined) this.options.disk.failed('files', new FilesGone(path), path);
   }
@@ -89,11 +89,11 @@ export class Renewal {
   }
 
   /** Begins again what is gone; answers whether everything is in order. */
-  turn(): boolean {
+  doWork(): boolean {
     const { disk, dataPath } = this.options;
     if (disk.refuses('files')) return false;
     try {
-      this.renew();
+      this.beginAllAgain();
       disk.worked('files');
       return true;
     } catch (error) {
@@ -102,11 +102,11 @@ export class Renewal {
     }
   }
 
-  private renew(): void {
+  private beginAllAgain(): void {
     const { io, dataPath, staging, journal, checkpointer } = this.options;
     // the supervisor makes it again and takes its lock
     if (!io.list(dirname(dataPath)).includes(basename(dataPath))) throw new FilesGone(dataPath);
-    if (journal !== undefined) this.renewJournal(journal);
+    if (journal !== undefined) this.beginJournalAgain(journal);
     const quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
     const gone = [...staging.opened()].filter((tableDay) => tableDay.isAnyGone());
     let rows = 0;
@@ -125,8 +125,8 @@ export class Renewal {
       );
   }
 
-  /** Numbers go on; a journal of somebody else in its place cannot be explained. */
-  private renewJournal(journal: Journal): void {
+  /** Numbers go on; another journal in its place cannot be explained. */
+  private beginJournalAgain(journal: Journal): void {
     const { io, dataPath } = this.options;
     const folder = journalFolder(dataPath);
     const found = readCheckpoint(io, folder);

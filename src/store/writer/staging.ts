@@ -33,7 +33,7 @@ const FLUSH_SLICE_MS = 4;
 const LATE_FLUSH_SLICE_MS = 20;
 /** Part of the flush interval after which a table-day is due; the rest is for the flush itself. */
 const DUE_PART = 0.8;
-/** A table-day without new rows gives its descriptors back, and memory that nobody needed goes, too. */
+/** A table-day without new rows gives its descriptors back, and unused memory goes, too. */
 const IDLE_MS = 60_000;
 /** Table-days that are opened before what was taken goes to the journal: each costs dozens of system calls. */
 const OPENED_PER_TAKE = 8;
@@ -264,11 +264,14 @@ export class Staging {
     }
   }
 
-  /** Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. */
-  flushDue(): boolean {
+  /**
+   * Writes what is due, a slice at a time so that the rings do not wait; answers whether more is due. `pressed`: much
+   * waits in the rings, where it can be lost; what is late here is in the journal.
+   */
+  flushDue(pressed: boolean): boolean {
     const started = this.options.nowMs();
     const late = this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.options.flushIntervalMs;
-    const slice = late ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
+    const slice = late && !pressed ? LATE_FLUSH_SLICE_MS : FLUSH_SLICE_MS;
     while (this.dirty.length > 0 && started - this.dirty[0].sinceMs > this.dueMs) {
       if (!this.flushOldest()) return false;
       if (this.options.nowMs() - started > slice) return true;

@@ -21,8 +21,8 @@ export class StoreRequests {
     this.waiting.push({ ring, request, until: (this.rings[ring] as RingConsumer).published() });
   }
 
-  /** Writes what has been drained by now and tells of what is stored; `write` answers false when the disk refuses. */
-  turn(write: (ring: number) => boolean, stored: (request: number) => void): void {
+  /** Writes what has been drained by now and reports what is stored; `write` answers false when the disk refuses. */
+  doWork(write: (ring: number) => boolean, stored: (request: number) => void): void {
     this.waiting = this.waiting.filter(({ ring, until, request }) => {
       if (!(this.rings[ring] as RingConsumer).hasReleased(until) || !write(ring)) return true;
       stored(request);

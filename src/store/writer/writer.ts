@@ -11,7 +11,6 @@ import { STAGED_BYTES_MAX } from '../../base/limits.js';
 import { DRAIN, STOPPED, WRITER } from '../../counters/declarations.js';
 import { HistogramWriter } from '../../counters/histogram.js';
 import { RingConsumer } from '../../ring/consumer.js';
-import { DOORBELL, SLEEP } from '../../ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
 import type { LostRows } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
@@ -25,7 +24,7 @@ import type { Journal } from '../journal/journal.js';
 import { journalFolder } from '../journal/start.js';
 import { encodeStates, type RejectedState, type TableDayState } from '../journal/states.js';
 import { Checkpointer } from './checkpointer.js';
-import { Tomorrow } from './day_files.js';
+import { NextDayFiles } from './day_files.js';
 import { Durability } from './durability.js';
 import { Losses, NotedLosses } from './losses.js';
 import type {
@@ -36,23 +35,20 @@ import type {
   WriterRing,
   WriterStream,
 } from './messages.js';
-import { Renewal } from './removed_files.js';
+import { RemovedFiles } from './removed_files.js';
+import { Sleep } from './sleep.js';
 import { countRows, Staging, TABLE_BY_ID } from './staging.js';
 import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
-/** How long a row waits in its ring for others to be written with it. */
-const NAP_MS = 10;
-/** Longest sleep without any row; what is due by the clock is late by no more than this. */
-const REST_MS = 100;
-/** The same while something is not durable yet. */
-const UNSYNCED_REST_MS = 25;
 /** Words taken from one ring before the next has its turn. */
 const TURN_WORDS = 64 * 1024;
 /** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
 const QUIET_WORDS = 8 * 1024;
+/** Rings that were found fuller than one turn can empty are gone on with for so long. */
+const DRAIN_SLICE_MS = 10;
 const HOUSEKEEPING_MS = 100;
 /** A disk that refuses for so long after a stop will not take what waits in the rings any more. */
 const STOP_MS_MAX = 4000;
@@ -68,7 +64,7 @@ export class Writer {
   private readonly streams: StreamEntry[] = [];
   private readonly counters: Uint32Array;
   private readonly latency: HistogramWriter;
-  private readonly doorbell: Int32Array;
+  private readonly sleep: Sleep;
   private readonly quarantine: Quarantine;
   private readonly losses: Losses;
   private readonly noted: NotedLosses | undefined;
@@ -79,17 +75,18 @@ export class Writer {
   private readonly ringWait = new LongestAge();
   private readonly unjournaled = new LongestAge();
   private readonly clock = new WallClock();
-  private readonly tomorrow: Tomorrow;
-  private readonly renewal: Renewal;
+  private readonly nextDay: NextDayFiles;
+  private readonly removedFiles: RemovedFiles;
   private firstRing = 0;
-  /** opened since the last block, to be told to the journal before their first row */
+  /** opened since the last block, to be noted in the journal before their first row */
   private readonly openedTableDays: { readonly tableDay: TableDay; readonly state: TableDayState }[] = [];
   private readonly openedRejected: RejectedState[] = [];
   private rejectedBase = 0;
   private readonly stores = new StoreRequests(this.rings);
   private housekeepingMs = 0;
-  /** more is due to be flushed than one turn could do */
+  /** more is due to be flushed than one turn could do, and more waits in the rings than it could take */
   private behind = false;
+  private pressed = false;
   private stopping = false;
   private stopMs = 0;
 
@@ -101,7 +98,7 @@ export class Writer {
   ) {
     const counters = (this.counters = new Uint32Array(init.counters));
     this.latency = new HistogramWriter(init.latency);
-    this.doorbell = new Int32Array(init.doorbell);
+    this.sleep = new Sleep(init.doorbell, () => this.backlog());
     const log: Log = (level, text) => this.post({ kind: 'log', level, text });
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
@@ -128,7 +125,7 @@ export class Writer {
         dayBegan: () => this.checkpointer?.hasten(),
       },
     );
-    this.tomorrow = new Tomorrow(io, init.exact);
+    this.nextDay = new NextDayFiles(io, init.exact);
     this.add(init.rings, init.streams);
     if (journal !== undefined) {
       const { drains } = this;
@@ -140,7 +137,7 @@ export class Writer {
       this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
     }
     const { staging, checkpointer, drains } = this;
-    this.renewal = new Renewal({
+    this.removedFiles = new RemovedFiles({
       io,
       dataPath,
       staging,
@@ -191,10 +188,10 @@ export class Writer {
     try {
       this.post({ kind: 'ready' });
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
-        const words = this.turn();
-        if (this.behind || words >= QUIET_WORDS) continue;
-        if (words > 0) this.sleep(SLEEP.nap, NAP_MS);
-        else this.sleep(SLEEP.rest, this.durability?.pending() ? UNSYNCED_REST_MS : REST_MS);
+        const words = this.doWork();
+        if (this.behind || this.pressed || words >= QUIET_WORDS) continue;
+        if (words > 0) this.sleep.nap();
+        else this.sleep.rest(this.durability?.pending() === true);
       }
       this.finish();
     } catch (error) {
@@ -203,11 +200,11 @@ export class Writer {
     }
   }
 
-  private makeTomorrow(): void {
+  private makeNextDayFiles(): void {
     const { disk } = this;
     if (disk.refuses("tomorrow's files")) return;
     try {
-      this.tomorrow.turn(Date.now(), this.staging.opened());
+      this.nextDay.doWork(Date.now(), this.staging.opened());
       disk.worked("tomorrow's files");
     } catch (error) {
       disk.failed("tomorrow's files", error, this.init.dataPath);
@@ -215,14 +212,14 @@ export class Writer {
   }
 
   /** Everything that is due once; answers the number of words taken from the rings. */
-  protected turn(): number {
+  protected doWork(): number {
     // before what was removed is begun again nothing is taken and nothing is written
-    const whole = !this.disk.isFailing('files') || this.renewal.turn();
+    const whole = !this.disk.isFailing('files') || this.removedFiles.doWork();
     const drained = whole ? this.drainAll() : 0;
-    this.behind = whole && this.staging.flushDue();
+    this.behind = whole && this.staging.flushDue(this.pressed);
     this.counters[WRITER.heartbeat]++;
     const now = this.nowMs();
-    this.durability?.turn(now);
+    this.durability?.doWork(now);
     if (now - this.housekeepingMs > HOUSEKEEPING_MS) this.housekeeping(now);
     return drained;
   }
@@ -235,18 +232,20 @@ export class Writer {
     return this.counters[WRITER.disk_failing] === 1 && this.nowMs() - this.stopMs > STOP_MS_MAX;
   }
 
-  private sleep(how: number, milliseconds: number): void {
-    const { doorbell } = this;
-    const seen = Atomics.load(doorbell, DOORBELL.rings);
-    Atomics.store(doorbell, DOORBELL.sleeping, how);
-    // a producer that published before it could see that we rest rings no bell
-    if (how !== SLEEP.rest || this.backlog() === 0)
-      Atomics.wait(doorbell, DOORBELL.rings, seen, milliseconds);
-    Atomics.store(doorbell, DOORBELL.sleeping, SLEEP.awake);
+  /** Takes what is there; answers the number of words. A pass leaves much behind when it had files to look for. */
+  private drainAll(): number {
+    const started = this.nowMs();
+    let words = 0;
+    do {
+      const taken = this.drainOnce();
+      words += taken;
+      this.pressed = taken > 0 && this.backlog() >= QUIET_WORDS;
+    } while (this.pressed && this.nowMs() - started < DRAIN_SLICE_MS);
+    return words;
   }
 
-  /** One turn over all rings; answers the number of words taken. */
-  private drainAll(): number {
+  /** One pass over all rings; answers the number of words taken. */
+  private drainOnce(): number {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
     this.listLosses();
@@ -263,7 +262,7 @@ export class Writer {
     return words;
   }
 
-  /** Rows that cannot stay in their files: told at once, and listed at the next turn. */
+  /** Rows that cannot stay in their files: logged at once, and listed at the next turn. */
   private lost({ key, lost }: TableDay): void {
     const { rows, why } = lost as LostRows;
     const { exchange, directory, table, day } = key;
@@ -389,18 +388,18 @@ export class Writer {
       counters[WRITER.journal_size] = Math.ceil(journal.bytes / 65_536);
       counters[WRITER.unsynced_ms] = this.durability?.unsyncedMs(now) ?? 0;
     }
-    if (!this.disk.isFailing('files')) this.renewal.look();
+    if (!this.disk.isFailing('files')) this.removedFiles.sample();
     if (this.disk.isFailing('files')) return;
     if (journal === undefined || journal.synced >= this.rejectedBase) staging.flushRejected();
-    this.stores.turn(
+    this.stores.doWork(
       (ring) => staging.flushNow(ring),
       (request) => this.post({ kind: 'stored', request }),
     );
     staging.restIdle(now);
     if (journal !== undefined)
-      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.turn(journal));
-    this.makeTomorrow();
-    this.checkpointer?.turn();
+      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
+    this.makeNextDayFiles();
+    this.checkpointer?.doWork();
   }
 
   private carryOut(command: WriterCommand): void {
@@ -419,9 +418,9 @@ export class Writer {
   /** The end of a stop: everything that waits goes to the files, whatever its age. */
   protected finish(): void {
     const { counters, staging } = this;
-    this.renewal.look(true);
+    this.removedFiles.sample(true);
     this.disk.retryNow();
-    if (this.disk.isFailing('files')) this.renewal.turn();
+    if (this.disk.isFailing('files')) this.removedFiles.doWork();
     this.listLosses();
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     const unwritten = staging.flushAll();

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BookChange, DeltaBuffer } from '../../../src/feed/books/delta_buffer.js';
-import { JsonSource } from '../../../src/feed/json/bytes.js';
+import { JsonBuffer } from '../../../src/feed/json/bytes.js';
 import { JsonTuples } from '../../../src/feed/json/lists.js';
 
 /** A change with two bids and one ask, in the middle of a message. */
 function change(last: number): BookChange {
   const bytes = Buffer.from('{"b":[["9","9"],["1.50","2"],["0.25","-1e-7"],["3","4"]]}');
-  const source = new JsonSource();
-  source.look(bytes);
+  const source = new JsonBuffer();
+  source.setBytes(bytes);
   const texts = new JsonTuples(2);
   texts.attach(source, 0);
   assert.equal(texts.value(5, bytes.length), bytes.length - 1);
@@ -44,7 +44,7 @@ test('keeps copies with the time they were received at', () => {
   const original = change(7);
   const before = valuesOf(original);
   const received = Uint32Array.of(100, 200);
-  assert.equal(kept.keep(3, original, received), 0);
+  assert.equal(kept.add(3, original, received), 0);
   original.texts.bytes.fill(0x39);
   original.texts.digits.fill(7);
   received.fill(0);
@@ -63,9 +63,9 @@ test('keeps copies with the time they were received at', () => {
 test('of too many changes of one book the oldest go', () => {
   const kept = new DeltaBuffer(3);
   const now = [0, 0];
-  const gone = [1, 2, 3, 4, 5].map((last) => kept.keep(0, change(last), now));
+  const gone = [1, 2, 3, 4, 5].map((last) => kept.add(0, change(last), now));
   assert.deepEqual(gone, [0, 0, 0, 1, 1]);
-  assert.equal(kept.keep(1, change(9), now), 0, 'another book has room of its own');
+  assert.equal(kept.add(1, change(9), now), 0, 'another book has room of its own');
   assert.deepEqual(
     kept.of(0).map(({ change: { last } }) => last),
     [3, 4, 5],
@@ -76,17 +76,17 @@ test('of too many changes of one book the oldest go', () => {
 test('of too many bytes those of the same book go, and room comes back', () => {
   const size = (() => {
     const one = new DeltaBuffer();
-    one.keep(0, change(1), [0, 0]);
+    one.add(0, change(1), [0, 0]);
     return one.of(0)[0].size;
   })();
   const kept = new DeltaBuffer(100, 3 * size);
-  for (const slot of [0, 1, 2]) assert.equal(kept.keep(slot, change(1), [0, 0]), 0);
-  assert.equal(kept.keep(2, change(2), [0, 0]), 1);
+  for (const slot of [0, 1, 2]) assert.equal(kept.add(slot, change(1), [0, 0]), 0);
+  assert.equal(kept.add(2, change(2), [0, 0]), 1);
   assert.deepEqual(
     [0, 1, 2].map((slot) => kept.of(slot).map(({ change: { last } }) => last)),
     [[1], [1], [2]],
   );
-  assert.equal(kept.keep(3, change(1), [0, 0]), 1, 'not even itself has room');
+  assert.equal(kept.add(3, change(1), [0, 0]), 1, 'not even itself has room');
   kept.take(0);
-  assert.equal(kept.keep(3, change(1), [0, 0]), 0);
+  assert.equal(kept.add(3, change(1), [0, 0]), 0);
 });

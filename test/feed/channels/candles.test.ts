@@ -360,7 +360,7 @@ describe('candles added up from trades', () => {
     assert.equal(rig.late, 1);
   });
 
-  it('say when trades may be missing: on both sides of a hole, and never on the others', () => {
+  it('say when trades may be missing: on both sides of a gap, and never on the others', () => {
     const rig = new Rig(['1m']);
     for (const t of [trade(1, 5), trade(2, 65), trade(3, 125), trade(4, 185)]) rig.feed(t);
     rig.candles.doubt(0);

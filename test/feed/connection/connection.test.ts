@@ -38,6 +38,7 @@ class Rig {
   readonly sockets: WebSocket[] = [];
   readonly closes: [number, string][] = [];
   stale = 0;
+  unanswered = 0;
   pings = 0;
   connection!: Connection;
   private ticker: NodeJS.Timeout | undefined;
@@ -84,6 +85,8 @@ class Rig {
           rig.lost.push(reason);
           if (stale) rig.stale++;
         },
+        closing: () => {},
+        unanswered: () => rig.unanswered++,
         refused: (s, reason) => rig.refused.push(`${s.channel} ${s.native}: ${reason}`),
         log: (_level, text) => rig.logs.push(text),
         reserveConnect: () => 0,
@@ -271,6 +274,9 @@ test('says ERROR after failures in a row, and goes on trying', async (t) => {
 
 test('leaves a server that has gone silent', async (t) => {
   const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, { messageTimeoutMs: 200 });
+  await rig.active();
+  // as behind a network that is gone: it hears no ping, and its socket stays open
+  (rig.sockets[0] as unknown as { _socket: Socket })._socket.pause();
   await until(() => rig.stale === 1);
   await rig.active();
   assert.match(rig.lost[0], /nothing arrived/);
@@ -301,6 +307,17 @@ test('pings a quiet server, and its pong counts as a sign of life', async (t) =>
   const rig = await Rig.start(t, pinging, trades(SYMBOLS), accept, { messageTimeoutMs: 5000 });
   await until(() => rig.pings >= 5);
   assert.deepEqual([rig.connection.state, rig.lost], ['ACTIVE', []]);
+});
+
+test('asks a quiet server for a sign of life where the exchange needs no keep-alive, and stays', async (t) => {
+  const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, { messageTimeoutMs: 1000 });
+  await until(() => rig.pings >= 4);
+  assert.deepEqual([rig.connection.state, rig.stale, rig.lost], ['ACTIVE', 0, []]);
+});
+
+test('an attempt that nobody answers is said to have reached nobody', async (t) => {
+  const rig = await Rig.start(t, quick, trades(SYMBOLS), accept, { endpoint: 'ws://127.0.0.1:1/' });
+  await until(() => rig.unanswered >= 2);
 });
 
 test('stays below five messages a second', async (t) => {

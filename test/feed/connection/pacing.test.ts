@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { createPacing, RequestBudget, reserve } from '../../../src/feed/connection/pacing.js';
+import { createPacing, giveBack, RequestBudget, reserve } from '../../../src/feed/connection/pacing.js';
 
 const BURST = 20;
 
@@ -14,6 +14,14 @@ test('lets a burst through and spaces out what follows', () => {
   const last = waits.at(-1) as number;
   assert.ok(last > 38_000 && last <= 39_000, `${last} ms`);
   assert.ok(waits.every((wait, i) => i === 0 || wait >= waits[i - 1] - 1000));
+});
+
+test('attempts that are given back do not count: a network that is gone for long delays nothing', () => {
+  const pacing = createPacing();
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    assert.equal(reserve(pacing, 14), 0);
+    giveBack(pacing, 14);
+  }
 });
 
 test('a machine that has run for weeks, or a long quiet time, delays nothing', () => {

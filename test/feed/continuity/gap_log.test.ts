@@ -1,4 +1,4 @@
-/** Holes that wait for room in the ring: in order, none twice, and none gone without a count. */
+/** Gaps that wait for room in the ring: in order, none twice, and none gone without a count. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CounterReader, createCounters } from '../../../src/counters/counters.js';
@@ -6,7 +6,7 @@ import { SESSION_COUNTERS } from '../../../src/counters/declarations.js';
 import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { GapLog, WAITING_GAPS_MAX } from '../../../src/feed/continuity/gap_log.js';
 
-test('holes are listed in their order as the ring has room, and what cannot wait is counted', () => {
+test('gaps are listed in their order as the ring has room, and what cannot wait is counted', () => {
   const shared = createCounters(SESSION_COUNTERS);
   const counters = () => new CounterReader(SESSION_COUNTERS, shared).read();
   const listed: number[] = [];

@@ -53,7 +53,7 @@ describe('recent ids', () => {
     });
   }
 
-  it('tells neighbours beyond 2^53 apart, in ascending ids with holes', () => {
+  it('tells neighbours beyond 2^53 apart, in ascending ids with gaps', () => {
     const ids = new RecentIds(2);
     ids.resize(1);
     const add = (id: bigint) => ids.add(0, Uint32Array.of(Number(id & 0xffffffffn), Number(id >> 32n)), 0);

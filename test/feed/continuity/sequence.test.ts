@@ -1,7 +1,7 @@
-/** Holes in the ids of a stream: named once, in full, with their cause and times, and never for what did arrive. */
+/** Gaps in the ids of a stream: named once, in full, with their cause and times, and never for what did arrive. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SEQUENCE_HOLES_MAX } from '../../../src/base/limits.js';
+import { SEQUENCE_GAPS_MAX } from '../../../src/base/limits.js';
 import type { Gap } from '../../../src/feed/continuity/gap_log.js';
 import { SEEN, Sequence } from '../../../src/feed/continuity/sequence.js';
 import { MD, TRADES } from '../../../src/schema/tables.js';
@@ -96,14 +96,14 @@ describe('what is stored after it was listed', () => {
     assert.deepEqual([w.gaps, w.repairs], [[], []]);
   });
 
-  it('is taken back with any number of holes open', () => {
-    for (const holes of [65, 100, SEQUENCE_HOLES_MAX + 50]) {
+  it('is taken back with any number of gaps open', () => {
+    for (const gaps of [65, 100, SEQUENCE_GAPS_MAX + 50]) {
       const w = new Watched();
       w.accept(0);
-      for (let i = 1; i <= holes; i++) w.accept(i * 2);
-      for (let i = 0; i < holes; i += 2) assert.notEqual(w.accept(i * 2 + 1)[0], duplicate);
+      for (let i = 1; i <= gaps; i++) w.accept(i * 2);
+      for (let i = 0; i < gaps; i += 2) assert.notEqual(w.accept(i * 2 + 1)[0], duplicate);
       w.wait();
-      const odd = Array.from({ length: holes }, (_, i) => i * 2 + 1);
+      const odd = Array.from({ length: gaps }, (_, i) => i * 2 + 1);
       assert.deepEqual(
         missing(w),
         odd.filter((_, i) => i % 2 === 1),
@@ -137,7 +137,7 @@ describe('contiguous ids', () => {
     assert.deepEqual(w.accept(0, 1, 0, 3, 2), [fresh, fresh, duplicate, fresh, fresh]);
   });
 
-  it('reports a hole after the grace time, with its ids, cause and times', () => {
+  it('reports a gap after the grace time, with its ids, cause and times', () => {
     const w = new Watched();
     w.accept(10, 14);
     w.wait(GRACE_MS - 1);
@@ -169,14 +169,14 @@ describe('contiguous ids', () => {
     assert.deepEqual(w.accept(11, 12, 13, 14, 10), Array(5).fill(duplicate));
   });
 
-  it('reports what is left of a hole that was filled in part', () => {
+  it('reports what is left of a gap that was filled in part', () => {
     const w = new Watched();
     w.accept(10, 20, 15, 11, 19);
     w.wait();
     assert.deepEqual(w.told, ['unknown 12-14', 'unknown 16-18']);
   });
 
-  it('still stores what comes after its hole was reported', () => {
+  it('still stores what comes after its gap was reported', () => {
     const w = new Watched();
     w.accept(10, 13);
     w.wait();
@@ -205,7 +205,7 @@ describe('contiguous ids', () => {
     );
   });
 
-  it('names the cause that was known when the hole appeared', () => {
+  it('names the cause that was known when the gap appeared', () => {
     for (const cause of ['disconnect', 'ring_full', 'malformed'] as const) {
       const w = new Watched();
       w.accept(10);
@@ -225,15 +225,15 @@ describe('contiguous ids', () => {
     assert.deepEqual(w.told, ['unknown 12-12']);
   });
 
-  it('keeps a bounded number of holes, and marks what cannot be told from a duplicate any more', () => {
+  it('keeps a bounded number of gaps, and marks what cannot be told from a duplicate any more', () => {
     const w = new Watched();
     w.accept(0);
-    for (let i = 1; i <= SEQUENCE_HOLES_MAX + 2; i++) w.accept(i * 2);
+    for (let i = 1; i <= SEQUENCE_GAPS_MAX + 2; i++) w.accept(i * 2);
     assert.deepEqual(w.told, ['unknown 1-1', 'unknown 3-3'], 'the oldest are reported early');
     assert.deepEqual(w.accept(1, 2, 5, 5), [uncertain, uncertain, fresh, duplicate]);
   });
 
-  it('keeps a bounded number of holes also when one large hole is filled here and there', () => {
+  it('keeps a bounded number of gaps also when one large gap is filled here and there', () => {
     const w = new Watched();
     w.accept(0, 1_000_000);
     for (let id = 10; id < 900_000; id += 100) assert.equal(w.sequence.accept(0, id), fresh);
@@ -414,7 +414,7 @@ describe('an id that is far too high', () => {
   const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const WRONG = 5_000_000;
 
-  it('is taken back when the ids go on below it, and later holes are found again', () => {
+  it('is taken back when the ids go on below it, and later gaps are found again', () => {
     const w = new Watched();
     w.accept(...range(10, 20), WRONG);
     assert.ok(w.accept(...range(21, 40)).every((seen) => seen === fresh));
@@ -427,7 +427,7 @@ describe('an id that is far too high', () => {
     assert.deepEqual(w.accept(40, 45), [duplicate, duplicate]);
   });
 
-  it('is no hole when the ids jump over it, and uncertain when it comes again', () => {
+  it('is no gap when the ids jump over it, and uncertain when it comes again', () => {
     const w = new Watched();
     w.accept(10, WRONG, WRONG + 1, ...range(11, 30));
     assert.deepEqual(w.outliers, [WRONG + 1]);
@@ -470,7 +470,7 @@ describe('an id that is far too high', () => {
 });
 
 describe('messages that stand for a range of ids', () => {
-  it('follow each other without gaps between their ends, and fill holes', () => {
+  it('follow each other without gaps between their ends, and fill gaps', () => {
     const w = new Watched();
     const take = (...ranges: [number, number][]) =>
       ranges.map(([from, to]) => w.sequence.acceptRange(0, from, to));

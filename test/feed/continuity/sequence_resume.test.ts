@@ -25,7 +25,7 @@ function make(table: typeof MD | typeof TRADES) {
   return { sequence, gaps, time };
 }
 
-test('ids go on: the hole in between is downtime, what was stored is not stored again', () => {
+test('ids go on: the gap in between is downtime, what was stored is not stored again', () => {
   const { sequence, gaps, time } = make(TRADES);
   sequence.seed(0, [1000, 7]);
   sequence.seedIds(0, 50, []);
@@ -49,7 +49,7 @@ test('ids go on: the hole in between is downtime, what was stored is not stored 
   );
 });
 
-test('ids that follow at once leave no hole', () => {
+test('ids that follow at once leave no gap', () => {
   const { sequence, gaps } = make(TRADES);
   sequence.seed(0, [1000, 7]);
   sequence.seedIds(0, 50, []);
@@ -58,7 +58,7 @@ test('ids that follow at once leave no hole', () => {
   assert.deepEqual(gaps, []);
 });
 
-test('a hole that the earlier run could not report is reported, less what still comes', () => {
+test('a gap that the earlier run could not report is reported, less what still comes', () => {
   const { sequence, gaps } = make(TRADES);
   sequence.seed(0, [1000, 7]);
   sequence.seedIds(0, 50, [[41, 43]]);

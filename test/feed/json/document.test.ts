@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JSON_DEPTH_MAX } from '../../../src/base/limits.js';
 import { createJsonParser, decodeUtf8, parseKeepingText } from '../../../src/feed/json/document.js';
-import { JsonFields, JsonNumber, KIND, UNFAMILIAR } from '../../../src/feed/json/fields.js';
+import { JsonFields, JsonNumber, KIND, NO_MATCH } from '../../../src/feed/json/fields.js';
 import { JsonEither, JsonList, JsonTuples } from '../../../src/feed/json/lists.js';
 import { readMessages, recordings } from '../../support/corpus.js';
 import { recordingFolders } from '../../support/fixtures.js';
@@ -166,7 +166,7 @@ function checkReader(bytes: Uint8Array, document: Record<string, unknown>, text:
 function check(message: Uint8Array): boolean {
   const bytes = Buffer.concat([Buffer.from('"{'), message, Buffer.from('}"1e')]);
   const [start, end] = [2, 2 + message.length];
-  const taken = fields.scan(bytes, start, end) !== UNFAMILIAR;
+  const taken = fields.scan(bytes, start, end) !== NO_MATCH;
   const text = decodeUtf8(bytes, start, end);
   if (text === undefined) {
     assert.ok(!taken, `invalid UTF-8 is accepted: ${bytes.toString('latin1')}`);
@@ -289,7 +289,7 @@ describe('scanner', () => {
       '{"k":[]}',
       '{"data":[1]}',
     ])
-      assert.equal(scan(text), UNFAMILIAR, text);
+      assert.equal(scan(text), NO_MATCH, text);
   });
   it('passes over nested values that nobody asked for, and checks them all the same', () => {
     for (const text of ['{"zzz":{"a":[1,{"b":null}]},"type":"x"}', '{"zzz":[]}', '{"zzz":[[],{}]}'])
@@ -301,7 +301,7 @@ describe('scanner', () => {
       '{"zzz":{,}}',
       `{"zzz":${'['.repeat(99)}${']'.repeat(99)}}`,
     ])
-      assert.equal(scan(text), UNFAMILIAR, text);
+      assert.equal(scan(text), NO_MATCH, text);
   });
   it('leaves a known key that occurs twice to the parser', () => {
     for (const text of [
@@ -311,7 +311,7 @@ describe('scanner', () => {
       '{"k":1,"k":{}}',
       '{"type":"a","type":"b"}',
     ])
-      assert.equal(scan(text), UNFAMILIAR, text);
+      assert.equal(scan(text), NO_MATCH, text);
   });
   it('does not take a scalar for the nested value that a shape was learned with', () => {
     const fresh = new JsonFields(['type', 'side']);
@@ -333,7 +333,7 @@ describe('scanner', () => {
   });
   it('learns nothing from text that is not UTF-8: the same bytes are refused each time', () => {
     for (const text of ['{"pr\xe9ce":1,"type":"x"}', '{"data":[{"pr\xe9ce":1,"s":"x"}],"type":"x"}'])
-      for (let i = 0; i < 3; i++) assert.equal(scan(Buffer.from(text, 'latin1')), UNFAMILIAR, text);
+      for (let i = 0; i < 3; i++) assert.equal(scan(Buffer.from(text, 'latin1')), NO_MATCH, text);
   });
   it('refuses text that is not UTF-8, in known and unknown places', () => {
     for (const bad of [
@@ -347,7 +347,7 @@ describe('scanner', () => {
       for (const key of ['type', 'zzz'])
         assert.equal(
           scan(Buffer.concat([Buffer.from(`{"${key}":"`), Buffer.from(bad), Buffer.from('"}')])),
-          UNFAMILIAR,
+          NO_MATCH,
         );
     }
     assert.equal(scan('{"type":"币安"}'), 0);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { READ_AHEAD_BYTES } from '../../../src/base/limits.js';
 import { plainEnd } from '../../../src/base/plain_number.js';
-import { UNFAMILIAR } from '../../../src/feed/json/fields.js';
+import { NO_MATCH } from '../../../src/feed/json/fields.js';
 import {
-  decimalSource,
+  decimalCode,
   NUMBER_TOOLS,
   NUMBER_VARIABLES,
-  wholeSource,
+  wholeCode,
 } from '../../../src/feed/rows/number_codegen.js';
 import { randomFrom } from '../../support/random.js';
 
@@ -20,7 +20,7 @@ interface Found {
   readonly places: number;
 }
 
-type Reader = (text: string) => Found | typeof UNFAMILIAR;
+type Reader = (text: string) => Found | typeof NO_MATCH;
 
 /** Calls that were left to plainEnd(). */
 let calls = 0;
@@ -43,16 +43,16 @@ function readerOf(source: readonly string[]): Reader {
     bytes.write(`[[:${text},`, 'latin1');
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const found = read(view, bytes, 3, 3 + text.length + 1);
-    return found === UNFAMILIAR ? found : { ...found, end: found.end - 3 };
+    return found === NO_MATCH ? found : { ...found, end: found.end - 3 };
   };
 }
 
 /** What the reader must find: what JavaScript says of a number as JSON writes it without sign and exponent. */
-function expected(text: string): Found | typeof UNFAMILIAR {
+function expected(text: string): Found | typeof NO_MATCH {
   const [number = ''] = /^\d*(\.\d*)?/.exec(text) ?? [];
   const [whole, fraction] = number.split('.');
   const count = whole.length + (fraction?.length ?? 0);
-  if (!/^(0|[1-9]\d*)$/.test(whole) || fraction === '' || count > 15) return UNFAMILIAR;
+  if (!/^(0|[1-9]\d*)$/.test(whole) || fraction === '' || count > 15) return NO_MATCH;
   return { end: number.length, digits: Number(whole + (fraction ?? '')), places: fraction?.length ?? 0 };
 }
 
@@ -61,8 +61,8 @@ function digits(count: number): string {
 }
 
 const READERS: readonly Reader[] = [
-  readerOf(decimalSource(0)),
-  ...Array.from({ length: 17 }, (_, i) => readerOf(wholeSource(0, i + 1, ','.charCodeAt(0)))),
+  readerOf(decimalCode(0)),
+  ...Array.from({ length: 17 }, (_, i) => readerOf(wholeCode(0, i + 1, ','.charCodeAt(0)))),
 ];
 
 test('every count of digits in front of the point and behind it', () => {

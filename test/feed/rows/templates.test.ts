@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Exchange } from '../../../src/feed/exchange.js';
-import { UNFAMILIAR } from '../../../src/feed/json/fields.js';
+import { NO_MATCH } from '../../../src/feed/json/fields.js';
 import { RESULT } from '../../../src/feed/rows/result.js';
 import { EXCHANGES, type Fixture, type FixtureRow, readFixtures } from '../../support/fixtures.js';
 import { Harness } from '../../support/harness.js';
@@ -42,7 +42,7 @@ class Pair {
     const read = templates.read.bind(templates);
     templates.read = (bytes, start, end) => {
       const result = read(bytes, start, end);
-      if (result !== UNFAMILIAR) this.hits++;
+      if (result !== NO_MATCH) this.hits++;
       return result;
     };
   }

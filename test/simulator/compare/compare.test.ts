@@ -7,7 +7,7 @@ import { flag } from '../../../src/schema/flags.js';
 import { GAP_CAUSES, MD, TRADES } from '../../../src/schema/tables.js';
 import {
   type ChannelComparison,
-  compareAccount,
+  compareLedger,
   formatComparison,
 } from '../../../src/simulator/compare/compare.js';
 import type { FaultRequest } from '../../../src/simulator/server/faults.js';
@@ -25,7 +25,7 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 let runs = 0;
 
 interface Run {
-  readonly account: string;
+  readonly ledger: string;
   readonly received: Client['received'];
   /** first message of the second connection, when the first was cut */
   readonly resumed: number;
@@ -110,14 +110,14 @@ async function run(
   options: SimulatorOptions = {},
   asking: Asking = ASKING[exchange],
 ): Promise<Run> {
-  const account = join(directory, `account-${runs++}`);
+  const ledger = join(directory, `ledger-${runs++}`);
   const { simulator, endpoints } = await startSimulator({
     exchanges: [exchange],
     symbols: 5,
     rate: 6000,
     mix: [3, 2, 2, 2, 2, 1],
     messages: MESSAGES,
-    account_directory: account,
+    ledger_directory: ledger,
     ...options,
   });
   simulators.push(simulator);
@@ -157,20 +157,20 @@ async function run(
   await until('the last reply', () => asking.answer.test(client.texts.at(-1) ?? ''));
   simulator.stop();
   client.socket.terminate();
-  return { account, received: [...received, ...client.received], resumed: received.length };
+  return { ledger, received: [...received, ...client.received], resumed: received.length };
 }
 
-function compared(account: string, exchange: string, rows: Store, exact = true) {
+function compared(ledger: string, exchange: string, rows: Store, exact = true) {
   const data = join(directory, `data-${runs++}`);
   write(data, exchange, rows, exact);
-  return compareAccount(account, data);
+  return compareLedger(ledger, data);
 }
 
 const written = new Map<string, { readonly data: string; readonly rows: Store }>();
 
 /** The comparison after a change of one table of a symbol; the others are written once for all changes. */
 function damaged(exchange: 'coinbase' | 'binance', table: string, change: (rows: Row[]) => void) {
-  const { account, received } = exchange === 'coinbase' ? coinbase : binance;
+  const { ledger, received } = exchange === 'coinbase' ? coinbase : binance;
   const { data, rows } = written.get(exchange) ?? {
     data: join(directory, `data-${runs++}`),
     rows: store(exchange, received),
@@ -182,7 +182,7 @@ function damaged(exchange: 'coinbase' | 'binance', table: string, change: (rows:
   const wrong = right.map((row) => ({ ...row }));
   change(wrong);
   write(data, exchange, new Map([[`${symbol} ${table}`, wrong]]));
-  const result = compareAccount(account, data);
+  const result = compareLedger(ledger, data);
   write(data, exchange, new Map([[`${symbol} ${table}`, right]]));
   return { ...result, symbol };
 }
@@ -197,8 +197,8 @@ before(async () => {
   [coinbase, binance] = [await run('coinbase'), await run('binance')];
 });
 
-function assertAgrees(exchange: Exchange, { account, received }: Run, exact: boolean): ChannelComparison[] {
-  const result = compared(account, exchange, store(exchange, received), exact);
+function assertAgrees(exchange: Exchange, { ledger, received }: Run, exact: boolean): ChannelComparison[] {
+  const result = compared(ledger, exchange, store(exchange, received), exact);
   assert.ok(result.ok, formatComparison(result));
   assert.ok(sum(result.channels, 'sent') >= MESSAGES);
   assert.equal(sum(result.channels, 'delivered'), sum(result.channels, 'sent'));
@@ -211,10 +211,10 @@ function assertAgrees(exchange: Exchange, { account, received }: Run, exact: boo
   return [...result.channels];
 }
 
-test('what JSON.parse reads on the wire is what the account says, with and without exact digits', () => {
+test('what JSON.parse reads on the wire is what the ledger says, with and without exact digits', () => {
   for (const [exchange, kept] of Object.entries({ coinbase, binance }))
     for (const exact of [true, false]) assertAgrees(exchange as Exchange, kept, exact);
-  const summary = JSON.parse(readFileSync(join(binance.account, 'account.json'), 'utf8'));
+  const summary = JSON.parse(readFileSync(join(binance.ledger, 'ledger.json'), 'utf8'));
   assert.equal(summary.exchanges.binance.sent, MESSAGES);
 });
 
@@ -495,25 +495,25 @@ test('a fetched book may be thrown away as too old, but not in part', async () =
   assert.ok(useless > 0, 'changes that the book fetched later holds');
   const rows = store('binance', kept.received);
   for (const key of [...rows.keys()].filter((name) => name.endsWith(' GAPS'))) rows.delete(key);
-  const silent = compared(kept.account, 'binance', rows);
+  const silent = compared(kept.ledger, 'binance', rows);
   assert.equal(sum(silent.channels, 'missing'), useless, 'not without a word in GAPS');
   const levels = rowsOf(rows, 'ETHUSDT', 'BOOK');
   const inside = levels.findIndex(({ flags }) => Number(flags) === flag('snapshot'));
   levels.splice(inside, 1);
-  assert.equal(sum(compared(kept.account, 'binance', rows).channels, 'missing'), useless + 1);
+  assert.equal(sum(compared(kept.ledger, 'binance', rows).channels, 'missing'), useless + 1);
 });
 
 test('a symbol on disk that was never simulated is unexpected', () => {
   const rows = store('coinbase', coinbase.received);
   rows.set('NEW-USD TRADES', [...rowsOf(rows, 'ETH-USD', 'TRADES')]);
-  const result = compared(coinbase.account, 'coinbase', rows);
+  const result = compared(coinbase.ledger, 'coinbase', rows);
   assert.equal(sum(result.channels, 'unexpected'), rowsOf(rows, 'ETH-USD', 'TRADES').length);
 });
 
 test('dropped trades must stand in GAPS, by id', async () => {
-  const { account, received } = await run('coinbase', [{ kind: 'drop', symbol: 'ETH-USD', count: 3 }]);
+  const { ledger, received } = await run('coinbase', [{ kind: 'drop', symbol: 'ETH-USD', count: 3 }]);
   const rows = store('coinbase', received);
-  const unlisted = compared(account, 'coinbase', rows);
+  const unlisted = compared(ledger, 'coinbase', rows);
   assert.equal(sum(unlisted.channels, 'missing'), 3, formatComparison(unlisted));
   const ids = rowsOf(rows, 'ETH-USD', 'TRADES').map((row) => Number(row['trade_id']));
   const gap = ids.findIndex((id, i) => i > 0 && id !== ids[i - 1] + 1);
@@ -527,28 +527,28 @@ test('dropped trades must stand in GAPS, by id', async () => {
       to_id: BigInt(to),
     });
   list(ids[gap] - 3, ids[gap] - 2);
-  assert.equal(sum(compared(account, 'coinbase', rows).channels, 'missing'), 1);
+  assert.equal(sum(compared(ledger, 'coinbase', rows).channels, 'missing'), 1);
   list(ids[gap] - 1, ids[gap] - 1);
-  const listed = compared(account, 'coinbase', rows);
+  const listed = compared(ledger, 'coinbase', rows);
   assert.ok(listed.ok, formatComparison(listed));
   assert.equal(sum(listed.channels, 'listed'), 3);
   // the same trades fetched afterwards: allowed only when marked as repaired
   const patched = rowsOf(rows, 'ETH-USD', 'TRADES');
   const fake = { ...patched[gap], trade_id: BigInt(ids[gap] - 1), flags: 0 };
   patched.push(fake);
-  assert.equal(sum(compared(account, 'coinbase', rows).channels, 'unexpected'), 1);
+  assert.equal(sum(compared(ledger, 'coinbase', rows).channels, 'unexpected'), 1);
   fake.flags = flag('repaired');
   assert.equal(
-    sum(compared(account, 'coinbase', rows).channels, 'different'),
+    sum(compared(ledger, 'coinbase', rows).channels, 'different'),
     1,
     'repaired with wrong values',
   );
 });
 
 test('a cut connection: what was missed must stand in GAPS, tickers by time', async () => {
-  const { account, received, resumed } = await run('coinbase', [{ kind: 'cut' }], { messages: 6000 });
+  const { ledger, received, resumed } = await run('coinbase', [{ kind: 'cut' }], { messages: 6000 });
   const rows = store('coinbase', received);
-  const result = compared(account, 'coinbase', rows);
+  const result = compared(ledger, 'coinbase', rows);
   const missing = (channel: string) =>
     sum(
       result.channels.filter((c) => c.channel === channel),
@@ -569,19 +569,19 @@ test('a cut connection: what was missed must stand in GAPS, tickers by time', as
       ...until,
     });
   }
-  const listed = compared(account, 'coinbase', rows);
+  const listed = compared(ledger, 'coinbase', rows);
   const tickers = listed.channels.filter(({ channel }) => channel === 'ticker');
   assert.equal(sum(tickers, 'missing'), 0, formatComparison(listed));
   assert.ok(sum(tickers, 'listed') > 0);
 });
 
 test('duplicated and reordered events: once on disk is right, twice is not', async () => {
-  const { account, received } = await run('binance', [
+  const { ledger, received } = await run('binance', [
     { kind: 'duplicate', count: 20 },
     { kind: 'reorder', count: 20 },
   ]);
   const rows = store('binance', received);
-  const result = compared(account, 'binance', rows);
+  const result = compared(ledger, 'binance', rows);
   assert.ok(result.ok, formatComparison(result));
   const trades = received.map(({ text }) => JSON.parse(text).data).filter((data) => data?.e === 'trade');
   const repeats = trades.length - new Set(trades.map(({ s, t }) => `${s}${t}`)).size;

@@ -116,7 +116,7 @@ test('a market keeps its figures consistent and remembers its trades', () => {
   assert.ok(market.past(first - 2)!.time_us < market.past(first - 1)!.time_us);
 });
 
-/** Numbers of a payload that the account must hold, by channel: price and size. */
+/** Numbers of a payload that the ledger must hold, by channel: price and size. */
 function priceAndSize(message: Json): [string, string] | undefined {
   const { data, events } = message;
   const trade = events?.[0].trades?.[0] ?? data?.[0] ?? data ?? message;
@@ -168,7 +168,7 @@ test('every literal of every listing is exactly kept, and no frame outgrows its 
   }
 });
 
-test('ids of up to 64 bits reach the account as they are', () => {
+test('ids of up to 64 bits reach the ledger as they are', () => {
   const event = new EventValues();
   const ids: [number, number][] = [
     [2_290_000_001, 202_469_355],

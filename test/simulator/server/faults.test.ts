@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoggerError, messageOf } from '../../../src/base/errors.js';
-import { AccountRecords, accountFile } from '../../../src/simulator/market/ledger.js';
+import { LedgerRecords, ledgerFile } from '../../../src/simulator/market/ledger.js';
 import { parseFault, parseFaultText } from '../../../src/simulator/server/faults.js';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../../src/simulator/simulator.js';
 import { PROTOCOLS } from '../../../src/simulator/venues/index.js';
@@ -227,20 +227,20 @@ test('a rate is kept on the whole, and slow lowers it', async () => {
   other.socket.terminate();
 });
 
-test('the account: one record per event with what became of it, missing trades are on REST', async () => {
-  const account = join(directory, 'account');
-  const { simulator, ws, rest, fault, control } = await start({ account_directory: account });
+test('the ledger: one record per event with what became of it, missing trades are on REST', async () => {
+  const ledger = join(directory, 'ledger');
+  const { simulator, ws, rest, fault, control } = await start({ ledger_directory: ledger });
   const client = await subscriber(ws);
   await fault({ kind: 'drop', symbol: 'BTC-USD', count: 2 });
   await fault({ kind: 'duplicate', symbol: 'ETH-USD', count: 3 });
   await client.until('the faults to be over', () => client.texts.length > 200);
-  const totals = (await (await fetch(`${control}/account`)).json()) as { exchanges: Record<string, unknown> };
+  const totals = (await (await fetch(`${control}/ledger`)).json()) as { exchanges: Record<string, unknown> };
   const trades = (totals.exchanges['coinbase'] as { channels: { trades: Record<string, number> } }).channels
     .trades;
   assert.equal(trades['undelivered'], 2);
   client.socket.terminate();
   simulator.stop();
-  const records = new AccountRecords(accountFile(account, 'coinbase', 'BTC-USD', 'trades'), 'trades');
+  const records = new LedgerRecords(ledgerFile(ledger, 'coinbase', 'BTC-USD', 'trades'), 'trades');
   assert.ok(records.has(0, 'history'));
   const dropped: number[] = [];
   for (let i = 1; i < records.count; i++) {
@@ -251,7 +251,7 @@ test('the account: one record per event with what became of it, missing trades a
   const lost = dropped.filter((id) => id < Math.max(...received));
   assert.equal(lost.length, 2);
   assert.ok(lost.every((id) => !received.has(id)));
-  const other = new AccountRecords(accountFile(account, 'coinbase', 'ETH-USD', 'trades'), 'trades');
+  const other = new LedgerRecords(ledgerFile(ledger, 'coinbase', 'ETH-USD', 'trades'), 'trades');
   let twice = 0;
   for (let i = 0; i < other.count; i++) if (other.word(i, 6) === 2) twice++;
   assert.equal(twice, 3);
@@ -263,10 +263,10 @@ test('trades that a fault dropped are on REST all the same', async () => {
   const client = await subscriber(ws);
   await fault({ kind: 'drop', symbol: 'BTC-USD', count: 4 });
   const trades = () => client.ofType('match').filter((m) => m['product_id'] === 'BTC-USD');
-  const hole = () => trades().findIndex((m, i, all) => i > 0 && m['trade_id'] !== all[i - 1]['trade_id'] + 1);
-  await client.until('the hole', () => hole() > 0);
+  const gap = () => trades().findIndex((m, i, all) => i > 0 && m['trade_id'] !== all[i - 1]['trade_id'] + 1);
+  await client.until('the gap', () => gap() > 0);
   client.socket.terminate();
-  const upper = trades()[hole()]['trade_id'] as number;
+  const upper = trades()[gap()]['trade_id'] as number;
   const page = (await (await fetch(`${rest}/products/BTC-USD/trades?limit=4&after=${upper}`)).json()) as {
     trade_id: number;
   }[];
@@ -274,7 +274,7 @@ test('trades that a fault dropped are on REST all the same', async () => {
     page.map(({ trade_id }) => trade_id),
     [upper - 1, upper - 2, upper - 3, upper - 4],
   );
-  assert.equal(trades()[hole() - 1]['trade_id'], upper - 5);
+  assert.equal(trades()[gap() - 1]['trade_id'], upper - 5);
 });
 
 test('plays a recording to its subscribers, in order, and lists its symbols', async () => {
@@ -310,9 +310,9 @@ await simulateCommand().parseAsync(process.argv.slice(2), { from: 'user' });`,
   return { child, ready: JSON.parse(text.split('\n')[0]) };
 }
 
-test('the command: TLS, one line of endpoints, SIGTERM completes the account', async () => {
-  const account = join(directory, 'command');
-  const { child, ready } = await command('--tls', '--symbols', '2', '--account', account, '--seed', '5');
+test('the command: TLS, one line of endpoints, SIGTERM completes the ledger', async () => {
+  const ledger = join(directory, 'command');
+  const { child, ready } = await command('--tls', '--symbols', '2', '--ledger', ledger, '--seed', '5');
   assert.deepEqual(Object.keys(ready), ['ready', 'exchanges', 'control', 'ca']);
   const { ws } = ready.exchanges.binance;
   assert.match(ws, /^wss:\/\/127\.0\.0\.1:\d+$/);
@@ -321,8 +321,8 @@ test('the command: TLS, one line of endpoints, SIGTERM completes the account', a
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
   assert.deepEqual(await exit, [0, null]);
-  const summary = JSON.parse(readFileSync(join(account, 'account.json'), 'utf8'));
-  const records = new AccountRecords(accountFile(account, 'binance', 'BTCUSDT', 'trades'), 'trades');
+  const summary = JSON.parse(readFileSync(join(ledger, 'ledger.json'), 'utf8'));
+  const records = new LedgerRecords(ledgerFile(ledger, 'binance', 'BTCUSDT', 'trades'), 'trades');
   assert.equal(summary.exchanges.binance.channels.trades.events, records.count - 1);
 });
 

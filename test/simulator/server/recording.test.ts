@@ -56,7 +56,7 @@ for (const name of ['recording.jsonl', 'recording.jsonl.gz'])
   test(`${name} is played to the logger, and its rows are on disk`, async () => {
     const folder = temporaryFolder('play');
     const recording = writeRecording(join(folder, name));
-    const simulator = await startSimulatorProcess(join(folder, 'account'), ['--play', recording], 'binance');
+    const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--play', recording], 'binance');
     const symbols = [...new Set(fixtures.map(({ row }) => row['symbol']))];
     const lines = [`symbols = ${JSON.stringify(symbols)}`, 'channels = ["ticker", "trades"]'];
     const logger = startLoggerProcess({ folder, exchangeLines: { binance: lines } }, simulator);

@@ -194,7 +194,7 @@ test('futures: a stream on the wrong path is acknowledged and stays silent', asy
   assert.equal(client.close_code, 1006);
 });
 
-test('futures: ranges of raw trade ids have holes, those of aggregates have none; REST agrees', async () => {
+test('futures: ranges of raw trade ids have gaps, those of aggregates have none; REST agrees', async () => {
   const { ws, rest } = await start('binance-futures');
   const client = await Client.open(`${ws}/market/stream?streams=btcusdt@aggTrade/ethusdt@aggTrade`);
   const own = () => dataOf(client, 'aggTrade').filter(({ s }) => s === 'BTCUSDT');

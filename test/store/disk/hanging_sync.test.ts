@@ -58,9 +58,9 @@ test('a sync that hangs keeps nobody from draining the rings', () => {
 });
 
 test('the same is seen to fail where the writer makes the call itself', () => {
-  const { turn } = Durability.prototype;
+  const { doWork: turn } = Durability.prototype;
   try {
-    Durability.prototype.turn = function () {
+    Durability.prototype.doWork = function () {
       this.complete();
     };
     const { disk, turns } = scene();
@@ -68,7 +68,7 @@ test('the same is seen to fail where the writer makes the call itself', () => {
     disk.hangs = true;
     assert.throws(() => turns(3), /the writer waits for a disk that hangs/);
   } finally {
-    Durability.prototype.turn = turn;
+    Durability.prototype.doWork = turn;
   }
 });
 
@@ -80,7 +80,7 @@ test('when the sync comes back, what was written before it began is durable, and
   disk.hangs = false;
   turns(2);
   clock.ms += 300;
-  world.writer.turn();
+  world.writer.doWork();
   assert.deepEqual(durable(), sent());
   disk.restart(true);
   recover(disk, DATA);
@@ -96,7 +96,7 @@ test('a new table-day waits for its base, and no row of it is lost', () => {
     world.row(0, FIRST_DAY + 1);
     world.publish();
     clock.ms += 150;
-    world.writer.turn();
+    world.writer.doWork();
   }
   const file = `${DATA}/x/A/TRADES/${columnFile('trade_price', FIRST_DAY + 1)}`;
   assert.equal(Math.max(0, disk.sizeOf(file)), 0, 'nothing is written before its base is durable');

@@ -209,7 +209,7 @@ test('a sink that holds the journal back is cut off at the limit, and the log sa
     for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
     world.publish();
     clock.ms += 250;
-    world.writer.turn();
+    world.writer.doWork();
     largest = Math.max(largest, world.writer.theJournal.bytes);
   }
   assert.deepEqual(

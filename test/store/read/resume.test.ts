@@ -46,7 +46,7 @@ test('ids beyond 2^53 are kept to the digit', (t) => {
   assert.equal(resume(root).lastTradeId, '18446744073709551615');
 });
 
-test('holes that GAPS does not list are found, those it lists are not', (t) => {
+test('gaps that GAPS does not list are found, those it lists are not', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(...range(1, 10), ...range(15, 20), ...range(31, 40)));
   writeTableDay(root, { table: 'GAPS' }, [gap(11, 12), gap(25, 26)]);
@@ -57,7 +57,7 @@ test('holes that GAPS does not list are found, those it lists are not', (t) => {
   ]);
 });
 
-test('a hole at midnight is found, and one that GAPS lists is not', (t) => {
+test('a gap at midnight is found, and one that GAPS lists is not', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(1, 2, 3));
   trades(root, ids(7, 8), '22.11.26');
@@ -66,14 +66,14 @@ test('a hole at midnight is found, and one that GAPS lists is not', (t) => {
   assert.deepEqual(resume(root).unlistedIds, [[6, 6]]);
 });
 
-test('ids that start over at midnight leave no hole', (t) => {
+test('ids that start over at midnight leave no gap', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(100, 101));
   trades(root, ids(1, 2), '22.11.26');
   assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['2', []]);
 });
 
-test('a late row at the beginning of what is looked at makes no hole', (t) => {
+test('a late row at the beginning of what is looked at makes no gap', (t) => {
   const root = dataDirectory(t);
   // 101 came late, its neighbours are too far back to be seen
   trades(root, ids(...range(1, 5000), 5002, ...range(5003, 20_000), 5001, ...range(20_001, 36_000), 36_005));
@@ -159,7 +159,7 @@ test('columns without exact digits are whole rows, too', (t) => {
   assert.equal(resume(root).lastTradeId, '5');
 });
 
-test('ids that do not count up: the last ones as they were stored, and no holes', (t) => {
+test('ids that do not count up: the last ones as they were stored, and no gaps', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(...range(1, 100).map((n) => (n * 7) % 101)));
   const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', false);

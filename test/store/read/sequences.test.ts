@@ -1,8 +1,8 @@
-/** Trade ids: runs, holes, duplicates, days; compared with a plain set of every id. */
+/** Trade ids: runs, gaps, duplicates, days; compared with a plain set of every id. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdRuns, type IdSummary } from '../../../src/store/read/id_runs.js';
-import { holes, intervalText, subtract, union } from '../../../src/store/read/intervals.js';
+import { gapsBetween, intervalText, subtract, union } from '../../../src/store/read/intervals.js';
 import { type GapRow, listings } from '../../../src/store/read/listings.js';
 import { checkListings, checkSequence } from '../../../src/store/read/sequences.js';
 
@@ -57,14 +57,14 @@ test('ids at the top of 64 bits and across 2^32 stay one run', () => {
   assert.equal(summary([2n ** 53n, 2n ** 53n + 1n, 2n ** 53n + 3n]).islands.length, 2);
 });
 
-test('a kept duplicate is allowed and may fill a hole', () => {
+test('a kept duplicate is allowed and may fill a gap', () => {
   const found = summary([1, 2, 2, 3, 5, 4], [2, 5]);
   assert.equal(found.duplicateCount, 0n);
   const report = checkSequence([{ day: 1, ids: found }], []);
   assert.deepEqual([report.problems.count, report.missing, report.keptDuplicates], [0, 0n, 2n]);
 });
 
-test('holes must be listed, wholly', () => {
+test('gaps must be listed, wholly', () => {
   assert.equal(check([[1, 2, 3, 4]]).problems.count, 0);
   const unlisted = check([[1, 2, 6, 7]]);
   assert.match(unlisted.problems.told[0]!.text, /2026-11-21: ids 3-5 \(3\) missing and not listed in GAPS/);
@@ -81,7 +81,7 @@ test('holes must be listed, wholly', () => {
   assert.deepEqual([listed.problems.count, listed.missing, listed.listed], [0, 3n, 3n]);
 });
 
-test('late rows fill holes, also on the next day, and are counted', () => {
+test('late rows fill gaps, also on the next day, and are counted', () => {
   const late = check([[1, 2, 5, 3, 4]]);
   assert.deepEqual([late.problems.count, late.outOfOrder], [0, 2n]);
   assert.equal(
@@ -93,7 +93,7 @@ test('late rows fill holes, also on the next day, and are counted', () => {
   );
 });
 
-test('holes and duplicates across midnight', () => {
+test('gaps and duplicates across midnight', () => {
   assert.match(
     check([
       [1, 2],
@@ -120,7 +120,7 @@ test('holes and duplicates across midnight', () => {
   );
 });
 
-test('ids that start over are noted, a hole before the first id of a day is not excused', () => {
+test('ids that start over are noted, a gap before the first id of a day is not excused', () => {
   const within = check([[1000, 1001, 1, 2, 3]]);
   assert.equal(within.problems.count, 0);
   assert.ok(within.notes.some((note) => note.includes('3 ids are below the first one received, 1000')));
@@ -150,7 +150,7 @@ test('days that do not follow each other are noted', () => {
 test('intervals', () => {
   const of = (...pairs: [number, number][]) => pairs.map(([a, b]) => ({ from: BigInt(a), to: BigInt(b) }));
   assert.deepEqual(union(of([5, 6], [1, 2], [3, 3], [6, 9])), { merged: of([1, 3], [5, 9]), overlap: 1n });
-  assert.deepEqual(holes(of([1, 3], [5, 9], [20, 20])), of([4, 4], [10, 19]));
+  assert.deepEqual(gapsBetween(of([1, 3], [5, 9], [20, 20])), of([4, 4], [10, 19]));
   assert.deepEqual(
     subtract(of([1, 10], [20, 30]), of([3, 4], [10, 22], [30, 30])),
     of([1, 2], [5, 9], [23, 29]),
@@ -159,7 +159,7 @@ test('intervals', () => {
   assert.equal(intervalText({ from: 7n, to: 9n }), '7-9 (3)');
 });
 
-test('ids without order have no holes, and only unique ones have duplicates', () => {
+test('ids without order have no gaps, and only unique ones have duplicates', () => {
   const days = [{ day: 20778, ids: summary([9, 3, 17866130914490001n, 3]) }];
   const unique = checkSequence(days, [], 'unique');
   assert.deepEqual([unique.problems.count, unique.missing], [1, 0n]);

@@ -50,7 +50,7 @@ class Scene {
       for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
       world.publish();
       this.clock.ms += 250;
-      world.writer.turn();
+      world.writer.doWork();
     }
     if (stop) world.writer.finish();
     return world;
@@ -184,7 +184,7 @@ found('superseded-tail', (s) => {
   const world = s.capture(3);
   for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
   world.publish();
-  world.writer.turn();
+  world.writer.doWork();
   // the sync fails: the blocks go to a new segment, the old one keeps half of them
   const journal = world.writer.theJournal;
   const { beginFdatasync } = s.disk;

@@ -140,7 +140,7 @@ describe('order books on disk', () => {
     assert.equal(late.problems.length, 1);
   });
 
-  it('are followed behind a hole from the next snapshot on only', async (t) => {
+  it('are followed behind a gap from the next snapshot on only', async (t) => {
     const rows = recorded();
     const starts = rows.flatMap((row, i) => (isStart(row) ? [i] : []));
     // an event is missing in the middle of the second book

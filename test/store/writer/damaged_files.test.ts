@@ -82,7 +82,7 @@ class Scene {
   turns(world: World, count: number): void {
     for (let turn = 0; turn < count; turn++) {
       this.clock.ms += 150;
-      world.writer.turn();
+      world.writer.doWork();
     }
   }
 
@@ -100,8 +100,8 @@ class Scene {
 
   /** Rows of a table-day, each the same in every column; numbered from `first` on. */
   expectRows(stream: number, first: number, count: number): void {
-    for (const { name, bytes, word, exact, only } of TRADES.columns) {
-      if (exact || only !== undefined) continue;
+    for (const { name, bytes, word, exact, own } of TRADES.columns) {
+      if (exact || own === true) continue;
       const content = this.column(stream === X ? 'x' : 'y', name);
       assert.equal(content.length, count * bytes, name);
       for (let row = 0; row < count; row++)
@@ -243,7 +243,7 @@ test('a column that is short costs the rows behind its end, and they are kept an
   scene.live(BEFORE);
   truncateSync(join(scene.folder, PRICE), 9 * 4 + 2);
   scene.live(AFTER);
-  for (const { name, bytes } of TRADES.columns.filter((c) => !c.exact && c.only === undefined))
+  for (const { name, bytes } of TRADES.columns.filter((c) => !c.exact && c.own !== true))
     assert.equal(scene.column('x', name).length, (9 + AFTER) * bytes);
   assert.deepEqual(scene.listed(), [BEFORE - 9]);
   const size = columnFile('trade_size', TODAY);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { GAPS, MD, TRADES } from '../../../src/schema/tables.js';
 import { DiskIo } from '../../../src/store/disk/io.js';
 import { columnFile } from '../../../src/store/disk/paths.js';
-import { PREPARE_SECS, Tomorrow } from '../../../src/store/writer/day_files.js';
+import { NextDayFiles, PREPARE_SECS } from '../../../src/store/writer/day_files.js';
 import { temporaryFolder } from '../../support/processes.js';
 
 const DAY = 20_000;
@@ -21,21 +21,21 @@ function tableDays(folder: string) {
 
 test('files of the next day come in the last minutes, a few per turn, for tables that have rows today', () => {
   const folder = temporaryFolder('tomorrow');
-  const tomorrow = new Tomorrow(new DiskIo(), false);
-  tomorrow.turn(MIDNIGHT_MS - PREPARE_SECS * 1000 - 1000, tableDays(folder));
+  const tomorrow = new NextDayFiles(new DiskIo(), false);
+  tomorrow.doWork(MIDNIGHT_MS - PREPARE_SECS * 1000 - 1000, tableDays(folder));
   assert.deepEqual(readdirSync(folder), []);
   const count = () =>
     readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.bin')).length;
   let [turns, before] = [0, -1];
   while (count() > before) {
     before = count();
-    tomorrow.turn(MIDNIGHT_MS - PREPARE_SECS * 1000 + ++turns * 100, tableDays(folder));
+    tomorrow.doWork(MIDNIGHT_MS - PREPARE_SECS * 1000 + ++turns * 100, tableDays(folder));
     assert.ok(count() - before <= 20);
   }
   assert.ok(turns > 2);
   for (const table of [MD, TRADES]) {
     const wanted = table.columns
-      .filter((c) => !c.exact && c.only === undefined)
+      .filter((c) => !c.exact && c.own !== true)
       .map((c) => columnFile(c.name, DAY + 1));
     assert.deepEqual(readdirSync(join(folder, table.name)).sort(), wanted.sort());
   }
@@ -48,7 +48,7 @@ test('a file that is there keeps its bytes', () => {
   const path = join(folder, TRADES.name, columnFile('trade_id', DAY + 1));
   io.makeFolder(join(folder, TRADES.name));
   writeFileSync(path, 'early row');
-  const tomorrow = new Tomorrow(io, true);
-  for (let turn = 0; turn < 10; turn++) tomorrow.turn(MIDNIGHT_MS - 1000, tableDays(folder));
+  const tomorrow = new NextDayFiles(io, true);
+  for (let turn = 0; turn < 10; turn++) tomorrow.doWork(MIDNIGHT_MS - 1000, tableDays(folder));
   assert.equal(readFileSync(path, 'utf8'), 'early row');
 });

@@ -35,7 +35,7 @@ function removeAll(disk: SimulatedDisk, folder: string): void {
 /** Numbers of the rows of a table-day, each seen to be the same row in every column. */
 function rowsOf(disk: SimulatedDisk, stream: number): number[] {
   const columns = TRADES.columns
-    .filter(({ exact, only }) => !exact && only === undefined)
+    .filter(({ exact, own }) => !exact && own !== true)
     .map((column) => ({
       column,
       bytes: disk.contentOf(`${folderOf(stream)}/${columnFile(column.name, TODAY)}`),
@@ -93,7 +93,7 @@ function live(remove: (disk: SimulatedDisk) => void, fault?: Fault): Life {
   const turns = (count: number) => {
     for (let turn = 0; turn < count; turn++) {
       clock.ms += 150;
-      world.writer.turn();
+      world.writer.doWork();
     }
   };
   for (let n = 0; n < BEFORE; n++) for (const stream of [X, Y]) world.row(stream, TODAY);
@@ -187,7 +187,7 @@ test('the list of what was lost is lost in turn and written again', () => {
   removeAll(life.disk, tableDirectory(DATA, 'x', 'A', 'GAPS'));
   for (let turn = 0; turn < 30; turn++) {
     life.world.clock.ms += 150;
-    life.world.writer.turn();
+    life.world.writer.doWork();
   }
   assert.deepEqual(
     listed(life.disk, X).sort(([a], [b]) => a - b),

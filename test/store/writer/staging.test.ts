@@ -64,7 +64,7 @@ test('memory that a burst left empty makes nobody write early', () => {
   rows(0, 2000);
   assert.ok(staging.overfull);
   clock.ms += 900;
-  staging.flushDue();
+  staging.flushDue(false);
   assert.equal(flushes(), 1);
   assert.ok(!staging.overfull, 'the memory is there for the rows of others');
   rows(2, 1);
@@ -91,7 +91,7 @@ test('rows of one table-day are counted for the ring that each came from', () =>
   assert.deepEqual(written(), [5, 5]);
   rows(0, 1, 1);
   clock.ms += 900;
-  staging.flushDue();
+  staging.flushDue(false);
   assert.deepEqual(written(), [5, 6], 'what was written once is not counted again');
   rows(0, 4);
   assert.ok(staging.flushNow(1));

@@ -39,7 +39,7 @@ test('rows that waited in their ring are seen there and on their way to the jour
   world.publish();
   for (let turn = 0; turn < 3; turn++) {
     clock.ms += 150;
-    world.writer.turn();
+    world.writer.doWork();
   }
   for (const name of ['ring_wait_ms', 'unjournaled_ms'] as const)
     assert.ok(counter(name) >= 3000 && counter(name) < 60_000, `${name} ${counter(name)}`);

@@ -12,7 +12,7 @@ import { TIME } from '../../../src/base/time.js';
 import { CounterReader, createCounters } from '../../../src/counters/counters.js';
 import { DRAIN_COUNTERS, WRITER_COUNTERS } from '../../../src/counters/declarations.js';
 import { createHistogram } from '../../../src/counters/histogram.js';
-import { Rows } from '../../../src/feed/rows/row_writer.js';
+import { RowWriter } from '../../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../../src/feed/rows/streams.js';
 import { createDoorbell, createRing } from '../../../src/ring/layout.js';
 import { RingProducer } from '../../../src/ring/producer.js';
@@ -34,7 +34,7 @@ const NOON = TODAY * DAY + DAY / 2;
 /** Two rings of two streams each, and everything a writer needs. */
 class Rig {
   readonly folder: string;
-  readonly rows: Rows[] = [];
+  readonly rows: RowWriter[] = [];
   readonly producers: RingProducer[] = [];
   readonly init: WriterInit;
   readonly received = new Uint32Array([NOON, 0]);
@@ -70,7 +70,7 @@ class Rig {
           resumedAfter: 'downtime' as const,
         }));
       this.producers.push(producer);
-      this.rows.push(new Rows(producer, new StreamIndex(specs), this.received, DAY));
+      this.rows.push(new RowWriter(producer, new StreamIndex(specs), this.received, DAY));
     });
     this.init = {
       dataPath: this.folder,
@@ -150,7 +150,7 @@ class Rig {
   /** Row counts of every column file of a table-day; they must agree. */
   rowsIn(symbol: string, table: typeof TRADES | typeof MD = TRADES, stamp = STAMP, exact = true): number {
     const counts = table.columns
-      .filter((column) => (exact || !column.exact) && column.only === undefined)
+      .filter((column) => (exact || !column.exact) && column.own !== true)
       .map(
         (column) =>
           statSync(this.path(symbol, table.name, `${column.name}.${stamp}.bin`)).size / column.bytes,
@@ -423,7 +423,7 @@ describe('the writer thread', () => {
       lastReceived: {},
       resumedAfter: 'downtime' as const,
     };
-    rig.rows[0] = new Rows(producer, new StreamIndex([spec]), rig.received, DAY);
+    rig.rows[0] = new RowWriter(producer, new StreamIndex([spec]), rig.received, DAY);
     rig.trade(0, 5);
     producer.publish();
     for (const id of upTo(1000)) rig.trade(2, id);

@@ -47,10 +47,10 @@ test('twenty lives, every other one killed, lose nothing and store nothing twice
       }
       world.publish();
       clock.ms += random.below(300);
-      world.writer.turn();
+      world.writer.doWork();
     }
     if (life % 2 === 0) {
-      while (world.writer.turn() > 0);
+      while (world.writer.doWork() > 0);
       world.writer.finish();
     }
     // a killed process leaves what it had handed to the operating system
@@ -72,7 +72,7 @@ test('logger recover explains, refuses and sets aside', (t) => {
   );
   for (const { stream } of STREAMS) world.row(stream, FIRST_DAY);
   world.publish();
-  world.writer.turn();
+  world.writer.doWork();
   let text = '';
   const output = new Writable({
     write(chunk, _encoding, done) {

@@ -91,10 +91,10 @@ export class WebSocketClient {
   private timer: NodeJS.Timeout | undefined;
 
   private isPaused = false;
-  /** frames are being walked: what ends the connection now is told after onChunkEnd */
+  /** frames are being walked: what ends the connection now is reported after onChunkEnd */
   private walking = false;
   private ending: CloseInfo | undefined;
-  /** the connection broke while paused: how to tell it when all that arrived before is taken */
+  /** the connection broke while paused: how to report it when all that arrived before is taken */
   private broken: (() => void) | undefined;
 
   /** chunks that have arrived */
@@ -257,7 +257,7 @@ export class WebSocketClient {
     return this.state === 'open' || this.state === 'closing';
   }
 
-  /** HOT: `bytes` bytes have landed in the chunk. False tells Node to stop reading. */
+  /** HOT: `bytes` bytes have landed in the chunk. False makes Node stop reading. */
   private onBytes(bytes: number): boolean {
     if (this.isUpgraded()) return this.walk(0, bytes);
     if (this.state === 'upgrade') return this.onAnswer(bytes);

@@ -35,7 +35,7 @@ const WHOLE_TEXT = FIN | OPCODE.text;
 const WHOLE_BINARY = FIN | OPCODE.binary;
 const EMPTY = Buffer.allocUnsafeSlow(0);
 
-/** What a reader tells. Ranges are valid during the call only. */
+/** What a reader reports. Ranges are valid during the call only. */
 export interface FrameHandlers {
   /**
    * One complete message, fragments joined; opcode 1 text (its UTF-8 is not checked here) or 2 binary. Returns false

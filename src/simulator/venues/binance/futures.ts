@@ -1,6 +1,6 @@
 /**
  * Binance USD-M futures as its clients see it: streams on the paths /public and /market, and the public REST calls.
- * Update ids are shared by all symbols, so that books chain by `pu`; raw trade ids have holes.
+ * Update ids are shared by all symbols, so that books chain by `pu`; raw trade ids have gaps.
  * HOT: compose() runs per message. Runs in the simulator process; see server/protocol.ts.
  */
 
@@ -86,7 +86,7 @@ function milliseconds(time_us: number): number {
   return Math.floor(time_us / 1000);
 }
 
-/** Trade ids are shared with trades off the book, which nobody sees. */
+/** Trade ids are shared with trades off the book, which are not published. */
 function rawId(id: number): number {
   return id + Math.floor(id / 97);
 }
@@ -421,10 +421,7 @@ export const binanceFutures: VenueProtocol = {
     frame.setInner(inner, end);
     return putByte(out, end, BRACE);
   },
-  rest(venue) {
-    const rest = new BinanceRest(REST_RULES, venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new BinanceRest(REST_RULES, venue),
   slow_consumer: { code: 1008, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"s":"([^"]+)"/.exec(raw)?.[1],

@@ -8,7 +8,7 @@ import { CANDLE_AT } from '../../market/candles.js';
 import type { Listing } from '../../market/catalogue.js';
 import { INTERVALS, KLINE_AT } from '../../market/channels.js';
 import type { EventValues } from '../../market/ledger.js';
-import { ACCOUNT_FLAGS } from '../../market/ledger.js';
+import { LEDGER_FLAGS } from '../../market/ledger.js';
 import type { SymbolMarket } from '../../market/market.js';
 
 const MINUS = 45;
@@ -137,7 +137,7 @@ export function composeKline(
   );
   p = putText(out, p, END);
   e.setTime(open_time * 1e6);
-  if (candles.isClosed(interval)) e.flags = ACCOUNT_FLAGS.closed;
+  if (candles.isClosed(interval)) e.flags = LEDGER_FLAGS.closed;
   numbers.setPrice(e, KLINE_AT.open, candles.word(interval, CANDLE_AT.open), listing);
   numbers.setPrice(e, KLINE_AT.high, candles.word(interval, CANDLE_AT.high), listing);
   numbers.setPrice(e, KLINE_AT.low, candles.word(interval, CANDLE_AT.low), listing);

@@ -15,6 +15,7 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
+import { levelRows } from '../../server/rest.js';
 import type { Numbers } from './numbers.js';
 
 const MINUTE_MS = 60_000;
@@ -257,8 +258,7 @@ export class BinanceRest {
 
   #side(symbol: SymbolMarket, levels: Levels, frame: Frame, side: number, limit: number): string[][] {
     const { numbers } = this.#rules;
-    return Array.from({ length: Math.min(limit, levels.count(side)) }, (_, rank) => {
-      const [price, size] = [levels.price(side, rank), levels.size(side, rank)];
+    return levelRows(levels, side, limit, (price, size) => {
       numbers.setPrice(frame.event, 0, price, symbol.listing);
       numbers.setSize(frame.event, 1, size, symbol.listing);
       frame.recordLevel(side + 1);

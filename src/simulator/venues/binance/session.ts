@@ -6,7 +6,8 @@
 import type { BookShape } from '../../market/book.js';
 import { type Channel, INTERVALS, klineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
-import { decodePath, type Link, type Session, type VenueView } from '../../server/protocol.js';
+import { decodePath, type Link, type VenueView } from '../../server/protocol.js';
+import { parseJson, VenueSession } from '../../server/session.js';
 
 const METHODS = ['SUBSCRIBE', 'UNSUBSCRIBE', 'LIST_SUBSCRIPTIONS', 'SET_PROPERTY', 'GET_PROPERTY'];
 const STREAMS_MAX = 1024;
@@ -63,26 +64,23 @@ export function parseStream(venue: VenueView, name: string): Stream | undefined 
   };
 }
 
-export class BinanceSession implements Session {
+/** What is subscribed are names of streams. */
+export class BinanceSession extends VenueSession {
   readonly #rules: StreamRules;
   readonly #path: string;
   /** times of this connection's URL */
   readonly #unit_us: number;
-  readonly #venue: VenueView;
-  readonly #link: Link;
-  readonly #streams = new Set<string>();
   /** when the last messages came, oldest first */
   readonly #messages_ms: number[] = [];
   #pinged_ms: number;
   #answered_ms: number;
 
   constructor(rules: StreamRules, venue: VenueView, link: Link, path: string, query: string, now_ms: number) {
+    super(venue, link, now_ms);
     this.#rules = rules;
     this.#path = path;
     const options = new URLSearchParams(query);
     this.#unit_us = options.get('timeUnit')?.toUpperCase() === 'MICROSECOND' ? 1 : 1000;
-    this.#venue = venue;
-    this.#link = link;
     this.#pinged_ms = now_ms;
     this.#answered_ms = now_ms;
     link.wrapped = path.endsWith('/stream');
@@ -90,36 +88,30 @@ export class BinanceSession implements Session {
     this.#add(named.split('/').filter(Boolean));
   }
 
-  get active(): boolean {
-    return this.#streams.size > 0;
-  }
-
-  ping(now_ms: number): void {
+  override ping(now_ms: number): void {
     this.#counts(now_ms);
   }
 
-  pong(now_ms: number): void {
+  override pong(now_ms: number): void {
     if (this.#counts(now_ms)) this.#answered_ms = now_ms;
   }
 
   tick(now_ms: number): void {
-    this.#rules.tick?.(this.#link, this.#path, this.#streams, this.#venue, now_ms);
-    const { ping_ms, pong_deadline_ms } = this.#venue.timings;
+    this.#rules.tick?.(this.link, this.#path, this.subscribed, this.venue, now_ms);
+    const { ping_ms, pong_deadline_ms } = this.venue.timings;
     if (ping_ms === 0) return;
     if (now_ms - this.#answered_ms >= pong_deadline_ms) {
-      this.#link.end(1008, 'Pong timeout');
+      this.link.end(1008, 'Pong timeout');
     } else if (now_ms - this.#pinged_ms >= ping_ms) {
       this.#pinged_ms = now_ms;
-      this.#link.ping(String(Math.floor(now_ms)));
+      this.link.ping(String(Math.floor(now_ms)));
     }
   }
 
   message(text: string, now_ms: number): void {
     if (!this.#counts(now_ms)) return;
-    let request: unknown;
-    try {
-      request = JSON.parse(text);
-    } catch {
+    const request = parseJson(text);
+    if (request === undefined) {
       this.#error(3, 'Invalid JSON: expected value at line 1 column 1');
       return;
     }
@@ -142,14 +134,14 @@ export class BinanceSession implements Session {
   }
 
   #request(method: string, params: readonly unknown[], id: RequestId): void {
-    if (method === 'LIST_SUBSCRIPTIONS') this.#reply([...this.#streams], id);
+    if (method === 'LIST_SUBSCRIPTIONS') this.#reply([...this.subscribed], id);
     else if (method === 'GET_PROPERTY' || method === 'SET_PROPERTY') this.#property(method, params, id);
     else if (!params.every((name) => typeof name === 'string' && STREAM_NAME.test(name))) {
       this.#error(2, 'Invalid request: invalid stream', id);
     } else if (method === 'SUBSCRIBE') {
       const names = params as string[];
-      const added = names.filter((name) => !this.#streams.has(name));
-      if (this.#streams.size + new Set(added).size > STREAMS_MAX) {
+      const added = names.filter((name) => !this.subscribed.has(name));
+      if (this.subscribed.size + new Set(added).size > STREAMS_MAX) {
         this.#error(4, 'Too many subscriptions', id);
         return;
       }
@@ -167,10 +159,10 @@ export class BinanceSession implements Session {
     else if (typeof params[0] !== 'string')
       this.#error(2, 'Invalid request: property name must be a string', id);
     else if (params[0] !== 'combined') this.#error(0, 'Unknown property', id);
-    else if (!setting) this.#reply(this.#link.wrapped, id);
+    else if (!setting) this.#reply(this.link.wrapped, id);
     else if (typeof params[1] !== 'boolean') this.#error(1, 'Invalid value type: expected Boolean', id);
     else {
-      this.#link.wrapped = params[1];
+      this.link.wrapped = params[1];
       this.#reply(null, id);
     }
   }
@@ -180,36 +172,36 @@ export class BinanceSession implements Session {
     while (this.#messages_ms.length > 0 && now_ms - this.#messages_ms[0] >= 1000) this.#messages_ms.shift();
     this.#messages_ms.push(now_ms);
     if (this.#messages_ms.length <= this.#rules.messages_per_s) return true;
-    this.#link.end(1008, 'Too many requests');
+    this.link.end(1008, 'Too many requests');
     return false;
   }
 
   #add(names: readonly string[]): void {
     for (const name of names) {
-      if (this.#streams.has(name)) continue;
-      this.#streams.add(name);
-      const stream = this.#rules.streamOf(this.#venue, this.#path, name);
+      if (this.subscribed.has(name)) continue;
+      this.subscribed.add(name);
+      const stream = this.#rules.streamOf(this.venue, this.#path, name);
       if (stream === undefined) continue;
       const { symbol, channel, shape } = stream;
       // frames are the same for everybody: who comes first chooses the unit
       if (symbol.started === 0) symbol.time_unit_us = this.#unit_us;
-      this.#link.subscribe(symbol, channel, shape);
+      this.link.subscribe(symbol, channel, shape);
     }
   }
 
   #remove(names: readonly string[]): void {
     for (const name of names) {
-      if (!this.#streams.delete(name)) continue;
-      const stream = this.#rules.streamOf(this.#venue, this.#path, name);
-      if (stream !== undefined) this.#link.unsubscribe(stream.symbol, stream.channel);
+      if (!this.subscribed.delete(name)) continue;
+      const stream = this.#rules.streamOf(this.venue, this.#path, name);
+      if (stream !== undefined) this.link.unsubscribe(stream.symbol, stream.channel);
     }
   }
 
   #reply(result: unknown, id: RequestId): void {
-    this.#link.send(JSON.stringify({ result, id }));
+    this.link.send(JSON.stringify({ result, id }));
   }
 
   #error(code: number, msg: string, id?: RequestId): void {
-    this.#link.send(JSON.stringify({ error: { code, msg }, id }));
+    this.link.send(JSON.stringify({ error: { code, msg }, id }));
   }
 }

@@ -293,10 +293,7 @@ export const binance: VenueProtocol = {
     frame.setInner(inner, end);
     return putByte(out, end, BRACE);
   },
-  rest(venue) {
-    const rest = new BinanceRest(REST_RULES, venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new BinanceRest(REST_RULES, venue),
   shutdownNotice(wrapped, now_ms) {
     const notice = { e: 'serverShutdown', E: Math.floor(now_ms) };
     return JSON.stringify(wrapped ? { stream: '!serverShutdown', data: notice } : notice);

@@ -9,7 +9,7 @@ import { putByte, putDecimal, putHex16, putPadded, putText, putUint, Text } from
 import { CANDLE_AT } from '../../market/candles.js';
 import { type Channel, KLINE_AT, KLINE_CHANNELS, type KlineChannel } from '../../market/channels.js';
 import type { Frame } from '../../market/frame.js';
-import { ACCOUNT_FLAGS } from '../../market/ledger.js';
+import { LEDGER_FLAGS } from '../../market/ledger.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import { mix32, ORDER_ROLES, orderIdWord } from '../../market/random.js';
 import { putNoted, putTrimmed } from '../../server/numbers.js';
@@ -94,7 +94,7 @@ const ID_BILLIONS = 2_290_000_000;
 const ID_STEP = 16;
 const BATCH = 4;
 
-/** A price or size as the venue writes it, kept in the account. */
+/** A price or size as the venue writes it, kept in the ledger. */
 function put(
   frame: Frame,
   at: number,
@@ -169,7 +169,7 @@ function putLinearTrade(s: SymbolMarket, frame: Frame, at: number): number {
   p = putUuid(out, putText(out, p, TICK), s.hash, seen.id);
   p = putUint(out, putText(out, p, FLAGS), s.sequence);
   event.setId(s.sequence);
-  event.flags = ACCOUNT_FLAGS.uuid;
+  event.flags = LEDGER_FLAGS.uuid;
   return putByte(out, p, BRACE);
 }
 
@@ -260,7 +260,7 @@ function composeLinearTicker(s: SymbolMarket, frame: Frame): number {
   const ask = p;
   p = putIfChanged(frame, p, known, 2, ASK_PRICE, s.ask, price_scale);
   if (p > ask) p = putDecimal(out, putText(out, p, ASK_SIZE), s.ask_size, size_scale);
-  // who has just got the whole must be told of every change from there on
+  // a client that has just got the whole needs every change from there on
   if (frame.snapshot) known.fill(-1);
   event.setTime(time * 1000);
   event.setAbsent(4);
@@ -346,7 +346,7 @@ function composeCandle(s: SymbolMarket, frame: Frame, interval: number, spot: bo
   p = putUint(out, putText(out, p, closed ? CLOSED : GROWING), millis(s.last_time_us));
   p = putUint(out, putText(out, p, CANDLE_TS), time);
   event.setTime(open_time * 1e6);
-  event.flags = closed ? ACCOUNT_FLAGS.closed : 0;
+  event.flags = closed ? LEDGER_FLAGS.closed : 0;
   event.setAbsent(KLINE_AT.taker_buy_base);
   event.setAbsent(KLINE_AT.taker_buy_quote);
   event.digits[KLINE_AT.close_time] = close_time;
@@ -384,10 +384,7 @@ function protocolOf(id: string, category: 'spot' | 'linear'): VenueProtocol {
       if (channel === 'book') return composeBook(symbol, frame, spot);
       return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel as KlineChannel), spot);
     },
-    rest(venue) {
-      const rest = new BybitRest(venue, category);
-      return (request) => rest.answer(request);
-    },
+    rest: (venue) => new BybitRest(venue, category),
     slow_consumer: { code: 1006, reason: '' },
     planned_close: { code: 1001, reason: '' },
     symbolOf: (raw) => /"topic":"[^"]*\.([^".]+)"/.exec(raw)?.[1],

@@ -11,9 +11,9 @@ import {
   json,
   type RestAnswer,
   type RestRequest,
-  TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'EUR', 'BTC'],
@@ -41,18 +41,19 @@ export function listLinear(count: number): Listing[] {
   return [...open, { ...open[0], name: PRELAUNCH, base: 'NEW', quote: 'USDT', rank: count, closed: true }];
 }
 
-export class BybitRest {
-  readonly #venue: VenueView;
+export class BybitRest extends VenueRest {
   readonly #category: 'spot' | 'linear';
-  readonly #bucket = new TokenBucket({ burst: 600, per_s: 120 }, 0);
 
   constructor(venue: VenueView, category: 'spot' | 'linear') {
-    this.#venue = venue;
+    super(venue, { burst: 600, per_s: 120 });
     this.#category = category;
   }
 
-  answer({ path, query, now_ms }: RestRequest): RestAnswer {
-    if (!this.#bucket.take(now_ms)) return json({ retCode: 10006, retMsg: 'access too frequent' }, 403);
+  protected override limited(): RestAnswer {
+    return json({ retCode: 10006, retMsg: 'access too frequent' }, 403);
+  }
+
+  protected override route({ path, query, now_ms }: RestRequest): RestAnswer {
     const answer = (result: unknown, retCode = 0, retMsg = 'OK') =>
       json({ retCode, retMsg, result, retExtInfo: {}, time: Math.floor(now_ms) });
     const call = /^\/v5\/market\/([a-z-]+)$/.exec(path)?.[1];
@@ -62,14 +63,14 @@ export class BybitRest {
     if (query.get('category') !== this.#category)
       return answer({}, 10001, 'params error: Category is invalid');
     if (call === 'instruments-info') return answer(this.#instruments(query));
-    const symbol = this.#venue.symbols.get(query.get('symbol') ?? '');
+    const symbol = this.venue.symbols.get(query.get('symbol') ?? '');
     if (symbol === undefined) return answer({}, 10001, 'params error: Symbol Invalid');
     return answer(call === 'orderbook' ? bookOf(symbol, query, now_ms) : this.#trades(symbol, query));
   }
 
   #instruments(query: URLSearchParams): Record<string, unknown> {
     const status = query.get('status') ?? 'Trading';
-    const listed = this.#venue.listings.filter(({ closed }) => (status === 'Trading') === (closed !== true));
+    const listed = this.venue.listings.filter(({ closed }) => (status === 'Trading') === (closed !== true));
     const entries = listed.map((listing) => this.#instrumentOf(listing, status));
     const category = this.#category;
     if (category === 'spot') return { category, list: entries };
@@ -101,19 +102,14 @@ export class BybitRest {
     const category = this.#category;
     const limit = Math.min(integerParameter(query, 'limit') ?? 60, TRADES_MAX[category]);
     const { name, price_scale, size_scale } = symbol.listing;
-    const list: unknown[] = [];
-    for (let id = symbol.last_id; id > symbol.last_id - limit; id--) {
-      const trade = symbol.past(id);
-      if (trade === undefined) break;
-      list.push({
-        execId: String(id),
-        symbol: name,
-        price: decimalText(trade.price_ticks, price_scale),
-        size: decimalText(trade.size_lots, size_scale),
-        side: trade.side === BUY ? 'Buy' : 'Sell',
-        time: String(Math.floor(trade.time_us / 1000)),
-      });
-    }
+    const list = tradesDown(symbol, symbol.last_id, symbol.last_id - limit + 1).map((trade) => ({
+      execId: String(trade.id),
+      symbol: name,
+      price: decimalText(trade.price_ticks, price_scale),
+      size: decimalText(trade.size_lots, size_scale),
+      side: trade.side === BUY ? 'Buy' : 'Sell',
+      time: String(Math.floor(trade.time_us / 1000)),
+    }));
     return { category, list };
   }
 }
@@ -122,9 +118,9 @@ function bookOf(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): R
   const { book, listing } = symbol;
   const limit = Math.min(integerParameter(query, 'limit') ?? 25, LEVELS_MAX);
   const levels = (side: number) =>
-    Array.from({ length: Math.min(limit, book.count(side)) }, (_, rank) => [
-      decimalText(book.price(side, rank), listing.price_scale),
-      decimalText(book.size(side, rank), listing.size_scale),
+    levelRows(book, side, limit, (price, size) => [
+      decimalText(price, listing.price_scale),
+      decimalText(size, listing.size_scale),
     ]);
   const { sequence: seq, book_events: u } = symbol;
   return { s: listing.name, b: levels(BID), a: levels(ASK), ts: Math.floor(now_ms), u, seq };

@@ -7,7 +7,8 @@ import type { BookShape } from '../../market/book.js';
 import { type Channel, INTERVALS, klineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
 import { hashText } from '../../market/random.js';
-import type { Link, Session, VenueView } from '../../server/protocol.js';
+import type { Link, VenueView } from '../../server/protocol.js';
+import { parseObject, VenueSession } from '../../server/session.js';
 
 /** Names of the intervals of candles, in the order of INTERVALS. */
 export const CANDLE_NAMES = ['1', '3', '5', '15', '30', '60', '240', 'D'];
@@ -20,7 +21,7 @@ const CHANNELS = new Map<string, Channel>([
 ]);
 /**
  * Channels whose present state is sent on subscribing. Quotes come with their next change instead: a state would have
- * the number of an event that the account has already.
+ * the number of an event that the ledger has already.
  */
 const STATES: readonly Channel[] = ['ticker', 'book'];
 const SHAPE: BookShape = { window: 50 };
@@ -30,38 +31,23 @@ const SCAN_MS = 30_000;
 /** An acknowledgement may come so much later than the first data. */
 const LATE_MS = 3;
 
-export class BybitSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+export class BybitSession extends VenueSession {
   readonly #spot: boolean;
   readonly #conn_id: string;
-  readonly #subscribed = new Set<string>();
   #requests = 0;
-  #heard_ms: number;
   #scanned_ms: number;
 
   constructor(venue: VenueView, link: Link, spot: boolean, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
+    super(venue, link, now_ms);
     this.#spot = spot;
     this.#conn_id = `d9avt8shteepr00${hashText(String(now_ms)).toString(36)}-4zd1x`;
-    this.#heard_ms = now_ms;
     this.#scanned_ms = now_ms;
   }
 
-  get active(): boolean {
-    return this.#subscribed.size > 0;
-  }
-
   message(text: string, now_ms: number): void {
-    this.#heard_ms = now_ms;
-    let request: { req_id?: unknown; op?: unknown; args?: unknown } | undefined;
-    try {
-      request = JSON.parse(text) as typeof request;
-    } catch {
-      request = undefined;
-    }
-    if (typeof request !== 'object' || request === null) {
+    this.heard_ms = now_ms;
+    const request = parseObject(text);
+    if (request === undefined) {
       const found = text.slice(0, 1);
       this.#answer(
         false,
@@ -80,7 +66,7 @@ export class BybitSession implements Session {
   #topics(op: 'subscribe' | 'unsubscribe', topics: readonly string[], id: string): void {
     const found = topics.map((topic) => this.#find(topic));
     const bad = topics.find((_, i) => found[i] === undefined);
-    const known = topics.find((topic) => this.#subscribed.has(topic));
+    const known = topics.find((topic) => this.subscribed.has(topic));
     if (this.#spot && topics.length > SPOT_ARGS_MAX) this.#answer(false, 'args size >10', op, id);
     else if (bad !== undefined)
       this.#answer(
@@ -94,18 +80,18 @@ export class BybitSession implements Session {
     else {
       const late = ++this.#requests % 2 === 0;
       const acknowledge = () => this.#answer(true, this.#spot ? op : '', op, id);
-      this.#link.cork(() => {
+      this.link.cork(() => {
         if (!late) acknowledge();
         for (const [i, topic] of topics.entries()) this.#one(op, topic, found[i]!);
       });
-      if (late) this.#link.later(LATE_MS, acknowledge);
+      if (late) this.link.later(LATE_MS, acknowledge);
     }
   }
 
   #find(topic: string): readonly [SymbolMarket, Channel] | undefined {
     const dot = topic.lastIndexOf('.');
     const channel = CHANNELS.get(topic.slice(0, dot));
-    const symbol = this.#venue.symbols.get(topic.slice(dot + 1));
+    const symbol = this.venue.symbols.get(topic.slice(dot + 1));
     return channel === undefined || symbol === undefined ? undefined : [symbol, channel];
   }
 
@@ -114,32 +100,25 @@ export class BybitSession implements Session {
     topic: string,
     [symbol, channel]: readonly [SymbolMarket, Channel],
   ): void {
-    if (op === 'unsubscribe') {
-      if (this.#subscribed.delete(topic)) this.#link.unsubscribe(symbol, channel);
-      return;
-    }
-    if (this.#subscribed.has(topic)) return;
-    this.#subscribed.add(topic);
-    this.#link.subscribe(symbol, channel, channel === 'book' ? SHAPE : undefined);
-    if (STATES.includes(channel)) this.#link.snapshot(symbol, channel);
+    if (op === 'unsubscribe') this.stop(topic, symbol, channel);
+    else if (this.begin(topic, symbol, channel, channel === 'book' ? SHAPE : undefined))
+      if (STATES.includes(channel)) this.link.snapshot(symbol, channel);
   }
 
   /** Linear always names a request id, spot only one that was sent. */
   #answer(success: boolean, ret_msg: string, op = '', id = ''): void {
     const named = this.#spot && id === '' ? {} : { req_id: id };
-    this.#link.send(JSON.stringify({ success, ret_msg, conn_id: this.#conn_id, ...named, op }));
+    this.link.send(JSON.stringify({ success, ret_msg, conn_id: this.#conn_id, ...named, op }));
   }
 
-  ping(now_ms: number): void {
-    this.#heard_ms = now_ms;
+  override ping(now_ms: number): void {
+    this.heard_ms = now_ms;
   }
-
-  pong(): void {}
 
   tick(now_ms: number): void {
-    const { idle_ms } = this.#venue.timings;
+    const { idle_ms } = this.venue.timings;
     if (idle_ms === 0 || now_ms - this.#scanned_ms < Math.min(SCAN_MS, idle_ms)) return;
     this.#scanned_ms = now_ms;
-    if (now_ms - Math.max(this.#heard_ms, this.#link.sent_ms) >= idle_ms) this.#link.abort();
+    if (this.isIdle(now_ms, Math.max(this.heard_ms, this.link.sent_ms))) this.link.abort();
   }
 }

@@ -278,10 +278,7 @@ export const coinbaseAdvanced: VenueProtocol = {
     slab.bytes.copyWithin(body - digits - length, start + 1, start + 1 + length);
     return body - digits - length;
   },
-  rest(venue) {
-    const rest = new AdvancedRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new AdvancedRest(venue),
   slow_consumer: { code: 1000, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"product_id":"([^"]+)"/.exec(raw)?.[1],

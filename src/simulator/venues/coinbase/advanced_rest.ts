@@ -13,9 +13,9 @@ import {
   json,
   type RestAnswer,
   type RestRequest,
-  TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
 import { CoinbaseRest, isDelisted, isoMicros } from './exchange_rest.js';
 
 const BASE = '/api/v3/brokerage';
@@ -62,21 +62,23 @@ function productOf(listing: Listing, symbol: SymbolMarket | undefined, alias = '
   };
 }
 
-export class AdvancedRest {
-  readonly #venue: VenueView;
+export class AdvancedRest extends VenueRest {
   readonly #exchange: CoinbaseRest;
-  readonly #bucket = new TokenBucket({ burst: 15, per_s: 10 }, 0);
 
   constructor(venue: VenueView) {
-    this.#venue = venue;
+    super(venue, { burst: 15, per_s: 10 });
     this.#exchange = new CoinbaseRest(venue);
   }
 
-  answer(request: RestRequest): RestAnswer {
-    const { path, query, now_ms } = request;
-    if (!path.startsWith(BASE)) return this.#exchange.answer(request);
-    if (!this.#bucket.take(now_ms))
-      return json({ errors: [{ id: 'rate_limit_exceeded', message: 'Too many requests' }] }, 429);
+  override answer(request: RestRequest): RestAnswer {
+    return request.path.startsWith(BASE) ? super.answer(request) : this.#exchange.answer(request);
+  }
+
+  protected override limited(): RestAnswer {
+    return json({ errors: [{ id: 'rate_limit_exceeded', message: 'Too many requests' }] }, 429);
+  }
+
+  protected override route({ path, query, now_ms }: RestRequest): RestAnswer {
     const parts = path.slice(BASE.length).split('/').filter(Boolean);
     if (parts[0] === 'time')
       return json({ iso: new Date(now_ms).toISOString(), epochSeconds: String(Math.floor(now_ms / 1000)) });
@@ -87,18 +89,18 @@ export class AdvancedRest {
     const name = decodePath(parts[2]);
     const listing = this.#listing(name);
     if (listing === undefined) return notFound(name);
-    const symbol = this.#venue.symbols.get(listing.name);
+    const symbol = this.venue.symbols.get(listing.name);
     if (parts.length === 3) return json(productOf(listing, symbol, listing.name === name ? '' : name));
     return parts[3] === 'ticker' && symbol !== undefined ? this.#trades(symbol, query) : notFound(name);
   }
 
   #listing(name: string): Listing | undefined {
     const names = [name, name.replace(/-USDC$/, '-USD')];
-    return this.#venue.listings.find((listing) => names.includes(listing.name));
+    return this.venue.listings.find((listing) => names.includes(listing.name));
   }
 
   #products(query: URLSearchParams): RestAnswer {
-    const { listings, symbols } = this.#venue;
+    const { listings, symbols } = this.venue;
     if ((query.get('product_type') ?? 'SPOT') !== 'SPOT') return json({ products: [], num_products: 0 });
     const products = listings.flatMap((listing) => {
       const symbol = symbols.get(listing.name);
@@ -116,22 +118,18 @@ export class AdvancedRest {
     const limit = integerParameter(query, 'limit') ?? TRADES_MAX;
     if (Number.isNaN(limit) || limit > LEVELS_MAX) return json({ error: 'INTERNAL' }, 500);
     const { price_scale, size_scale, name } = symbol.listing;
-    const trades: Record<string, unknown>[] = [];
-    for (let id = symbol.last_id; trades.length < Math.min(limit, TRADES_MAX); id--) {
-      const trade = symbol.past(id);
-      if (trade === undefined) break;
-      trades.push({
-        trade_id: String(id),
-        product_id: name,
-        price: decimalText(trade.price_ticks, price_scale),
-        size: decimalText(trade.size_lots, size_scale),
-        time: isoMicros(trade.time_us),
-        side: trade.side === BUY ? 'SELL' : 'BUY',
-        bid: '',
-        ask: '',
-        exchange: 'coinbase',
-      });
-    }
+    const { last_id } = symbol;
+    const trades = tradesDown(symbol, last_id, last_id - Math.min(limit, TRADES_MAX) + 1).map((trade) => ({
+      trade_id: String(trade.id),
+      product_id: name,
+      price: decimalText(trade.price_ticks, price_scale),
+      size: decimalText(trade.size_lots, size_scale),
+      time: isoMicros(trade.time_us),
+      side: trade.side === BUY ? 'SELL' : 'BUY',
+      bid: '',
+      ask: '',
+      exchange: 'coinbase',
+    }));
     return json({
       trades,
       best_bid: decimalText(symbol.bid, price_scale),
@@ -139,18 +137,18 @@ export class AdvancedRest {
     });
   }
 
-  /** A look at the book, which nobody builds one from. */
+  /** A look at the book; not meant to build one from. */
   #book(query: URLSearchParams, now_ms: number): RestAnswer {
     const name = query.get('product_id') ?? '';
-    const symbol = this.#venue.symbols.get(this.#listing(name)?.name ?? '');
+    const symbol = this.venue.symbols.get(this.#listing(name)?.name ?? '');
     if (symbol === undefined) return notFound(name);
     const limit = Math.min(integerParameter(query, 'limit') ?? LEVELS_MAX, LEVELS_MAX);
     const { price_scale, size_scale } = symbol.listing;
     const levels = symbol.levels();
     const [bids, asks] = [BID, ASK].map((side) =>
-      Array.from({ length: Math.min(limit, levels.count(side)) }, (_, rank) => ({
-        price: decimalText(levels.price(side, rank), price_scale),
-        size: decimalText(levels.size(side, rank), size_scale, SIZE_DECIMALS),
+      levelRows(levels, side, limit, (price, size) => ({
+        price: decimalText(price, price_scale),
+        size: decimalText(size, size_scale, SIZE_DECIMALS),
       })),
     );
     return json({ pricebook: { product_id: name, bids, asks, time: isoMicros(now_ms * 1000) } });

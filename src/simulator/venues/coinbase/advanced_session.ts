@@ -5,7 +5,8 @@
  */
 import { type Channel, KLINE_CHANNELS } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
-import type { Link, Session, VenueView } from '../../server/protocol.js';
+import type { Link, VenueView } from '../../server/protocol.js';
+import { Periodic, parseObject, textsOf, VenueSession } from '../../server/session.js';
 
 const CHANNELS = new Map<string, Channel>([
   ['market_trades', 'trades'],
@@ -29,52 +30,35 @@ function goTime(now_ms: number, uptime_s: number): string {
   return `${text.slice(0, 10)} ${text.slice(11, 23)}713045 +0000 UTC m=+${uptime_s}.628148662`;
 }
 
-export class AdvancedSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+export class AdvancedSession extends VenueSession {
   /** channel as subscribed, to products */
   readonly #state = new Map<string, Set<string>>();
-  readonly #opened_ms: number;
-  #heartbeat_ms: number;
-  #heartbeats = FIRST_HEARTBEAT;
-  #subscribed = false;
+  readonly #heartbeats: Periodic;
+  #beats = FIRST_HEARTBEAT;
+  #ever = false;
 
   constructor(venue: VenueView, link: Link, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
-    this.#opened_ms = now_ms;
-    this.#heartbeat_ms = now_ms + venue.timings.heartbeat_ms;
+    super(venue, link, now_ms);
+    this.#heartbeats = new Periodic(venue.timings.heartbeat_ms, now_ms);
   }
 
-  get active(): boolean {
+  override get active(): boolean {
     return this.#state.size > 0;
   }
 
-  ping(): void {}
-  pong(): void {}
-
   tick(now_ms: number): void {
-    const { subscribe_deadline_ms, heartbeat_ms, idle_ms } = this.#venue.timings;
-    const late = subscribe_deadline_ms > 0 && now_ms - this.#opened_ms >= subscribe_deadline_ms;
-    if (!this.#subscribed && late) this.#link.end(1000, '');
-    else if (idle_ms > 0 && now_ms - this.#link.sent_ms >= idle_ms) this.#link.end(1000, '');
-    if (now_ms < this.#heartbeat_ms) return;
-    this.#heartbeat_ms = now_ms + heartbeat_ms - ((now_ms - this.#heartbeat_ms) % heartbeat_ms);
-    this.#heartbeats++;
+    const late = !this.#ever && this.isLate(now_ms);
+    if (late || this.isIdle(now_ms, this.link.sent_ms)) this.link.end(1000, '');
+    if (!this.#heartbeats.isDue(now_ms)) return;
+    this.#beats++;
     if (!this.#state.has('heartbeats')) return;
-    const current_time = goTime(now_ms, this.#heartbeats);
-    this.#send('heartbeats', { current_time, heartbeat_counter: this.#heartbeats }, now_ms);
+    const current_time = goTime(now_ms, this.#beats);
+    this.#send('heartbeats', { current_time, heartbeat_counter: this.#beats }, now_ms);
   }
 
   message(text: string, now_ms: number): void {
-    let request: unknown;
-    try {
-      request = JSON.parse(text);
-    } catch {
-      request = undefined;
-    }
-    const { type, channel, product_ids } = (request ?? {}) as Record<string, unknown>;
-    const named = Array.isArray(product_ids) ? product_ids.filter((name) => typeof name === 'string') : [];
+    const { type, channel, product_ids } = parseObject(text) ?? {};
+    const named = textsOf(product_ids);
     if (type !== 'subscribe' && type !== 'unsubscribe') this.#error('failed to subscribe');
     else if (typeof channel !== 'string' || !(CHANNELS.has(channel) || WITHOUT_PRODUCTS.includes(channel)))
       this.#error('authentication failure');
@@ -83,19 +67,19 @@ export class AdvancedSession implements Session {
   }
 
   #subscribe(name: string, products: readonly string[], now_ms: number): void {
-    this.#subscribed = true;
+    this.#ever = true;
     const channel = CHANNELS.get(name);
     const state = this.#state.get(name) ?? new Set();
     if (channel === undefined) state.add(name);
     let accepted = channel === undefined;
     for (const product of products) {
-      const symbol = feedOf(this.#venue, product);
+      const symbol = feedOf(this.venue, product);
       if (channel === undefined || symbol === undefined) continue;
       accepted = true;
       if (state.has(symbol.listing.name)) continue;
       state.add(symbol.listing.name);
-      this.#link.subscribe(symbol, channel);
-      this.#link.snapshot(symbol, channel, SNAPSHOT_ROWS);
+      this.link.subscribe(symbol, channel);
+      this.link.snapshot(symbol, channel, SNAPSHOT_ROWS);
     }
     if (!accepted) {
       this.#error('failed to subscribe');
@@ -109,9 +93,9 @@ export class AdvancedSession implements Session {
     const channel = CHANNELS.get(name);
     const state = this.#state.get(name);
     for (const product of products) {
-      const symbol = feedOf(this.#venue, product);
+      const symbol = feedOf(this.venue, product);
       if (symbol === undefined || channel === undefined || !state?.delete(symbol.listing.name)) continue;
-      this.#link.unsubscribe(symbol, channel);
+      this.link.unsubscribe(symbol, channel);
     }
     if (channel === undefined || state?.size === 0) this.#state.delete(name);
     this.#acknowledge(now_ms);
@@ -124,12 +108,12 @@ export class AdvancedSession implements Session {
 
   #send(channel: string, event: Record<string, unknown>, now_ms: number): void {
     const timestamp = new Date(now_ms).toISOString().replace('Z', '590305Z');
-    const sequence_num = this.#link.sequence++;
-    this.#link.send(JSON.stringify({ channel, timestamp, sequence_num, events: [event] }));
+    const sequence_num = this.link.sequence++;
+    this.link.send(JSON.stringify({ channel, timestamp, sequence_num, events: [event] }));
   }
 
   /** Errors are not counted. */
   #error(message: string): void {
-    this.#link.send(JSON.stringify({ type: 'error', message }));
+    this.link.send(JSON.stringify({ type: 'error', message }));
   }
 }

@@ -17,7 +17,7 @@ import {
   Text,
 } from '../../market/bytes.js';
 import type { Frame } from '../../market/frame.js';
-import { ACCOUNT_FLAGS, type EventValues } from '../../market/ledger.js';
+import { type EventValues, LEDGER_FLAGS } from '../../market/ledger.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import { ORDER_ROLES, orderIdWord } from '../../market/random.js';
 import { putNoted, putTrimmed } from '../../server/numbers.js';
@@ -101,7 +101,7 @@ function composeMatch(symbol: SymbolMarket, out: DataView, start: number, event:
   p = putText(out, p, END);
   event.setId(id);
   event.number = id;
-  event.flags = ACCOUNT_FLAGS.order_ids;
+  event.flags = LEDGER_FLAGS.order_ids;
   event.side = symbol.last_side;
   event.setTime(symbol.last_time_us);
   return p;
@@ -216,10 +216,7 @@ export const coinbase: VenueProtocol = {
     frame.record();
     return end;
   },
-  rest(venue) {
-    const rest = new CoinbaseRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new CoinbaseRest(venue),
   slow_consumer: { text: '{"type":"error","message":"ErrSlowConsume"}', code: 1000, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"product_id":"([^"]+)"/.exec(raw)?.[1],

@@ -12,9 +12,9 @@ import {
   json,
   type RestAnswer,
   type RestRequest,
-  TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { tradesDown, VenueRest } from '../../server/rest.js';
 
 const SIZE_DECIMALS = 8;
 const iso = new IsoTime();
@@ -91,11 +91,7 @@ function tradeRow(trade: PastTrade, listing: Listing): Record<string, unknown> {
 
 /** A page of trades, newest first, from `newest` down to `oldest`. */
 function tradesPage(symbol: SymbolMarket, newest: number, oldest: number): RestAnswer {
-  const rows: Record<string, unknown>[] = [];
-  for (let id = newest; id >= oldest; id--) {
-    const trade = symbol.past(id);
-    if (trade !== undefined) rows.push(tradeRow(trade, symbol.listing));
-  }
+  const rows = tradesDown(symbol, newest, oldest).map((trade) => tradeRow(trade, symbol.listing));
   const headers: Record<string, string> = {};
   if (rows.length > 0) {
     headers['cb-before'] = String(rows[0]['trade_id']);
@@ -105,29 +101,30 @@ function tradesPage(symbol: SymbolMarket, newest: number, oldest: number): RestA
 }
 
 /** One client address: requests are counted in a token bucket. */
-export class CoinbaseRest {
-  readonly #venue: VenueView;
-  readonly #bucket = new TokenBucket({ burst: 15, per_s: 10 }, 0);
+export class CoinbaseRest extends VenueRest {
   /** first pages without parameters, as the content delivery network keeps them */
   readonly #cached = new Map<string, { until_ms: number; answer: RestAnswer }>();
 
   constructor(venue: VenueView) {
-    this.#venue = venue;
+    super(venue, { burst: 15, per_s: 10 });
   }
 
-  answer({ path, query, now_ms }: RestRequest): RestAnswer {
-    if (!this.#bucket.take(now_ms)) return json({ message: 'Public rate limit exceeded' }, 429);
+  protected override limited(): RestAnswer {
+    return json({ message: 'Public rate limit exceeded' }, 429);
+  }
+
+  protected override route({ path, query, now_ms }: RestRequest): RestAnswer {
     const parts = path.split('/').filter((part) => part !== '');
     if (path === '/time')
       return json({ iso: `${new Date(now_ms).toISOString()}`, epoch: Math.floor(now_ms) / 1000 });
     if (parts[0] !== 'products' || parts.length > 3) return json({ message: 'NotFound' }, 404);
     if (parts.length === 1)
-      return json(this.#venue.listings.map(productOf), 200, { 'cache-control': 'max-age=5' });
-    const listing = this.#venue.listings.find(({ name }) => name === decodePath(parts[1]));
+      return json(this.venue.listings.map(productOf), 200, { 'cache-control': 'max-age=5' });
+    const listing = this.venue.listings.find(({ name }) => name === decodePath(parts[1]));
     if (listing === undefined) return json({ message: 'NotFound' }, 404);
     if (parts.length === 2) return json(productOf(listing));
     if (parts[2] !== 'trades') return json({ message: 'NotFound' }, 404);
-    const symbol = this.#venue.symbols.get(listing.name);
+    const symbol = this.venue.symbols.get(listing.name);
     return symbol === undefined ? json([]) : this.#trades(symbol, query, now_ms);
   }
 
@@ -149,7 +146,7 @@ export class CoinbaseRest {
     const cached = this.#cached.get(key);
     if (cached !== undefined && now_ms < cached.until_ms) return cached.answer;
     const answer = tradesPage(symbol, newest, Math.max(1, newest - limit + 1));
-    this.#cached.set(key, { until_ms: now_ms + this.#venue.timings.stale_page_ms, answer });
+    this.#cached.set(key, { until_ms: now_ms + this.venue.timings.stale_page_ms, answer });
     return answer;
   }
 }

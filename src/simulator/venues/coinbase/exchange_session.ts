@@ -2,29 +2,25 @@
  * The control side of a Coinbase Exchange connection: subscriptions, acknowledgements with the whole state, errors,
  * heartbeats. Runs in the simulator process; used by exchange.ts.
  */
-import { powerOfTen, trimmedScale } from '../../market/bytes.js';
 import type { Channel } from '../../market/channels.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import { ORDER_ROLES, orderIdWord } from '../../market/random.js';
-import { decimalText, type Link, type Session, type VenueView } from '../../server/protocol.js';
+import { type Link, trimmedText, type VenueView } from '../../server/protocol.js';
+import { Periodic, parseObject, textsOf, VenueSession } from '../../server/session.js';
 import { isDelisted, isoMicros } from './exchange_rest.js';
 
 /** `last_match`: the newest trade as history. */
 function lastMatchText(symbol: SymbolMarket): string {
   const side = symbol.last_side === BUY ? 'sell' : 'buy';
   const { price_scale, size_scale } = symbol.listing;
-  const trimmed = (units: number, scale: number) => {
-    const left = trimmedScale(units, scale);
-    return decimalText(units / powerOfTen(scale - left), left);
-  };
   return JSON.stringify({
     type: 'last_match',
     trade_id: symbol.last_id,
     maker_order_id: orderIdText(symbol, symbol.last_id, ORDER_ROLES.maker),
     taker_order_id: orderIdText(symbol, symbol.last_id, ORDER_ROLES.taker),
     side,
-    size: trimmed(symbol.last_size, size_scale),
-    price: trimmed(symbol.last_price, price_scale),
+    size: trimmedText(symbol.last_size, size_scale),
+    price: trimmedText(symbol.last_price, price_scale),
     product_id: symbol.listing.name,
     sequence: symbol.sequence,
     time: isoMicros(symbol.last_time_us),
@@ -71,64 +67,48 @@ function subscriptionError(reason: string): string {
   return JSON.stringify({ type: 'error', message: 'Failed to subscribe', reason });
 }
 
-export class CoinbaseSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+export class CoinbaseSession extends VenueSession {
   /** channel, as acknowledged, to products */
   readonly #state = new Map<string, Set<string>>();
-  readonly #opened_ms: number;
-  #heartbeat_ms: number;
-  #subscribed = false;
+  readonly #heartbeats: Periodic;
+  #ever = false;
 
   constructor(venue: VenueView, link: Link, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
-    this.#opened_ms = now_ms;
-    this.#heartbeat_ms = now_ms + venue.timings.heartbeat_ms;
+    super(venue, link, now_ms);
+    this.#heartbeats = new Periodic(venue.timings.heartbeat_ms, now_ms);
   }
 
-  get active(): boolean {
+  override get active(): boolean {
     return this.#state.size > 0;
   }
 
   message(text: string): void {
-    let request: unknown;
-    try {
-      request = JSON.parse(text);
-    } catch {
-      request = undefined;
-    }
-    if (typeof request !== 'object' || request === null || Array.isArray(request)) {
-      this.#link.send('{"type":"error","message":"Malformed JSON"}');
+    const request = parseObject(text);
+    if (request === undefined) {
+      this.link.send('{"type":"error","message":"Malformed JSON"}');
       return;
     }
-    const { type } = request as { type?: unknown };
-    if (type === 'subscribe') this.#subscribe(wantedOf(request as Record<string, unknown>));
-    else if (type === 'unsubscribe') this.#unsubscribe(wantedOf(request as Record<string, unknown>));
-    else this.#link.send(subscriptionError(`${String(type)} is not a valid type`));
+    const { type } = request;
+    if (type === 'subscribe') this.#subscribe(wantedOf(request));
+    else if (type === 'unsubscribe') this.#unsubscribe(wantedOf(request));
+    else this.link.send(subscriptionError(`${String(type)} is not a valid type`));
   }
 
-  ping(): void {}
-  pong(): void {}
-
   tick(now_ms: number): void {
-    const { subscribe_deadline_ms, heartbeat_ms } = this.#venue.timings;
-    if (!this.#subscribed && subscribe_deadline_ms > 0 && now_ms - this.#opened_ms >= subscribe_deadline_ms) {
-      this.#link.end(1000, '');
+    if (!this.#ever && this.isLate(now_ms)) {
+      this.link.end(1000, '');
       return;
     }
-    if (now_ms < this.#heartbeat_ms) return;
-    // keeps to the second; after a stall it does not make up for what it left out
-    this.#heartbeat_ms = now_ms + heartbeat_ms - ((now_ms - this.#heartbeat_ms) % heartbeat_ms);
+    if (!this.#heartbeats.isDue(now_ms)) return;
     const products = this.#state.get('heartbeat');
     if (products === undefined) return;
-    this.#link.cork(() => {
+    this.link.cork(() => {
       for (const product of products) this.#heartbeat(product, now_ms);
     });
   }
 
   #heartbeat(product: string, now_ms: number): void {
-    const symbol = this.#venue.symbols.get(product);
+    const symbol = this.venue.symbols.get(product);
     if (symbol === undefined) return;
     const heartbeat = {
       type: 'heartbeat',
@@ -137,17 +117,17 @@ export class CoinbaseSession implements Session {
       sequence: symbol.sequence,
       time: isoMicros(now_ms * 1000),
     };
-    this.#link.send(JSON.stringify(heartbeat));
+    this.link.send(JSON.stringify(heartbeat));
   }
 
   #subscribe(wanted: readonly Wanted[]): void {
-    this.#subscribed = true;
+    this.#ever = true;
     let accepted = false;
     const history: [Channel, SymbolMarket][] = [];
     for (const { name, products } of wanted) {
       const acknowledged = CHANNEL_NAMES.get(name);
       if (NEEDS_LOGIN.has(name)) {
-        this.#link.send(
+        this.link.send(
           subscriptionError(
             'level2, level3, and full channels now require authentication. https://docs.cloud.coinbase.com/exchange/docs/websocket-auth',
           ),
@@ -155,17 +135,17 @@ export class CoinbaseSession implements Session {
         continue;
       }
       if (acknowledged === undefined) {
-        this.#link.send(subscriptionError(`${name} is not a valid channel`));
+        this.link.send(subscriptionError(`${name} is not a valid channel`));
         continue;
       }
       for (const product of products) {
         if (!this.#isListed(product)) {
-          this.#link.send(subscriptionError(`${product} is not a valid product`));
+          this.link.send(subscriptionError(`${product} is not a valid product`));
           continue;
         }
         accepted = true;
         if (this.#add(acknowledged, product)) {
-          const symbol = this.#venue.symbols.get(product);
+          const symbol = this.venue.symbols.get(product);
           const channel = DATA_CHANNELS.get(acknowledged);
           if (symbol !== undefined && channel !== undefined) history.push([channel, symbol]);
         }
@@ -177,11 +157,11 @@ export class CoinbaseSession implements Session {
     }
     if (!accepted) return;
     this.#acknowledge();
-    this.#link.cork(() => {
+    this.link.cork(() => {
       for (const [channel, symbol] of history) {
-        this.#link.subscribe(symbol, channel);
-        if (channel === 'trades') this.#link.send(lastMatchText(symbol));
-        else this.#link.snapshot(symbol, channel);
+        this.link.subscribe(symbol, channel);
+        if (channel === 'trades') this.link.send(lastMatchText(symbol));
+        else this.link.snapshot(symbol, channel);
       }
     });
   }
@@ -193,9 +173,9 @@ export class CoinbaseSession implements Session {
       if (state === undefined) continue;
       for (const product of products.length === 0 ? [...state] : products) {
         state.delete(product);
-        const symbol = this.#venue.symbols.get(product);
+        const symbol = this.venue.symbols.get(product);
         const channel = DATA_CHANNELS.get(acknowledged);
-        if (symbol !== undefined && channel !== undefined) this.#link.unsubscribe(symbol, channel);
+        if (symbol !== undefined && channel !== undefined) this.link.unsubscribe(symbol, channel);
       }
       if (state.size === 0) this.#state.delete(acknowledged);
     }
@@ -204,10 +184,8 @@ export class CoinbaseSession implements Session {
 
   #isListed(product: string): boolean {
     return (
-      this.#venue.symbols.has(product) ||
-      this.#venue.listings.some(
-        ({ name, closed }) => name === product && closed === true && !isDelisted(name),
-      )
+      this.venue.symbols.has(product) ||
+      this.venue.listings.some(({ name, closed }) => name === product && closed === true && !isDelisted(name))
     );
   }
 
@@ -225,20 +203,18 @@ export class CoinbaseSession implements Session {
       product_ids: [...products],
       account_ids: null,
     }));
-    this.#link.send(JSON.stringify({ type: 'subscriptions', channels }));
+    this.link.send(JSON.stringify({ type: 'subscriptions', channels }));
   }
 }
 
 /** Products named at the root apply to every channel that has no list of its own. */
-function wantedOf(request: Record<string, unknown>): Wanted[] {
-  const strings = (value: unknown): string[] =>
-    Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
-  const root = strings(request['product_ids']);
+function wantedOf(request: Readonly<Record<string, unknown>>): Wanted[] {
+  const root = textsOf(request['product_ids']);
   const channels = Array.isArray(request['channels']) ? request['channels'] : [];
   return channels.flatMap((channel: unknown): Wanted[] => {
     if (typeof channel === 'string') return [{ name: channel, products: root }];
     if (typeof channel !== 'object' || channel === null) return [];
     const { name, product_ids } = channel as { name?: unknown; product_ids?: unknown };
-    return [{ name: String(name), products: product_ids === undefined ? root : strings(product_ids) }];
+    return [{ name: String(name), products: product_ids === undefined ? root : textsOf(product_ids) }];
   });
 }

@@ -22,7 +22,7 @@ import type { Frame } from '../../market/frame.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import type { VenueProtocol } from '../../server/protocol.js';
 import { KrakenRest, listPairs, SIZE_DECIMALS } from './rest.js';
-import { KrakenSession } from './session.js';
+import { KrakenSession, statusText } from './session.js';
 
 /** Beginnings of a change and of a snapshot. */
 const heads = (channel: string) =>
@@ -107,11 +107,11 @@ function composeTrades(s: SymbolMarket, frame: Frame): number {
 }
 
 /** Prices of a ticker lose the zeros at their end. */
-function putPrice(s: SymbolMarket, frame: Frame, at: number, price: number, literal: number): number {
+function putPrice(s: SymbolMarket, frame: Frame, at: number, price: number, index: number): number {
   const { price_scale } = s.listing;
   const left = trimmedScale(price, price_scale);
   const digits = price / powerOfTen(price_scale - left);
-  if (literal >= 0) frame.event.set(literal, digits, left);
+  if (index >= 0) frame.event.set(index, digits, left);
   return putDecimal(frame.view, at, digits, left);
 }
 
@@ -216,9 +216,9 @@ function putCandlePrice(
   at: number,
   key: Text,
   price: number,
-  literal: number,
+  index: number,
 ): number {
-  frame.event.set(literal, price, s.listing.price_scale);
+  frame.event.set(index, price, s.listing.price_scale);
   return putDecimal(frame.view, putText(frame.view, at, key), price, s.listing.price_scale);
 }
 
@@ -255,7 +255,7 @@ function putCandle(s: SymbolMarket, i: number, age: number, frame: Frame, at: nu
   return putText(out, p, ITEM_END);
 }
 
-/** History with the oldest first. Nothing tells that a candle is finished. */
+/** History with the oldest first. Nothing says that a candle is finished. */
 function composeCandles(s: SymbolMarket, frame: Frame, interval: number): number {
   const { view: out } = frame;
   const { candles } = s;
@@ -307,11 +307,9 @@ const kraken: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandles(symbol, frame, (KLINE_CHANNELS as readonly Channel[]).indexOf(channel));
   },
-  rest(venue) {
-    const rest = new KrakenRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new KrakenRest(venue),
   slow_consumer: { code: 1008, reason: '' },
+  shutdownNotice: () => statusText('maintenance'),
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"symbol":"([^"]+)"/.exec(raw)?.[1],
 };

@@ -12,9 +12,9 @@ import {
   json,
   type RestAnswer,
   type RestRequest,
-  TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { VenueRest } from '../../server/rest.js';
 
 /** Quantities are padded to this many decimals. */
 export const SIZE_DECIMALS = 8;
@@ -76,24 +76,24 @@ function pairOf({ base, quote, price_scale, closed }: Listing): [string, Record<
   ];
 }
 
-export class KrakenRest {
-  readonly #venue: VenueView;
-  readonly #bucket = new TokenBucket({ burst: 15, per_s: 1 }, 0);
-
+export class KrakenRest extends VenueRest {
   constructor(venue: VenueView) {
-    this.#venue = venue;
+    super(venue, { burst: 15, per_s: 1 });
   }
 
-  answer({ path, query, now_ms }: RestRequest): RestAnswer {
+  protected override limited(): RestAnswer {
+    return failed('EGeneral:Too many requests');
+  }
+
+  protected override route({ path, query, now_ms }: RestRequest): RestAnswer {
     if (!path.startsWith(BASE)) return json({ error: ['EGeneral:Unknown method'] }, 404);
-    if (!this.#bucket.take(now_ms)) return failed('EGeneral:Too many requests');
     switch (path.slice(BASE.length)) {
       case 'Time':
         return ok({ unixtime: Math.floor(now_ms / 1000), rfc1123: new Date(now_ms).toUTCString() });
       case 'SystemStatus':
         return ok({ status: 'online', timestamp: `${new Date(now_ms).toISOString().slice(0, 19)}Z` });
       case 'AssetPairs':
-        return ok(Object.fromEntries(this.#venue.listings.map(pairOf)));
+        return ok(Object.fromEntries(this.venue.listings.map(pairOf)));
       case 'Trades':
         return this.#trades(query);
       default:
@@ -102,10 +102,10 @@ export class KrakenRest {
   }
 
   #symbol(pair: string): SymbolMarket | undefined {
-    const listing = this.#venue.listings.find(
+    const listing = this.venue.listings.find(
       ({ name, base, quote }) => name === pair || old(base) + old(quote) === pair,
     );
-    return listing === undefined ? undefined : this.#venue.symbols.get(listing.name);
+    return listing === undefined ? undefined : this.venue.symbols.get(listing.name);
   }
 
   /** Ascending from the first trade behind `since`, nanoseconds since 1970. */

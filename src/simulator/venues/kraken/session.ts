@@ -6,7 +6,8 @@
 import { KLINE_INTERVALS } from '../../../schema/tables.js';
 import { type Channel, INTERVALS, klineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
-import { type Link, type Session, TokenBucket, type VenueView } from '../../server/protocol.js';
+import { type Link, TokenBucket, type VenueView } from '../../server/protocol.js';
+import { parseObject, textsOf, VenueSession } from '../../server/session.js';
 
 const DEPTHS = [10, 25, 100, 500, 1000];
 const TRADES_HISTORY = 50;
@@ -74,48 +75,31 @@ function wantedOf(params: Params): Wanted | string {
   }
 }
 
-export class KrakenSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+/** With an id beyond 2^63, as they are. */
+export function statusText(system: 'online' | 'maintenance'): string {
+  return `{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"${system}","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}`;
+}
+
+/** The keys of subscriptions are `feed symbol`. */
+export class KrakenSession extends VenueSession {
   readonly #messages: TokenBucket;
-  /** what is subscribed, as `feed symbol` */
-  readonly #feeds = new Set<string>();
-  #asked_ms: number;
 
   constructor(venue: VenueView, link: Link, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
-    this.#asked_ms = now_ms;
+    super(venue, link, now_ms);
     this.#messages = new TokenBucket(MESSAGES, now_ms);
-    // an id beyond 2^63, as they are
-    link.send(
-      '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":18125794168470749634,"upcoming_maintenance":[],"emergency":[]}]}',
-    );
+    link.send(statusText('online'));
   }
-
-  get active(): boolean {
-    return this.#feeds.size > 0;
-  }
-
-  ping(): void {}
-  pong(): void {}
 
   tick(now_ms: number): void {
-    const { heartbeat_ms, idle_ms } = this.#venue.timings;
+    const { heartbeat_ms } = this.venue.timings;
     if (this.active) {
-      if (now_ms - this.#link.sent_ms >= heartbeat_ms) this.#link.send('{"channel":"heartbeat"}');
-    } else if (idle_ms > 0 && now_ms - this.#asked_ms >= idle_ms) this.#link.end(1000, '');
+      if (now_ms - this.link.sent_ms >= heartbeat_ms) this.link.send('{"channel":"heartbeat"}');
+    } else if (this.isIdle(now_ms, this.heard_ms)) this.link.end(1000, '');
   }
 
   message(text: string, now_ms: number): void {
-    this.#asked_ms = now_ms;
-    let request: unknown;
-    try {
-      request = JSON.parse(text);
-    } catch {
-      request = undefined;
-    }
-    const { method, params, req_id } = (request ?? {}) as Record<string, unknown>;
+    this.heard_ms = now_ms;
+    const { method, params, req_id } = parseObject(text) ?? {};
     const id = Number.isSafeInteger(req_id) ? { req_id } : {};
     if (!this.#messages.take(now_ms)) this.#error({ error: 'Exceeded msg rate', method, ...id }, now_ms);
     else if (method === 'ping') this.#answer({ method: 'pong', ...id }, now_ms);
@@ -133,15 +117,13 @@ export class KrakenSession implements Session {
       return;
     }
     const wanted = wantedOf(params);
-    const names = Array.isArray(params.symbol)
-      ? params.symbol.filter((name) => typeof name === 'string')
-      : [];
+    const names = textsOf(params.symbol);
     if (wanted === 'Malformed request' || names.length === 0) {
       this.#error({ error: 'Malformed request', method: 'error', ...id }, now_ms);
       return;
     }
     for (const name of names) {
-      const symbol = this.#venue.symbols.get(name);
+      const symbol = this.venue.symbols.get(name);
       const refused = this.#refusal(method, wanted, name, symbol);
       if (refused !== undefined) this.#error({ error: refused, method, ...id, symbol: name }, now_ms);
       else if (typeof wanted !== 'string' && symbol !== undefined)
@@ -158,7 +140,7 @@ export class KrakenSession implements Session {
     if (!/^[^/]+\/[^/]+$/.test(name)) return `Currency pair not in ISO 4217-A3 format ${name}`;
     if (symbol === undefined) return `Currency pair not supported ${name}`;
     if (typeof wanted === 'string') return wanted;
-    const there = this.#feeds.has(`${wanted.feed} ${name}`);
+    const there = this.subscribed.has(`${wanted.feed} ${name}`);
     if (method === 'subscribe' && there) return 'Already subscribed';
     return method === 'unsubscribe' && !there ? 'Subscription Not Found' : undefined;
   }
@@ -172,24 +154,24 @@ export class KrakenSession implements Session {
   ): void {
     const { name } = symbol.listing;
     this.#answer({ method, ...id, result: { ...echo, symbol: name }, success: true }, now_ms);
-    if (method === 'unsubscribe') {
-      this.#feeds.delete(`${feed} ${name}`);
-      if (channel !== undefined) this.#link.unsubscribe(symbol, channel);
+    const key = `${feed} ${name}`;
+    if (channel === undefined) {
+      // acknowledged, and silent
+      if (method === 'subscribe') this.subscribed.add(key);
+      else this.subscribed.delete(key);
       return;
     }
-    this.#feeds.add(`${feed} ${name}`);
-    if (channel === undefined) return;
-    this.#link.subscribe(
-      symbol,
-      channel,
-      depth === undefined ? undefined : { window: depth, truncates: true },
-    );
-    if (echo.snapshot === true) this.#link.snapshot(symbol, channel, history);
+    if (method === 'unsubscribe') {
+      this.stop(key, symbol, channel);
+      return;
+    }
+    this.begin(key, symbol, channel, depth === undefined ? undefined : { window: depth, truncates: true });
+    if (echo.snapshot === true) this.link.snapshot(symbol, channel, history);
   }
 
   #answer(answer: object, now_ms: number): void {
     const times = { time_in: microseconds(now_ms, 99), time_out: microseconds(now_ms, 140) };
-    this.#link.send(JSON.stringify({ ...answer, ...times }));
+    this.link.send(JSON.stringify({ ...answer, ...times }));
   }
 
   /** Its members are sorted. */

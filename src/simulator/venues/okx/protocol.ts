@@ -9,7 +9,7 @@ import { putByte, putDecimal, putText, putUint, Text } from '../../market/bytes.
 import { CANDLE_AT } from '../../market/candles.js';
 import { type Channel, KLINE_AT, KLINE_CHANNELS } from '../../market/channels.js';
 import type { Frame } from '../../market/frame.js';
-import { ACCOUNT_FLAGS } from '../../market/ledger.js';
+import { LEDGER_FLAGS } from '../../market/ledger.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import { putNoted, putTrimmed } from '../../server/numbers.js';
 import type { VenueProtocol } from '../../server/protocol.js';
@@ -201,7 +201,7 @@ function composeCandle(s: SymbolMarket, frame: Frame, interval: number): number 
   p = putText(out, putDecimal(out, p, quote, candles.quote_scale), NEXT);
   p = putDecimal(out, p, quote, candles.quote_scale);
   event.setTime(open_time * 1e6);
-  event.flags = closed ? ACCOUNT_FLAGS.closed : 0;
+  event.flags = closed ? LEDGER_FLAGS.closed : 0;
   event.set(KLINE_AT.volume, volume, listing.size_scale);
   event.set(KLINE_AT.quote_volume, quote, candles.quote_scale);
   event.setAbsent(KLINE_AT.taker_buy_base);
@@ -237,10 +237,7 @@ const okx: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel));
   },
-  rest(venue) {
-    const rest = new OkxRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new OkxRest(venue),
   shutdownNotice: () => noticeText(),
   slow_consumer: { code: 4005, reason: 'Buffer is full, cannot write data' },
   planned_close: { code: 1001, reason: '' },

@@ -3,7 +3,6 @@
  * Runs in the simulator process; used by protocol.ts.
  */
 import { ASK, BID } from '../../market/book.js';
-import { powerOfTen, trimmedScale } from '../../market/bytes.js';
 import { catalogue, type Listing } from '../../market/catalogue.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import {
@@ -12,9 +11,10 @@ import {
   json,
   type RestAnswer,
   type RestRequest,
-  TokenBucket,
+  trimmedText,
   type VenueView,
 } from '../../server/protocol.js';
+import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'BTC', 'EUR', 'USD'],
@@ -62,47 +62,36 @@ function instrumentOf({
   };
 }
 
-function trimmed(units: number, scale: number): string {
-  const left = trimmedScale(units, scale);
-  return decimalText(units / powerOfTen(scale - left), left);
-}
-
 /** Trades from `newest` down to `oldest`, newest first. */
 function tradesOf(symbol: SymbolMarket, newest: number, oldest: number): Record<string, unknown>[] {
   const { name, price_scale, size_scale } = symbol.listing;
-  const rows: Record<string, unknown>[] = [];
-  for (let id = Math.min(newest, symbol.last_id); id >= Math.max(1, oldest); id--) {
-    const trade = symbol.past(id);
-    if (trade === undefined) continue;
-    rows.push({
-      instId: name,
-      side: trade.side === BUY ? 'buy' : 'sell',
-      sz: trimmed(trade.size_lots, size_scale),
-      source: '0',
-      px: trimmed(trade.price_ticks, price_scale),
-      tradeId: String(id),
-      ts: String(Math.floor(trade.time_us / 1000)),
-    });
-  }
-  return rows;
+  return tradesDown(symbol, newest, oldest).map((trade) => ({
+    instId: name,
+    side: trade.side === BUY ? 'buy' : 'sell',
+    sz: trimmedText(trade.size_lots, size_scale),
+    source: '0',
+    px: trimmedText(trade.price_ticks, price_scale),
+    tradeId: String(trade.id),
+    ts: String(Math.floor(trade.time_us / 1000)),
+  }));
 }
 
 const good = (data: unknown[]): RestAnswer => json({ code: '0', msg: '', data });
 const bad = (code: string, msg: string, status = 200): RestAnswer => json({ code, data: [], msg }, status);
 
-export class OkxRest {
-  readonly #venue: VenueView;
-  readonly #bucket = new TokenBucket({ burst: 20, per_s: 10 }, 0);
-
+export class OkxRest extends VenueRest {
   constructor(venue: VenueView) {
-    this.#venue = venue;
+    super(venue, { burst: 20, per_s: 10 });
   }
 
-  answer({ path, query, now_ms }: RestRequest): RestAnswer {
-    if (!this.#bucket.take(now_ms)) return json({ msg: 'Too Many Requests', code: '50011' }, 429);
+  protected override limited(): RestAnswer {
+    return json({ msg: 'Too Many Requests', code: '50011' }, 429);
+  }
+
+  protected override route({ path, query, now_ms }: RestRequest): RestAnswer {
     if (path === '/api/v5/public/time') return good([{ ts: String(Math.floor(now_ms)) }]);
     if (path === '/api/v5/public/instruments') return this.#instruments(query);
-    const symbol = this.#venue.symbols.get(query.get('instId') ?? '');
+    const symbol = this.venue.symbols.get(query.get('instId') ?? '');
     const known = ['trades', 'history-trades', 'books'].find((call) => path === `/api/v5/market/${call}`);
     if (known === undefined) return bad('50026', 'System error. Try again later.', 404);
     if (symbol === undefined)
@@ -114,7 +103,7 @@ export class OkxRest {
   #instruments(query: URLSearchParams): RestAnswer {
     if (query.get('instType') !== 'SPOT') return bad('51000', 'Parameter instType error', 400);
     const wanted = query.get('instId');
-    const listed = this.#venue.listings.filter(({ name }) => wanted === null || name === wanted);
+    const listed = this.venue.listings.filter(({ name }) => wanted === null || name === wanted);
     return good(listed.map(instrumentOf));
   }
 
@@ -141,9 +130,9 @@ export class OkxRest {
     if (!(size >= 1)) return bad('51000', 'Parameter sz error', 400);
     const { book, listing } = symbol;
     const levels = (side: number) =>
-      Array.from({ length: Math.min(size, book.count(side)) }, (_, rank) => [
-        trimmed(book.price(side, rank), listing.price_scale),
-        trimmed(book.size(side, rank), listing.size_scale),
+      levelRows(book, side, size, (price, lots) => [
+        trimmedText(price, listing.price_scale),
+        trimmedText(lots, listing.size_scale),
         '0',
         '1',
       ]);

@@ -6,7 +6,8 @@
 import { type Channel, INTERVALS, klineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
 import { hashText } from '../../market/random.js';
-import { type Link, type Session, TokenBucket, type VenueView } from '../../server/protocol.js';
+import { type Link, TokenBucket, type VenueView } from '../../server/protocol.js';
+import { parseObject, VenueSession } from '../../server/session.js';
 
 const PUBLIC = '/ws/v5/public';
 const BUSINESS = '/ws/v5/business';
@@ -63,42 +64,27 @@ interface Argument {
   readonly instId?: unknown;
 }
 
-export class OkxSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+export class OkxSession extends VenueSession {
   readonly #path: string;
-  readonly #opened_ms: number;
   readonly #requests: TokenBucket;
   readonly #conn_id: string;
-  readonly #subscribed = new Set<string>();
   readonly #books = new Map<SymbolMarket, Quiet>();
   #ever = false;
 
   constructor(venue: VenueView, link: Link, path: string, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
+    super(venue, link, now_ms);
     this.#path = path;
-    this.#opened_ms = now_ms;
     this.#requests = new TokenBucket({ burst: REQUESTS_PER_HOUR, per_s: REQUESTS_PER_HOUR / 3600 }, now_ms);
     this.#conn_id = hashText(`${path} ${now_ms}`).toString(16).padStart(8, '0');
   }
 
-  get active(): boolean {
-    return this.#subscribed.size > 0;
-  }
-
   message(text: string, now_ms: number): void {
     if (text === 'ping') {
-      this.#link.send('pong');
+      this.link.send('pong');
       return;
     }
-    let request: { id?: unknown; op?: unknown; args?: unknown } | undefined;
-    try {
-      request = JSON.parse(text) as typeof request;
-    } catch {
-      request = undefined;
-    }
-    if (typeof request !== 'object' || request === null) {
+    const request = parseObject(text);
+    if (request === undefined) {
       this.#error(undefined, `Illegal request: ${text}`, '60012');
       return;
     }
@@ -111,7 +97,7 @@ export class OkxSession implements Session {
 
   #argument(id: unknown, op: 'subscribe' | 'unsubscribe', arg: Argument, now_ms: number): void {
     const channel = CHANNELS[this.#path].get(String(arg.channel));
-    const symbol = this.#venue.symbols.get(String(arg.instId));
+    const symbol = this.venue.symbols.get(String(arg.instId));
     if (channel === undefined || symbol === undefined) {
       const what = `channel:${String(arg.channel)},instId:${String(arg.instId)}`;
       const advice = 'Please use the correct URL, channel and parameters referring to API document.';
@@ -121,44 +107,37 @@ export class OkxSession implements Session {
     const acknowledgement = JSON.stringify({ id, event: op, arg, connId: this.#conn_id });
     const key = `${channel} ${symbol.listing.name}`;
     if (op === 'unsubscribe') {
-      if (this.#subscribed.delete(key)) this.#link.unsubscribe(symbol, channel);
+      this.stop(key, symbol, channel);
       if (channel === 'book') this.#books.delete(symbol);
-      this.#link.send(acknowledgement);
+      this.link.send(acknowledgement);
       return;
     }
     this.#ever = true;
-    this.#link.cork(() => {
-      this.#link.send(acknowledgement);
-      // who subscribes again is told so, and gets nothing new
-      if (this.#subscribed.has(key)) return;
-      this.#subscribed.add(key);
-      this.#link.subscribe(symbol, channel);
-      if (STATES.includes(channel)) this.#link.snapshot(symbol, channel);
+    this.link.cork(() => {
+      this.link.send(acknowledgement);
+      // a second subscription is acknowledged and gets nothing new
+      if (!this.begin(key, symbol, channel)) return;
+      if (STATES.includes(channel)) this.link.snapshot(symbol, channel);
       if (channel === 'book') this.#books.set(symbol, { id: symbol.book_last_id, since_ms: now_ms });
     });
   }
 
   #error(id: unknown, msg: string, code: string): void {
     const named = id === undefined ? {} : { id };
-    this.#link.send(JSON.stringify({ ...named, event: 'error', msg, code, connId: this.#conn_id }));
+    this.link.send(JSON.stringify({ ...named, event: 'error', msg, code, connId: this.#conn_id }));
   }
 
-  ping(): void {}
-  pong(): void {}
-
   tick(now_ms: number): void {
-    const { subscribe_deadline_ms, idle_ms } = this.#venue.timings;
-    const silent = idle_ms > 0 && now_ms - Math.max(this.#link.sent_ms, this.#opened_ms) >= idle_ms;
-    const late = subscribe_deadline_ms > 0 && now_ms - this.#opened_ms >= subscribe_deadline_ms;
-    if (silent || (late && !this.#ever)) this.#link.end(NO_DATA.code, NO_DATA.reason);
+    const silent = this.isIdle(now_ms, Math.max(this.link.sent_ms, this.opened_ms));
+    if (silent || (!this.#ever && this.isLate(now_ms))) this.link.end(NO_DATA.code, NO_DATA.reason);
     else for (const [symbol, quiet] of this.#books) this.#keepAlive(symbol, quiet, now_ms);
   }
 
   /** A book that has not changed for a while says so. */
   #keepAlive(symbol: SymbolMarket, quiet: Quiet, now_ms: number): void {
     if (quiet.id === symbol.book_last_id) {
-      if (now_ms - quiet.since_ms < this.#venue.timings.heartbeat_ms) return;
-      this.#link.send(unchanged(symbol, now_ms));
+      if (now_ms - quiet.since_ms < this.venue.timings.heartbeat_ms) return;
+      this.link.send(unchanged(symbol, now_ms));
     }
     quiet.id = symbol.book_last_id;
     quiet.since_ms = now_ms;

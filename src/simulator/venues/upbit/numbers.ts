@@ -12,7 +12,7 @@ const POINT = 46;
 const FIRST_LARGE = 1e7;
 const FIRST_SMALL = 1e-3;
 
-/** Writes `units` × 10^-`scale`, below 10^10 units without its zeros; `event` keeps the literal. */
+/** Writes `units` × 10^-`scale`, below 10^10 units without its zeros; `event` keeps the number. */
 export function putDouble(
   out: DataView,
   at: number,

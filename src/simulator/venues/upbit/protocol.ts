@@ -121,7 +121,7 @@ function composeTicker(s: SymbolMarket, frame: Frame): number {
   return putText(out, p, frame.snapshot ? SNAPSHOT : REALTIME);
 }
 
-/** A level in the account; those that only fill up the shorter side are none. */
+/** A level in the ledger; those that only fill up the shorter side are none. */
 function recordLevel(s: SymbolMarket, frame: Frame, side: number, rank: number): void {
   const { event } = frame;
   const { book, listing } = s;
@@ -231,10 +231,7 @@ const upbit: VenueProtocol = {
     if (channel === 'book') return composeBook(symbol, frame);
     return composeCandle(symbol, frame, KLINE_CHANNELS.indexOf(channel as (typeof KLINE_CHANNELS)[number]));
   },
-  rest(venue) {
-    const rest = new UpbitRest(venue);
-    return (request) => rest.answer(request);
-  },
+  rest: (venue) => new UpbitRest(venue),
   slow_consumer: { code: 1006, reason: '' },
   planned_close: { code: 1001, reason: '' },
   symbolOf: (raw) => /"(?:code|cd)":"([^"]+)"/.exec(raw)?.[1],

@@ -6,7 +6,7 @@
 import type { BookShape } from '../../market/book.js';
 import type { Channel, KlineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
-import type { Link, Session, VenueView } from '../../server/protocol.js';
+import { parseJson, VenueSession } from '../../server/session.js';
 
 export const PATH = '/websocket/v1';
 /** Type of each channel of candles that there is. */
@@ -32,36 +32,22 @@ const SNAPSHOT_DELAY_MS = 10;
 
 type Part = Readonly<Record<string, unknown>>;
 
-export class UpbitSession implements Session {
-  readonly #venue: VenueView;
-  readonly #link: Link;
+export class UpbitSession extends VenueSession {
   #wanted: (readonly [SymbolMarket, Channel])[] = [];
-  /** when the client was heard last, and when the next {"status":"UP"} is due; 0 = it has not asked for any */
-  #heard_ms: number;
+  /** when the next {"status":"UP"} is due; 0 = the client has not asked for any */
   #up_ms = 0;
 
-  constructor(venue: VenueView, link: Link, now_ms: number) {
-    this.#venue = venue;
-    this.#link = link;
-    this.#heard_ms = now_ms;
-  }
-
-  get active(): boolean {
+  override get active(): boolean {
     return this.#wanted.length > 0;
   }
 
   message(text: string, now_ms: number): void {
-    this.#heard_ms = now_ms;
+    this.heard_ms = now_ms;
     if (text === 'PING') {
-      this.#up_ms = now_ms + this.#venue.timings.heartbeat_ms;
+      this.#up_ms = now_ms + this.venue.timings.heartbeat_ms;
       return;
     }
-    let parts: unknown;
-    try {
-      parts = JSON.parse(text);
-    } catch {
-      parts = undefined;
-    }
+    const parts = parseJson(text);
     if (!Array.isArray(parts))
       this.#refuse('{"error":{"message":"Format 이 맞지 않습니다.","name":"WRONG_FORMAT"}}');
     else this.#request(parts.filter((part): part is Part => typeof part === 'object' && part !== null));
@@ -84,46 +70,45 @@ export class UpbitSession implements Session {
   }
 
   #refuse(error: string): void {
-    this.#link.sendBinary(error);
-    this.#link.later(CLOSE_DELAY_MS, () => this.#link.end(1000, ''));
+    this.link.sendBinary(error);
+    this.link.later(CLOSE_DELAY_MS, () => this.link.end(1000, ''));
   }
 
   #replace(types: readonly Part[]): void {
-    for (const [symbol, channel] of this.#wanted) this.#link.unsubscribe(symbol, channel);
+    for (const [symbol, channel] of this.#wanted) this.link.unsubscribe(symbol, channel);
     const wanted = types.flatMap(({ type, codes }) =>
       (codes as readonly unknown[]).flatMap((code): (readonly [SymbolMarket, Channel])[] => {
-        const symbol = this.#venue.symbols.get(String(code));
+        const symbol = this.venue.symbols.get(String(code));
         return symbol === undefined ? [] : [[symbol, CHANNELS.get(String(type)) as Channel]];
       }),
     );
     this.#wanted = wanted;
-    this.#link.later(SNAPSHOT_DELAY_MS, () => {
+    this.link.later(SNAPSHOT_DELAY_MS, () => {
       if (this.#wanted !== wanted) return;
-      this.#link.cork(() => {
+      this.link.cork(() => {
         for (const [symbol, channel] of wanted) {
-          this.#link.subscribe(symbol, channel, channel === 'book' ? SHAPE : undefined);
+          this.link.subscribe(symbol, channel, channel === 'book' ? SHAPE : undefined);
           if (channel === 'trades' || channel === 'ticker' || channel === 'book')
-            this.#link.snapshot(symbol, channel, 1);
+            this.link.snapshot(symbol, channel, 1);
         }
       });
     });
   }
 
-  ping(now_ms: number): void {
-    this.#heard_ms = now_ms;
+  override ping(now_ms: number): void {
+    this.heard_ms = now_ms;
   }
 
-  pong(now_ms: number): void {
-    this.#heard_ms = now_ms;
+  override pong(now_ms: number): void {
+    this.heard_ms = now_ms;
   }
 
   tick(now_ms: number): void {
-    const { heartbeat_ms, idle_ms } = this.#venue.timings;
     if (this.#up_ms > 0 && now_ms >= this.#up_ms) {
-      this.#up_ms = now_ms + heartbeat_ms;
-      this.#link.sendBinary('{"status":"UP"}');
+      this.#up_ms = now_ms + this.venue.timings.heartbeat_ms;
+      this.link.sendBinary('{"status":"UP"}');
     }
     // without a close frame
-    if (idle_ms > 0 && now_ms - Math.max(this.#heard_ms, this.#link.sent_ms) >= idle_ms) this.#link.abort();
+    if (this.isIdle(now_ms, Math.max(this.heard_ms, this.link.sent_ms))) this.link.abort();
   }
 }

@@ -18,7 +18,7 @@ function distance(a: string, b: string): number {
 }
 
 /** The candidate that `word` was most likely meant to be; undefined when none is close (over a third differs). */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

@@ -8,20 +8,20 @@ import { CounterReader, createCounters } from '../counters/counters.js';
 import { SEALER_COUNTERS } from '../counters/declarations.js';
 import { type SealerThread, startSealer } from './threads.js';
 
-/** It waits for connections to be up, but not for ever: one of them may never be. */
+/** It waits for connections to be up, but not without end: one of them may never be. */
 const CALM_SECS_MAX = 300;
 const RESTART_SECS = 3600;
 /** A disk that holds a system call for longer holds everything else as well. */
 const STOP_MS_MAX = 1500;
 
-export interface SealingOptions {
+export interface SealLinkOptions {
   readonly config: Config;
   readonly log: Logger;
   /** asks the writer to report `covered` with this number when a checkpoint covers all that it has written so far */
   readonly cover: (request: number) => void;
 }
 
-export class Sealing {
+export class SealLink {
   private readonly memory = createCounters(SEALER_COUNTERS);
   private readonly reader = new CounterReader(SEALER_COUNTERS, this.memory);
   private thread: SealerThread | undefined;
@@ -29,7 +29,7 @@ export class Sealing {
   private request = 0;
   private stopping = false;
 
-  constructor(private readonly options: SealingOptions) {}
+  constructor(private readonly options: SealLinkOptions) {}
 
   /** Once a second. `calm`: every connection is up. */
   watch(calm: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * HOT: sums of products of decimal literals, several per trade, in shard threads. A whole number is kept as two doubles
+ * HOT: sums of products of decimals, several per trade, in shard threads. A whole number is kept as two doubles
  * `high + low`, which hold it exactly up to 2^106; the digits of prices times those of sizes, added up over a day, stay
  * far below. What is larger is rounded in the 107th bit.
  */
@@ -11,7 +11,7 @@ export const PRODUCT = new Float64Array(2);
 const SPLITTER = 134_217_729;
 
 /** (aHigh + aLow) × (bHigh + bLow) into PRODUCT. */
-export function multiplyWide(aHigh: number, aLow: number, bHigh: number, bLow: number): void {
+export function ddMultiply(aHigh: number, aLow: number, bHigh: number, bLow: number): void {
   const product = aHigh * bHigh;
   const aSplit = SPLITTER * aHigh;
   const aTop = aSplit - (aSplit - aHigh);
@@ -26,7 +26,7 @@ export function multiplyWide(aHigh: number, aLow: number, bHigh: number, bLow: n
 }
 
 /** Adds high + low to the sum at `at`. */
-export function addWide(sums: Float64Array, at: number, high: number, low: number): void {
+export function ddAdd(sums: Float64Array, at: number, high: number, low: number): void {
   const before = sums[at];
   const sum = before + high;
   const part = sum - before;
@@ -36,13 +36,13 @@ export function addWide(sums: Float64Array, at: number, high: number, low: numbe
 }
 
 /** Multiplies the sum at `at` by a whole number. */
-export function scaleWide(sums: Float64Array, at: number, factor: number): void {
-  multiplyWide(sums[at], sums[at + 1], factor, 0);
+export function ddScale(sums: Float64Array, at: number, factor: number): void {
+  ddMultiply(sums[at], sums[at + 1], factor, 0);
   sums[at] = PRODUCT[0];
   sums[at + 1] = PRODUCT[1];
 }
 
 /** Sign of (aHigh + aLow) − (bHigh + bLow), both as multiplyWide leaves them. */
-export function compareWide(aHigh: number, aLow: number, bHigh: number, bLow: number): number {
+export function ddCompare(aHigh: number, aLow: number, bHigh: number, bLow: number): number {
   return aHigh === bHigh ? aLow - bLow : aHigh - bHigh;
 }

@@ -15,14 +15,14 @@ import { KIND } from '../json/bytes.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from './result.js';
 import {
-  type Access,
+  type FieldExpressions,
   ROW_TOOLS,
-  type RowAccess,
-  type RowPlan,
-  requiredSource,
-  rowSource,
+  type RowExpressions,
+  requiredCode,
+  rowCode,
 } from './row_codegen.js';
-import type { Rows } from './row_writer.js';
+import type { RowMapping } from './row_mapping.js';
+import type { RowWriter } from './row_writer.js';
 import { epochTime, isoTime, u64At } from './values.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
@@ -31,7 +31,7 @@ const DUPLICATE_KEPT = flag('duplicate_kept');
 export type WriteRow = (o: number, slot: number) => number;
 
 /** Values by position, in `arrays` of the JsonSlots `slots`, behind position `o`. */
-function accessTo(slots: string, arrays: string, o: string): Access {
+function accessTo(slots: string, arrays: string, o: string): FieldExpressions {
   const at = (field: number) => `${o} + ${field}`;
   const of = (array: string) => (field: number) => `${arrays}${array}[${at(field)}]`;
   const [from, to, kind, digits, decimals] = ['from', 'to', 'kind', 'digits', 'decimals'].map(of);
@@ -58,37 +58,40 @@ function accessTo(slots: string, arrays: string, o: string): Access {
   };
 }
 
-const SLOTS: RowAccess = { row: accessTo('slots', '', 'o'), message: accessTo('message', 'message.', '0') };
+const SLOTS: RowExpressions = {
+  row: accessTo('slots', '', 'o'),
+  message: accessTo('message', 'message.', '0'),
+};
 
 /**
- * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when nobody has
- * subscribed to the rows; `also` sets the columns of plan.also; `written` is told of every row.
+ * Cold. `slots` has the objects that become rows, `message` what is around them; `sequence` is undefined when
+ * the rows are not subscribed; `extra` sets the columns of mapping.extraColumns; `written` is called for every row.
  */
 export function compileRow(
-  plan: RowPlan,
+  mapping: RowMapping,
   slots: JsonSlots,
   message: JsonSlots,
-  rows: Rows,
+  rows: RowWriter,
   sequence: Sequence | undefined,
-  also?: (o: number) => void,
+  extra?: (o: number) => void,
   written?: (o: number) => void,
 ): WriteRow {
   const tools = {
     ...ROW_TOOLS,
-    ...{ slots, message, rows, sequence, table: plan.table, u32: rows.u32, f32: rows.f32 },
-    ...{ epochTime, isoTime, u64At, also, written },
+    ...{ slots, message, rows, sequence, table: mapping.table, u32: rows.u32, f32: rows.f32 },
+    ...{ epochTime, isoTime, u64At, extra, written },
   };
   const lines = [
     'const { bytes, view, from, to, kind, digits, decimals } = slots;',
-    ...requiredSource(plan, SLOTS),
+    ...requiredCode(mapping, SLOTS),
     `if (slot < 0) return ${RESULT.unwanted};`,
     ...(sequence === undefined
       ? [`return ${RESULT.unwanted};`]
       : [
-          ...rowSource(plan, SLOTS, also === undefined ? '' : 'also(o)'),
+          ...rowCode(mapping, SLOTS, extra === undefined ? '' : 'extra(o)'),
           ...(written === undefined ? [] : ['written(o);']),
           `return ${RESULT.rows};`,
         ]),
   ];
-  return compile<WriteRow>(`row_${plan.table.name}`, 'o, slot', lines, tools);
+  return compile<WriteRow>(`row_${mapping.table.name}`, 'o, slot', lines, tools);
 }

@@ -1,0 +1,284 @@
+/**
+ * The sessions of one group of streams: one, or with `redundancy` two, and one more for each that is being replaced. A
+ * session is replaced before the exchange ends its connection, and as soon as that is announced:
+ *
+ *   old   ──────── delivers ────────────────────────┐ overlap ┌── closes, what was on its way is taken
+ *   new                        connects, subscribes ┴ delivers ┴──────────────────────────────────────►
+ *
+ * What both bring is stored once: arbiter.ts, sequence.ts. Shard threads.
+ */
+import { monotonicMs } from '../base/clock.js';
+import { SESSION } from '../counters/declarations.js';
+import { STATES } from './connection/state.js';
+import { Arbiter, NOBODY, SEATS } from './continuity/arbiter.js';
+import { rotationAgeMs } from './continuity/rotation.js';
+import type { Exchange } from './exchange.js';
+import type { StreamSpec } from './rows/streams.js';
+import { Session } from './session.js';
+import type { SessionHost, SessionInit } from './session_init.js';
+import { StreamGroup } from './stream_group.js';
+
+/** For so long both sessions deliver before the old one closes: one may be behind the other. */
+const OVERLAP_MS = 2000;
+/** A new session of quiet streams takes over when it has been subscribed for so long without having delivered. */
+const QUIET_MS = 30_000;
+/** So long the old session waits for the snapshots of books that the new one has asked for. */
+const SNAPSHOTS_MS = 30_000;
+
+/** A session and the one that takes over from it. */
+interface Succession {
+  readonly old: Session;
+  readonly next: Session;
+  /** monotonic ms: since when `next` is subscribed, and since when it delivers; 0: not yet */
+  upMs: number;
+  deliveringMs: number;
+  /** the old one is closing */
+  closing: boolean;
+}
+
+export class SessionSet {
+  private readonly group: StreamGroup;
+  private readonly sessions: Session[] = [];
+  private readonly successions: Succession[] = [];
+  private stopping = false;
+  /** monotonic ms: since when no session is up; 0 while one is, and before the first one was */
+  private uncoveredMs = 0;
+  private wasUp = false;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly init: SessionInit,
+    private readonly host: SessionHost,
+  ) {
+    this.group = new StreamGroup(exchange, init, host);
+    for (let i = 0; i < init.redundancy; i++) this.add();
+    this.arbitrate(NOBODY);
+  }
+
+  start(): void {
+    for (const session of this.sessions) session.start();
+  }
+
+  private add(): Session {
+    const seats = this.sessions.map(({ seat }) => seat);
+    const seat = Array.from({ length: SEATS }, (_, n) => n).find((n) => !seats.includes(n)) ?? 0;
+    const session = new Session(this.exchange, this.init, this.host, this.group, seat, {
+      state: () => this.showState(),
+      lost: (lost) => this.lost(lost),
+      closing: (closing, reason) => this.replaceDelivering(closing, reason),
+      storedElsewhere: (asking, slot) => this.storedElsewhere(asking, slot),
+    });
+    this.sessions.push(session);
+    this.group.rows.arbiter?.join(seat);
+    return session;
+  }
+
+  /** There is somebody to judge as long as there are several sessions; `owner`: whose the books are. */
+  private arbitrate(owner: number): void {
+    const { group } = this;
+    if (this.sessions.length < 2) group.rows.arbiter = undefined;
+    else
+      group.rows.arbiter ??= new Arbiter(
+        group.tablesWithoutIds,
+        group.hasBooks,
+        { taken: (slot, from) => this.taken(slot, from), known: () => group.counters[SESSION.known_rows]++ },
+        owner,
+        group.streams.size,
+      );
+  }
+
+  private at(seat: number): Session | undefined {
+    return this.sessions.find((session) => session.seat === seat);
+  }
+
+  private storedElsewhere({ seat }: Session, slot: number): number {
+    const owner = this.group.rows.arbiter?.ownerOf(slot) ?? NOBODY;
+    if (owner === NOBODY || owner === seat) return -1;
+    return Math.max(0, this.at(owner)?.newestChange(slot) ?? 0);
+  }
+
+  /** A snapshot of the successor is about to be written; what the old session has not brought yet may be missing. */
+  private taken(slot: number, from: number): void {
+    const old = this.at(from);
+    const { arbiter } = this.group.rows;
+    if (old !== undefined && arbiter !== undefined) this.at(arbiter.seat)?.inheritBook(slot, old, 'handover');
+  }
+
+  // ---- one session after the other
+
+  private succession(session: Session): Succession | undefined {
+    return this.successions.find(({ old, next }) => old === session || next === session);
+  }
+
+  /** Only what delivers is worth replacing: whoever is told so while it subscribes would be told again. */
+  private replaceDelivering(session: Session, reason: string): void {
+    if (session.isDelivering) this.replace(session, reason);
+  }
+
+  private replace(old: Session, reason: string): void {
+    if (this.stopping || this.succession(old) !== undefined) return;
+    this.host.log('info', `another connection takes over: ${reason}`);
+    const next = this.add();
+    this.arbitrate(old.seat);
+    this.successions.push({ old, next, upMs: 0, deliveringMs: 0, closing: false });
+    this.nameSuccessor();
+    next.start();
+  }
+
+  private nameSuccessor(): void {
+    const { arbiter } = this.group.rows;
+    if (arbiter !== undefined) arbiter.successor = this.successions[0]?.next.seat ?? NOBODY;
+  }
+
+  /** Sessions that are old enough get a successor, and those whose successor delivers close. */
+  private rotate(): void {
+    const now = monotonicMs();
+    const ageMs = this.init.connectionSecsMax * 1000;
+    for (const [n, session] of [...this.sessions].entries())
+      if (ageMs > 0 && session.ageMs > rotationAgeMs(ageMs, this.init.exchange, this.init.session, n))
+        this.replaceDelivering(session, 'the exchange will end the connection');
+    for (const succession of this.successions) {
+      if (succession.closing || !this.isReady(succession, now)) continue;
+      succession.closing = true;
+      void this.close(succession);
+    }
+  }
+
+  private isReady(succession: Succession, now: number): boolean {
+    const { next } = succession;
+    if (!next.isUp) succession.upMs = succession.deliveringMs = 0;
+    else if (succession.upMs === 0) succession.upMs = now;
+    if (next.isDelivering && succession.deliveringMs === 0) succession.deliveringMs = now;
+    const { upMs, deliveringMs } = succession;
+    if (upMs === 0) return false;
+    if (deliveringMs === 0) return now - upMs > QUIET_MS;
+    return now - deliveringMs > OVERLAP_MS && (now - upMs > SNAPSHOTS_MS || this.hasBooks(succession));
+  }
+
+  /** Whether the books that the old session has complete are those of the new one, or will be when it closes. */
+  private hasBooks({ old, next }: Succession): boolean {
+    const { rows, streams } = this.group;
+    if (next.continuesBooks) return true;
+    return streams.specs.every((_, slot) => rows.arbiter?.ownerOf(slot) !== old.seat || !old.hasBook(slot));
+  }
+
+  private async close({ old, next }: Succession): Promise<void> {
+    await old.stop();
+    this.leave(old, next, 'handover');
+  }
+
+  /** The session has ended for good; its books go to another one. */
+  private leave(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+    this.passBooks(old, heir, cause);
+    this.sessions.splice(this.sessions.indexOf(old), 1);
+    const succession = this.succession(old);
+    if (heir.isUp) this.group.counters[SESSION.handovers]++;
+    if (succession !== undefined) this.successions.splice(this.successions.indexOf(succession), 1);
+    this.nameSuccessor();
+    this.arbitrate(heir.seat);
+    this.showState();
+  }
+
+  private passBooks(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+    const { arbiter } = this.group.rows;
+    if (arbiter === undefined || !this.group.hasBooks) return;
+    for (let slot = 0; slot < this.group.streams.size; slot++) {
+      if (arbiter.ownerOf(slot) !== old.seat) continue;
+      arbiter.pass(slot, heir.seat);
+      heir.takeBook(slot, old, cause);
+    }
+    this.group.publish();
+  }
+
+  /** A connection is gone. Where another one delivers, nothing is missing, and its books go there. */
+  private lost(session: Session): void {
+    const others = this.sessions.filter((other) => other !== session);
+    const heir = others.find(({ isUp }) => isUp);
+    if (heir === undefined) this.group.interrupted('disconnect');
+    const succession = this.successions.find(({ old }) => old === session);
+    if (succession !== undefined) void this.abandon(succession, heir ?? succession.next);
+    else if (heir !== undefined) this.passBooks(session, heir, 'disconnect');
+  }
+
+  /** The exchange was faster: the old session does not connect again. */
+  private async abandon(succession: Succession, heir: Session): Promise<void> {
+    if (succession.closing) return;
+    succession.closing = true;
+    this.passBooks(succession.old, heir, 'disconnect');
+    // it is in the middle of telling that it was lost
+    await Promise.resolve();
+    await succession.old.stop();
+    this.leave(succession.old, heir, 'disconnect');
+  }
+
+  // ---- all of them
+
+  /** The state of the best of them is that of the group. */
+  private showState(): void {
+    const states = this.sessions.map(({ state }) => STATES.indexOf(state));
+    const active = STATES.indexOf('ACTIVE');
+    const isUp = states.includes(active);
+    this.group.counters[SESSION.up] = states.filter((state) => state === active).length;
+    this.group.counters[SESSION.state] = isUp ? active : (states[0] ?? 0);
+    this.countUncovered(isUp);
+  }
+
+  private countUncovered(isUp: boolean): void {
+    const now = monotonicMs();
+    if (this.uncoveredMs > 0) this.group.counters[SESSION.uncovered_ms] += Math.round(now - this.uncoveredMs);
+    if (isUp) this.wasUp = true;
+    this.uncoveredMs = isUp || !this.wasUp || this.stopping ? 0 : now;
+  }
+
+  /** Everything that is due; called a few times a second, with the clock read. */
+  tick(): void {
+    const { counters } = this.group;
+    this.group.tick(this.seenBook, false);
+    for (const session of [...this.sessions]) session.tick();
+    this.group.publish();
+    this.rotate();
+    this.showState();
+    const [first] = this.sessions;
+    counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
+    counters[SESSION.refused] = first.subscriptions('refused');
+    counters[SESSION.confirmed] = first.subscriptions('confirmed');
+  }
+
+  private get seenBook(): ((slot: number) => boolean) | undefined {
+    if (!this.group.hasBooks) return undefined;
+    return (slot) => this.sessions.some((session) => session.seen(slot));
+  }
+
+  /** The ring has plenty of room. */
+  relieved(): void {
+    for (const session of this.sessions) session.relieved();
+  }
+
+  /** Takes symbols up and lets others go; from here on nothing that arrives of these is stored. */
+  change(added: readonly StreamSpec[], removed: readonly number[]): void {
+    const { group, sessions } = this;
+    const gone = group.streams.active().filter((spec) => removed.includes(spec.stream));
+    for (const spec of gone) {
+      const slot = group.streams.slotOf(spec.native);
+      for (const session of sessions) session.leaveBook(slot);
+      group.remove(spec);
+    }
+    group.publish();
+    for (const spec of added) {
+      const slot = group.add(spec);
+      group.rows.arbiter?.resize(group.streams.size);
+      for (const session of sessions) session.addBook(slot, spec);
+    }
+    for (const session of sessions) session.change(added, gone);
+  }
+
+  /** Ends the connections with close handshakes, and what they have still to say goes to the ring. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(this.sessions.map((session) => session.stop()));
+    for (const session of this.sessions) session.endBooks();
+    this.group.tick(this.seenBook, true);
+    this.group.publish();
+    this.showState();
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * Columns that only the files of some exchanges have, by exchange. The store knows no exchange, so this is generated from
+ * the `ownColumns` of their channels: npm run generate.
+ */
+export const OWN_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  'bybit-linear': ['trade_uuid'],
+};
