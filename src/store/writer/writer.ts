@@ -400,6 +400,7 @@ export class Writer {
       this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
     this.makeNextDayFiles();
     this.checkpointer?.doWork();
+    if (journal !== undefined) this.disk.attempt('journal', this.init.dataPath, () => journal.doWork());
   }
 
   private carryOut(command: WriterCommand): void {
