@@ -79,9 +79,15 @@ async function makeBases(root: string, simulator: SimulatorProcess): Promise<voi
   const stopped = join(root, 'stopped');
   const first = await capture(stopped, simulator, { rows: ROWS });
   await simulator.fault({ kind: 'garbage', exchange: 'coinbase' });
+  for (const exchange of ['coinbase', 'binance'])
+    await simulator.fault({ kind: 'drop', exchange, count: 60 });
   const coinbase = join(stopped, 'data', 'coinbase');
   await until('a refused message is on disk', () =>
     readdirSync(coinbase).some((name) => name.startsWith('rejected.')),
+  );
+  await until(
+    'what is missing is listed',
+    () => rowsOf(readPlain(join(stopped, 'data')), 'GAPS').size === 2 * SYMBOLS,
   );
   await first.stop();
   const killed = join(root, 'killed');
@@ -130,7 +136,11 @@ class Trial {
     await this.live(undefined);
     const spoiled = (path: string) => spoils.some((spoil) => path === spoil || path.startsWith(`${spoil}/`));
     const after = readPlain(data);
-    const judged: Judgement = judge({ data, before, after, spoiled, made_up_rows: damage.made_up_rows ?? 0 });
+    const judged: Judgement = judge({
+      ...{ data, before, after, spoiled },
+      made_up_rows: damage.made_up_rows?.(scene) ?? {},
+      left: damage.verified !== undefined,
+    });
     problems.push(...judged.problems, ...(await this.verified()));
     return { what, lost: judged.lost, listed: judged.listed, problems };
   }
@@ -173,7 +183,7 @@ class Trial {
       return [...lines, ...reasons, ...(warnings ?? [])];
     };
     if (told !== undefined)
-      await until('the damage is told', async () => (await said()).some((text) => told.test(text)), 10).catch(
+      await until('the damage is told', async () => (await said()).some((text) => told.test(text)), 20).catch(
         async () => problems.push(`${told} was not told, but ${(await said()).join('\n')}`),
       );
     const status = await logger.stop();

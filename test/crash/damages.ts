@@ -129,7 +129,7 @@ export interface Damage {
   /** what is damaged in place, below the data directory: a file, or everything in a folder */
   readonly spoils?: (scene: DamageScene) => readonly string[];
   /** rows that are listed as lost although nobody can know whether there were any: bytes that nobody has written */
-  readonly made_up_rows?: number;
+  readonly made_up_rows?: (scene: DamageScene) => Readonly<Record<string, number>>;
   /** what a line of the log, /health or the last words say */
   readonly told?: RegExp;
   /** what `logger verify` says in the end: no start can see it */
@@ -174,7 +174,7 @@ const COLUMNS: readonly Damage[] = [
     name: 'column longer by rows',
     end: 'stopped',
     damage: (s) => s.append(s.column(PRICE), 5 * 4),
-    made_up_rows: 5,
+    made_up_rows: (s) => ({ [`${s.table} ${s.stamp}`]: 5 }),
     told: /TRADES/,
   },
   {
@@ -302,7 +302,6 @@ const FOLDERS: readonly Damage[] = [
     end: 'stopped',
     damage: (s) => chmodSync(s.at(s.table), 0o555),
     unprivileged: true,
-    told: /TRADES/,
   },
   {
     name: 'data directory that cannot be written',
@@ -360,6 +359,7 @@ const DAYS: readonly Damage[] = [
     name: 'column of a past day cut',
     end: 'stopped',
     damage: (s) => truncateSync(s.at(s.column(PRICE, s.table, stampOf(s))), 50),
+    spoils: (s) => [s.column(PRICE, s.table, stampOf(s))],
     told: /trade_price|TRADES/,
     verified: /trade_price|TRADES/,
   },

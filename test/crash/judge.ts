@@ -3,7 +3,7 @@
  * there still, or in the quarantine and listed in GAPS; no id is there twice, or there and listed. Goes by plain_files.ts
  * alone.
  */
-import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DISK, gapsOf, type PlainDay, type PlainGap, TABLE_IDS, valuesOf, widthOf } from './plain_files.js';
 
@@ -25,7 +25,15 @@ export interface Case {
   /** whether a file, or a folder above it, was damaged in place */
   readonly spoiled: (path: string) => boolean;
   /** rows that nobody has written and that are listed all the same */
-  readonly made_up_rows: number;
+  readonly made_up_rows: Readonly<Record<string, number>>;
+  /** damage is left where it is, and columns of different lengths with it */
+  readonly left: boolean;
+}
+
+interface Found {
+  readonly lost: readonly number[];
+  readonly listed: number;
+  readonly problems: string[];
 }
 
 export function judge(scene: Case): Judgement {
@@ -39,7 +47,7 @@ export function judge(scene: Case): Judgement {
     listed += found.listed;
   }
   for (const [name, day] of scene.after)
-    if (day.ragged) problems.push(`${name}: columns of different lengths`);
+    if (day.ragged && !scene.left) problems.push(`${name}: columns of different lengths`);
   const symbols = new Set([...scene.after.values()].map(({ table }) => symbolOf(table)));
   for (const symbol of symbols) problems.push(...idProblems(scene, symbol));
   return { lost, listed, problems };
@@ -48,73 +56,84 @@ export function judge(scene: Case): Judgement {
 const symbolOf = (table: string) => table.split('/').slice(0, 2).join('/');
 const kindOf = (table: string) => table.split('/')[2];
 
-/** Rows of a table-day that are not in their place any more: in the quarantine, and in GAPS. */
-function lostOf(
-  scene: Case,
-  name: string,
-  before: PlainDay,
-): { lost: number[]; listed: number; problems: string[] } {
+/** Rows of a table-day that are not in its files any more: in the quarantine, and in GAPS. */
+function lostOf(scene: Case, name: string, before: PlainDay): Found {
   const whole = [...before.columns].filter(([column]) => !scene.spoiled(fileOf(before, column)));
-  const kept = rowsKept(whole, scene.after.get(name), before.rows);
-  const lost = Array.from({ length: before.rows - kept }, (_, row) => kept + row);
-  const problems: string[] = [];
-  if (whole.length > 0)
-    for (const [column, bytes] of lost.length === 0 ? [] : whole) {
-      const width = widthOf(column);
-      const rows = bytes.subarray(kept * width, before.rows * width);
-      if (!isQuarantined(scene.data, fileOf(before, column), rows))
-        problems.push(`${fileOf(before, column)}: rows ${kept} to ${before.rows - 1} are gone`);
-    }
+  const lost = rowsMissing(whole, before.rows, scene.after.get(name));
   const listed = sum(newLosses(scene, before.table).map(({ messages }) => messages));
-  // what is listed of GAPS is found again by its ids
+  const problems = whole
+    .filter(([column, bytes]) => !isQuarantined(scene.data, fileOf(before, column), bytes, lost))
+    .map(([column]) => `${fileOf(before, column)}: rows ${lost[0]} to ${lost.at(-1)} are gone`);
+  // what GAPS has lost of itself is found again by the ids
   if (kindOf(before.table) === 'GAPS' || whole.length === 0) return { lost, listed, problems };
-  if (listed !== lost.length + (lost.length === 0 ? madeUp(scene, before) : 0))
-    problems.push(`${name}: ${lost.length} rows are lost, ${listed} are listed`);
+  const expected = lost.length + (scene.made_up_rows[name] ?? 0);
+  if (listed !== expected) problems.push(`${name}: ${expected} rows are lost, ${listed} are listed`);
   problems.push(...unlistedTimes(scene, before, lost));
   return { lost, listed, problems };
-}
-
-/** A column that is damaged in place is the one that is too long. */
-function madeUp({ made_up_rows, spoiled }: Case, day: PlainDay): number {
-  return [...day.columns.keys()].some((column) => spoiled(fileOf(day, column))) ? made_up_rows : 0;
 }
 
 const fileOf = ({ table, stamp }: PlainDay, column: string) => `${table}/${column}.${stamp}.bin`;
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
-/** Rows from the first on that have kept their values in all of these columns. */
-function rowsKept(
+/** Rows, by their number before, whose values in these columns no row has after; a row may have moved. */
+function rowsMissing(
   columns: readonly (readonly [string, Buffer])[],
-  after: PlainDay | undefined,
   rows: number,
-): number {
-  const kept = columns.map(([name, bytes]) => {
-    const now = after?.columns.get(name) ?? Buffer.alloc(0);
-    const width = widthOf(name);
-    const length = Math.min(now.length, rows * width);
-    let same = 0;
-    while (same < length && now[same] === bytes[same]) same++;
-    return Math.floor(same / width);
+  after: PlainDay | undefined,
+): number[] {
+  const names = columns.map(([name]) => name);
+  const left = new Map<string, number>();
+  for (const key of keysOf(after?.columns ?? new Map(), names, after?.rows ?? 0))
+    left.set(key, (left.get(key) ?? 0) + 1);
+  return keysOf(new Map(columns), names, rows).flatMap((key, row) => {
+    const count = left.get(key) ?? 0;
+    left.set(key, count - 1);
+    return count > 0 ? [] : [row];
   });
-  return Math.min(rows, ...kept);
 }
 
-/** Whether the quarantine has these bytes in a file of this path; what a link there leads to counts. */
-function isQuarantined(data: string, path: string, bytes: Buffer): boolean {
+/** The values of each row in these columns. */
+function keysOf(columns: ReadonlyMap<string, Buffer>, names: readonly string[], rows: number): string[] {
+  return Array.from({ length: rows }, (_, row) =>
+    names
+      .map((name) => columns.get(name)?.toString('latin1', row * widthOf(name), (row + 1) * widthOf(name)))
+      .join(),
+  );
+}
+
+/** Whether the quarantine has the values of these rows in files of this path; what a link there leads to counts. */
+function isQuarantined(data: string, path: string, bytes: Buffer, rows: readonly number[]): boolean {
+  const width = widthOf(path.split('/').at(-1)?.split('.')[0] as string);
+  const kept = quarantined(data, path);
+  return stretches(rows).every(([from, to]) => {
+    const wanted = bytes.subarray(from * width, (to + 1) * width);
+    return kept.some((file) => file.includes(wanted));
+  });
+}
+
+/** First and last of each run of numbers. */
+function stretches(numbers: readonly number[]): [number, number][] {
+  const found: [number, number][] = [];
+  for (const n of numbers) {
+    const last = found.at(-1);
+    if (last !== undefined && n === last[1] + 1) last[1] = n;
+    else found.push([n, n]);
+  }
+  return found;
+}
+
+/** Contents of the files in the quarantine that were, or were cut off, a file. */
+function quarantined(data: string, path: string): Buffer[] {
   const root = join(data, 'quarantine');
-  if (!existsSync(root)) return false;
-  return readdirSync(root).some((name) => {
-    const folder = join(root, name, path, '..');
-    const [file] = path.split('/').slice(-1);
-    const names = existsSync(folder) && statSync(folder).isDirectory() ? entriesOf(folder) : [];
+  const name = path.split('/').at(-1) as string;
+  return (existsSync(root) ? readdirSync(root) : []).flatMap((time) => {
+    const folder = join(root, time, path, '..');
+    const names = existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [];
     return names
-      .filter((entry) => entry.name.startsWith(file) && statSync(join(folder, entry.name)).isFile())
-      .some((entry) => readFileSync(join(folder, entry.name)).includes(bytes));
+      .map((file) => join(folder, file))
+      .filter((file) => file.startsWith(join(folder, name)) && existsSync(file) && statSync(file).isFile())
+      .map((file) => readFileSync(file));
   });
-}
-
-function entriesOf(folder: string): Dirent[] {
-  return readdirSync(folder, { withFileTypes: true }).filter((entry) => existsSync(join(folder, entry.name)));
 }
 
 /** Rows of GAPS that tell of lost files of a table and were not there before. */
@@ -171,12 +190,16 @@ function idProblems(scene: Case, symbol: string): string[] {
     'are listed twice',
     ranges.filter(({ from_id }, i) => i > 0 && from_id <= ranges[i - 1].to_id).map(({ from_id }) => from_id),
   );
+  const had = idsOf(before, symbol, spoiled);
   const known = new Set([...found, ...setAsideIds(scene, symbol)]);
-  const first = Math.min(...idsOf(before, symbol, spoiled), ...found);
-  const missing = Array.from({ length: Math.max(0, (found.at(-1) ?? 0) - first) }, (_, i) => first + i);
+  const [first = 0, last = 0] = [found[0], found.at(-1)];
+  const missing = [...had.filter((id) => id < first), ...Array.from({ length: last - first }, (_, i) => first + i)];
+  const newest = Math.max(...had);
+  const next = found.find((id) => id > newest) ?? 0;
+  const isDowntime = (id: number) => newest < id && id < next && hasInterval(scene, symbol);
   report(
     'are missing and not listed',
-    missing.filter((id) => !known.has(id) && !isListed(id)),
+    missing.filter((id) => !known.has(id) && !isListed(id) && !isDowntime(id)),
   );
   return problems;
 }
@@ -191,4 +214,11 @@ function setAsideIds(scene: Case, symbol: string): number[] {
       losses.some((gap) => gap.from_time <= received[row] && received[row] <= gap.to_time);
     return valuesOf(day, 'trade_id').filter((_, row) => isLost(row));
   });
+}
+
+/** Whether GAPS lists, by times alone, what came between the rows before and those after. */
+function hasInterval({ before, after }: Case, symbol: string): boolean {
+  const intervals = (days: Days) =>
+    gapsOf(days, symbol).filter(({ table, from_id }) => table === TABLE_IDS.TRADES && from_id === 0).length;
+  return intervals(after) > intervals(before);
 }
