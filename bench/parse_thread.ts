@@ -4,12 +4,11 @@
  * through JSON.parse; a run's value is its fastest batch, which leaves out collections (only JSON.parse causes any)
  * and other work of the machine.
  */
-import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { READ_AHEAD_BYTES } from '../src/base/limits.js';
 import { loadExchange } from '../src/exchanges/index.js';
 import type { Exchange } from '../src/feed/exchange.js';
-import { parseKeepingText } from '../src/feed/json/document.js';
+import { loadSimdjson, parseKeepingText } from '../src/feed/json/document.js';
 import { RESULT } from '../src/feed/rows/result.js';
 import { TRADES } from '../src/schema/tables.js';
 import { Harness } from '../test/support/harness.js';
@@ -106,7 +105,7 @@ function textBatch(message: string, parse: (text: string) => unknown): () => voi
 
 function simdjsonOf(): ((text: string) => unknown) | undefined {
   try {
-    return createRequire(import.meta.url)('simdjson').parse;
+    return loadSimdjson();
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { SIMDJSON } from '../../src/feed/json/document.js';
 import type { StageContext } from '../stage.js';
 import { type Command, cryptofeedCommand, rustCommand } from './toolchains.js';
 
@@ -24,7 +25,7 @@ export interface Contender {
 const both = ['binance', 'coinbase'];
 const file = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url));
 
-/** A program in Node, with the packages it needs. */
+/** A program in Node, with what it needs of packages. */
 function inNode(name: string, packages: readonly string[], summary: string, rate: number): Contender {
   return {
     name,
@@ -38,7 +39,7 @@ function inNode(name: string, packages: readonly string[], summary: string, rate
         try {
           require.resolve(wanted);
         } catch {
-          return { missing: `the package ${wanted} is not installed` };
+          return { missing: `${wanted} is not installed` };
         }
       }
       return [process.execPath, file(`${name}.js`)];
@@ -52,7 +53,7 @@ export const FEED: readonly string[] = [process.execPath, file('feed.js')];
 export const CONTENDERS: readonly Contender[] = [
   inNode('ws_parse', ['ws'], '`ws`, JSON.parse, stores nothing', 170_000),
   inNode('ws_json', ['ws'], '`ws`, JSON.parse, lines appended to files', 150_000),
-  inNode('simdjson', ['ws', 'simdjson'], '`ws`, simdjson binding, lines appended to files', 80_000),
+  inNode('simdjson', ['ws', SIMDJSON], '`ws`, simdjson binding, lines appended to files', 80_000),
   inNode('tardis', ['ws', 'tardis-dev'], '`ws`, tardis-dev normalizer, stores nothing', 200_000),
   inNode('ccxt', ['ccxt'], 'ccxt pro client, stores nothing', 45_000),
   {

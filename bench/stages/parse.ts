@@ -80,5 +80,5 @@ export async function* figures(context: StageContext): AsyncIterable<Figure> {
       group: 'growth of the heap',
     };
   }
-  if (!simdjson) context.note('the optional package simdjson is not installed: no figures of it');
+  if (!simdjson) context.note('the optional package simdjson is not compiled: no figures of it');
 }

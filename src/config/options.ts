@@ -56,7 +56,7 @@ export const SECTIONS = {
       parser: choice({
         values: ['scan', 'json', 'simdjson'],
         default: 'scan',
-        doc: 'How messages are read: "scan" finds values in the bytes; "json" builds a document of every message, with JSON.parse where that keeps every digit; "simdjson" does so with the optional package of that name. All give the same rows. Messages too large to be parsed (over 1 MiB or 50,000 values) are always walked: snapshots of order books.',
+        doc: 'How messages are read: "scan" finds values in the bytes; "json" builds a document of every message, with JSON.parse where that keeps every digit; "simdjson" does so with the optional package of that name, which `npm run build:simdjson` compiles. All give the same rows. Messages too large to be parsed (over 1 MiB or 50,000 values) are always walked: snapshots of order books.',
       }),
       exact: boolean({
         default: true,

@@ -10,7 +10,7 @@ import type { Snapshot } from '../supervisor/snapshot.js';
 import { healthOf, readinessOf } from '../supervisor/status.js';
 
 /** A client needs one; the sockets of exchanges must not run short of descriptors. */
-const CONNECTIONS_MAX = 256;
+export const CONNECTIONS_MAX = 256;
 
 export interface HttpServer {
   readonly url: string;

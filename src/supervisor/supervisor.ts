@@ -7,6 +7,7 @@ import { EXIT, LoggerError } from '../base/errors.js';
 import { WRITER_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
+import { createJsonParser } from '../feed/json/document.js';
 import { createDoorbell, DOORBELL } from '../ring/layout.js';
 import { DiskIo } from '../store/disk/io.js';
 import { journalFolder } from '../store/journal/start.js';
@@ -96,6 +97,8 @@ export class Supervisor {
         'CONFIG_INVALID',
         'no exchange is enabled; set enabled = true in one of [exchanges.*]',
       );
+    // what is not compiled fails here, not in one thread after the other
+    createJsonParser(this.config.logger.parser);
     this.recover();
     const symbols = this.watchSymbols();
     const planned = enabled.map((exchange) => ({

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
-import { startHttp } from '../../src/http/server.js';
+import { CONNECTIONS_MAX, startHttp } from '../../src/http/server.js';
 import type { Snapshot } from '../../src/supervisor/snapshot.js';
 import { NOW_SECS, session, snapshot } from '../supervisor/snapshots.js';
 
@@ -115,6 +116,27 @@ test('answers to its own names alone, so that no page reaches it by a name of it
       assert.equal(status, 403, host);
       assert.match((JSON.parse(body) as { error: string }).error, /allowed_hosts/);
     }
+});
+
+test('answers to no page that comes from elsewhere', async (t) => {
+  const { url } = await serve(t, () => snapshot());
+  const status = async (origin: string) => (await asked(url, { host: 'localhost:9', origin }))[0];
+  assert.equal(await status('http://localhost:9'), 200);
+  for (const origin of ['http://evil.example', 'http://localhost:8', 'https://localhost:9', 'null'])
+    assert.equal(await status(origin), 403, origin);
+});
+
+test('cuts off connections that are too many, and answers those that it has', async (t) => {
+  const { url } = await serve(t, () => snapshot());
+  const ask = async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+    t.after(() => socket.destroy());
+    socket.write('GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const gone = new Promise<boolean>((resolve) => socket.once('close', () => resolve(false)));
+    return Promise.race([new Promise<boolean>((resolve) => socket.once('data', () => resolve(true))), gone]);
+  };
+  for (let i = 0; i < CONNECTIONS_MAX; i++) assert.ok(await ask(), `connection ${i}`);
+  assert.deepEqual([await ask(), await ask()], [false, false]);
 });
 
 test('open to other hosts, it answers to any address and still to no other name', async (t) => {

@@ -13,6 +13,7 @@ import { chooseServer, SERVER_VARIABLE } from '../../src/server/start.js';
 import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 
 const SHIPPED = [
+  '.npmrc',
   'package.json',
   'package-lock.json',
   'symbol_mappings.yaml',
@@ -73,6 +74,15 @@ for (const kind of ['uws', 'node']) {
     assert.equal(await verifyProblems(join(folder, 'data')), '');
   });
 }
+
+test('a parser that is not compiled is refused at the start, with the command that compiles it', async () => {
+  const folder = temporaryFolder('package-parser');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'coinbase');
+  const logger = startLoggerProcess({ folder, env: { LOGGER__LOGGER__PARSER: 'simdjson' } }, simulator);
+  assert.equal((await logger.exited).code, EXIT.failed);
+  assert.match(logger.stderr(), /^logger: parser = "simdjson" .* `npm run build:simdjson` /);
+  await simulator.stop();
+});
 
 test('where uWebSockets.js cannot be loaded, one line of the log says so', async () => {
   for (const name of readdirSync('node_modules').filter((entry) => entry.startsWith('uWebSockets.js')))

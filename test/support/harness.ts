@@ -199,6 +199,6 @@ export function simdjsonMissing(): string | false {
     createJsonParser('simdjson');
     return false;
   } catch {
-    return 'the optional package simdjson is not installed';
+    return 'the optional package simdjson is not compiled: npm run build:simdjson';
   }
 }

@@ -15,6 +15,9 @@ export type JsonValue = string | number | boolean | null | JsonNumber | JsonValu
 /** Parses one document; throws for anything that JSON.parse refuses. */
 export type JsonParser = (text: string) => JsonValue;
 
+/** What is compiled of the package simdjson; without it the package itself answers, with JSON.parse. */
+export const SIMDJSON = 'simdjson/build/Release/simdjson.node';
+
 /** A mark, the beginning of a string, a number or a word. */
 const TOKEN =
   /[ \t\n\r]*(?:([{}[\],:])|(")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
@@ -140,13 +143,18 @@ function exactOr(parse: (text: string) => unknown): JsonParser {
 export function createJsonParser(parser: 'scan' | 'json' | 'simdjson'): JsonParser {
   if (parser === 'scan') return parseKeepingText;
   if (parser === 'json') return exactOr(JSON.parse);
+  const parse = loadSimdjson();
+  return exactOr((text) => (FRAGILE_TEXT.test(text) ? parseKeepingText(text) : parse(text)));
+}
+
+/** The native parser; throws DEPENDENCY_MISSING where it is not compiled. */
+export function loadSimdjson(): (text: string) => unknown {
   try {
-    const simdjson = createRequire(import.meta.url)('simdjson') as { parse(text: string): unknown };
-    return exactOr((text) => (FRAGILE_TEXT.test(text) ? parseKeepingText(text) : simdjson.parse(text)));
+    return createRequire(import.meta.url)(SIMDJSON).parse;
   } catch (cause) {
     throw new LoggerError(
       'DEPENDENCY_MISSING',
-      'parser = "simdjson" needs the package simdjson, which compiles on installation: install a C++ compiler and run `npm install simdjson`, or use parser = "scan"',
+      'parser = "simdjson" needs the optional package simdjson, compiled: run `npm run build:simdjson` where a C++ compiler and Python are installed, or use parser = "scan"',
       { cause },
     );
   }

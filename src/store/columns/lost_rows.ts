@@ -23,12 +23,13 @@ export interface LostRows {
   readonly why: string;
 }
 
-/** Rows of GAPS for them: from the start of their day on, up to `to` (seconds and nanoseconds). */
+/** Rows of GAPS for them, if there are any: from the start of their day on, up to `to` (seconds and nanoseconds). */
 export function gapsOf(
   { table, day }: Pick<FilesKey, 'table' | 'day'>,
   { rows, ids }: Pick<LostRows, 'rows' | 'ids'>,
   to: ArrayLike<number>,
 ): GapValues[] {
+  if (rows === 0) return [];
   const told = ids.length > 0 ? ids : [[0, 0] as const];
   return told.map(([fromId, toId]) => ({
     tableId: table.id,

@@ -51,6 +51,12 @@ export class RejectedLog {
     return log;
   }
 
+  /** After accepted damage: counts only what is there. */
+  shorten(): void {
+    for (const [path, log] of this.logs)
+      log.bytes = Math.min(log.bytes, Math.max(0, this.files.io.sizeOf(path)));
+  }
+
   flush(): void {
     for (const log of this.logs.values()) {
       if (log.lines.length === 0) continue;

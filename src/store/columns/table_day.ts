@@ -138,6 +138,7 @@ export class TableDay {
     this.written = found.rows;
     this.textBytes = found.textBytes;
     if (found.ragged) this.cutTorn(found.longest, quarantine);
+    else if (found.longest === 0) this.lost = this.movedRows();
     if (this.written > 0 && this.ids !== undefined)
       this.ids.addFile(files.io, pathOf(this.key, ID_COLUMN), this.written);
   }
@@ -145,10 +146,19 @@ export class TableDay {
   private cutTorn(longest: number, quarantine: Quarantine): void {
     const { io } = this.options.files;
     const { key, written } = this;
-    if (longest > written)
-      this.lost = lostRows(io, key, written, `its columns have ${written} to ${longest} rows`);
+    const what = longest > written ? `have ${written} to ${longest} rows` : `end within row ${written}`;
+    this.lost = lostRows(io, key, written, `its columns ${what}`);
     this.textBytes = textsOfRows(io, this.textPath, written);
     this.cut(quarantine);
+  }
+
+  /** Rows that went to the quarantine with a folder above, when another table-day was opened. */
+  private movedRows(): LostRows | undefined {
+    const { files, quarantine } = this.options;
+    const folder = quarantine.placeOf(this.key.folder);
+    if (folder === undefined) return undefined;
+    const lost = lostRows(files.io, { ...this.key, folder }, 0, `a folder above it is none of ours`);
+    return lost.rows === 0 ? undefined : lost;
   }
 
   /** Its files cannot be gone on with: they go to the quarantine, and the day is begun anew. Throws as open() does. */
@@ -167,13 +177,17 @@ export class TableDay {
     this.textBytes = state.textBytes;
   }
 
-  /** After accepted damage: counts only rows that every column has. */
+  /**
+   * After accepted damage: counts only rows that every column has. What stands behind is to be cut off before anything
+   * is written over it.
+   */
   shorten(): void {
+    const { io } = this.options.files;
     const rows = this.columns.map(({ column, path }) =>
-      Math.floor(Math.max(0, this.options.files.io.sizeOf(path)) / column.bytes),
+      Math.floor(Math.max(0, io.sizeOf(path)) / column.bytes),
     );
     this.written = Math.min(this.written, ...rows);
-    this.textBytes = Math.min(this.textBytes, Math.max(0, this.options.files.io.sizeOf(this.textPath)));
+    this.textBytes = Math.min(this.textBytes, textsOfRows(io, this.textPath, this.written));
   }
 
   private use(names: readonly string[]): void {

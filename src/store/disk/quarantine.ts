@@ -3,7 +3,7 @@
  * Nothing is ever deleted for being damaged. Used by the writer and by recovery.
  */
 import { dirname, join, relative } from 'node:path';
-import { NO_FILE, notOurs, openWithFolder, type StoreIo, withFile } from './io.js';
+import { FOREIGN, NO_FILE, notOurs, openWithFolder, type StoreIo, withFile } from './io.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 export const QUARANTINE_FOLDER = 'quarantine';
@@ -14,6 +14,8 @@ export class Quarantine {
   bytes = 0;
   /** whether anything is in it, files without bytes and the report too */
   used = false;
+  /** where folders are now, or links in their place, by the path that they had */
+  private readonly folders = new Map<string, string>();
 
   constructor(
     private readonly io: StoreIo,
@@ -52,9 +54,17 @@ export class Quarantine {
     const { io } = this;
     const target = this.targetOf(path, '');
     io.makeFolder(dirname(target));
-    const size = Math.max(0, io.sizeOf(path));
+    const size = io.sizeOf(path);
     io.rename(path, target);
-    this.bytes += size;
+    if (size === FOREIGN) this.folders.set(path, target);
+    this.bytes += Math.max(0, size);
+  }
+
+  /** Where a folder went, if this has moved it or one that holds it. */
+  placeOf(folder: string): string | undefined {
+    for (const [path, target] of this.folders)
+      if (folder === path || folder.startsWith(`${path}/`)) return `${target}${folder.slice(path.length)}`;
+    return undefined;
   }
 
   /** A name that nothing has yet. */

@@ -22,6 +22,7 @@ import { JOURNAL_HELD_BYTES_MAX } from '../../base/limits.js';
 import { LAYOUT_HASH, TABLES } from '../../schema/tables.js';
 import { DiskUnreliable } from '../disk/disk_health.js';
 import { type StoreIo, wasTried } from '../disk/io.js';
+import { Removal } from '../disk/removal.js';
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_KIND,
@@ -104,6 +105,7 @@ export class Journal {
   /** the segment that is written has its number; durable, when a power cut does not take it back */
   private numbered: 'no' | 'yes' | 'durable' = 'no';
   private readonly segments: { id: number; newest: number; bytes: number }[];
+  private readonly removal: Removal;
 
   constructor(
     private readonly io: StoreIo,
@@ -115,6 +117,7 @@ export class Journal {
     this.synced = start.sequence;
     this.segment = start.segment;
     this.segments = start.segments.map((segment) => ({ ...segment }));
+    this.removal = new Removal(io);
   }
 
   /** Bytes that are not durable yet. */
@@ -436,7 +439,12 @@ export class Journal {
 
   private remove(segment: number): void {
     const path = join(this.folder, segmentFile(segment));
-    if (this.io.sizeOf(path) >= 0) this.io.unlink(path);
+    if (this.io.sizeOf(path) >= 0) this.removal.add(path);
+  }
+
+  /** What is done a little at a time; called several times a second. */
+  doWork(): void {
+    this.removal.doWork();
   }
 
   private closeFile(): void {

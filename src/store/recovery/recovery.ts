@@ -147,6 +147,7 @@ export class Recovery {
     );
     for (const [name, planned] of plan.tableDays) this.open(name, planned);
     for (const { base } of plan.rejected.values()) this.rejected.begin(base);
+    if (this.options.acceptLoss) this.shorten(plan);
     if (plan.checkpoint !== undefined) {
       const range = { redo: plan.range.redo, end: plan.end };
       for (const walked of walkLog(this.io, plan.folder, range, plan.checkpoint)) {
@@ -172,8 +173,26 @@ export class Recovery {
     );
     if (anew) setFilesAside(this.io, this.quarantine, tableDay.key);
     tableDay.begin(anew ? { ...base, rows: 0, textBytes: 0 } : base);
-    if (this.options.acceptLoss) tableDay.shorten();
     this.tableDays.set(name, tableDay);
+  }
+
+  /** Rows that some column lacks leave the others, too, and those that are redone follow behind what is left. */
+  private shorten(plan: RecoveryPlan): void {
+    const short = [...this.tableDays].filter(([name, tableDay]) => {
+      const { base, anew } = plan.tableDays.get(name) as PlannedTableDay;
+      tableDay.shorten();
+      return !anew && tableDay.written < base.rows;
+    });
+    this.noteLosses(
+      plan.folder,
+      short.map(([name, tableDay]) => {
+        const { base, rows } = plan.tableDays.get(name) as PlannedTableDay;
+        const unexplained = Math.max(0, tableDay.written + tableDay.rowsBehind() - base.rows - rows);
+        return lossOf(base, base.rows - tableDay.written + unexplained, tableDay.lastReceived());
+      }),
+    );
+    for (const [, tableDay] of short) tableDay.cut(this.quarantine);
+    this.rejected.shorten();
   }
 
   private readonly record: RecordVisitor = (place, words, index, text) => {

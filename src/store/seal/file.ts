@@ -10,6 +10,7 @@
 import { crc32 } from 'node:zlib';
 import { messageOf } from '../../base/errors.js';
 import { SEAL_GRACE_SECS } from '../../base/limits.js';
+import type { Column } from '../../schema/columns.js';
 import type { Table } from '../../schema/layout.js';
 import { readWhole, replaceFile, type StoreIo } from '../disk/io.js';
 import { checksumsFile, columnFile, literalsFile } from '../disk/paths.js';
@@ -39,6 +40,8 @@ export interface Measured {
   readonly rows: number;
   /** bytes by file name; the side-car only when it has any */
   readonly files: ReadonlyMap<string, number>;
+  /** why the columns do not agree: so it is while rows are written, and otherwise damage */
+  readonly disagreement: string | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -53,25 +56,32 @@ const PIECE_BYTES = 1 << 20;
 
 const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
-/**
- * Rows and sizes as they are now; undefined when the columns do not agree, which passes or is for verification to name.
- */
-export function measure(io: StoreIo, { folder, table, day }: SealPlace): Measured | undefined {
+/** Rows and sizes as they are now. */
+export function measure(io: StoreIo, { folder, table, day }: SealPlace): Measured {
   const files = new Map<string, number>();
-  let rows = -1;
-  for (const column of table.columns) {
+  const sizes = table.columns.map((column) => {
     const name = columnFile(column.name, day);
-    const bytes = io.sizeOf(`${folder}/${name}`);
-    // made ahead of time, or a column that the day began without
-    if (bytes <= 0) continue;
-    files.set(name, bytes);
-    const count = bytes / column.bytes;
-    if (!Number.isInteger(count) || (rows >= 0 && count !== rows)) return undefined;
-    rows = count;
-  }
+    return { column, name, bytes: Math.max(0, io.sizeOf(`${folder}/${name}`)) };
+  });
+  // the others were made ahead of time, or the day began without them
+  const filled = sizes.filter(({ bytes }) => bytes > 0);
+  for (const { name, bytes } of filled) files.set(name, bytes);
   const texts = io.sizeOf(`${folder}/${literalsFile(day)}`);
   if (texts > 0) files.set(literalsFile(day), texts);
-  return { rows: Math.max(0, rows), files };
+  const counts = filled.map(({ column, bytes }) => bytes / column.bytes);
+  const rows = Math.max(0, ...counts.map(Math.floor));
+  const odd = filled.find((_, i) => counts[i] !== rows);
+  const empty = rows === 0 ? undefined : sizes.find(({ column, bytes }) => bytes === 0 && isAlways(column));
+  const disagreement =
+    odd !== undefined
+      ? `${odd.name} has ${odd.bytes} bytes where others have ${rows} rows`
+      : empty && `${empty.name} is missing or empty where others have ${rows} rows`;
+  return { rows, files, disagreement };
+}
+
+/** Whether every day has the column. */
+function isAlways({ exact, own }: Column): boolean {
+  return exact !== true && own !== true;
 }
 
 /** The checksum file of a table-day: undefined when there is none, a text when it cannot be used. */

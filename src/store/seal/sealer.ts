@@ -130,10 +130,11 @@ export class Sealer {
     const [wrong] = earlier === undefined ? [] : compareSizes(io, place, earlier);
     if (wrong !== undefined) return this.damage(place, wrong);
     const measured = measure(io, place);
-    if (measured?.rows === 0) return undefined;
-    if (measured !== undefined && earlier !== undefined && isAll(earlier, measured)) return this.well(place);
+    if (measured.rows === 0 && measured.disagreement === undefined) return undefined;
+    if (measured.disagreement === undefined && earlier !== undefined && isAll(earlier, measured))
+      return this.well(place);
     options.counters[SEALER.waiting]++;
-    return measured && { ...place, measured, earlier };
+    return { ...place, measured, earlier };
   }
 
   /** False when the disk takes no checksum files: reading the other table-days would be in vain. */
@@ -141,7 +142,7 @@ export class Sealer {
     if (batch.length === 0) return true;
     yield 'covered';
     for (const candidate of batch) {
-      const seal = yield* this.read(candidate);
+      const seal = this.agrees(candidate) ? yield* this.read(candidate) : undefined;
       if (seal === undefined) continue;
       const written = this.attempt(candidate.folder, () => {
         writeSeal(this.io, candidate, seal);
@@ -154,6 +155,14 @@ export class Sealer {
       yield 'pause';
     }
     return true;
+  }
+
+  /** What was staged when it was measured is written by now: columns that still do not agree are damaged. */
+  private agrees({ measured, ...place }: Candidate): boolean {
+    if (measured.disagreement === undefined) return true;
+    const now = this.attempt(place.folder, () => measure(this.io, place));
+    if (now?.disagreement !== undefined && hasSizes(measured, now)) this.damage(place, now.disagreement);
+    return false;
   }
 
   private *read(candidate: Candidate): Generator<SealerStep, Seal | undefined> {
@@ -203,6 +212,10 @@ export class Sealer {
 }
 
 const pathOf = ({ folder, day }: SealPlace): string => `${folder}/${checksumsFile(day)}`;
+
+function hasSizes({ files }: Measured, now: Measured): boolean {
+  return files.size === now.files.size && [...files].every(([name, bytes]) => now.files.get(name) === bytes);
+}
 
 /** Whether a seal covers all that is there. */
 function isAll(seal: Seal, { files }: Measured): boolean {

@@ -265,7 +265,8 @@ export class Writer {
   private lost({ key, lost }: TableDay): void {
     const { rows, why } = lost as LostRows;
     const { exchange, directory, table, day } = key;
-    const text = `${exchange} ${directory} ${table.name} ${isoDay(day)}: ${why}; ${rows} rows are in ${this.quarantine.folder} and listed in GAPS, the day goes on without them`;
+    const what = rows === 0 ? 'what is behind is in' : `listed in GAPS are ${rows} rows, which are in`;
+    const text = `${exchange} ${directory} ${table.name} ${isoDay(day)}: ${why}; ${what} ${this.quarantine.folder}, the day goes on without them`;
     this.post({ kind: 'log', level: 'error', text });
     this.losses.add(this.staging.streamOf(key), key, lost as LostRows);
   }
@@ -399,6 +400,7 @@ export class Writer {
       this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
     this.makeNextDayFiles();
     this.checkpointer?.doWork();
+    if (journal !== undefined) this.disk.attempt('journal', this.init.dataPath, () => journal.doWork());
   }
 
   private carryOut(command: WriterCommand): void {
