@@ -42,8 +42,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
-import { listSymbols, usageOf } from './binance_symbols.js';
-import { FUTURES_BACKFILL, SPOT_BACKFILL } from './history/binance.js';
+import { FUTURES_BACKFILL, listSymbols, SPOT_BACKFILL, usageOf } from './rest/binance.js';
 
 const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */

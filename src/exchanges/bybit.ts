@@ -39,8 +39,7 @@ import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { listSymbols } from './bybit_symbols.js';
-import { backfill } from './history/bybit.js';
+import { backfill, listSymbols } from './rest/bybit.js';
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {

@@ -30,7 +30,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, MD, SIDE, TRADES } from '../schema/tables.js';
-import { EXCHANGE_BACKFILL } from './history/coinbase.js';
+import { EXCHANGE_BACKFILL } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'matches', ticker: 'ticker', book: 'level2_batch' };

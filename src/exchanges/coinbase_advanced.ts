@@ -33,7 +33,7 @@ import { arePresent, isNewestFirst, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 import { refusal, SAMPLE_SYMBOLS, subscriptionsOf, symbolOf } from './coinbase.js';
-import { ADVANCED_BACKFILL } from './history/coinbase.js';
+import { ADVANCED_BACKFILL } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'market_trades', ticker: 'ticker', book: 'level2', klines_5m: 'candles' };

@@ -1,7 +1,8 @@
 /**
  * The exchanges are the files of this folder; what captures has no list of them. `coinbase_advanced.ts` is the exchange
  * `coinbase-advanced`. A file may hold several exchanges of one company whose messages are alike: `binance.ts` has
- * `binance` and `binance-futures`; what they give over REST has files of its own. Used by commands, the supervisor and the shard entry point.
+ * `binance` and `binance-futures`. What a company lists and keeps over REST is in rest/<company>.ts. Used by commands, the
+ * supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
 import { assert, LoggerError } from '../base/errors.js';

@@ -47,8 +47,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
-import { BACKFILL } from './history/kraken.js';
-import { listSymbols } from './kraken_symbols.js';
+import { BACKFILL, listSymbols } from './rest/kraken.js';
 
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;

@@ -50,8 +50,7 @@ import {
 } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { backfill } from './history/okx.js';
-import { listSymbols } from './okx_symbols.js';
+import { backfill, listSymbols } from './rest/okx.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
 const CANDLES: Readonly<Record<KlineInterval, string>> = {

@@ -31,7 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { backfill } from './history/upbit.js';
+import { backfill } from './rest/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {

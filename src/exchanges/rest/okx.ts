@@ -1,10 +1,36 @@
 /**
- * What OKX has missed: the single trades of the last three months, by their ids, from the newest to the oldest, and
- * candles by time. `before` alone would give the newest page. Sums of trades are not kept. Used by okx.ts.
+ * What OKX lists: `instruments`. What OKX has missed: the single trades of the last three months, by their ids, from
+ * the newest to the oldest, and candles by time. `before` alone would give the newest page. Sums of trades are not
+ * kept. Used by okx.ts.
  */
-import { type BackfillRecipe, isWanted } from '../../feed/exchange.js';
-import { isObject, objectsOf } from '../../feed/json/document.js';
+import {
+  type BackfillRecipe,
+  type FetchJson,
+  isWanted,
+  type SymbolInfo,
+  type SymbolState,
+} from '../../feed/exchange.js';
+import { isObject, objectsOf, stringOf } from '../../feed/json/document.js';
 import { KLINE_INTERVALS, type KlineInterval } from '../../schema/tables.js';
+
+const INSTRUMENT_KEYS = ['instId', 'baseCcy', 'quoteCcy', 'state', 'tickSz', 'lotSz'];
+/** What is none of these is an interruption: suspend, rebase, settling … */
+const STATES: Readonly<Record<string, SymbolState>> = {
+  live: 'trading',
+  post_only: 'trading',
+  preopen: 'pre_trading',
+  expired: 'delisted',
+};
+
+export async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
+  const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
+  const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
+  return instruments.flatMap((entry) => {
+    const [native, base, quote, status, tick, lot] = INSTRUMENT_KEYS.map((key) => stringOf(entry, key) ?? '');
+    if (native === '' || status === 'test') return [];
+    return [{ native, base, quote, status, tick, lot, state: STATES[status] ?? 'halted' }];
+  });
+}
 
 const PAGE_ROWS = 100;
 
