@@ -109,7 +109,7 @@ test('a circle is found, and what only leads to it is no part of it', () => {
 const companyOf = (path: string, folder: string) =>
   path
     .slice(folder.length + 1)
-    .replace(/^history[/\\]/, '')
+    .replace(/^rest[/\\]/, '')
     .split(/[_./\\]/)[0];
 
 rule('an exchange knows the contract and what rows are made of: no sockets, no other company', (source) => {
