@@ -464,8 +464,9 @@ describe('subscribing', () => {
       assert.deepEqual(state(advanced, frame('subscriptions', 0, [{ subscriptions: {} }])), []);
       const harness = new Harness(advanced, ['BTC-USD'], { parser });
       assert.equal(harness.feed('{"type":"error","message":"authentication failure"}'), RESULT.control);
+      const nothingElse = { native: undefined, channel: undefined, limit: undefined };
       assert.deepEqual(harness.control, [
-        { kind: 'refused', native: undefined, reason: 'authentication failure' },
+        { kind: 'refused', ...nothingElse, reason: 'authentication failure' },
       ]);
     }
   });

@@ -8,7 +8,7 @@ import type { JsonValue } from '../../../src/feed/json/document.js';
 import { parseKeepingText } from '../../../src/feed/json/document.js';
 import { RowWriter } from '../../../src/feed/rows/row_writer.js';
 import { flag } from '../../../src/schema/flags.js';
-import { TRADES } from '../../../src/schema/tables.js';
+import { GAP_CAUSES, TRADES } from '../../../src/schema/tables.js';
 import { Harness } from '../../support/harness.js';
 
 const NOW = 1_800_000_000;
@@ -142,7 +142,7 @@ test('a request that fails is made again, and what the history lacks is unrepair
     repaired(11),
     'GAPS 13-13 repaired cause 0',
     'GAPS 11-11 repaired cause 0',
-    'GAPS 12-12 unrepairable cause 16',
+    `GAPS 12-12 unrepairable cause ${GAP_CAUSES.absent.id}`,
   ]);
   assert.match(rig.logged[0]!, /missed trades of BTC-USD: HTTP status 503; again in 2 s/);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TRADES } from '../../../src/schema/tables.js';
+import { GAP_CAUSES, TRADES } from '../../../src/schema/tables.js';
 import { resumeStream } from '../../../src/store/read/resume.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../column_writer.js';
 
@@ -205,7 +205,7 @@ test('gaps that are still open go on, less what is on disk, and what is closed d
   writeTableDay(root, { table: 'GAPS' }, [
     { ...gap(3, 19), from_time: DAY_START + 5, to_time: DAY_START + 9 },
     { ...gap(10, 11), messages: 2, flags: 1 },
-    { ...gap(18, 19), flags: 1 << 14, cause: 16 },
+    { ...gap(18, 19), flags: 1 << 14, cause: GAP_CAUSES.absent.id },
   ]);
   const { open, filled } = resume(root).gaps;
   const idsOf = (gaps: typeof open) => gaps.map(({ fromId, toId }) => [fromId, toId]);
@@ -224,7 +224,7 @@ test('behind ids that began again only what was received since counts', (t) => {
     ...range(9000, 9010).map((id) => trade(id, undefined, undefined, at(10))),
     ...range(1, 5).map((id) => trade(id, undefined, undefined, at(20))),
   ]);
-  const reset = { ...gap(0, 0), cause: 13, to_time: DAY_START + 20, to_nanos: 0 };
+  const reset = { ...gap(0, 0), cause: GAP_CAUSES.reset.id, to_time: DAY_START + 20, to_nanos: 0 };
   writeTableDay(root, { table: 'GAPS' }, [gap(9005, 9006), reset]);
   const found = resume(root);
   assert.deepEqual([found.lastTradeId, found.unlistedIds, found.gaps.open], ['5', [], []]);
