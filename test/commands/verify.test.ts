@@ -15,6 +15,7 @@ import { test } from 'node:test';
 import { runVerify, type VerifyOptions } from '../../src/commands/verify.js';
 import { createCounters } from '../../src/counters/counters.js';
 import { SEALER_COUNTERS } from '../../src/counters/declarations.js';
+import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { DiskIo } from '../../src/store/disk/io.js';
 import { Sealer } from '../../src/store/seal/sealer.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../store/column_writer.js';
@@ -249,7 +250,12 @@ test('ids that begin again are judged before and after, not on the day of it', a
   writeTableDay(root, { table: 'TRADES', stamp: '22.11.26' }, on(1, 10, 11, 1, 2, 3));
   writeTableDay(root, { table: 'TRADES', stamp: '23.11.26' }, on(2, 8, 9, 11));
   writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
-    gap(0, 0, { cause: 13, time: DAY_START + DAY + 3600, to_time: DAY_START + DAY + 3600, messages: 0 }),
+    gap(0, 0, {
+      cause: GAP_CAUSES.reset.id,
+      time: DAY_START + DAY + 3600,
+      to_time: DAY_START + DAY + 3600,
+      messages: 0,
+    }),
   ]);
   const { problem_count, problems, notes } = await verify(root);
   assert.equal(problem_count, 1, JSON.stringify(problems));
@@ -264,7 +270,7 @@ test('ids that GAPS says were fetched have to be there', async (t) => {
     gap(2, 3),
     gap(5, 7),
     gap(2, 3, { flags: 1 }),
-    gap(5, 7, { flags: 1 << 14, cause: 16 }),
+    gap(5, 7, { flags: 1 << 14, cause: GAP_CAUSES.absent.id }),
   ]);
   const { problem_count, problems } = await verify(root);
   assert.equal(problem_count, 1);
