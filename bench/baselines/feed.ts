@@ -70,9 +70,9 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
     connectionSecsMax: 0,
     counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
-    pacing,
-    restGate: createGate(),
-    restEndpoint: task.rest,
+    connects,
+    rest,
+    history: rest,
   };
 }
 
@@ -143,7 +143,8 @@ class Taken {
 
 const doorbell = createDoorbell();
 const bell = new Int32Array(doorbell);
-const pacing = { connects: createPacing(), requests: createPacing() };
+const connects = createPacing();
+const rest = { endpoint: task.rest, ca: undefined, gate: createGate(), requests: createPacing() };
 const exchange = await loadExchange(task.exchange);
 const sources: Source[] = [];
 for (let from = 0; from < task.symbols.length; from += task.symbolsPerConnection)

@@ -33,7 +33,7 @@ import { arePresent, isNewestFirst, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 import { refusal, SAMPLE_SYMBOLS, subscriptionsOf, symbolOf } from './coinbase.js';
-import { ADVANCED_BACKFILL } from './rest/coinbase.js';
+import { ADVANCED_BACKFILL, ADVANCED_HISTORY } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'market_trades', ticker: 'ticker', book: 'level2', klines_5m: 'candles' };
@@ -365,6 +365,7 @@ const advanced: Exchange = {
   // eight messages a second for all connections of an address together
   limits: { requestsPerSecond: 4, connectsPerMinute: 60, restPerMinute: 300 },
   backfill: ADVANCED_BACKFILL,
+  historyEndpoint: ADVANCED_HISTORY,
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,
   listSymbols,

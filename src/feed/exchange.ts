@@ -199,6 +199,8 @@ export interface Exchange {
   };
   /** how missed rows are fetched, by channel; those of any other channel are gone */
   readonly backfill?: readonly BackfillRecipe[];
+  /** where history is served, if not at the default `rest_endpoint`; one that the configuration names serves all */
+  readonly historyEndpoint?: string;
   /** reads the headers that count requests, where the exchange sends any */
   readonly restUsage?: RestUsage;
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */

@@ -12,10 +12,8 @@ import { DOORBELL } from '../ring/layout.js';
 import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
-import { HostGate } from './connection/host_gate.js';
-import { networkOf } from './connection/network/network.js';
-import { giveBack, REST_PER_MINUTE, reserve } from './connection/pacing.js';
-import { restOf } from './connection/rest.js';
+import { giveBack, reserve } from './connection/pacing.js';
+import { exchangeRest } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
 import type { Exchange, FetchJson, MessageParser, RestRequest, Subscription } from './exchange.js';
@@ -83,7 +81,9 @@ export class Session {
     this.parser = this.createParser();
     this.handler = this.createHandler();
     this.connection = this.createConnection();
-    this.rest = this.createRest();
+    // whoever waits for an answer has nothing else to do meanwhile
+    const patienceMs = Number.POSITIVE_INFINITY;
+    this.rest = exchangeRest(exchange, init.rest, { parse: parseKeepingText, patienceMs });
   }
 
   private createBooks(): Books | undefined {
@@ -145,21 +145,6 @@ export class Session {
         },
       },
     );
-  }
-
-  /** Requests wait as long as the host wants to be left alone: whoever asks has nothing else to do meanwhile. */
-  private createRest(): FetchJson {
-    const { restEndpoint, connection, pacing, restGate } = this.init;
-    const { limits, restUsage } = this.exchange;
-    return restOf(restEndpoint, {
-      ca: connection.ca,
-      network: networkOf(connection.network),
-      parse: parseKeepingText,
-      gate: new HostGate(restGate),
-      usage: restUsage,
-      reserve: () => reserve(pacing.requests, limits.restPerMinute ?? REST_PER_MINUTE),
-      patienceMs: Number.POSITIVE_INFINITY,
-    });
   }
 
   /** Brings one book in order again. */
@@ -226,8 +211,8 @@ export class Session {
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
       surplus: (natives, limit) => this.host.surplus(natives, limit),
       log: (level, text) => this.host.log(level, text),
-      unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
-      reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
+      unanswered: () => giveBack(this.init.connects, this.exchange.limits.connectsPerMinute),
+      reserveConnect: () => reserve(this.init.connects, this.exchange.limits.connectsPerMinute),
     });
   }
 

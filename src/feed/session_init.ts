@@ -3,6 +3,7 @@ import type { WallClock } from '../base/clock.js';
 import type { RingProducer } from '../ring/producer.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { ConnectionOptions } from './connection/connection.js';
+import type { RestAccess } from './connection/rest.js';
 import type { Refusal } from './connection/subscriptions.js';
 import type { Limit } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
@@ -31,11 +32,11 @@ export interface SessionInit {
   readonly counters: SharedArrayBuffer;
   /** receive to publish, µs */
   readonly latency: SharedArrayBuffer;
-  /** connection attempts and REST requests of the exchange */
-  readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
-  /** of the host of the REST interface */
-  readonly restGate: SharedArrayBuffer;
-  readonly restEndpoint: string;
+  /** pacing of the exchange's connection attempts */
+  readonly connects: SharedArrayBuffer;
+  readonly rest: RestAccess;
+  /** where the exchange serves what was missed */
+  readonly history: RestAccess;
 }
 
 /** What the sessions of a shard share. */

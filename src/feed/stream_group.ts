@@ -8,15 +8,13 @@ import { SESSION } from '../counters/declarations.js';
 import type { Table } from '../schema/layout.js';
 import { AGG_TRADES, BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Candles } from './channels/candles.js';
-import { HostGate } from './connection/host_gate.js';
-import { pauseMs, REST_PER_MINUTE, reserve } from './connection/pacing.js';
-import { restOf } from './connection/rest.js';
+import { pauseMs, REST_PER_MINUTE } from './connection/pacing.js';
+import { exchangeRest } from './connection/rest.js';
 import { Backfill, type Stored } from './continuity/backfill.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import { type Gap, GapLog } from './continuity/gap_log.js';
-import type { BackfillRecipe } from './continuity/recipe.js';
 import { Sequence } from './continuity/sequence.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange, FetchJson } from './exchange.js';
 import { type JsonValue, parseKeepingText } from './json/document.js';
 import { RowWriter } from './rows/row_writer.js';
 import { type ListedGap, StreamIndex, type StreamSpec } from './rows/streams.js';
@@ -43,6 +41,7 @@ export class StreamGroup {
   readonly candles: Candles | undefined;
   /** by channel, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
+  private readonly history: FetchJson;
   private readonly backfill: Backfill;
   private readonly clockSteps: ClockSteps;
   private loggedSecond = 0;
@@ -67,6 +66,7 @@ export class StreamGroup {
     );
     this.candles = this.createCandles();
     this.sequences = this.createSequences();
+    this.history = exchangeRest(exchange, init.history, { parse: parseKeepingText });
     this.backfill = this.createBackfill();
     for (const [slot, spec] of init.streams.entries()) this.takeUpGaps(spec, slot);
   }
@@ -79,7 +79,7 @@ export class StreamGroup {
         ...{ exchange, streams, sequences, counters, sink, clock, candles: this.candles },
         note: (gap) => gaps.note(gap),
         flush: () => gaps.flush(),
-        fetch: (recipe, path) => this.fetch(recipe, path),
+        fetch: (path) => this.fetch(path),
         log: (level, text) => host.log(level, text),
       },
       monotonicMs,
@@ -87,19 +87,11 @@ export class StreamGroup {
   }
 
   /** A page of the exchange's history; what others ask for goes first. */
-  private async fetch({ endpoint }: BackfillRecipe, path: string): Promise<JsonValue> {
-    const { restEndpoint, restGate, connection, pacing } = this.init;
-    const { limits, defaults, restUsage } = this.exchange;
-    const perMinute = limits.restPerMinute ?? REST_PER_MINUTE;
-    for (let wait = 1; wait > 0; await sleep(wait)) wait = pauseMs(pacing.requests, perMinute);
-    const served = restEndpoint === defaults.rest_endpoint ? (endpoint ?? restEndpoint) : restEndpoint;
-    return restOf(served, {
-      ca: connection.ca,
-      parse: parseKeepingText,
-      gate: new HostGate(restGate),
-      usage: restUsage,
-      reserve: () => reserve(pacing.requests, perMinute),
-    })(path);
+  private async fetch(path: string): Promise<JsonValue> {
+    const { requests } = this.init.history;
+    const perMinute = this.exchange.limits.restPerMinute ?? REST_PER_MINUTE;
+    for (let wait = 1; wait > 0; await sleep(wait)) wait = pauseMs(requests, perMinute);
+    return this.history(path);
   }
 
   /** Goes on with the repair of what an earlier run has listed. */

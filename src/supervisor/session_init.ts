@@ -4,9 +4,9 @@
 import type { Config } from '../config/options.js';
 import { createHistogram } from '../counters/histogram.js';
 import { createGate, HostGate } from '../feed/connection/host_gate.js';
-import { type NetworkOptions, networkOf } from '../feed/connection/network/network.js';
-import { createPacing, REST_PER_MINUTE, reserve } from '../feed/connection/pacing.js';
-import { restOf } from '../feed/connection/rest.js';
+import type { NetworkOptions } from '../feed/connection/network/network.js';
+import { createPacing } from '../feed/connection/pacing.js';
+import { exchangeRest, type RestAccess } from '../feed/connection/rest.js';
 import type { Exchange, FetchJson } from '../feed/exchange.js';
 import { type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
@@ -21,9 +21,15 @@ export interface ClosedHost {
   readonly status: number;
 }
 
+/** Of one exchange: connection attempts and REST requests. */
+interface Pacing {
+  readonly connects: SharedArrayBuffer;
+  readonly requests: SharedArrayBuffer;
+}
+
 /** What the sessions of all exchanges share. */
 export class SessionResources {
-  private readonly pacing = new Map<string, SessionInit['pacing']>();
+  private readonly pacing = new Map<string, Pacing>();
   /** by host */
   private readonly gates = new Map<string, SharedArrayBuffer>();
 
@@ -33,7 +39,7 @@ export class SessionResources {
   ) {}
 
   /** The limits of an exchange hold for all its connections together. */
-  private pacingOf(exchange: string): SessionInit['pacing'] {
+  private pacingOf(exchange: string): Pacing {
     let pacing = this.pacing.get(exchange);
     if (pacing === undefined) {
       pacing = { connects: createPacing(), requests: createPacing() };
@@ -55,17 +61,24 @@ export class SessionResources {
     return gate;
   }
 
+  private access(
+    exchange: Exchange,
+    endpoint = this.config.exchanges[exchange.id].rest_endpoint,
+  ): RestAccess {
+    const { requests } = this.pacingOf(exchange.id);
+    return { endpoint, ca: this.ca, network: this.network, gate: this.gateOf(endpoint), requests };
+  }
+
+  /** Where the configuration names a REST interface of its own, that has the history as well. */
+  private history(exchange: Exchange): RestAccess {
+    const { rest_endpoint } = this.config.exchanges[exchange.id];
+    const isDefault = rest_endpoint === exchange.defaults.rest_endpoint;
+    return this.access(exchange, isDefault ? exchange.historyEndpoint : undefined);
+  }
+
   /** The REST interface of an exchange, for the main thread. */
   rest(exchange: Exchange): FetchJson {
-    const { rest_endpoint } = this.config.exchanges[exchange.id];
-    const { requests } = this.pacingOf(exchange.id);
-    return restOf(rest_endpoint, {
-      ca: this.ca,
-      network: networkOf(this.network),
-      gate: new HostGate(this.gateOf(rest_endpoint)),
-      usage: exchange.restUsage,
-      reserve: () => reserve(requests, exchange.limits.restPerMinute ?? REST_PER_MINUTE),
-    });
+    return exchangeRest(exchange, this.access(exchange));
   }
 
   /** Hosts that have told us to stay away, with the seconds that are left and the status they said it with. */
@@ -111,9 +124,9 @@ export class SessionResources {
       connectionSecsMax: section.connection_secs_max,
       counters,
       latency: createHistogram(),
-      pacing: this.pacingOf(exchange.id),
-      restGate: this.gateOf(section.rest_endpoint),
-      restEndpoint: section.rest_endpoint,
+      connects: this.pacingOf(exchange.id).connects,
+      rest: this.access(exchange),
+      history: this.history(exchange),
     };
   }
 }

@@ -92,6 +92,8 @@ class Rig {
         );
       });
     });
+    const requests = createPacing();
+    const rest = { endpoint: 'http://127.0.0.1:1', ca: undefined, gate: createGate(), requests };
     const rig = new Rig(
       {
         session: 0,
@@ -112,9 +114,9 @@ class Rig {
         connectionSecsMax: 0,
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
-        pacing: { connects: createPacing(), requests: createPacing() },
-        restGate: createGate(),
-        restEndpoint: 'http://127.0.0.1:1',
+        connects: createPacing(),
+        rest,
+        history: rest,
         otherRoutes: [],
         candles: [],
         ...changes,

@@ -66,6 +66,12 @@ async function socksProxy(): Promise<{ url: string; asked: string[] }> {
   return { url: `socks5://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
+function elsewhere(endpoint: string): string {
+  const url = new URL(endpoint);
+  url.hostname = 'exchange.test';
+  return url.origin;
+}
+
 for (const [name, start, tls] of [
   ['HTTP CONNECT with TLS behind it', connectProxy, true],
   ['SOCKS5', socksProxy, false],
@@ -75,8 +81,17 @@ for (const [name, start, tls] of [
     const flags = ['--symbols', '3', '--rate', '300', ...(tls ? ['--tls'] : [])];
     const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'coinbase');
     const proxy = await start();
-    const logger = startLoggerProcess({ folder, env: { LOGGER__NETWORK__PROXY: proxy.url } }, simulator);
+    const env: Record<string, string> = { LOGGER__NETWORK__PROXY: proxy.url };
+    // a name that the proxy alone knows
+    if (!tls)
+      env['LOGGER__EXCHANGES__COINBASE__REST_ENDPOINT'] = elsewhere(simulator.exchanges.coinbase.rest);
+    const logger = startLoggerProcess({ folder, env }, simulator);
     await until('rows are stored', async () => (await rows(logger, 'coinbase')) > 0);
+    await simulator.fault({ kind: 'drop', channel: 'trades', count: 3 });
+    await until(
+      'what was dropped is fetched',
+      async () => ((await logger.health()).exchanges['coinbase']?.rows_repaired ?? 0) > 0,
+    );
     assert.ok(proxy.asked.length >= 2, proxy.asked.join());
     if (tls)
       assert.ok(

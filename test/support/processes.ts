@@ -213,6 +213,7 @@ export interface Health {
         readonly messages_dropped: number;
         readonly gaps: number;
         readonly duplicates: number;
+        readonly rows_repaired: number;
         readonly connections: readonly {
           readonly shard: number;
           readonly state: string;

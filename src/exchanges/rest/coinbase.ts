@@ -8,7 +8,7 @@ import { type JsonObject, objectsOf } from '../../feed/json/document.js';
 
 const PAGE_ROWS = 1000;
 /** Advanced Trade has no pages of its own; the trades of the Exchange are the same. */
-const EXCHANGE_REST = 'https://api.exchange.coinbase.com';
+export const ADVANCED_HISTORY = 'https://api.exchange.coinbase.com';
 
 function recipe(
   product: (native: string) => string,
@@ -40,5 +40,4 @@ function marketTrade(native: string, { trade_id, side, size, price, time }: Json
 export const EXCHANGE_BACKFILL = [recipe((native) => native, match)];
 
 /** X-USDC is another name of X-USD. */
-const marketTrades = recipe((native) => native.replace(/-USDC$/, '-USD'), marketTrade);
-export const ADVANCED_BACKFILL = [{ ...marketTrades, endpoint: EXCHANGE_REST }];
+export const ADVANCED_BACKFILL = [recipe((native) => native.replace(/-USDC$/, '-USD'), marketTrade)];

@@ -12,10 +12,11 @@ import { createGunzip } from 'node:zlib';
 import { monotonicMs } from '../../base/clock.js';
 import { LoggerError, messageOf } from '../../base/errors.js';
 import { USER_AGENT } from '../../base/version.js';
-import type { FetchJson, RestUsage } from '../exchange.js';
+import type { Exchange, FetchJson, RestUsage } from '../exchange.js';
 import type { JsonValue } from '../json/document.js';
 import { HostGate } from './host_gate.js';
-import { type Network, networkOf } from './network/network.js';
+import { type Network, type NetworkOptions, networkOf } from './network/network.js';
+import { REST_PER_MINUTE, reserve } from './pacing.js';
 
 /** An answer of which nothing comes for so long is asked for again. */
 const QUIET_MS_MAX = 15_000;
@@ -197,6 +198,29 @@ class RestClient {
     this.gate.refused(status, headers['retry-after']);
     throw failed(url, `HTTP status ${status}`, status >= 500 || status === 429);
   }
+}
+
+/** How a host of an exchange's REST interface is reached, in the form that goes between threads. */
+export interface RestAccess {
+  readonly endpoint: string;
+  readonly ca: string | undefined;
+  readonly network?: NetworkOptions;
+  /** of the host, shared by all threads */
+  readonly gate: SharedArrayBuffer;
+  /** pacing of the exchange's requests */
+  readonly requests: SharedArrayBuffer;
+}
+
+/** The REST interface of an exchange, within what it and the host allow. Requests throw REST_FAILED. */
+export function exchangeRest(
+  { limits, restUsage: usage }: Pick<Exchange, 'limits' | 'restUsage'>,
+  { endpoint, ca, network, gate, requests }: RestAccess,
+  options: Pick<RestOptions, 'parse' | 'patienceMs'> = {},
+): FetchJson {
+  return restOf(endpoint, {
+    ...{ ca, usage, gate: new HostGate(gate), network: networkOf(network), ...options },
+    reserve: () => reserve(requests, limits.restPerMinute ?? REST_PER_MINUTE),
+  });
 }
 
 /** Fetches JSON below an endpoint. Throws REST_FAILED. */

@@ -61,8 +61,8 @@ export interface BackfillHost {
   note(gap: Gap): void;
   /** writes what was listed to the ring */
   flush(): void;
-  /** a GET for the recipe, within what the exchange allows; rejects with what was wrong */
-  fetch(recipe: BackfillRecipe, path: string): Promise<JsonValue>;
+  /** a GET of its history, within what the exchange allows; rejects with what was wrong */
+  fetch(path: string): Promise<JsonValue>;
   log(level: 'debug' | 'info' | 'warn', text: string): void;
 }
 
@@ -198,7 +198,7 @@ export class Backfill {
     const { native } = host.streams.specs[repair.gap.slot];
     host.clock.read();
     const request = repair.request(host.clock.now[0]);
-    const document = await host.fetch(recipe, recipe.path(native, request));
+    const document = await host.fetch(recipe.path(native, request));
     const page = recipe.messages(document, native, request);
     if (page === undefined) throw new Error('the answer is no page of a history');
     sequence.beginPage(repair.missing);

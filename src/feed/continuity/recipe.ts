@@ -41,9 +41,7 @@ export interface BackfillRecipe {
   readonly pages: 'up' | 'down' | 'newest';
   /** of a channel of candles: their length. Fetched are those that ended within the gap */
   readonly candleSeconds?: number;
-  /** where history is served, if not at the default `rest_endpoint`; one that the configuration names serves all */
-  readonly endpoint?: string;
-  /** the page, below the endpoint */
+  /** the page, below the endpoint of the history */
   path(native: string, page: PageRequest): string;
   /** what an answer holds; undefined when it is no page */
   messages(document: JsonValue, native: string, request: PageRequest): HistoryPage | undefined;

@@ -47,7 +47,7 @@ class Rig {
         counters: new Uint32Array(256),
         note: (gap) => assert.ok(harness.rows.gap(gap)),
         flush: () => undefined,
-        fetch: async (_, path) => {
+        fetch: async (path) => {
           const behind = Number(/after=(\d+)/.exec(path)?.[1]);
           const ids = range(Math.max(1, behind - 50), behind - 1).filter((id) => !this.absent.has(id));
           return parseKeepingText(JSON.stringify(ids.reverse().map(trade)));

@@ -61,7 +61,7 @@ class Rig {
         clock: { now: received, read: () => undefined },
         note: (gap) => assert.ok(this.rows.gap(gap)),
         flush: () => undefined,
-        fetch: async (_, path) => {
+        fetch: async (path) => {
           this.paths.push(path);
           const answer = this.answers.shift() ?? pageOf();
           if (answer instanceof Error) throw answer;
