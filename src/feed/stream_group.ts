@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../base/clock.js';
 import { SESSION } from '../counters/declarations.js';
+import type { ListedGap } from '../schema/gap.js';
 import type { Table } from '../schema/layout.js';
 import { AGG_TRADES, BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Candles } from './channels/candles.js';
@@ -17,7 +18,7 @@ import { Sequence } from './continuity/sequence.js';
 import type { Exchange, FetchJson } from './exchange.js';
 import { type JsonValue, parseKeepingText } from './json/document.js';
 import { RowWriter } from './rows/row_writer.js';
-import { type ListedGap, StreamIndex, type StreamSpec } from './rows/streams.js';
+import { StreamIndex, type StreamSpec } from './rows/streams.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 
 /** Lines about messages per second; what exceeds this is only counted. */

@@ -27,6 +27,23 @@ export interface GapValues {
   readonly state?: 'repaired' | 'unrepairable';
 }
 
+/** A gap that an earlier run has listed, for whoever goes on with it; ids are 0 where they have no order. */
+export interface ListedGap extends Omit<GapValues, 'tableId' | 'messages' | 'state'> {
+  /** name of the table */
+  readonly table: string;
+  /** of ids without order: the one stored last in front of the gap, and all that were stored around and behind it */
+  readonly anchor?: string;
+  readonly known?: readonly string[];
+}
+
+/** What earlier runs have listed of a stream. */
+export interface ListedGaps {
+  /** what is still missing and may be had */
+  readonly open: readonly ListedGap[];
+  /** what is on disk although it is listed */
+  readonly filled: readonly ListedGap[];
+}
+
 /** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the gap was established. */
 export function setGap(
   u32: Uint32Array,

@@ -6,6 +6,7 @@
  * leaves ids that are there and listed as missing all the same. Where gaps are open, the ids on disk decide.
  */
 import { FLAGS } from '../../schema/flags.js';
+import type { ListedGap, ListedGaps } from '../../schema/gap.js';
 import type { Table } from '../../schema/layout.js';
 import { AGG_TRADES, GAPS, type GapCause, TRADES } from '../../schema/tables.js';
 import { tableDirectory } from '../disk/paths.js';
@@ -25,29 +26,6 @@ import {
 } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 import { causeName } from './row_text.js';
-
-/** A gap of one table, in plain numbers that go between threads; ids are 0 where they have no order. */
-export interface IdGap {
-  /** name of the table */
-  readonly table: string;
-  readonly cause: GapCause;
-  readonly fromId: number;
-  readonly toId: number;
-  readonly fromSeconds: number;
-  readonly fromNanos: number;
-  readonly toSeconds: number;
-  readonly toNanos: number;
-  /** of ids without order: the one stored last in front of the gap, and all that were stored around and behind it */
-  readonly anchor?: string;
-  readonly known?: readonly string[];
-}
-
-export interface OpenGaps {
-  /** what is still missing */
-  readonly open: readonly IdGap[];
-  /** what is there although it is listed */
-  readonly filled: readonly IdGap[];
-}
 
 /** So many of the newest days that have gaps are looked at. */
 const DAYS_MAX = 8;
@@ -71,7 +49,7 @@ export function openGaps(
   directory: string,
   tables: readonly Table[],
   idColumn: string,
-): OpenGaps {
+): ListedGaps {
   const daysOf = (table: Table): TableDay[] => {
     const folder = tableDirectory(dataPath, exchange, directory, table.name);
     const place = { exchange, symbol: directory, directory: folder, table };
@@ -81,7 +59,7 @@ export function openGaps(
     .filter((day) => day.rows > 0)
     .slice(-DAYS_MAX)
     .flatMap((day) => [...readGaps(day)]);
-  const result = { open: [] as IdGap[], filled: [] as IdGap[] };
+  const result = { open: [] as ListedGap[], filled: [] as ListedGap[] };
   for (const table of NUMBERED.filter((table) => tables.includes(table))) {
     const gaps = knownGaps(behindReset(rows, table).rows)
       .filter(({ row, open }) => row.table === table.id && open.length > 0)
@@ -109,7 +87,7 @@ interface StoredTrade {
 }
 
 /** Gaps by time, with what was stored around them; one that too much was stored behind stays as it is. */
-function unordered(days: readonly TableDay[], gaps: readonly KnownGap[], idColumn: string): IdGap[] {
+function unordered(days: readonly TableDay[], gaps: readonly KnownGap[], idColumn: string): ListedGap[] {
   const first = Math.min(...gaps.map(({ row }) => Math.floor(row.fromTime / DAY_SECS))) - 1;
   const trades: StoredTrade[] = [];
   const columns = [idColumn, RECV_TIME, RECV_NANOS, 'flags'];
@@ -152,7 +130,7 @@ export function idText(block: Block, column: string, row: number): string {
   return Buffer.from(buffer, byteOffset + UUID_BYTES * row, UUID_BYTES).toString('hex');
 }
 
-function parts(table: Table, { row }: KnownGap, ids: readonly Interval[]): IdGap[] {
+function parts(table: Table, { row }: KnownGap, ids: readonly Interval[]): ListedGap[] {
   const { fromTime, fromNanos, toTime, toNanos } = row;
   return ids
     .filter(({ to }) => to <= Number.MAX_SAFE_INTEGER)

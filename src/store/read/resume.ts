@@ -7,13 +7,14 @@
  * the journal, leaves the rows without the listing: here such a gap is found again, across midnight as well.
  */
 import { FLAGS } from '../../schema/flags.js';
+import type { ListedGaps } from '../../schema/gap.js';
 import type { Table } from '../../schema/layout.js';
 import { AGG_TRADES, GAPS, TABLES, TRADES } from '../../schema/tables.js';
 import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { behindReset, type GapRow, listings, type Moment, readGaps } from './listings.js';
-import { idText, type OpenGaps, openGaps } from './open_gaps.js';
+import { idText, openGaps } from './open_gaps.js';
 import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
@@ -28,7 +29,7 @@ export interface StreamResume {
   /** newest id of aggregate trades that is stored, or listed right behind; '' when there is none */
   readonly lastAggregateId: string;
   /** gaps that nobody has closed yet */
-  readonly gaps: OpenGaps;
+  readonly gaps: ListedGaps;
   /** receive time of the newest row of each table, by its name: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
 }
