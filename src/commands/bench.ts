@@ -25,11 +25,10 @@ import {
   runBench,
   STAGES,
   secondsOf,
-  type TextColumn,
 } from '../../bench/index.js';
 import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { examples, exitStatuses } from './common.js';
-import { rowWriter } from './formats.js';
+import { aligned } from './formats.js';
 import { Output } from './output.js';
 import { Progress } from './progress.js';
 
@@ -253,12 +252,6 @@ async function measure(
 
 function jsonOf(report: Report): string {
   return `${JSON.stringify(report, undefined, 2)}\n`;
-}
-
-/** Lines as an aligned table. */
-function aligned(columns: readonly TextColumn[], lines: readonly (readonly string[])[]): string {
-  const writer = rowWriter('table', columns);
-  return lines.map((line) => writer.rows(line)).join('') + writer.release();
 }
 
 function textOf(report: Report): string {

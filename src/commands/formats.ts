@@ -2,13 +2,13 @@
 import type { Field, FieldText } from '../store/read/row_text.js';
 
 /** What of a column decides its form. */
-type Column = Pick<Field, 'name' | 'numeric'>;
+export type Column = Pick<Field, 'name' | 'numeric'>;
 
 export const FORMATS = ['table', 'csv', 'jsonl'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Turns rows into text; `rows` may keep some back until `release`, after which each comes out at once. */
-export interface RowWriter {
+export interface RowFormatter {
   rows(values: readonly FieldText[]): string;
   release(): string;
 }
@@ -21,7 +21,7 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
 
-function tableWriter(fields: readonly Column[]): RowWriter {
+function tableFormatter(fields: readonly Column[]): RowFormatter {
   const widths = fields.map((f) => f.name.length);
   let sample: string[][] | undefined = [];
   const line = (cells: readonly string[]) =>
@@ -53,7 +53,7 @@ function csvCell(value: FieldText): string {
   return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
-function csvWriter(fields: readonly Column[]): RowWriter {
+function csvFormatter(fields: readonly Column[]): RowFormatter {
   let header = `${fields.map((f) => f.name).join(',')}\n`;
   const takeHeader = () => {
     const text = header;
@@ -66,6 +66,11 @@ function csvWriter(fields: readonly Column[]): RowWriter {
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?$/;
 /** Text of 2^53: integers up to here survive a reader that keeps numbers as doubles. */
 const EXACT_INTEGER_MAX = String(2 ** 53);
+
+/** Integers up to 2^53 as numbers, above as strings. */
+export function jsonInteger(value: bigint): number | string {
+  return isExactInteger(String(value)) ? Number(value) : String(value);
+}
 
 function isExactInteger(digits: string): boolean {
   return (
@@ -83,7 +88,7 @@ function jsonValue(field: Column, value: FieldText): string {
   return bare ? value : JSON.stringify(value);
 }
 
-function jsonWriter(fields: readonly Column[]): RowWriter {
+function jsonFormatter(fields: readonly Column[]): RowFormatter {
   const keys = fields.map((f) => `${JSON.stringify(f.name)}:`);
   return {
     rows: (values) => `{${values.map((value, i) => keys[i] + jsonValue(fields[i]!, value)).join(',')}}\n`,
@@ -91,14 +96,20 @@ function jsonWriter(fields: readonly Column[]): RowWriter {
   };
 }
 
-/** The writer of a format; the table starts with a line of names, and so does CSV. */
-export function rowWriter(format: Format, fields: readonly Column[]): RowWriter {
+/** The formatter of a format; the table starts with a line of names, and so does CSV. */
+export function rowFormatter(format: Format, fields: readonly Column[]): RowFormatter {
   switch (format) {
     case 'table':
-      return tableWriter(fields);
+      return tableFormatter(fields);
     case 'csv':
-      return csvWriter(fields);
+      return csvFormatter(fields);
     case 'jsonl':
-      return jsonWriter(fields);
+      return jsonFormatter(fields);
   }
+}
+
+/** Lines that are all there as an aligned table. */
+export function aligned(columns: readonly Column[], lines: Iterable<readonly FieldText[]>): string {
+  const formatter = tableFormatter(columns);
+  return Array.from(lines, (line) => formatter.rows(line)).join('') + formatter.release();
 }

@@ -10,6 +10,7 @@ import { listTableDays, requireData } from '../store/read/reader.js';
 import { causeName, isoTime } from '../store/read/row_text.js';
 import { examples, exitStatuses } from './common.js';
 import { addDataOptions, type CommandOptions, withData } from './data_options.js';
+import { aligned, type Column, jsonInteger } from './formats.js';
 import { Output } from './output.js';
 import { chooseExchange, chooseSymbol } from './select.js';
 import { chooseTimes, type Range, type TimeOptions } from './time_range.js';
@@ -82,9 +83,15 @@ export async function runGaps(of: GapsOf, options: GapsOptions, stream: Writable
   const output = new Output(stream);
   if (options.json)
     output.write(`${JSON.stringify(options.sum ? sums(gaps) : gaps.map(jsonGap), jsonValue, 2)}\n`);
+  else if (gaps.length === 0) output.write('no gaps\n');
+  else if (options.sum) output.write(aligned(SUM_COLUMNS, sums(gaps).map(sumRow)));
   else
-    for (const line of options.sum ? sumLines(sums(gaps)) : gapLines(gaps))
-      if (output.write(`${line}\n`)) await output.flush();
+    output.write(
+      aligned(
+        COLUMNS,
+        gaps.map((gap) => COLUMNS.map(({ text }) => text(gap))),
+      ),
+    );
   await output.end();
 }
 
@@ -139,39 +146,20 @@ const idsText = ({ fromId, toId }: GapRow) => (toId > 0n ? intervalText({ from: 
 const reasonText = ({ reason }: KnownGap) => (reason === undefined ? '' : causeName(reason));
 const count = (value: bigint) => (value > 0n ? value.toLocaleString('en') : '');
 
-/** Columns of the list; those of numbers stand on the right. */
-const COLUMNS: readonly (readonly [head: string, right: boolean, text: (gap: LocatedGap) => string])[] = [
-  ['exchange', false, ({ exchange }) => exchange],
-  ['symbol', false, ({ symbol }) => symbol],
-  ['table', false, ({ row }) => tableName(row)],
-  ['state', false, ({ state }) => state],
-  ['cause', false, ({ row }) => causeName(row.cause)],
-  ['why', false, reasonText],
-  ['missing', true, ({ row }) => count(row.messages)],
-  ['repaired', true, ({ repaired }) => count(repaired)],
-  ['from', false, ({ row }) => fromText(row)],
-  ['to', false, ({ row }) => toText(row)],
-  ['ids', false, ({ row }) => idsText(row)],
+/** Columns of the list. */
+const COLUMNS: readonly (Column & { readonly text: (gap: LocatedGap) => string })[] = [
+  { name: 'exchange', numeric: false, text: ({ exchange }) => exchange },
+  { name: 'symbol', numeric: false, text: ({ symbol }) => symbol },
+  { name: 'table', numeric: false, text: ({ row }) => tableName(row) },
+  { name: 'state', numeric: false, text: ({ state }) => state },
+  { name: 'cause', numeric: false, text: ({ row }) => causeName(row.cause) },
+  { name: 'why', numeric: false, text: reasonText },
+  { name: 'missing', numeric: true, text: ({ row }) => count(row.messages) },
+  { name: 'repaired', numeric: true, text: ({ repaired }) => count(repaired) },
+  { name: 'from', numeric: false, text: ({ row }) => fromText(row) },
+  { name: 'to', numeric: false, text: ({ row }) => toText(row) },
+  { name: 'ids', numeric: false, text: ({ row }) => idsText(row) },
 ];
-
-function gapLines(gaps: readonly LocatedGap[]): string[] {
-  if (gaps.length === 0) return ['no gaps'];
-  return aligned(
-    COLUMNS.map(([head]) => head),
-    gaps.map((gap) => COLUMNS.map(([, , text]) => text(gap))),
-    COLUMNS.map(([, right]) => right),
-  );
-}
-
-function aligned(head: readonly string[], rows: readonly string[][], right: readonly boolean[]): string[] {
-  const widths = head.map((name, i) => rows.reduce((w, row) => Math.max(w, row[i]!.length), name.length));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-}
 
 /** One line of the sums. */
 interface Sum {
@@ -207,19 +195,17 @@ function secondsOf({ fromTime, fromNanos, toTime, toNanos }: GapRow): number {
   return fromTime === 0 ? 0 : Math.max(0, toTime - fromTime + (toNanos - fromNanos) / 1e9);
 }
 
-function sumLines(of: readonly Sum[]): string[] {
-  if (of.length === 0) return ['no gaps'];
-  const head = ['exchange', 'table', 'cause', 'state', 'gaps', 'symbols', 'missing', 'repaired', 'seconds'];
-  const rows = of.map((sum) => [
+const SUM_COLUMNS: readonly Column[] = [
+  ...['exchange', 'table', 'cause', 'state'].map((name) => ({ name, numeric: false })),
+  ...['gaps', 'symbols', 'missing', 'repaired', 'seconds'].map((name) => ({ name, numeric: true })),
+];
+
+function sumRow(sum: Sum): string[] {
+  return [
     ...[sum.exchange, sum.table, sum.cause, sum.state],
     ...[sum.gaps, sum.symbols, sum.missing, sum.repaired].map((n) => n.toLocaleString('en')),
     sum.seconds.toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
-  ]);
-  return aligned(
-    head,
-    rows,
-    head.map((_, i) => i >= 4),
-  );
+  ];
 }
 
 function jsonGap({ exchange, symbol, row, state, repaired, open, reason }: LocatedGap) {
@@ -234,8 +220,4 @@ function jsonGap({ exchange, symbol, row, state, repaired, open, reason }: Locat
   };
 }
 
-/** Integers up to 2^53 as numbers, above as strings, as in `logger read`. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return value <= 2n ** 53n ? Number(value) : String(value);
-}
+const jsonValue = (_key: string, value: unknown) => (typeof value === 'bigint' ? jsonInteger(value) : value);

@@ -1,7 +1,7 @@
 /** Prints rows of table-days in one of the formats, one block after the other. Called by `logger read`. */
 import { type Block, readBlocks, type TableDay, u32Of } from '../store/read/reader.js';
 import { decodeRow, type Field, type FieldOptions, literalsOf, planFields } from '../store/read/row_text.js';
-import { type Format, type RowWriter, rowWriter } from './formats.js';
+import { type Format, type RowFormatter, rowFormatter } from './formats.js';
 import type { Output } from './output.js';
 import type { Range } from './time_range.js';
 import { compareMoments } from './times.js';
@@ -17,7 +17,7 @@ export interface Chosen {
 }
 
 export class RowPrinter {
-  private readonly writer: RowWriter;
+  private readonly formatter: RowFormatter;
 
   /** The first table-day gives the columns, `left` is how many rows are printed at most. */
   constructor(
@@ -26,7 +26,7 @@ export class RowPrinter {
     private readonly chosen: Chosen,
     private left: number,
   ) {
-    this.writer = rowWriter(chosen.format, planFields(first, chosen.fieldOptions));
+    this.formatter = rowFormatter(chosen.format, planFields(first, chosen.fieldOptions));
   }
 
   /** The reader has gone away. */
@@ -47,19 +47,19 @@ export class RowPrinter {
   }
 
   private async block(block: Block, fields: readonly Field[]): Promise<void> {
-    const { output, writer } = this;
+    const { output, formatter } = this;
     const { range } = this.chosen;
     const literals = literalsOf(block);
     for (let row = 0; row < block.rows && this.left > 0; row++) {
       if (range !== undefined && !isWithin(range, block, row)) continue;
       this.left--;
-      if (output.write(writer.rows(decodeRow(fields, block, row, literals)))) await output.flush();
+      if (output.write(formatter.rows(decodeRow(fields, block, row, literals)))) await output.flush();
     }
   }
 
   /** Hands over what was kept back for the widths of the table. */
   release(): void {
-    this.output.write(this.writer.release());
+    this.output.write(this.formatter.release());
   }
 
   /** Waits until everything was taken. */

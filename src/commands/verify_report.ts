@@ -9,6 +9,7 @@ import { causeName, isoTime } from '../store/read/row_text.js';
 import type { SequenceReport } from '../store/read/sequences.js';
 import type { BookReport } from '../store/verify/books.js';
 import type { SealState, TableDayReport } from '../store/verify/table_day.js';
+import { jsonInteger } from './formats.js';
 import { type JournalState, journalLines, journalObject } from './journal_state.js';
 
 /** Lines of each list that are printed as text. */
@@ -210,11 +211,6 @@ export function textReport(report: VerifyReport, elapsedMs: number, listed = fal
   ]
     .map((line) => `${printable(line)}\n`)
     .join('');
-}
-
-/** Integers up to 2^53 as numbers, above as strings, as in `logger read`. */
-function jsonInteger(value: bigint): number | string {
-  return value <= 2n ** 53n ? Number(value) : String(value);
 }
 
 /** One JSON document with the same content. */
