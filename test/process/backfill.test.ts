@@ -10,6 +10,7 @@ import { runGaps } from '../../src/commands/gaps.js';
 import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { textOf } from '../support/printed.js';
 import {
+  type SimulatorProcess,
   sleep,
   startLoggerProcess,
   startSimulatorProcess,
@@ -51,6 +52,27 @@ async function untilClosed(
       throw new Error(JSON.stringify(gaps, undefined, 1));
     return gaps;
   });
+}
+
+/** Waits until what was missed behind a cut and a stop is repaired, of every exchange. */
+async function areRepaired(data: string, exchanges: readonly string[]): Promise<void> {
+  for (const id of exchanges) {
+    const gaps = await untilClosed(data, id, ['disconnect', 'downtime'], tableOf(id));
+    assert.deepEqual(
+      gaps.filter(({ state }) => state !== 'repaired'),
+      [],
+      id,
+    );
+  }
+}
+
+/** Every event that the simulator sent is on disk, and none is only listed. */
+async function isWhole(simulator: SimulatorProcess, data: string): Promise<void> {
+  await simulator.stop();
+  const comparison = compareLedger(simulator.ledger, data);
+  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
+  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
+  assert.equal(await verifyProblems(data), '');
 }
 
 test('binance: dropped, cut and stopped, and every trade is there once', async () => {
@@ -113,20 +135,9 @@ async function cutAndStopped(exchanges: readonly string[], rate: number): Promis
   await sleep(1500);
   const second = startLoggerProcess(options, simulator);
   await second.ready();
-  for (const id of exchanges) {
-    const gaps = await untilClosed(data, id, ['disconnect', 'downtime'], tableOf(id));
-    assert.deepEqual(
-      gaps.filter(({ state }) => state !== 'repaired'),
-      [],
-      id,
-    );
-  }
+  await areRepaired(data, exchanges);
   assert.equal(await second.stop(), EXIT.ok);
-  await simulator.stop();
-  const comparison = compareLedger(simulator.ledger, data);
-  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
-  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
-  assert.equal(await verifyProblems(data), '');
+  await isWhole(simulator, data);
 }
 
 test('every venue that has pages: cut and stopped, and every trade is there once', () =>
@@ -189,18 +200,7 @@ test('a gap that is open when the logger stops is repaired after its next start,
   await simulator.fault({ kind: 'http', target: 'rest', status: 503, seconds: 0 });
   const second = startLoggerProcess({ folder, exchangeLines }, simulator);
   await second.ready();
-  for (const id of exchanges) {
-    const gaps = await untilClosed(data, id, ['disconnect', 'downtime']);
-    assert.deepEqual(
-      gaps.filter(({ state }) => state !== 'repaired'),
-      [],
-      id,
-    );
-  }
+  await areRepaired(data, exchanges);
   assert.equal(await second.stop(), EXIT.ok);
-  await simulator.stop();
-  const comparison = compareLedger(simulator.ledger, data);
-  const listed = comparison.channels.reduce((sum, channel) => sum + channel.listed, 0);
-  assert.ok(comparison.ok && listed === 0, formatComparison(comparison));
-  assert.equal(await verifyProblems(data), '');
+  await isWhole(simulator, data);
 });

@@ -1,12 +1,10 @@
 /** What a host asks for by a status, by Retry-After and by headers that count, and that it holds for everybody. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { loadExchange } from '../../../src/exchanges/index.js';
 import { createGate, HostGate, retryAfterMs } from '../../../src/feed/connection/host_gate.js';
 import { restOf } from '../../../src/feed/connection/rest.js';
+import { serve } from '../../support/serve.js';
 
 test('Retry-After is seconds or a date, and nothing else', () => {
   const now = Date.parse('2026-11-30T04:00:00Z');
@@ -49,17 +47,6 @@ test('without Retry-After the time doubles while it goes on, and other failures 
   forbidden.refused(451, undefined);
   assert.ok(near(forbidden.waitMs(), 60_000));
 });
-
-async function serve(t: TestContext, handler: http.RequestListener): Promise<string> {
-  const server = http.createServer(handler);
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 test('a ban stops every request, also of others that share the gate, before it is made', async (t) => {
   let asked = 0;

@@ -1,22 +1,10 @@
 /** REST answers from a server that misbehaves in the usual ways. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import * as http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type * as http from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { LoggerError } from '../../../src/base/errors.js';
 import { restOf } from '../../../src/feed/connection/rest.js';
-
-async function serve(t: TestContext, handler: http.RequestListener): Promise<string> {
-  const server = http.createServer(handler);
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+import { serve } from '../../support/serve.js';
 
 /** Answers with these statuses in turn, the last one for ever; counts what was asked. */
 async function answering(t: TestContext, ...statuses: number[]) {
