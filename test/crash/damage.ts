@@ -27,6 +27,8 @@ const SYMBOLS = 3;
 const RATE = 500;
 const ROWS = 300;
 const WARN = 40;
+/** A start that is refused ends long before. */
+const HANG_MS = 20_000;
 
 const { values } = parseArgs({
   options: { only: { type: 'string', default: '' }, keep: { type: 'boolean', default: false } },
@@ -158,16 +160,18 @@ class Trial {
   /** It ends at its start, says why, and changes nothing. */
   private async refused(): Promise<string> {
     const { damage, data, scene, problems } = this;
-    const { status, remedy } = damage.refused as NonNullable<Damage['refused']>;
+    const { status, remedy, then } = damage.refused as NonNullable<Damage['refused']>;
     const tree = treeOf(data);
     const logger = startLoggerProcess({ folder: this.folder, wrapper: this.wrapper }, this.simulator);
+    const hangs = setTimeout(() => logger.child.kill('SIGKILL'), HANG_MS);
     const { code } = await logger.exited;
+    clearTimeout(hangs);
     if (code !== status) problems.push(`ended with ${code}, not ${status}: ${logger.stderr()}`);
     if (!(damage.told as RegExp).test(logger.stderr())) problems.push(`not told: ${logger.stderr()}`);
     const changed = [...treeOf(data)].filter(([path, was]) => tree.get(path) !== was).map(([path]) => path);
     if (changed.length > 0) problems.push(`changed ${changed.join(', ')}`);
-    if (remedy !== 'accept loss') remedy(scene);
-    else {
+    remedy?.(scene);
+    if (then === 'accept loss') {
       const { status, text } = await runProgram(CLI, 'recover', '--data', data, '--accept-loss');
       if (status !== 0) problems.push(`--accept-loss: ${text}`);
     }
@@ -177,6 +181,7 @@ class Trial {
   private async live(told: RegExp | undefined): Promise<void> {
     const { problems } = this;
     const logger = await capture(this.folder, this.simulator, { wrapper: this.wrapper });
+    if (this.damage.garbage) await this.simulator.fault({ kind: 'garbage', exchange: 'coinbase' });
     const said = async () => {
       const lines = logger.lines.filter(({ level }) => level >= WARN).map((line) => JSON.stringify(line));
       const { reasons, warnings } = (await logger.health()) as unknown as Record<string, readonly string[]>;

@@ -137,8 +137,11 @@ export interface Damage {
   /** It does not start, with this status, and changes nothing; then the remedy that its last words name. */
   readonly refused?: {
     readonly status: number;
-    readonly remedy: 'accept loss' | ((scene: DamageScene) => void);
+    readonly remedy?: (scene: DamageScene) => void;
+    readonly then?: 'accept loss';
   };
+  /** a message that cannot be read arrives in the meantime */
+  readonly garbage?: boolean;
   /** The logger runs as a user whom modes stop. */
   readonly unprivileged?: boolean;
 }
@@ -148,7 +151,7 @@ const EXACT = ['price_digits', 'size_digits', 'scales'];
 const spoilsColumn = (name: string) => (s: DamageScene) => [s.column(name)];
 const spoilsTable = (s: DamageScene) => [s.table];
 const spoilsJournal = () => ['journal'];
-const refused = { status: 78, remedy: 'accept loss' } as const;
+const refused = { status: 78, then: 'accept loss' } as const;
 /** Unusable until it is moved away, as the message says. */
 const inTheWay = (path: string) => ({
   status: 74,
@@ -162,7 +165,7 @@ const COLUMNS: readonly Damage[] = [
     return [
       { name: 'column missing', end, damage: (s) => s.remove(s.column(PRICE)), spoils: spoilsColumn(PRICE), ...short },
       { name: 'column empty', end, damage: (s) => truncateSync(s.at(s.column(PRICE)), 0), spoils: spoilsColumn(PRICE), ...short },
-      { name: 'column cut within a row', end, damage: (s) => truncateSync(s.at(s.column(PRICE)), 50 * 4 + 3), ...short, ...(end === 'stopped' ? { told: /TRADES/ } : {}) },
+      { name: 'column cut within a row', end, damage: (s) => truncateSync(s.at(s.column(PRICE)), 50 * 4 + 3), spoils: spoilsColumn(PRICE), ...short, ...(end === 'stopped' ? { told: /TRADES/ } : {}) },
       { name: 'column is a dangling link', end, damage: (s) => s.link(s.column(PRICE), join(s.elsewhere, 'nowhere')), spoils: spoilsColumn(PRICE), told: /trade_price/ },
       { name: 'column is a link to a file', end, damage: (s) => s.moveAway(s.column(PRICE)), told: /trade_price/ },
       { name: 'column is a link to itself', end, damage: (s) => s.link(s.column(PRICE), `${PRICE}.${s.stamp}.bin`), spoils: spoilsColumn(PRICE), told: /trade_price/ },
@@ -306,7 +309,10 @@ const FOLDERS: readonly Damage[] = [
   {
     name: 'data directory that cannot be written',
     end: 'stopped',
-    damage: (s) => chmodSync(s.data, 0o555),
+    damage: (s) => {
+      s.remove('journal');
+      chmodSync(s.data, 0o555);
+    },
     unprivileged: true,
     told: /cannot (write|use|lock)/,
     refused: { status: 74, remedy: (s) => chmodSync(s.data, 0o755) },
@@ -437,6 +443,7 @@ const TEXTS: readonly Damage[] = [
     name: 'refused messages: a folder in the place of the file',
     end: 'stopped',
     damage: (s) => s.folderInstead(rejected(s)),
+    garbage: true,
     told: /rejected/,
   },
   {
@@ -501,7 +508,7 @@ const JOURNAL: readonly Damage[] = [
     end: 'killed',
     damage: (s) => s.folderInstead(CHECKPOINT),
     told: /checkpoint/,
-    refused: inTheWay(CHECKPOINT),
+    refused: { ...inTheWay(CHECKPOINT), then: 'accept loss' },
   },
   {
     name: 'last segment missing',
@@ -547,8 +554,7 @@ const JOURNAL: readonly Damage[] = [
     name: 'segment is a folder',
     end: 'killed',
     damage: (s) => s.folderInstead(s.lastSegment),
-    told: /segment/,
-    refused: inTheWay('journal/000000000002.segment'),
+    told: /unborn-segment|nothing in it can be read/,
   },
   {
     name: 'next segment is garbage',
