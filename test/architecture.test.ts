@@ -106,7 +106,11 @@ test('a circle is found, and what only leads to it is no part of it', () => {
 });
 
 /** The company: `coinbase` of src/exchanges/coinbase_advanced.ts, `kraken` of src/simulator/venues/kraken/rest.ts. */
-const companyOf = (path: string, folder: string) => path.slice(folder.length + 1).split(/[_./\\]/)[0];
+const companyOf = (path: string, folder: string) =>
+  path
+    .slice(folder.length + 1)
+    .replace(/^rest[/\\]/, '')
+    .split(/[_./\\]/)[0];
 
 rule('an exchange knows the contract and what rows are made of: no sockets, no other company', (source) => {
   const { path, room, imports, packages } = source;

@@ -11,6 +11,7 @@ import { createCounters } from '../../src/counters/counters.js';
 import { SESSION_COUNTERS, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
+import { createGate } from '../../src/feed/connection/host_gate.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { Exchange } from '../../src/feed/exchange.js';
 import type { SessionInit } from '../../src/feed/session_init.js';
@@ -70,6 +71,7 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
     counters: createCounters(SESSION_COUNTERS),
     latency: createHistogram(),
     pacing,
+    restGate: createGate(),
     restEndpoint: task.rest,
   };
 }

@@ -11,6 +11,7 @@ import { assert } from '../../src/base/errors.js';
 import { createHistogram, HistogramWriter, type Quantiles, quantiles } from '../../src/counters/histogram.js';
 import type { Channel } from '../../src/simulator/market/channels.js';
 import { SymbolMarket } from '../../src/simulator/market/market.js';
+import { Denials } from '../../src/simulator/server/denials.js';
 import type { Link, RestSide, Session, VenueView } from '../../src/simulator/server/protocol.js';
 import { makeCertificate } from '../../src/simulator/server/tls.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
@@ -105,6 +106,7 @@ export class BenchServer implements VenueView {
   readonly timings;
   readonly listings;
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
+  readonly denials = new Denials();
   private readonly options: ServerOptions;
   private readonly rest: RestSide;
   private readonly streams = new Map<string, Stream>();
@@ -117,6 +119,11 @@ export class BenchServer implements VenueView {
   private telling = false;
   /** called when a client has subscribed, or is gone */
   onSubscriptions: (connections: number, streams: number) => void = () => {};
+
+  /** No number of connections is too large. */
+  carrying(): number {
+    return 0;
+  }
 
   constructor(options: ServerOptions) {
     const protocol = PROTOCOLS[options.exchange];

@@ -107,6 +107,13 @@ export function u64Words(digits: string): [number, number] | undefined {
   return value > 0xffffffffffffffffn ? undefined : [Number(value & 0xffffffffn), Number(value >> 32n)];
 }
 
+/** The words of a UUID column from its 32 hexadecimal digits; undefined when they are none. */
+export function uuidWords(hex: string): [number, number, number, number] | undefined {
+  if (!/^[0-9a-f]{32}$/.test(hex)) return undefined;
+  const bytes = Buffer.from(hex, 'hex');
+  return [bytes.readUInt32LE(0), bytes.readUInt32LE(4), bytes.readUInt32LE(8), bytes.readUInt32LE(12)];
+}
+
 /** digits × 10^-decimals as a number of at most 19 digits; what has more is rounded to fewer decimals. */
 export function decimalText(digits: bigint, decimals: number): string {
   const surplus = Math.min(decimals, Math.max(0, digits.toString().length - DIGITS_MAX));

@@ -27,7 +27,7 @@ export const TCP_KEEPALIVE_MS = 15_000;
 export const SEND_QUEUE_BYTES_MAX = 1024 * 1024;
 /** An assembly buffer that one long message made larger than this is given back. */
 export const FRAME_ASSEMBLY_KEPT_BYTES = 256 * 1024;
-/** Size of one ring in words of 4 bytes. A frame of 5 MB (a real snapshot) must fit as rows. */
+/** Size of one ring in words of 4 bytes. A snapshot with more rows is taken in parts. */
 export const RING_WORDS = 2 * 1024 * 1024;
 /** The largest record: a text record with the longest text. */
 export const RECORD_WORDS_MAX = 4 * 1024;
@@ -47,16 +47,14 @@ export const JSON_DEPTH_MAX = 32;
  */
 export const PARSED_BYTES_MAX = 1024 * 1024;
 export const PARSED_VALUES_MAX = 50_000;
-/** Words of the shortest row of any table. */
-export const ROW_WORDS_MIN = 18;
 /**
  * Messages that were refused or are of no known kind, and whose text is kept: per second and connection, and their
  * bytes.
  */
 export const REFUSED_KEPT_PER_SECOND = 20;
 export const REFUSED_KEPT_BYTES = 2048;
-/** Elements of one kind in a message: what has more of them fits into no ring as rows. */
-export const MESSAGE_ELEMENTS_MAX = Math.floor(RING_WORDS / ROW_WORDS_MIN);
+/** Elements of one kind in a message, which need memory while it is read: more than twice those of the largest real one. */
+export const MESSAGE_ELEMENTS_MAX = 512 * 1024;
 /** Length of the shortest element of a list that an exchange could mean, with its comma: `["1","2"],` or `{"a":1},`. */
 export const ELEMENT_BYTES_MIN = 8;
 /** A message that a function is compiled from has so many values at most, and so many bytes of text between them. */

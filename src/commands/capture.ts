@@ -142,7 +142,7 @@ function watchCapture(
 /** The data directory was removed or replaced: the writer begins its files again once the new one is ours. */
 async function takeAgain(lock: DataLock, dataPath: string, log: Logger): Promise<void> {
   try {
-    await lock.renew();
+    await lock.relock();
     log.error(`the data directory ${dataPath} was removed or replaced; it is begun again`);
   } catch (error) {
     if (!(error instanceof LoggerError)) throw error;

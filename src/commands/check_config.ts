@@ -6,11 +6,15 @@ import { Command } from 'commander';
 import { LoggerError } from '../base/errors.js';
 import { effectiveToml, sampleToml } from '../config/document.js';
 import { readConfig } from '../config/load.js';
-import type { ExchangeConfig } from '../config/options.js';
+import type { Config } from '../config/options.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
-import { planSessions, type SessionPlan, wantedChannels } from '../feed/plan.js';
+import type { SessionPlan } from '../feed/plan.js';
+import { planOf, roomOf, roomText } from '../supervisor/discovery.js';
+import { readCa } from '../supervisor/resources.js';
+import { SymbolChoice } from '../supervisor/symbol_choice.js';
+import { selectionOf } from '../symbols/selection.js';
 import { configOption, examples, exitStatuses } from './common.js';
 import { exchangeDefaults } from './exchanges.js';
 
@@ -25,30 +29,27 @@ function planLine({ exchange, session, symbols, route }: SessionPlan): string {
   return `# ${exchange.padEnd(18)}${String(session).padStart(10)}${String(symbols.length).padStart(9)}  ${range}${route === undefined ? '' : ` (${route})`}`;
 }
 
-/** The native symbols that an exchange lists as trading. */
-async function listNatives(exchange: Exchange, config: ExchangeConfig): Promise<string[]> {
-  const listed = await exchange.listSymbols(restOf(config.rest_endpoint, undefined));
-  return listed.map(({ native }) => native);
-}
-
 /** The part of the plan table for one exchange; throws TOO_MANY_SYMBOLS. */
-async function planOf(exchange: Exchange, config: ExchangeConfig, online = false): Promise<string[]> {
+async function planLines(exchange: Exchange, config: Config, online = false): Promise<string[]> {
   const name = exchange.id.padEnd(18);
-  if (!config.enabled) return [`# ${name}disabled`];
-  const { channels } = wantedChannels(exchange, config);
-  if (config.symbols === 'all' && !online) {
-    return [
-      `# ${name}symbols = "all": the list is fetched at start, for at most ` +
-        `${config.max_connections} connections of ${config.symbols_per_connection} symbols`,
-    ];
+  const section = config.exchanges[exchange.id];
+  if (!section.enabled) return [`# ${name}disabled`];
+  const choice = new SymbolChoice(roomOf(exchange, config), roomText(exchange, config));
+  const selection = selectionOf(section.symbols);
+  if (!online) {
+    const later =
+      `# ${name}symbols = ${JSON.stringify(section.symbols)}: the list is fetched at start, for at most ` +
+      `${section.max_connections} connections of ${section.symbols_per_connection} symbols`;
+    const plan = planOf(exchange, config, choice.withoutList(selection));
+    return [...plan.map(planLine), ...(selection.needsList ? [later] : [])];
   }
-  const symbols = config.symbols === 'all' ? await listNatives(exchange, config) : config.symbols;
-  const plan = planSessions(exchange, symbols, channels, {
-    maxConnections: config.max_connections,
-    symbolsPerConnection: config.symbols_per_connection,
-    redundancy: config.redundancy,
-  });
-  return plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);
+  choice.take(
+    await exchange.listSymbols(restOf(section.rest_endpoint, { ca: readCa(config.websocket.ca_file) })),
+  );
+  const { symbols, refused } = choice.choose(section.symbols, []);
+  const plan = planOf(exchange, config, symbols);
+  const lines = plan.length === 0 ? [`# ${name}lists no symbols`] : plan.map(planLine);
+  return [...lines, ...refused.map((text) => `# ${name}not captured: ${text}`)];
 }
 
 async function checkConfig(exchanges: readonly Exchange[], options: CheckConfigOptions): Promise<void> {
@@ -60,7 +61,7 @@ async function checkConfig(exchanges: readonly Exchange[], options: CheckConfigO
   const failures: LoggerError[] = [];
   for (const exchange of exchanges) {
     try {
-      const lines = await planOf(exchange, config.exchanges[exchange.id], options.online);
+      const lines = await planLines(exchange, config, options.online);
       process.stdout.write(`${lines.join('\n')}\n`);
     } catch (error) {
       if (!(error instanceof LoggerError)) throw error;
@@ -78,7 +79,10 @@ export function checkConfigCommand(): Command {
   return new Command()
     .addOption(configOption())
     .option('--print-default', 'print a commented configuration with every default, and do nothing else')
-    .option('--online', 'fetch the symbols of exchanges with symbols = "all" and plan them, too')
+    .option(
+      '--online',
+      'fetch what the exchanges list: plans "all" and patterns, too, and names what is not listed',
+    )
     .action(async (options: CheckConfigOptions) => {
       const exchanges = await loadExchanges();
       if (options.printDefault) process.stdout.write(sampleToml(exchangeDefaults(exchanges)));

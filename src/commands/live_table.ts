@@ -85,6 +85,12 @@ const COLUMNS: readonly Column[] = [
   { heading: 'dropped', rank: 5, cell: (line) => count(sum(line, (session) => session.counters.dropped)) },
   { heading: 'gaps', rank: 4, cell: (line) => count(sum(line, (session) => session.counters.gaps)) },
   {
+    heading: 'repairing',
+    rank: 12,
+    cell: (line) => count(sum(line, (session) => session.counters.repairs_waiting)),
+  },
+  { heading: 'repaired', rank: 11, cell: (line) => count(sum(line, (session) => session.counters.repaired)) },
+  {
     heading: 'on disk',
     rank: 8,
     cell: ({ snapshot, exchange }) => bytes(snapshot.stored[exchange].bytes_written * 64),

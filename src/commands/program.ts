@@ -44,6 +44,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./verify.js')).verifyCommand(),
   },
   {
+    name: 'gaps',
+    description: 'list what is missing and what has become of it, or sum it up',
+    load: async () => (await import('./gaps.js')).gapsCommand(),
+  },
+  {
     name: 'recover',
     description: 'bring the column files in order after a crash',
     load: async () => (await import('./recover.js')).recoverCommand(),

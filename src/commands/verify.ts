@@ -15,6 +15,7 @@ import {
   checkSequence,
   type DayIds,
   type IdMeaning,
+  numberings,
   suspectIds,
 } from '../store/read/sequences.js';
 import type { BookReport, BookRequest } from '../store/verify/books.js';
@@ -293,15 +294,22 @@ function judgeSymbol(
       report.gaps.push({ exchange, symbol, ...gap });
   }
   const trades = reports.flatMap(({ day, ids }): DayIds[] => (ids === undefined ? [] : [{ day, ids }]));
-  if (meanings.get(exchange) === 'contiguous') add(TRADES.name, checkListings(trades, gaps));
-  if (trades.length === 0) return;
-  const judge = (elsewhere: Interval[]) =>
-    checkSequence(trades, listedIds(gaps), meanings.get(exchange), elsewhere);
-  let sequence = judge([]);
-  if (sequence.missing > 0n && filter.day !== undefined) sequence = judge(suspectIds(otherDays()));
-  report.symbols.push({ exchange, symbol, ...sequence });
-  add(TRADES.name, sequence.problems);
-  for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);
+  const parts = numberings(trades, gaps);
+  if (parts.length > 1)
+    report.notes.push(
+      `${exchange} ${symbol} ${TRADES.name}: ids begin again ${parts.length - 1} times, days of that are not judged`,
+    );
+  const meaning = meanings.get(exchange);
+  for (const { days, gaps } of parts) {
+    if (meaning === 'contiguous') add(TRADES.name, checkListings(days, gaps));
+    if (days.length === 0) continue;
+    const judge = (elsewhere: Interval[]) => checkSequence(days, listedIds(gaps), meaning, elsewhere);
+    let sequence = judge([]);
+    if (sequence.missing > 0n && filter.day !== undefined) sequence = judge(suspectIds(otherDays()));
+    report.symbols.push({ exchange, symbol, ...sequence });
+    add(TRADES.name, sequence.problems);
+    for (const note of sequence.notes) report.notes.push(`${exchange} ${symbol} ${TRADES.name} ${note}`);
+  }
 }
 
 /** All GAPS rows of a symbol, of every day: a gap may be established after midnight. */

@@ -120,7 +120,7 @@ function gapLine(gap: Place & GapRow): string {
   const messages = gap.messages > 0n ? `, ${gap.messages} messages` : '';
   return (
     `${gap.exchange} ${gap.symbol} ${table}${ids}: ${causeName(gap.cause)}, ` +
-    `from ${from} to ${isoTime(gap.toTime, gap.toNanos)}${messages}${gap.repaired ? ', repaired' : ''}`
+    `from ${from} to ${isoTime(gap.toTime, gap.toNanos)}${messages}${gap.state === 'open' ? '' : `, ${gap.state}`}`
   );
 }
 
@@ -251,7 +251,7 @@ export function jsonReport(report: VerifyReport): string {
       from: gap.fromTime === 0 ? null : isoTime(gap.fromTime, gap.fromNanos),
       to: isoTime(gap.toTime, gap.toNanos),
       messages: gap.messages,
-      repaired: gap.repaired,
+      state: gap.state,
     })),
   };
   return `${JSON.stringify(document, (_key, value) => (typeof value === 'bigint' ? jsonInteger(value) : value), 2)}\n`;

@@ -111,6 +111,22 @@ export function optionalText(common: Common<string>): Option<string> {
   );
 }
 
+const PROXY_SCHEMES = ['http:', 'https:', 'socks5:', 'socks5h:'];
+
+/** The URL of a proxy, with a user and a password or without. What is refused is not shown: it may hold them. */
+export function proxy(common: Common<string>): Option<string> {
+  return option(
+    common,
+    'http://, https:// or socks5:// with host and port, "none", or "" for what the environment says',
+    (value) => {
+      if (value === '' || value === 'none') return undefined;
+      const isProxy =
+        typeof value === 'string' && URL.canParse(value) && PROXY_SCHEMES.includes(new URL(value).protocol);
+      return isProxy ? undefined : 'it is none of these';
+    },
+  );
+}
+
 export function choice<const V extends readonly string[]>(
   common: Common<V[number]> & { readonly values: V },
 ): Option<V[number]> {
@@ -170,10 +186,17 @@ export function selection(
   );
 }
 
+/** "all", or a list whose entries have a form of their own; `refuses`: why an entry has not. */
 export function allOrNames(
-  common: Common<'all' | readonly string[]> & { readonly what: string },
+  common: Common<'all' | readonly string[]> & {
+    readonly what: string;
+    readonly refuses: (entry: string) => string | undefined;
+  },
 ): Option<'all' | readonly string[]> {
-  return option(common, `"all" or a list of ${common.what}, at least one, none twice`, (value) =>
-    value === 'all' ? undefined : refusesNames(value),
-  );
+  return option(common, `"all" or a list of ${common.what}, at least one, none twice`, (value) => {
+    if (value === 'all') return undefined;
+    const reason = refusesNames(value);
+    if (reason !== undefined) return reason;
+    return (value as string[]).map(common.refuses).find((refused) => refused !== undefined);
+  });
 }

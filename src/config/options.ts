@@ -4,6 +4,7 @@
  * option, a section or an exchange is one entry. Read by the supervisor and the commands, never by a worker.
  */
 import { KLINE_INTERVALS } from '../schema/tables.js';
+import { refusesEntry } from '../symbols/selection.js';
 import {
   allOrNames,
   boolean,
@@ -14,6 +15,7 @@ import {
   number,
   type Option,
   optionalText,
+  proxy,
   selection,
   text,
   url,
@@ -113,6 +115,17 @@ export const SECTIONS = {
       }),
     },
   },
+  symbols: {
+    doc: 'How the lists of symbols are followed while the logger runs.',
+    options: {
+      refresh_secs: number({
+        default: 600,
+        min: 1,
+        max: 86_400,
+        doc: 'Seconds after which an exchange is asked again what it lists: new symbols that are meant are taken up, those that are gone are let go. SIGHUP asks at once.',
+      }),
+    },
+  },
   http: {
     doc: 'The built-in HTTP server: `/health` and `/ready`.',
     options: {
@@ -130,6 +143,26 @@ export const SECTIONS = {
         default: [],
         what: 'host names without a port',
         doc: 'Names besides `localhost` and the address itself by which it may be asked. A request for another host is refused, so that no web page can reach it by a name of its own.',
+      }),
+    },
+  },
+  network: {
+    doc: 'How exchanges are reached.',
+    options: {
+      proxy: proxy({
+        default: '',
+        doc: 'Proxy for every connection, WebSocket and REST; it resolves the names. Without one the variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count, except for this machine itself.',
+      }),
+      name_servers: names({
+        default: [],
+        what: 'addresses of name servers, with a port or without',
+        doc: 'Name servers that are asked instead of those of the system. /etc/hosts counts in any case.',
+      }),
+      address_timeout_secs: number({
+        default: 2.5,
+        min: 0.1,
+        max: 60,
+        doc: 'Seconds that one of several addresses of a name may take to accept a connection before the next one is tried.',
       }),
     },
   },
@@ -232,10 +265,11 @@ export function exchangeSection(exchange: ExchangeDefaults) {
         doc: 'Age in seconds at which the exchange ends a connection. A new one takes over at 75 to 95 % of it, each connection at another moment, without a gap. 0: the exchange does not end them.',
       }),
       symbols: allOrNames({
-        what: 'symbols as this exchange names them',
+        what: 'symbols as this exchange names them, or patterns of them',
+        refuses: refusesEntry,
         default: 'all' as 'all' | readonly string[],
         applies: 'reload',
-        doc: 'What is captured; "all" is every symbol that the exchange lists as trading.',
+        doc: 'What is captured; "all" is everything that the exchange lists. In a list, `*-USD` stands for every symbol that ends like this, `quote:USDT` and `base:BTC` for every symbol with these assets, and `!USDT-USD` leaves out what it names, whatever else does.',
       }),
       channels: selection({
         values: exchange.channels,

@@ -18,12 +18,10 @@ import type {
   Channel,
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   RestRequest,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
@@ -44,6 +42,7 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
+import { FUTURES_BACKFILL, listSymbols, SPOT_BACKFILL, usageOf } from './rest/binance.js';
 
 const INTERVALS = Object.keys(KLINE_INTERVALS) as KlineInterval[];
 /** Stream name suffix of each channel. */
@@ -358,7 +357,8 @@ class BinanceParser implements MessageParser {
     const known = typeof id === 'number' && Number.isSafeInteger(id) ? id : undefined;
     if (isObject(document.error)) {
       const reason = stringOf(document.error, 'msg') ?? 'no reason given';
-      this.context.control({ kind: 'refused', id: known, reason });
+      const limit = reason === 'Too many subscriptions' ? 'streams' : undefined;
+      this.context.control({ kind: 'refused', id: known, whole: true, limit, reason });
     } else if (known !== undefined) this.context.control({ kind: 'accepted', id: known });
     return RESULT.control;
   }
@@ -369,24 +369,6 @@ function request(method: string, subscriptions: readonly Subscription[], firstId
     const params = covers.map((s) => `${s.native.toLowerCase()}@${STREAMS[s.channel]}`);
     return JSON.stringify({ method, params, id });
   });
-}
-
-/** What both interfaces list; dated futures carry their date in the quote, so that their names stay apart. */
-async function listSymbols(fetchJson: FetchJson, path: string): Promise<SymbolInfo[]> {
-  const info = await fetchJson(path);
-  const symbols = isObject(info) && Array.isArray(info.symbols) ? info.symbols.filter(isObject) : [];
-  return symbols
-    .filter((s) => s.status === 'TRADING')
-    .map((s) => {
-      const native = stringOf(s, 'symbol') ?? '';
-      const date = /_\d+$/.exec(native)?.[0] ?? '';
-      return {
-        native,
-        base: stringOf(s, 'baseAsset') ?? '',
-        quote: `${stringOf(s, 'quoteAsset') ?? ''}${date}`,
-      };
-    })
-    .filter((s) => s.native !== '');
 }
 
 /** `fast` and `market`: the addresses of the channels of books and trades, and of those that are added up. */
@@ -443,9 +425,10 @@ const spot: Exchange = {
   ),
   // a snapshot of 1000 levels weighs 50 of the 6000 that an address may use in a minute
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
+  restUsage: usageOf(6000),
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
-  listSymbols: (fetchJson) =>
-    listSymbols(fetchJson, '/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false'),
+  backfill: SPOT_BACKFILL,
+  listSymbols: (fetchJson) => listSymbols(fetchJson, '/api/v3/exchangeInfo?showPermissionSets=false'),
   createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
 };
 
@@ -469,10 +452,12 @@ const futures: Exchange = {
   ),
   // a snapshot of 1000 levels weighs 20 of 2400
   limits: { requestsPerSecond: 3, connectsPerMinute: 50, restPerMinute: 80 },
+  restUsage: usageOf(2400),
   // where trades are served is measured, not documented
   anyRoute: true,
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
+  backfill: FUTURES_BACKFILL,
   createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),
 };
 

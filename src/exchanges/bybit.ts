@@ -7,7 +7,6 @@
  * has changed alone. `u` of a book grows
  * by one per message, 1 is a restart of their service. Data may come before its acknowledgement.
  */
-import { LoggerError } from '../base/errors.js';
 import { parseUint } from '../base/number.js';
 import { TIME } from '../base/time.js';
 import type { Books } from '../feed/books/books.js';
@@ -26,11 +25,9 @@ import type {
   Channel,
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
@@ -42,6 +39,7 @@ import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
 import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { backfill, listSymbols } from './rest/bybit.js';
 
 /** Their names of our intervals of candles. */
 const WIRE_INTERVALS: Readonly<Record<KlineInterval, string>> = {
@@ -332,9 +330,10 @@ class BybitParser implements MessageParser {
       const subscription = subscriptionOf(TOPIC_OF_ERROR.exec(reason)?.[1] ?? '');
       const already = reason.startsWith('error:already subscribed') && subscription !== undefined;
       if (already) this.context.control({ kind: 'state', subscriptions: [subscription] });
-      // the id names the request, of which one topic is wrong; without it there is only the topic
-      if (id !== undefined) this.context.control({ kind: 'refused', id, reason });
-      else if (!already) this.context.control({ kind: 'refused', native: subscription?.native, reason });
+      // the request is refused as a whole for the first topic that is wrong; spot leaves its id out at times
+      const named = already ? undefined : subscription;
+      if (id !== undefined || !already)
+        this.context.control({ kind: 'refused', id, ...named, whole: true, reason });
     }
     return RESULT.control;
   }
@@ -377,40 +376,6 @@ function request(
   });
 }
 
-/** An endless chain of pages would be a mistake of theirs. */
-const PAGES_MAX = 100;
-
-async function listSymbols(fetchJson: FetchJson, category: string): Promise<SymbolInfo[]> {
-  const symbols: SymbolInfo[] = [];
-  let cursor: string | undefined = '';
-  for (let page = 0; cursor !== undefined; page++) {
-    if (page === PAGES_MAX)
-      throw new LoggerError('REST_FAILED', `the list of ${category} symbols has no end`);
-    // the cursor comes encoded
-    const paging = cursor === '' ? '' : `&cursor=${cursor}`;
-    const answer = await fetchJson(`/v5/market/instruments-info?category=${category}&limit=1000${paging}`);
-    const result = isObject(answer) && isObject(answer.result) ? answer.result : undefined;
-    if (result === undefined || !Array.isArray(result.list)) {
-      const reason = isObject(answer) ? stringOf(answer, 'retMsg') : undefined;
-      throw new LoggerError('REST_FAILED', `the list of ${category} symbols: ${reason ?? 'no list'}`);
-    }
-    symbols.push(...result.list.filter(isObject).flatMap(symbolOf));
-    cursor = stringOf(result, 'nextPageCursor') || undefined;
-  }
-  return symbols;
-}
-
-function symbolOf(entry: JsonObject): SymbolInfo[] {
-  const native = stringOf(entry, 'symbol') ?? '';
-  if (native === '' || entry.status !== 'Trading') return [];
-  // a contract that ends on a day is not the market of its coins: BTCUSDT-25DEC26
-  const dash = native.indexOf('-');
-  const end = dash < 0 ? '' : native.slice(dash);
-  return [
-    { native, base: stringOf(entry, 'baseCoin') ?? '', quote: `${stringOf(entry, 'quoteCoin') ?? ''}${end}` },
-  ];
-}
-
 function channels(uuids: boolean): Readonly<Record<string, Channel>> {
   const own = uuids ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid'] } : {};
   return {
@@ -422,6 +387,7 @@ function channels(uuids: boolean): Readonly<Record<string, Channel>> {
   };
 }
 
+const LIMIT_HEADERS = ['x-bapi-limit-status', 'x-bapi-limit', 'x-bapi-limit-reset-timestamp'];
 const SAMPLE = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
 
 const EVIDENCE: Exchange['evidence'] = {
@@ -454,7 +420,12 @@ function bybit(
     sampleSymbols: SAMPLE.map((coin) => `${coin}USDT`),
     channels: channels(uuids),
     evidence: EVIDENCE,
-    limits: { requestsPerSecond: 10, connectsPerMinute: 60 },
+    limits: { requestsPerSecond: 10, connectsPerMinute: 60, restPerMinute: 300 },
+    backfill: backfill(category, WIRE_INTERVALS),
+    restUsage: (header, nowMs) => {
+      const [left, most, resetAt] = LIMIT_HEADERS.map((name) => Number(header(name)));
+      return most > 0 ? { share: 1 - left / most, resetMs: Math.max(0, resetAt - nowMs) } : undefined;
+    },
     keepAlive: { everyMs: 20_000, onlyWhenQuiet: false, text: '{"op":"ping"}' },
     websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v5/public/${category}`,
     listSymbols: (fetchJson) => listSymbols(fetchJson, category),

@@ -30,6 +30,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, MD, SIDE, TRADES } from '../schema/tables.js';
+import { EXCHANGE_BACKFILL } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'matches', ticker: 'ticker', book: 'level2_batch' };
@@ -192,11 +193,15 @@ function readControl(document: JsonObject): ControlEvent | undefined {
   };
 }
 
-/** An `error` of either address, which may name a product in its reason. */
+/** An `error` of either address, which may name a product or a channel in its reason. */
 export function refusal(document: JsonObject): ControlEvent {
   const parts = [stringOf(document, 'message'), stringOf(document, 'reason')];
   const reason = parts.filter((part) => part !== undefined).join(': ') || 'no reason given';
-  return { kind: 'refused', native: /(\S+) is not a valid product/.exec(reason)?.[1], reason };
+  const native = /(\S+) is not a valid product/.exec(reason)?.[1];
+  // `level2, level3, and full channels now require authentication`, and Advanced Trade's limit of a session
+  const ofBooks = /\blevel2\b.* require authentication|too many L2 streams/.test(reason);
+  const limit = reason.startsWith('too many L2 streams') ? 'streams' : undefined;
+  return { kind: 'refused', native, channel: ofBooks ? 'book' : undefined, limit, reason };
 }
 
 /** What a channel by its name there and a list of products stand for; none for other channels. */
@@ -244,16 +249,32 @@ function requests(type: string, subscriptions: readonly Subscription[], firstId:
   });
 }
 
-/** Cold. The id decides: BTCAUCTION-USD has the base currency BTC. */
-export function symbolOf(native: string): SymbolInfo {
+/** Cold. The id decides: BTCAUCTION-USD has the base currency BTC. `steps`: the keys of tick and lot. */
+export function symbolOf(
+  native: string,
+  entry: JsonObject,
+  steps: readonly [tick: string, lot: string],
+): SymbolInfo {
   const dash = native.lastIndexOf('-');
-  return { native, base: native.slice(0, dash), quote: native.slice(dash + 1) };
+  const status = stringOf(entry, 'status') ?? '';
+  const closed = status !== 'online' || entry.trading_disabled === true;
+  const open = entry.auction_mode === true ? 'pre_trading' : 'trading';
+  const [tick, lot] = steps.map((key) => stringOf(entry, key) ?? '');
+  return {
+    native,
+    base: native.slice(0, dash),
+    quote: native.slice(dash + 1),
+    state: status === 'delisted' ? 'delisted' : closed ? 'halted' : open,
+    status: entry.trading_disabled === true ? `${status}, trading disabled` : status,
+    ...{ tick, lot },
+  };
 }
 
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  return objectsOf(await fetchJson('/products'))
-    .filter((p) => p.status === 'online' && p.trading_disabled !== true && typeof p.id === 'string')
-    .map((p) => symbolOf(p.id as string));
+  return objectsOf(await fetchJson('/products')).flatMap((entry) => {
+    const native = stringOf(entry, 'id') ?? '';
+    return native === '' ? [] : [symbolOf(native, entry, ['quote_increment', 'base_increment'])];
+  });
 }
 
 /** Markets of both addresses. */
@@ -290,7 +311,9 @@ const coinbase: Exchange = {
       loss: 'nothing: a lost message makes all books void',
     },
   },
-  limits: { requestsPerSecond: 8, connectsPerMinute: 240 },
+  // ten requests a second may be made over REST
+  limits: { requestsPerSecond: 8, connectsPerMinute: 240, restPerMinute: 300 },
+  backfill: EXCHANGE_BACKFILL,
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,
   listSymbols,

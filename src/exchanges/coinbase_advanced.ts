@@ -33,6 +33,7 @@ import { arePresent, isNewestFirst, u64At } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, MD, SIDE, TRADES } from '../schema/tables.js';
 import { refusal, SAMPLE_SYMBOLS, subscriptionsOf, symbolOf } from './coinbase.js';
+import { ADVANCED_BACKFILL } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'market_trades', ticker: 'ticker', book: 'level2', klines_5m: 'candles' };
@@ -129,8 +130,8 @@ class AdvancedTradeParser implements MessageParser {
     this.candleSequence = sequences.get('klines_5m');
     // the time of an envelope is that of its tickers alone
     const ignored = [[fields, [TIMESTAMP]]] as const;
-    const counter = { field: SEQUENCE_NUM, newest: this.frame };
-    this.templates = new RowTemplates(context, fields, ignored, counter);
+    const number = { field: SEQUENCE_NUM, newest: this.frame };
+    this.templates = new RowTemplates(context, fields, ignored, number);
     const symbol = { slots: items, field: PRODUCT, inRow: true };
     this.trade = this.templates.row(TRADE, items, sequences.get('trades'), symbol);
     // history comes once
@@ -323,13 +324,17 @@ function requests(type: string, subscriptions: readonly Subscription[], firstId:
     .map((request, i) => ({ id: firstId + i, ...request }));
 }
 
-/** Every market once: a product with an alias is another name of that one. */
+/** A product with an alias is another name of that one. */
 async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   const document = await fetchJson('/api/v3/brokerage/market/products?product_type=SPOT');
-  return objectsOf(isObject(document) ? document.products : undefined)
-    .filter((p) => p.status === 'online' && typeof p.product_id === 'string' && (p.alias ?? '') === '')
-    .filter((p) => p.trading_disabled !== true && p.is_disabled !== true && p.view_only !== true)
-    .map((p) => symbolOf(p.product_id as string));
+  return objectsOf(isObject(document) ? document.products : undefined).flatMap((entry) => {
+    const native = stringOf(entry, 'product_id') ?? '';
+    if (native === '') return [];
+    const listed = symbolOf(native, entry, ['price_increment', 'base_increment']);
+    const closed = entry.is_disabled === true || entry.view_only === true;
+    const alias = (entry.alias ?? '') !== '';
+    return [{ ...listed, ...(closed && listed.state !== 'delisted' ? { state: 'halted' } : {}), alias }];
+  });
 }
 
 const advanced: Exchange = {
@@ -358,7 +363,8 @@ const advanced: Exchange = {
     },
   },
   // eight messages a second for all connections of an address together
-  limits: { requestsPerSecond: 4, connectsPerMinute: 60 },
+  limits: { requestsPerSecond: 4, connectsPerMinute: 60, restPerMinute: 300 },
+  backfill: ADVANCED_BACKFILL,
   keepAlive: { everyMs: 15_000, onlyWhenQuiet: true },
   websocketUrl: (endpoint) => endpoint,
   listSymbols,

@@ -1,7 +1,8 @@
 /**
  * The exchanges are the files of this folder; what captures has no list of them. `coinbase_advanced.ts` is the exchange
  * `coinbase-advanced`. A file may hold several exchanges of one company whose messages are alike: `binance.ts` has
- * `binance` and `binance-futures`. Used by commands, the supervisor and the shard entry point.
+ * `binance` and `binance-futures`. What a company lists and keeps over REST is in rest/<company>.ts. Used by commands, the
+ * supervisor and the shard entry point.
  */
 import { readdir } from 'node:fs/promises';
 import { assert, LoggerError } from '../base/errors.js';
@@ -24,8 +25,8 @@ function filesFor(id: string): string[] {
 }
 
 async function exchangesOf(file: string): Promise<readonly Exchange[]> {
-  const module = (await import(`./${file}.js`)) as { default: Exchange | readonly Exchange[] };
-  const exchanges = [module.default].flat();
+  const module = (await import(`./${file}.js`)) as { default?: Exchange | readonly Exchange[] };
+  const exchanges = [module.default ?? []].flat();
   for (const { id } of exchanges)
     assert(ID.test(id) && filesFor(id).includes(file), `${id} belongs into ${filesFor(id)[0]}.ts`);
   return exchanges;

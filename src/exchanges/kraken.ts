@@ -8,7 +8,6 @@
  * refused on the same connection, so best quotes have connections of their own.
  */
 
-import { LoggerError } from '../base/errors.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../base/time.js';
 import { krakenChecksum } from '../book/checksum.js';
 import { CheckedBooks } from '../feed/books/checked_books.js';
@@ -23,11 +22,9 @@ import { BOOK_SIDE, Levels } from '../feed/channels/levels.js';
 import type {
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
@@ -50,10 +47,12 @@ import {
   SIDE,
   TRADES,
 } from '../schema/tables.js';
+import { BACKFILL, listSymbols } from './rest/kraken.js';
 
 /** Candles that ended earlier before they were received are not stored: on subscribing, all that are known are sent. */
 const HISTORY_SECONDS = 86_400;
 const ALREADY = 'Already subscribed';
+const TOO_FREQUENT = 'Exceeded msg rate';
 /** With 10 every level that is kept is under the checksum; 25, 100, 500 and 1000 are possible, too. */
 const RULE = { depth: 10, checksum: krakenChecksum };
 const SYMBOLS_PER_REQUEST = 100;
@@ -357,7 +356,8 @@ class KrakenParser implements MessageParser {
     const native = stringOf(document, 'symbol');
     // asked for again because its acknowledgement was late
     if (reason === ALREADY && id !== undefined) this.context.control({ kind: 'accepted', id, native });
-    else this.context.control({ kind: 'refused', id, native, reason });
+    else if (reason === TOO_FREQUENT) this.context.control({ kind: 'throttled', id, reason });
+    else this.context.control({ kind: 'refused', id, native, whole: native === undefined, reason });
   }
 }
 
@@ -378,30 +378,6 @@ function request(
     const params = { ...WIRE[covers[0].channel], symbol, ...snapshot };
     return JSON.stringify({ method, params, req_id: id });
   });
-}
-
-/** The older interfaces, REST among them, call these two by other names. */
-const NAMES: Readonly<Record<string, string>> = { XBT: 'BTC', XDG: 'DOGE' };
-
-function symbolOf({ wsname }: JsonObject): SymbolInfo | undefined {
-  if (typeof wsname !== 'string' || !/^[^/]+\/[^/]+$/.test(wsname)) return undefined;
-  const [base, quote] = wsname.split('/').map((name) => NAMES[name] ?? name);
-  return { native: `${base}/${quote}`, base, quote };
-}
-
-/** Errors come with HTTP status 200. */
-async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  const answer = await fetchJson('/0/public/AssetPairs');
-  const pairs = isObject(answer) ? answer.result : undefined;
-  if (!isObject(answer) || !isObject(pairs)) {
-    const errors = isObject(answer) && Array.isArray(answer.error) ? answer.error.join(', ') : 'no pairs';
-    throw new LoggerError('REST_FAILED', `GET /0/public/AssetPairs of Kraken: ${errors}`);
-  }
-  return Object.values(pairs)
-    .filter(isObject)
-    .filter((pair) => (stringOf(pair, 'status') ?? 'online') === 'online')
-    .map(symbolOf)
-    .filter((symbol) => symbol !== undefined);
 }
 
 const kraken: Exchange = {
@@ -447,7 +423,9 @@ const kraken: Exchange = {
     },
   },
   book: RULE,
-  limits: { requestsPerSecond: 5, connectsPerMinute: 14 },
+  // about one request a second is safe
+  limits: { requestsPerSecond: 5, connectsPerMinute: 14, restPerMinute: 50 },
+  backfill: BACKFILL,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: '{"method":"ping"}' },
   websocketUrl: (endpoint) => `${endpoint.replace(/\/+$/, '')}/v2`,
   listSymbols,

@@ -25,11 +25,9 @@ import type { Sequence } from '../feed/continuity/sequence.js';
 import type {
   ControlRequest,
   Exchange,
-  FetchJson,
   MessageParser,
   ParserContext,
   Subscription,
-  SymbolInfo,
 } from '../feed/exchange.js';
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
@@ -52,6 +50,7 @@ import {
 } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { backfill, listSymbols } from './rest/okx.js';
 
 /** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
 const CANDLES: Readonly<Record<KlineInterval, string>> = {
@@ -77,7 +76,7 @@ const WIRE_CHANNELS: Readonly<Record<string, string>> = {
 };
 /** Arguments per request: far below the 64 KB that they may have together. */
 const ARGS_PER_REQUEST = 200;
-/** Code of the error that says that we ask too often; the acknowledgement timeout asks again. */
+/** Code of the error that says that we ask too often. */
 const TOO_FREQUENT = '60014';
 
 /** Events that need no answer. */
@@ -379,6 +378,7 @@ class OkxParser implements MessageParser {
     const event = stringOf(document, 'event') ?? '';
     if (event === 'subscribe') this.acknowledged(document.arg);
     else if (event === 'error') this.refused(document);
+    else if (event === 'channel-conn-count-error') this.crowded(document);
     else if (event === 'notice')
       this.context.control({
         kind: 'closing',
@@ -401,11 +401,20 @@ class OkxParser implements MessageParser {
   /** Which argument is meant stands in the text alone. */
   private refused(document: JsonObject): void {
     const code = stringOf(document, 'code');
-    if (code === TOO_FREQUENT) return;
     const reason = `${stringOf(document, 'msg') ?? 'no reason given'} (${code ?? 'no code'})`;
-    const native = /channel:[^,]*,instId:(\S+) doesn't exist/.exec(reason)?.[1];
-    const id = Number(stringOf(document, 'id') ?? Number.NaN);
-    this.context.control({ kind: 'refused', id: native === undefined ? id : undefined, native, reason });
+    const number = Number(stringOf(document, 'id') ?? Number.NaN);
+    const id = Number.isSafeInteger(number) ? number : undefined;
+    const [, channel = '', native] = /channel:([^,]*),instId:(\S+) doesn't exist/.exec(reason) ?? [];
+    if (code === TOO_FREQUENT) this.context.control({ kind: 'throttled', id, reason });
+    else this.context.control({ kind: 'refused', id, native, channel: OUR_CHANNELS.get(channel), reason });
+  }
+
+  /** Other connections carry the channel; this one is not to. */
+  private crowded(document: JsonObject): void {
+    const channel = OUR_CHANNELS.get(stringOf(document, 'channel') ?? '');
+    const reason = `${stringOf(document, 'connCount') ?? 'enough'} connections have the channel already`;
+    if (channel !== undefined)
+      this.context.control({ kind: 'refused', channel, limit: 'connections', reason });
   }
 
   reconnected(): void {
@@ -419,15 +428,6 @@ function request(op: string, subscriptions: readonly Subscription[], firstId: nu
   return requestsOf([subscriptions], ARGS_PER_REQUEST, firstId, (id, covers) => {
     const args = covers.map((s) => ({ channel: WIRE_CHANNELS[s.channel], instId: s.native }));
     return JSON.stringify({ id: String(id), op, args });
-  });
-}
-
-async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
-  const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
-  const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
-  return instruments.flatMap((entry) => {
-    const [native, base, quote] = ['instId', 'baseCcy', 'quoteCcy'].map((key) => stringOf(entry, key) ?? '');
-    return entry.state === 'live' && native !== '' ? [{ native, base, quote }] : [];
   });
 }
 
@@ -468,7 +468,8 @@ const okx: Exchange = {
     'ticker bbo klines': { wire: '`tickers` `bbo-tbt` `candle*`', from: 'recordings, documentation' },
   },
   book: BOOK_RULE,
-  limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150 },
+  limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150, restPerMinute: 480 },
+  backfill: backfill(CANDLES),
   // a proxy or a replay may serve all channels at one address
   anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },

@@ -31,6 +31,7 @@ import { RowTemplates } from '../feed/rows/templates.js';
 import { arePresent } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
 import { BOOK, KLINE_INTERVALS, KLINES, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { backfill } from './rest/upbit.js';
 
 /** Candles that Upbit sends, with the name of their type. */
 const CANDLES = {
@@ -51,6 +52,8 @@ const WIRE_TYPES: Readonly<Record<string, string>> = {
   book: 'orderbook',
   ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, CANDLES[interval]])),
 };
+
+const OUR_CHANNELS = new Map(Object.entries(WIRE_TYPES).map(([channel, type]) => [type, channel]));
 
 /** By key of format DEFAULT: that of SIMPLE, which stands as many fields behind it as there are keys. */
 const NAMES = {
@@ -262,10 +265,9 @@ class UpbitParser implements MessageParser {
     if (isObject(document.error)) {
       const name = stringOf(document.error, 'name') ?? 'error';
       const message = stringOf(document.error, 'message') ?? 'no reason given';
-      this.context.control({
-        kind: 'closing',
-        reason: `the exchange refused a request, ${name}: ${message}`,
-      });
+      // the end of the connection follows; a type that is not supported stands in front of the text
+      const channel = OUR_CHANNELS.get(message.split(' ')[0]);
+      this.context.control({ kind: 'refused', channel, reason: `${name}: ${message}` });
       return RESULT.control;
     }
     const known = stringOf(document, 'status') !== undefined || stringOf(document, 'method') !== undefined;
@@ -290,7 +292,9 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   return (Array.isArray(markets) ? markets.filter(isObject) : []).flatMap((entry) => {
     const native = stringOf(entry, 'market') ?? '';
     const dash = native.indexOf('-');
-    return dash > 0 ? [{ native, base: native.slice(dash + 1), quote: native.slice(0, dash) }] : [];
+    if (dash <= 0) return [];
+    const pair = { base: native.slice(dash + 1), quote: native.slice(0, dash) };
+    return [{ native, ...pair, state: 'trading', status: '', tick: '', lot: '' }];
   });
 }
 
@@ -333,7 +337,13 @@ const upbit: Exchange = {
     'ticker klines': { wire: '`ticker` `candle.*`', from: 'recordings of 2021, documentation' },
   },
   // a connection may send 5 requests a second and 100 a minute
-  limits: { requestsPerSecond: 1, connectsPerMinute: 240 },
+  limits: { requestsPerSecond: 1, connectsPerMinute: 240, restPerMinute: 480 },
+  backfill: backfill(CANDLES),
+  // `remaining-req: group=market; min=600; sec=9`: what is left of this second
+  restUsage: (header) => {
+    const left = /\bsec=(\d+)/.exec(header('remaining-req') ?? '')?.[1];
+    return left === undefined ? undefined : { share: left === '0' ? 1 : 0, resetMs: 1000 };
+  },
   // an idle connection is dropped after a minute
   keepAlive: { everyMs: 25_000, onlyWhenQuiet: false },
   acknowledges: false,

@@ -7,12 +7,15 @@ import type { BookRule } from '../book/rules.js';
 import type { Table } from '../schema/layout.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
+import type { BackfillRecipe } from './continuity/recipe.js';
 import type { Sequence } from './continuity/sequence.js';
 import type { JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
 import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
 import type { RowTemplates } from './rows/templates.js';
+
+export { type BackfillRecipe, type HistoryPage, isWanted, type PageRequest } from './continuity/recipe.js';
 
 /** One channel of one symbol. */
 export interface Subscription {
@@ -27,21 +30,49 @@ export interface ControlRequest {
   readonly covers: readonly Subscription[];
 }
 
+/** What there can be no more of: streams on a connection, or connections that carry a channel. */
+export type Limit = 'streams' | 'connections';
+
 /** What an exchange says about a connection rather than about a market. */
 export type ControlEvent =
   /** the request with this id was accepted, as a whole or for one symbol of it */
   | { readonly kind: 'accepted'; readonly id: number; readonly native?: string }
   /** everything that is subscribed on this connection now */
   | { readonly kind: 'state'; readonly subscriptions: readonly Subscription[] }
-  /** a request, a symbol, or a symbol within a request was refused, as far as the exchange names them */
-  | { readonly kind: 'refused'; readonly id?: number; readonly native?: string; readonly reason: string }
+  /** something was refused: a request, a symbol, a channel or one stream, as far as the exchange names them */
+  | {
+      readonly kind: 'refused';
+      readonly id?: number;
+      readonly native?: string;
+      readonly channel?: string;
+      /** the request of this id is refused as a whole, for what is named as well as for anything else in it */
+      readonly whole?: boolean;
+      /** the connection has no room for it */
+      readonly limit?: Limit;
+      /** in the exchange's words */
+      readonly reason: string;
+    }
+  /** the request of this id, or whatever is unanswered, was one too many; it is to be sent again after a pause */
+  | { readonly kind: 'throttled'; readonly id?: number; readonly reason: string }
   /** the exchange is about to close the connection */
   | { readonly kind: 'closing'; readonly reason: string };
 
+/** pre_trading: listed, but not trading yet · halted: it will or may trade again · delisted: it will not */
+export type SymbolState = 'pre_trading' | 'trading' | 'halted' | 'delisted';
+
+/** A symbol as the exchange lists it. */
 export interface SymbolInfo {
   readonly native: string;
   readonly base: string;
   readonly quote: string;
+  readonly state: SymbolState;
+  /** the state in the exchange's own words; '' where it has none */
+  readonly status: string;
+  /** smallest steps of price and size, as the exchange writes them; '' where it does not say */
+  readonly tick: string;
+  readonly lot: string;
+  /** it is another name of a symbol that is listed, too: captured when it is named alone */
+  readonly alias?: boolean;
 }
 
 /** What a channel is to the rest of the program. */
@@ -127,6 +158,12 @@ export interface MessageParser {
   tick?(): void;
 }
 
+/** What headers of a REST answer say of a budget: how much of it is used, and when it is whole again. */
+export type RestUsage = (
+  header: (name: string) => string | undefined,
+  nowMs: number,
+) => { readonly share: number; readonly resetMs: number } | undefined;
+
 /** Fetches and parses one REST resource; throws LoggerError('REST_FAILED'). */
 export type FetchJson = (path: string) => Promise<JsonValue>;
 
@@ -160,6 +197,10 @@ export interface Exchange {
     /** REST requests per minute for the whole process */
     readonly restPerMinute?: number;
   };
+  /** how missed rows are fetched, by channel; those of any other channel are gone */
+  readonly backfill?: readonly BackfillRecipe[];
+  /** reads the headers that count requests, where the exchange sends any */
+  readonly restUsage?: RestUsage;
   /** how a connection is kept alive; without `text` by a ping frame. Absent: the exchange sees to it. */
   readonly keepAlive?: {
     readonly everyMs: number;
@@ -173,7 +214,7 @@ export interface Exchange {
   readonly anyRoute?: boolean;
   /** Full URL of a connection for an endpoint of the configuration and the route of its channels. */
   websocketUrl(endpoint: string, route: string | undefined): string;
-  /** Tradable symbols. */
+  /** Every symbol that is listed, in whatever state. */
   listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]>;
   /** false when the exchange never confirms a subscription: one that was sent counts as accepted */
   readonly acknowledges?: boolean;

@@ -12,13 +12,16 @@ import { DOORBELL } from '../ring/layout.js';
 import { BOOK, type GapCause } from '../schema/tables.js';
 import { Books } from './books/books.js';
 import { Connection } from './connection/connection.js';
-import { giveBack, reserve } from './connection/pacing.js';
+import { HostGate } from './connection/host_gate.js';
+import { networkOf } from './connection/network/network.js';
+import { giveBack, REST_PER_MINUTE, reserve } from './connection/pacing.js';
 import { restOf } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
-import type { Exchange, MessageParser, RestRequest, Subscription } from './exchange.js';
+import type { Exchange, FetchJson, MessageParser, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { MessageHandler } from './message_handler.js';
+import type { Offer } from './rows/row_writer.js';
 import type { StreamSpec } from './rows/streams.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 import type { StreamGroup } from './stream_group.js';
@@ -27,15 +30,19 @@ import type { StreamGroup } from './stream_group.js';
 const RESUME_MS = 2;
 /** A ring that stays full for longer costs messages: pausing on would make the exchange drop the connection. */
 const PAUSE_MS_MAX = 5000;
-/** REST requests per minute of an exchange that names no limit. */
-const REST_PER_MINUTE = 60;
+
+/** RFC 6455 §7.4.1: a message that is too big to be processed. */
+const TOO_BIG = 1009;
+
+/** Why a connection is gone. */
+export type LossCause = 'disconnect' | 'limit';
 
 /** What a session tells those that it shares its streams with. */
 export interface SessionEvents {
   /** the state of its connection has changed */
   state(): void;
   /** its connection is gone, and it connects again; its books are still as they were */
-  lost(session: Session): void;
+  lost(session: Session, cause: LossCause): void;
   /** the exchange has announced that it will end the connection */
   closing(session: Session, reason: string): void;
   /** see BookEvents */
@@ -49,12 +56,17 @@ export class Session {
   private readonly parser: MessageParser;
   private readonly handler: MessageHandler;
   private readonly connection: Connection;
+  private readonly rest: FetchJson;
   /** [start of the chunk in monotonic ms, begin of the pause or 0] */
   private readonly times = new Float64Array(2);
   /** why messages find no room in the ring: once it was the disk, that holds until there is room again */
   private dropCause: 'ring_full' | 'disk' = 'ring_full';
   private messagesBefore = 0;
+  /** number of the message of which a part is written; 0: there is none */
+  private partial = 0;
   private stopping = false;
+  /** of the subscriptions: which state of their refusals was told */
+  private toldRevision = 0;
 
   constructor(
     private readonly exchange: Exchange,
@@ -71,6 +83,7 @@ export class Session {
     this.parser = this.createParser();
     this.handler = this.createHandler();
     this.connection = this.createConnection();
+    this.rest = this.createRest();
   }
 
   private createBooks(): Books | undefined {
@@ -134,6 +147,21 @@ export class Session {
     );
   }
 
+  /** Requests wait as long as the host wants to be left alone: whoever asks has nothing else to do meanwhile. */
+  private createRest(): FetchJson {
+    const { restEndpoint, connection, pacing, restGate } = this.init;
+    const { limits, restUsage } = this.exchange;
+    return restOf(restEndpoint, {
+      ca: connection.ca,
+      network: networkOf(connection.network),
+      parse: parseKeepingText,
+      gate: new HostGate(restGate),
+      usage: restUsage,
+      reserve: () => reserve(pacing.requests, limits.restPerMinute ?? REST_PER_MINUTE),
+      patienceMs: Number.POSITIVE_INFINITY,
+    });
+  }
+
   /** Brings one book in order again. */
   private resync(slot: number): void {
     this.counters[SESSION.resyncs]++;
@@ -143,18 +171,14 @@ export class Session {
     }
     const { native } = this.group.streams.specs[slot];
     for (const channel of this.init.channels)
-      if (this.exchange.channels[channel].ids === 'book') this.connection.renew({ channel, native });
+      if (this.exchange.channels[channel].ids === 'book') this.connection.resubscribe({ channel, native });
   }
 
   /** Sends a request to the REST interface; the answer comes back as a message would. */
   private async request(request: RestRequest): Promise<void> {
-    const { restEndpoint, connection, pacing } = this.init;
-    const wait = reserve(pacing.requests, this.exchange.limits.restPerMinute ?? REST_PER_MINUTE);
-    await new Promise((resolve) => setTimeout(resolve, wait));
-    if (this.stopping) return;
     let document: JsonValue | undefined;
     try {
-      document = await restOf(restEndpoint, connection.ca, parseKeepingText)(request.path);
+      document = await this.rest(request.path);
     } catch (error) {
       const { native } = this.group.streams.specs[request.slot];
       this.host.log('warn', `${request.kind} of ${native}: ${messageOf(error)}`);
@@ -186,18 +210,21 @@ export class Session {
         this.handler.resetBreaker();
         this.host.log('info', `connected, subscribing to ${this.connection.subscriptions.size} streams`);
       },
-      lost: (reason, stale) => {
+      lost: (reason, stale, code) => {
+        const cause = code === TOO_BIG ? 'limit' : 'disconnect';
         counters[SESSION.failures]++;
         if (stale) counters[SESSION.stale]++;
         this.times[1] = 0;
-        this.events.lost(this);
-        this.books?.interrupted('disconnect');
+        this.partial = 0;
+        this.events.lost(this, cause);
+        this.books?.interrupted(cause);
         this.parser.reconnected?.();
         this.host.log('warn', reason);
       },
       closing: (reason) => this.events.closing(this, reason),
       refused: (s, reason) =>
         this.host.log('warn', `subscription ${s.channel} ${s.native} refused: ${reason}`),
+      surplus: (natives, limit) => this.host.surplus(natives, limit),
       log: (level, text) => this.host.log(level, text),
       unanswered: () => giveBack(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.pacing.connects, this.exchange.limits.connectsPerMinute),
@@ -229,6 +256,22 @@ export class Session {
   /** Subscriptions of its connection by what the exchange has said. */
   subscriptions(state: 'confirmed' | 'refused'): number {
     return this.connection.subscriptions.count(state);
+  }
+
+  /** Whether the exchange has confirmed this stream. */
+  isSubscribed(subscription: Subscription): boolean {
+    return this.connection.subscriptions.isConfirmed(subscription);
+  }
+
+  /** Asks for a stream anew that has stopped; its book needs a snapshot. */
+  resubscribe(subscription: Subscription, slot: number): void {
+    this.connection.resubscribe(subscription);
+    if (this.exchange.channels[subscription.channel].ids === 'book') this.books?.broken(slot, 'silence');
+  }
+
+  /** When the newest change of a book was received, in seconds since 1970; 0: never. */
+  bookReceivedAt(slot: number): number {
+    return this.books?.receivedAt(slot) ?? 0;
   }
 
   /** Whether this session has the book complete. */
@@ -272,17 +315,41 @@ export class Session {
 
   /** HOT: false keeps the message at the socket until there is room for its rows. */
   private message(bytes: Uint8Array, start: number, end: number): boolean {
-    // more than the whole ring is asked for in vain: such a message gets all of it, which is enough for the real ones
+    // more than the whole ring is asked for in vain: such a message is taken in parts
+    const { capacity } = this.host.producer;
     const needed = Math.min(
       (end - start) * RING_WORDS_PER_MESSAGE_BYTE + RECORD_WORDS_MAX,
-      this.host.producer.capacity,
+      this.partial === 0 ? capacity : capacity >> 1,
     );
     if (this.host.producer.free(needed) >= needed) {
       if (this.times[1] !== 0) this.hasRoom();
     } else if (!this.dropInstead()) return false;
     this.takeTurn();
+    return this.offer(bytes, start, end);
+  }
+
+  /** HOT: false when a part of the message found no room. */
+  private offer(bytes: Uint8Array, start: number, end: number): boolean {
+    const { offer } = this.group.rows;
+    offer.pass++;
+    offer.message = this.partial === 0 ? offer.pass : this.partial;
+    // a ring that has been full for too long makes messages go
+    offer.canWait = this.times[1] === 0;
     this.handler.message(bytes, start, end);
-    return true;
+    offer.canWait = false;
+    this.partial = 0;
+    return !offer.waits || this.holdRest(offer);
+  }
+
+  /** Cold: keeps the message at the socket until there is room for the rest of it. */
+  private holdRest(offer: Offer): boolean {
+    offer.waits = false;
+    this.partial = offer.message;
+    // it counts once
+    this.counters[SESSION.messages]--;
+    this.counters[SESSION.template_misses]--;
+    setTimeout(() => this.connection.resume(), RESUME_MS);
+    return false;
   }
 
   /** There is room behind a pause: a ring that is emptied slowly makes many short ones, none of which costs anything. */
@@ -343,6 +410,10 @@ export class Session {
     this.parser.tick?.();
     if (state === 'ACTIVE' || state === 'SUBSCRIBING') this.books?.doWork();
     connection.tick();
+    const { subscriptions } = connection;
+    if (subscriptions.revision === this.toldRevision) return;
+    this.toldRevision = subscriptions.revision;
+    this.host.refusals(subscriptions.refusals());
   }
 
   /** The ring has plenty of room: only now the next full one earns a new pause, once messages were let go. */

@@ -3,6 +3,8 @@ import type { WallClock } from '../base/clock.js';
 import type { RingProducer } from '../ring/producer.js';
 import type { KlineInterval } from '../schema/tables.js';
 import type { ConnectionOptions } from './connection/connection.js';
+import type { Refusal } from './connection/subscriptions.js';
+import type { Limit } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn';
@@ -31,6 +33,8 @@ export interface SessionInit {
   readonly latency: SharedArrayBuffer;
   /** connection attempts and REST requests of the exchange */
   readonly pacing: { readonly connects: SharedArrayBuffer; readonly requests: SharedArrayBuffer };
+  /** of the host of the REST interface */
+  readonly restGate: SharedArrayBuffer;
   readonly restEndpoint: string;
 }
 
@@ -42,4 +46,10 @@ export interface SessionHost {
   /** the block of SHARD_COUNTERS */
   readonly counters: Uint32Array;
   log(level: LogLevel, text: string): void;
+  /** everything that the exchange refuses on a connection now */
+  refusals(refusals: readonly Refusal[]): void;
+  /** symbols that a connection has no room for */
+  surplus(natives: readonly string[], limit: Limit): void;
+  /** the streams that are silent now, by symbol and channel */
+  silent(streams: readonly string[]): void;
 }

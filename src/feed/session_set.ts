@@ -12,9 +12,10 @@ import { SESSION } from '../counters/declarations.js';
 import { STATES } from './connection/state.js';
 import { Arbiter, NOBODY, SEATS } from './continuity/arbiter.js';
 import { rotationAgeMs } from './continuity/rotation.js';
+import { type Remedy, Silence } from './continuity/silence.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
-import { Session } from './session.js';
+import { type LossCause, Session } from './session.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 import { StreamGroup } from './stream_group.js';
 
@@ -22,6 +23,10 @@ import { StreamGroup } from './stream_group.js';
 const OVERLAP_MS = 2000;
 /** A new session of quiet streams takes over when it has been subscribed for so long without having delivered. */
 const QUIET_MS = 30_000;
+/** A connection is watched for silent streams once it has been open for so long. */
+const SETTLED_MS = 10_000;
+/** Silence is looked for so often. */
+const SILENCE_EVERY_MS = 1000;
 /** So long the old session waits for the snapshots of books that the new one has asked for. */
 const SNAPSHOTS_MS = 30_000;
 
@@ -44,6 +49,11 @@ export class SessionSet {
   /** monotonic ms: since when no session is up; 0 while one is, and before the first one was */
   private uncoveredMs = 0;
   private wasUp = false;
+  private readonly silence: Silence;
+  /** monotonic ms */
+  private listenedMs = 0;
+  /** as they were reported */
+  private silent = '';
 
   constructor(
     private readonly exchange: Exchange,
@@ -51,6 +61,7 @@ export class SessionSet {
     private readonly host: SessionHost,
   ) {
     this.group = new StreamGroup(exchange, init, host);
+    this.silence = this.createSilence();
     for (let i = 0; i < init.redundancy; i++) this.add();
     this.arbitrate(NOBODY);
   }
@@ -64,7 +75,7 @@ export class SessionSet {
     const seat = Array.from({ length: SEATS }, (_, n) => n).find((n) => !seats.includes(n)) ?? 0;
     const session = new Session(this.exchange, this.init, this.host, this.group, seat, {
       state: () => this.showState(),
-      lost: (lost) => this.lost(lost),
+      lost: (lost, cause) => this.lost(lost, cause),
       closing: (closing, reason) => this.replaceDelivering(closing, reason),
       storedElsewhere: (asking, slot) => this.storedElsewhere(asking, slot),
     });
@@ -102,6 +113,46 @@ export class SessionSet {
     const old = this.at(from);
     const { arbiter } = this.group.rows;
     if (old !== undefined && arbiter !== undefined) this.at(arbiter.seat)?.inheritBook(slot, old, 'handover');
+  }
+
+  // ---- streams that are silent
+
+  private createSilence(): Silence {
+    const { exchange, group, init, sessions } = this;
+    const books = (slot: number) => Math.max(0, ...sessions.map((session) => session.bookReceivedAt(slot)));
+    return new Silence(
+      init.channels.map((name) => ({
+        name,
+        table: exchange.channels[name].table,
+        receivedAt: (slot) => group.sequences.get(name)?.receivedAt(slot) ?? books(slot),
+      })),
+    );
+  }
+
+  /** Once a second while a connection is up. */
+  private listen(): void {
+    const now = monotonicMs();
+    const session = this.sessions.find(({ isUp, ageMs }) => isUp && ageMs > SETTLED_MS);
+    if (session === undefined || now - this.listenedMs < SILENCE_EVERY_MS) return;
+    this.listenedMs = now;
+    const { streams } = this.group;
+    const isSubscribed = (slot: number, channel: string) =>
+      session.isSubscribed({ channel, native: streams.specs[slot].native });
+    for (const remedy of this.silence.second(streams.size, isSubscribed)) this.carryOut(remedy, session);
+    const names = this.silence.silent.map(({ slot, channel }) => `${streams.specs[slot].native} ${channel}`);
+    if (names.join() === this.silent) return;
+    this.silent = names.join();
+    this.host.silent(names);
+  }
+
+  private carryOut({ slot, channel, kind, since }: Remedy, session: Session): void {
+    const { native } = this.group.streams.specs[slot];
+    this.group.counters[SESSION.silences]++;
+    const subscribed = this.host.clock.now[0] - Math.round(session.ageMs / 1000);
+    this.group.sequences.get(channel)?.silent(slot, since || subscribed);
+    this.group.logMessage(`${channel} of ${native} has stopped; it is subscribed again`);
+    if (kind === 'replace') this.replaceDelivering(session, `${channel} of ${native} stays silent`);
+    else for (const each of this.sessions) each.resubscribe({ channel, native }, slot);
   }
 
   // ---- one session after the other
@@ -168,7 +219,7 @@ export class SessionSet {
   }
 
   /** The session has ended for good; its books go to another one. */
-  private leave(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+  private leave(old: Session, heir: Session, cause: 'handover' | LossCause): void {
     this.passBooks(old, heir, cause);
     this.sessions.splice(this.sessions.indexOf(old), 1);
     const succession = this.succession(old);
@@ -179,7 +230,7 @@ export class SessionSet {
     this.showState();
   }
 
-  private passBooks(old: Session, heir: Session, cause: 'handover' | 'disconnect'): void {
+  private passBooks(old: Session, heir: Session, cause: 'handover' | LossCause): void {
     const { arbiter } = this.group.rows;
     if (arbiter === undefined || !this.group.hasBooks) return;
     for (let slot = 0; slot < this.group.streams.size; slot++) {
@@ -191,24 +242,24 @@ export class SessionSet {
   }
 
   /** A connection is gone. Where another one delivers, nothing is missing, and its books go there. */
-  private lost(session: Session): void {
+  private lost(session: Session, cause: LossCause): void {
     const others = this.sessions.filter((other) => other !== session);
     const heir = others.find(({ isUp }) => isUp);
-    if (heir === undefined) this.group.interrupted('disconnect');
+    if (heir === undefined) this.group.interrupted(cause);
     const succession = this.successions.find(({ old }) => old === session);
-    if (succession !== undefined) void this.abandon(succession, heir ?? succession.next);
-    else if (heir !== undefined) this.passBooks(session, heir, 'disconnect');
+    if (succession !== undefined) void this.abandon(succession, heir ?? succession.next, cause);
+    else if (heir !== undefined) this.passBooks(session, heir, cause);
   }
 
   /** The exchange was faster: the old session does not connect again. */
-  private async abandon(succession: Succession, heir: Session): Promise<void> {
+  private async abandon(succession: Succession, heir: Session, cause: LossCause): Promise<void> {
     if (succession.closing) return;
     succession.closing = true;
-    this.passBooks(succession.old, heir, 'disconnect');
+    this.passBooks(succession.old, heir, cause);
     // it is in the middle of telling that it was lost
     await Promise.resolve();
     await succession.old.stop();
-    this.leave(succession.old, heir, 'disconnect');
+    this.leave(succession.old, heir, cause);
   }
 
   // ---- all of them
@@ -237,6 +288,7 @@ export class SessionSet {
     for (const session of [...this.sessions]) session.tick();
     this.group.publish();
     this.rotate();
+    this.listen();
     this.showState();
     const [first] = this.sessions;
     counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];
@@ -268,6 +320,7 @@ export class SessionSet {
       const slot = group.add(spec);
       group.rows.arbiter?.resize(group.streams.size);
       for (const session of sessions) session.addBook(slot, spec);
+      this.silence.forget(slot);
     }
     for (const session of sessions) session.change(added, gone);
   }

@@ -9,7 +9,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { WallClock } from '../base/clock.js';
 import { SHARD } from '../counters/declarations.js';
 import { RingProducer } from '../ring/producer.js';
-import type { Exchange } from './exchange.js';
+import type { Refusal } from './connection/subscriptions.js';
+import type { Exchange, Limit } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
 import type { LogLevel, SessionHost, SessionInit } from './session_init.js';
 import { SessionSet } from './session_set.js';
@@ -49,6 +50,10 @@ export type ShardReport =
   | { readonly kind: 'stopped' }
   /** a `change` has been carried out: what it removed is not stored any more, and what was stored is in the ring */
   | ({ readonly kind: 'changed' } & SessionName)
+  | ({ readonly kind: 'refusals'; readonly refusals: readonly Refusal[] } & SessionName)
+  | ({ readonly kind: 'surplus'; readonly natives: readonly string[]; readonly limit: Limit } & SessionName)
+  /** the streams of a session that are silent now */
+  | ({ readonly kind: 'silent'; readonly streams: readonly string[] } & SessionName)
   | ({ readonly kind: 'log'; readonly level: LogLevel; readonly text: string } & SessionName);
 
 export class Shard {
@@ -78,7 +83,12 @@ export class Shard {
     const { clock, producer, doorbell, counters } = this;
     const log = (level: LogLevel, text: string) =>
       this.report({ kind: 'log', exchange, session, level, text });
-    const host: SessionHost = { clock, producer, doorbell, counters, log };
+    const host: SessionHost = {
+      ...{ clock, producer, doorbell, counters, log },
+      refusals: (refusals) => this.report({ kind: 'refusals', exchange, session, refusals }),
+      surplus: (natives, limit) => this.report({ kind: 'surplus', exchange, session, natives, limit }),
+      silent: (streams) => this.report({ kind: 'silent', exchange, session, streams }),
+    };
     const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);
     opened.start();

@@ -2,21 +2,37 @@
  * What outlives a connection: the streams of a session with their rows, ids, candles and gaps. Several sessions may carry
  * the same streams and share one group; what each of them receives is stored once, by its id. Shard threads.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../base/clock.js';
 import { SESSION } from '../counters/declarations.js';
 import type { Table } from '../schema/layout.js';
-import { BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
+import { AGG_TRADES, BOOK, type GapCause, KLINES, type KlineInterval, TRADES } from '../schema/tables.js';
 import { Candles } from './channels/candles.js';
+import { HostGate } from './connection/host_gate.js';
+import { pauseMs, REST_PER_MINUTE, reserve } from './connection/pacing.js';
+import { restOf } from './connection/rest.js';
+import { Backfill, type Stored } from './continuity/backfill.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import { type Gap, GapLog } from './continuity/gap_log.js';
+import type { BackfillRecipe } from './continuity/recipe.js';
 import { Sequence } from './continuity/sequence.js';
 import type { Exchange } from './exchange.js';
+import { type JsonValue, parseKeepingText } from './json/document.js';
 import { RowWriter } from './rows/row_writer.js';
-import { StreamIndex, type StreamSpec } from './rows/streams.js';
+import { type ListedGap, StreamIndex, type StreamSpec } from './rows/streams.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
+
+const NO_GAPS = { open: [], filled: [] };
+
+/** Of a gap that an earlier run has listed: what it had stored around it, where ids have no order. */
+function storedAround({ anchor = '', known = [] }: ListedGap, { recent }: Sequence): Stored | undefined {
+  if (recent === undefined) return undefined;
+  const words = known.flatMap((id) => recent.wordsOf(id) ?? []);
+  return { anchor: recent.wordsOf(anchor), known: new Set(words.map((word) => word.join())) };
+}
 
 export class StreamGroup {
   /** the block of SESSION_COUNTERS of all sessions that share the group */
@@ -27,6 +43,7 @@ export class StreamGroup {
   readonly candles: Candles | undefined;
   /** by channel, without books */
   readonly sequences: ReadonlyMap<string, Sequence>;
+  private readonly backfill: Backfill;
   private readonly clockSteps: ClockSteps;
   private loggedSecond = 0;
   private logged = 0;
@@ -46,9 +63,68 @@ export class StreamGroup {
       (gap) => this.rows.gap(gap),
       () =>
         this.host.log('warn', 'too many gaps wait for room in the ring: the oldest are counted, not listed'),
+      (gap) => this.backfill.add(gap),
     );
     this.candles = this.createCandles();
     this.sequences = this.createSequences();
+    this.backfill = this.createBackfill();
+    for (const [slot, spec] of init.streams.entries()) this.takeUpGaps(spec, slot);
+  }
+
+  private createBackfill(): Backfill {
+    const { exchange, streams, sequences, counters, gaps, host } = this;
+    const { clock, producer: sink } = host;
+    return new Backfill(
+      {
+        ...{ exchange, streams, sequences, counters, sink, clock, candles: this.candles },
+        note: (gap) => gaps.note(gap),
+        flush: () => gaps.flush(),
+        fetch: (recipe, path) => this.fetch(recipe, path),
+        log: (level, text) => host.log(level, text),
+      },
+      monotonicMs,
+    );
+  }
+
+  /** A page of the exchange's history; what others ask for goes first. */
+  private async fetch({ endpoint }: BackfillRecipe, path: string): Promise<JsonValue> {
+    const { restEndpoint, restGate, connection, pacing } = this.init;
+    const { limits, defaults, restUsage } = this.exchange;
+    const perMinute = limits.restPerMinute ?? REST_PER_MINUTE;
+    for (let wait = 1; wait > 0; await sleep(wait)) wait = pauseMs(pacing.requests, perMinute);
+    const served = restEndpoint === defaults.rest_endpoint ? (endpoint ?? restEndpoint) : restEndpoint;
+    return restOf(served, {
+      ca: connection.ca,
+      parse: parseKeepingText,
+      gate: new HostGate(restGate),
+      usage: restUsage,
+      reserve: () => reserve(pacing.requests, perMinute),
+    })(path);
+  }
+
+  /** Goes on with the repair of what an earlier run has listed. */
+  private takeUpGaps({ gaps = NO_GAPS }: StreamSpec, slot: number): void {
+    const ofTable = (name: string) =>
+      this.init.channels
+        .map((channel) => this.sequences.get(channel))
+        .find((sequence) => sequence?.table.name === name);
+    const gapOf = (
+      { table: _, anchor: __, known: ___, fromId, toId, ...gap }: ListedGap,
+      { table }: Sequence,
+    ): Gap => {
+      return { ...gap, ...{ slot, table, fromId, toId, messages: toId > 0 ? toId - fromId + 1 : 0 } };
+    };
+    for (const gap of gaps.filled) {
+      const sequence = ofTable(gap.table);
+      if (sequence !== undefined) this.gaps.note({ ...gapOf(gap, sequence), state: 'repaired' });
+    }
+    for (const gap of gaps.open) {
+      const sequence = ofTable(gap.table);
+      if (sequence === undefined) continue;
+      const { fromId: from, toId: to } = gap;
+      if (to > 0) sequence.seedGap(slot, { ...gap, from, to, openedMs: 0, reported: true });
+      this.backfill.add(gapOf(gap, sequence), storedAround(gap, sequence));
+    }
   }
 
   private createCandles(): Candles | undefined {
@@ -97,6 +173,7 @@ export class StreamGroup {
     const events = {
       gap: (gap: Gap) => this.gaps.add(gap),
       repaired: (gap: Gap) => this.gaps.note(gap),
+      again: (gap: Gap) => this.idsBeginAgain(gap),
       reordered: () => {
         this.counters[SESSION.reordered]++;
       },
@@ -122,6 +199,14 @@ export class StreamGroup {
     return sequences;
   }
 
+  private idsBeginAgain(gap: Gap): void {
+    this.counters[SESSION.resets]++;
+    this.gaps.note(gap);
+    // what is asked for by ids of before would be something else now
+    this.backfill.leave(gap.slot);
+    this.logMessage(`${this.streams.specs[gap.slot].native}: the exchange counts its ids anew`);
+  }
+
   /** Continues the ids that are on disk, so that their end and our beginning leave no unseen gap. */
   private seed(channel: string, sequence: Sequence, spec: StreamSpec, slot: number): void {
     // what stands on disk of the others is followed where they are subscribed
@@ -133,17 +218,20 @@ export class StreamGroup {
     if (ids === 'unordered') sequence.seedUnordered(slot, spec.recentTradeIds);
     if (ids === 'contiguous' && sequence.table === TRADES && spec.lastTradeId !== '')
       sequence.seedIds(slot, Number(spec.lastTradeId), spec.unlistedIds);
+    if (ids === 'contiguous' && sequence.table === AGG_TRADES && spec.lastAggregateId)
+      sequence.seedIds(slot, Number(spec.lastAggregateId), []);
   }
 
   /** Takes a symbol up; answers its slot. */
   add(spec: StreamSpec): number {
     const slot = this.streams.add(spec);
     this.candles?.resize(this.streams.size);
-    this.candles?.doubt(slot);
+    this.candles?.doubt(slot, true);
     for (const [channel, sequence] of this.sequences) {
       sequence.resize(this.streams.size);
       this.seed(channel, sequence, spec, slot);
     }
+    this.takeUpGaps(spec, slot);
     return slot;
   }
 
@@ -151,6 +239,7 @@ export class StreamGroup {
   remove({ stream, native }: StreamSpec): void {
     const slot = this.streams.slotOf(native);
     for (const sequence of this.sequences.values()) sequence.leave(slot);
+    this.backfill.leave(slot);
     this.streams.remove(stream);
   }
 
@@ -171,6 +260,8 @@ export class StreamGroup {
       this.gaps.note(gap);
     for (const sequence of this.sequences.values()) sequence.reportDue(last);
     this.candles?.tick(last);
+    if (last) this.backfill.stop();
+    else this.backfill.tick();
     this.counters[SESSION.rows] = this.rows.counts.rows;
     this.counters[SESSION.literals] = this.rows.counts.literals;
     this.counters[SESSION.silent] = this.countSilent(seenBook);

@@ -77,7 +77,7 @@ export function decodeRecords(words: Uint32Array, from: number, to: number): (De
   return records;
 }
 
-/** The literal that digits and decimals stand for, e.g. (100000n, 8) is `0.00100000`. */
+/** The number that digits and decimals stand for, e.g. (100000n, 8) is `0.00100000`. */
 export function decimalText(digits: bigint, decimals: number): string {
   if (decimals === 0) return String(digits);
   const text = String(digits).padStart(decimals + 1, '0');

@@ -5,7 +5,7 @@
 export const FLAGS = {
   repaired: {
     bit: 0,
-    doc: 'of a row of GAPS: what rows before it list of its range is there after all, or was never missing; of any other row: fetched by backfill, which nothing is so far',
+    doc: 'of a row of GAPS: what rows before it list of its range is there after all, or was never missing; of any other row: it was missed and then fetched over REST',
   },
   duplicate_kept: {
     bit: 1,
@@ -29,6 +29,10 @@ export const FLAGS = {
   snapshot: { bit: 11, doc: 'part of a snapshot, not a change' },
   event_end: { bit: 12, doc: 'last row of its event: only now is the book consistent' },
   unsynced: { bit: 13, doc: 'the book or the candle was not known to be complete' },
+  unrepairable: {
+    bit: 14,
+    doc: 'of a row of GAPS: what it lists stays missing; where rows before it list the same, its cause says why',
+  },
 } as const;
 
 export type FlagName = keyof typeof FLAGS;

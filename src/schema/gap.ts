@@ -4,7 +4,7 @@ import { DAY_WORD, STREAM_WORD } from './layout.js';
 import { GAP_CAUSES, GAPS, type GapCause } from './tables.js';
 
 const DAY_SECS = 86_400;
-const REPAIRED = flag('repaired');
+const STATE_FLAGS = { repaired: flag('repaired'), unrepairable: flag('unrepairable') };
 
 /** A gap in a table of one symbol. */
 export interface GapValues {
@@ -20,8 +20,11 @@ export interface GapValues {
   readonly toNanos: number;
   /** messages known to be missing, 0 when unknown */
   readonly messages: number;
-  /** takes back what was listed of its range before: it is there after all, or was never missing */
-  readonly repaired?: boolean;
+  /**
+   * what has become of its range. repaired: it is there after all, or was never missing · unrepairable: nothing can bring
+   * it back; undefined: it is missing
+   */
+  readonly state?: 'repaired' | 'unrepairable';
 }
 
 /** Fills the columns of the record of GAPS that begins at `record`; `seconds`, `nanos`: when the gap was established. */
@@ -44,7 +47,7 @@ export function setGap(
   u32[record + at.to_time] = gap.toSeconds;
   u32[record + at.to_nanos] = gap.toNanos;
   setU64(u32, record + at.messages, gap.messages);
-  u32[record + at.flags] = gap.repaired ? REPAIRED : 0;
+  u32[record + at.flags] = gap.state === undefined ? 0 : STATE_FLAGS[gap.state];
 }
 
 /** A row of GAPS as a record of its own; `now`: when the gap was established, seconds and nanoseconds. */

@@ -282,9 +282,21 @@ export const GAP_CAUSES = {
     id: 10,
     doc: 'the stream had stopped although its symbol or its connection had not; it was subscribed again',
   },
-  limit: { id: 14, doc: 'a message exceeded a limit of the logger and was not read' },
+  reset: {
+    id: 11,
+    doc: 'nothing is missing: the exchange began to count its ids from somewhere else between both messages; ids of before may occur again',
+  },
+  limit: { id: 12, doc: 'a message exceeded a limit of the logger and was not read' },
+  absent: {
+    id: 13,
+    doc: 'of what is unrepairable: the exchange was asked for it, and its history has what is around it and not this',
+  },
+  out_of_reach: {
+    id: 14,
+    doc: 'of what is unrepairable: the history of the exchange does not reach back so far',
+  },
   handover: {
-    id: 18,
+    id: 15,
     doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
 } as const;

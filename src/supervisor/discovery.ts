@@ -6,31 +6,26 @@ import { assert, LoggerError } from '../base/errors.js';
 import { STREAMS_MAX } from '../base/limits.js';
 import { encodeName } from '../base/names.js';
 import type { Config } from '../config/options.js';
-import { restOf } from '../feed/connection/rest.js';
 import type { Exchange } from '../feed/exchange.js';
-import { planSessions, type SessionPlan, wantedChannels } from '../feed/plan.js';
+import { planSessions, routesOf, type SessionPlan, wantedChannels } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
 import { resumeStream, type StreamResume } from '../store/read/resume.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
 
-/** The native symbols to capture: as listed, or everything that the exchange says is tradable. */
-export async function resolveSymbols(
-  exchange: Exchange,
-  config: Config,
-  ca: string | undefined,
-  mapper: SymbolMapper,
-): Promise<string[]> {
+/** How many symbols the connections of an exchange can carry, at each of the addresses that its channels need. */
+export function roomOf(exchange: Exchange, config: Config): number {
   const section = config.exchanges[exchange.id];
-  if (section.symbols !== 'all') return [...section.symbols];
-  const listed = await exchange.listSymbols(restOf(section.rest_endpoint, ca));
-  if (listed.length === 0) {
-    throw new LoggerError(
-      'REST_FAILED',
-      `${section.rest_endpoint} lists no tradable symbol; name some in [exchanges.${exchange.id}] symbols`,
-    );
-  }
-  for (const { native, base, quote } of listed) mapper.register(exchange.id, native, base, quote);
-  return listed.map(({ native }) => native);
+  const routes = routesOf(exchange, wantedChannels(exchange, section).channels).size;
+  return Math.floor(section.max_connections / routes / section.redundancy) * section.symbols_per_connection;
+}
+
+/** What to do when there are more. */
+export function roomText(exchange: Exchange, config: Config): string {
+  const { max_connections, symbols_per_connection } = config.exchanges[exchange.id];
+  return (
+    `max_connections (${max_connections}) × symbols_per_connection (${symbols_per_connection}) have room for ` +
+    `${roomOf(exchange, config)}; raise one of them or name fewer in [exchanges.${exchange.id}]`
+  );
 }
 
 export function planOf(exchange: Exchange, config: Config, symbols: readonly string[]): SessionPlan[] {
@@ -95,7 +90,10 @@ export class StreamDirectory {
 
   private resume({ id, channels }: Resumable, directory: string): StreamResume {
     try {
-      return resumeStream(this.dataPath, id, directory, channels.trades?.ids === 'contiguous');
+      const numbered = Object.values(channels).filter(({ ids }) => ids === 'contiguous');
+      const tables = numbered.map(({ table }) => table);
+      const now = Date.now() / 1000;
+      return resumeStream(this.dataPath, id, directory, tables, now, channels.trades?.idColumn);
     } catch (error) {
       // what cannot be read where we write is a matter of the disk
       if (!(error instanceof LoggerError) || error.code !== 'DATA_UNREADABLE') throw error;

@@ -4,13 +4,13 @@
  */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { CLOSE_LONGEST_MS, RING_WORDS, SHARD_HANG_SECS } from '../base/limits.js';
+import { SHARD_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import { CounterReader, createCounters } from '../counters/counters.js';
 import { DRAIN_COUNTERS, SESSION_COUNTERS, SHARD_COUNTERS } from '../counters/declarations.js';
 import { Backoff } from '../feed/connection/backoff.js';
 import { STATES } from '../feed/connection/state.js';
-import type { Exchange } from '../feed/exchange.js';
+import type { Exchange, Limit } from '../feed/exchange.js';
 import {
   assignShards,
   routesOf,
@@ -20,8 +20,7 @@ import {
   weightOf,
 } from '../feed/plan.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
-import type { SessionInit } from '../feed/session_init.js';
-import type { SessionName, ShardReport } from '../feed/shard.js';
+import type { ShardReport } from '../feed/shard.js';
 import { createRing, isDrained } from '../ring/layout.js';
 import type { WriterRing, WriterStream } from '../store/writer/writer.js';
 import type { StreamDirectory } from './discovery.js';
@@ -29,46 +28,24 @@ import { Heartbeat } from './heartbeat.js';
 import { Latencies } from './latencies.js';
 import { Rates } from './rates.js';
 import { filesPerSymbol, type SessionResources } from './session_init.js';
+import {
+  keyOf,
+  nameOf,
+  ringWords,
+  routeKey,
+  type SessionSlot,
+  type ShardSlot,
+  stopShard,
+  writerStreams,
+} from './slots.js';
 import type { SessionStatus, ShardStatus } from './snapshot.js';
-import { type ShardThread, startShard } from './threads.js';
+import { startShard } from './threads.js';
 import type { WriterLink } from './writer_link.js';
 
-/** A connection that does not close in this time is cut. */
-const SHARD_STOP_MS_MAX = CLOSE_LONGEST_MS + 1000;
 const RESTART_FIRST_MS = 1000;
 const RESTART_LONGEST_MS = 30_000;
 /** A thread that worked for so long is restarted with the shortest delay again. */
 const RESTART_HEALTHY_MS = 60_000;
-/** A ring doubles with so many streams, and once more with four times as many. */
-const STREAMS_PER_RING = 500;
-
-/** A session with everything that outlives its thread. */
-interface SessionSlot {
-  readonly exchange: Exchange;
-  readonly init: SessionInit;
-  readonly shard: ShardSlot;
-  readonly weight: number;
-  streams: StreamSpec[];
-  readonly counters: CounterReader<typeof SESSION_COUNTERS>;
-  readonly rates: Rates;
-}
-
-/** A shard with everything that outlives its thread. */
-interface ShardSlot {
-  readonly shard: number;
-  readonly ring: SharedArrayBuffer;
-  readonly drain: SharedArrayBuffer;
-  readonly memory: SharedArrayBuffer;
-  readonly counters: CounterReader<typeof SHARD_COUNTERS>;
-  readonly drained: CounterReader<typeof DRAIN_COUNTERS>;
-  readonly sessions: SessionSlot[];
-  readonly backoff: Backoff;
-  readonly heartbeat: Heartbeat;
-  /** monotonic ms */
-  startedMs: number;
-  thread: ShardThread | undefined;
-  restarts: number;
-}
 
 /** The connections that an exchange needs. */
 export interface ExchangePlan {
@@ -89,6 +66,13 @@ export class Fleet {
   readonly latencies = new Latencies();
   private readonly shards: ShardSlot[] = [];
   private readonly changed = new Map<string, () => void>();
+  /** by exchange: changes of its symbols, one after the other */
+  private readonly turns = new Map<Exchange, Promise<void>>();
+  /** by exchange and address: symbols that fit on a connection, where the exchange has shown its limit */
+  private readonly streamsMax = new Map<string, number>();
+  private opening: Promise<void> = Promise.resolve();
+  /** symbols that a shard may have to carry besides those it begins with */
+  private streamsLater = 0;
   private stopping = false;
 
   constructor(private readonly options: FleetOptions) {}
@@ -97,12 +81,14 @@ export class Fleet {
     return this.shards.flatMap((shard) => shard.sessions);
   }
 
-  /** Makes room for all connections; no thread starts yet. */
-  plan(planned: readonly ExchangePlan[]): void {
+  /** Makes room for all connections, and for so many symbols that may follow; no thread starts yet. */
+  plan(planned: readonly ExchangePlan[], later = 0): void {
     const sessions = planned.flatMap(({ exchange, sessions }) =>
       sessions.map((plan) => ({ exchange, plan, weight: weightOf(exchange, plan) })),
     );
-    const shards = shardCount(this.options.config.feed.workers, sessions.length, availableParallelism());
+    const { workers } = this.options.config.feed;
+    const shards = shardCount(workers, sessions.length, availableParallelism());
+    this.streamsLater = Math.ceil(later / Math.max(1, shardCount(workers, later, availableParallelism())));
     const streams = new Array<number>(shards).fill(0);
     const assigned = assignShards(
       sessions.map(({ weight }) => weight),
@@ -121,7 +107,7 @@ export class Fleet {
     const drain = createCounters(DRAIN_COUNTERS);
     const slot: ShardSlot = {
       shard: this.shards.length,
-      ring: createRing(ringWords(streams)),
+      ring: createRing(ringWords(streams + this.streamsLater)),
       drain,
       memory,
       counters: new CounterReader(SHARD_COUNTERS, memory),
@@ -149,7 +135,10 @@ export class Fleet {
       init: this.options.resources.init(exchange, plan, streams, counters),
       shard,
       weight: weightOf(exchange, plan),
+      createdMs: Date.now(),
       streams,
+      refusals: [],
+      silentStreams: [],
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
     };
@@ -187,6 +176,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
+      for (const session of slot.sessions) session.silentStreams = [];
       // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
@@ -202,6 +192,16 @@ export class Fleet {
     if (report.kind === 'log')
       this.options.log[report.level]({ connection: `${report.exchange}-${report.session}` }, report.text);
     else if (report.kind === 'changed') this.changed.get(keyOf(report))?.();
+    else {
+      const slot = this.sessions.find(
+        ({ init }) => report.kind !== 'stopped' && keyOf(init) === keyOf(report),
+      );
+      if (slot === undefined) return;
+      if (report.kind === 'refusals') slot.refusals = report.refusals;
+      else if (report.kind === 'silent') slot.silentStreams = report.streams;
+      else if (report.kind === 'surplus')
+        void this.inTurn(slot.exchange, () => this.relocate(slot, report.natives, report.limit));
+    }
   }
 
   /** What the dead thread had published is stored first: the new one continues behind it. */
@@ -241,24 +241,27 @@ export class Fleet {
 
   /** Reads every counter once. */
   status(): SessionStatus[] {
-    return this.sessions.map(({ init, shard, streams, rates, counters: reader }) => {
-      const counters = reader.read();
-      const { ring_fill, heartbeat } = shard.counters.read();
-      return {
-        session: init.session,
-        shard: shard.shard,
-        exchange: init.exchange,
-        route: init.connection.route,
-        state: STATES[shard.thread === undefined ? 0 : counters.state],
-        symbols: streams.length,
-        messagesPerSecond: rates.first,
-        rowsPerSecond: rates.second,
-        counters,
-        ringFill: ring_fill,
-        turns: heartbeat,
-        restarts: shard.restarts,
-      };
-    });
+    return this.sessions.map(
+      ({ init, shard, streams, silentStreams, rates, createdMs, refusals, counters: reader }) => {
+        const counters = reader.read();
+        const { ring_fill, heartbeat } = shard.counters.read();
+        return {
+          session: init.session,
+          shard: shard.shard,
+          exchange: init.exchange,
+          ...{ createdMs, refusals, silentStreams },
+          route: init.connection.route,
+          state: STATES[shard.thread === undefined ? 0 : counters.state],
+          symbols: streams.length,
+          messagesPerSecond: rates.first,
+          rowsPerSecond: rates.second,
+          counters,
+          ringFill: ring_fill,
+          turns: heartbeat,
+          restarts: shard.restarts,
+        };
+      },
+    );
   }
 
   shardStatus(): ShardStatus[] {
@@ -269,7 +272,21 @@ export class Fleet {
   }
 
   /** Captures these symbols of an exchange and no others, without touching connections that keep theirs. */
-  async changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+  changeSymbols(exchange: Exchange, symbols: readonly string[]): Promise<void> {
+    return this.inTurn(exchange, () => this.changeNow(exchange, symbols));
+  }
+
+  private inTurn(exchange: Exchange, act: () => Promise<void>): Promise<void> {
+    const before = this.turns.get(exchange) ?? Promise.resolve();
+    const done = before.then(act);
+    this.turns.set(
+      exchange,
+      done.catch(() => undefined),
+    );
+    return done;
+  }
+
+  private async changeNow(exchange: Exchange, symbols: readonly string[]): Promise<void> {
     const { channels } = wantedChannels(exchange, this.options.config.exchanges[exchange.id]);
     for (const [route, carried] of routesOf(exchange, channels))
       await this.changeRoute(exchange, route, carried, symbols);
@@ -298,19 +315,63 @@ export class Fleet {
     );
     const fresh = symbols.filter((native) => !captured.has(native));
     await this.storeReturning(exchange, fresh, slots);
-    const perConnection = this.options.config.exchanges[exchange.id].symbols_per_connection;
-    for (const slot of slots) await this.takeUp(slot, fresh.splice(0, perConnection - slot.streams.length));
-    while (fresh.length > 0) {
+    await this.place(exchange, fresh, slots, channels, route);
+  }
+
+  /**
+   * Symbols that a connection has no room for go to others: to new ones when its streams are too many, and that is
+   * remembered; to those that there are when the connections that carry a channel are.
+   */
+  private async relocate(slot: SessionSlot, natives: readonly string[], limit: Limit): Promise<void> {
+    const { exchange, init } = slot;
+    const streams = slot.streams.filter(({ native }) => natives.includes(native));
+    const others = this.sessions.filter(
+      (s) => s !== slot && s.exchange === exchange && s.init.connection.route === init.connection.route,
+    );
+    const left = slot.streams.length - streams.length;
+    if (streams.length === 0 || this.stopping) return;
+    if (limit === 'streams' ? left === 0 || !this.hasRoomFor(exchange) : others.length === 0) return;
+    if (limit === 'streams') this.streamsMax.set(routeKey(slot), left);
+    await this.release(slot, streams);
+    await this.storeReturning(exchange, natives, [slot]);
+    const moving = streams.map(({ native }) => native);
+    if (limit === 'streams') await this.place(exchange, moving, others, init.channels, init.connection.route);
+    else
+      for (const [i, other] of others.entries())
+        await this.takeUp(other, moving.splice(0, Math.ceil(moving.length / (others.length - i))));
+  }
+
+  private hasRoomFor({ id }: Exchange): boolean {
+    const { max_connections, redundancy } = this.options.config.exchanges[id];
+    return (this.sessions.filter((s) => s.exchange.id === id).length + 1) * redundancy <= max_connections;
+  }
+
+  /** Symbols on connections that have room for them, and then on new ones while there may be any. */
+  private async place(
+    exchange: Exchange,
+    natives: string[],
+    slots: readonly SessionSlot[],
+    channels: readonly string[],
+    route: string | undefined,
+  ): Promise<void> {
+    const most = this.roomOn(exchange, route);
+    for (const slot of slots) await this.takeUp(slot, natives.splice(0, most - slot.streams.length));
+    while (natives.length > 0 && this.hasRoomFor(exchange)) {
       const session = this.sessions.filter((s) => s.exchange === exchange).length;
-      const plan = {
-        exchange: exchange.id,
-        session,
-        symbols: fresh.splice(0, perConnection),
-        channels,
-        route,
-      };
-      await this.open(exchange, plan);
+      const symbols = natives.splice(0, most);
+      await this.open(exchange, { exchange: exchange.id, session, symbols, channels, route });
     }
+    if (natives.length > 0)
+      this.options.log.error(
+        { exchange: exchange.id, symbols: natives },
+        'max_connections is reached, so these symbols are not captured',
+      );
+  }
+
+  /** Symbols that one connection may carry: as configured, or as the exchange has shown. */
+  private roomOn({ id }: Exchange, route: string | undefined): number {
+    const configured = this.options.config.exchanges[id].symbols_per_connection;
+    return Math.min(configured, this.streamsMax.get(`${id} ${route}`) ?? configured);
   }
 
   /** Lets symbols of a session go; resolves when it stores nothing of them any more. */
@@ -362,7 +423,14 @@ export class Fleet {
   }
 
   /** A connection more, on a thread of its own or on the one that has the least to do. */
-  private async open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+  private open(exchange: Exchange, plan: SessionPlan): Promise<void> {
+    // a shard that is about to start, for another exchange perhaps, starts with the sessions that it has then
+    const done = this.opening.then(() => this.openNow(exchange, plan));
+    this.opening = done.catch(() => undefined);
+    return done;
+  }
+
+  private async openNow(exchange: Exchange, plan: SessionPlan): Promise<void> {
     const { config, directory, writer } = this.options;
     const count = shardCount(config.feed.workers, this.sessions.length + 1, availableParallelism());
     const isNew = count > this.shards.length;
@@ -393,38 +461,4 @@ export class Fleet {
     this.stopping = true;
     await Promise.all(this.shards.map(({ thread }) => stopShard(thread)));
   }
-}
-
-function stopShard(thread: ShardThread | undefined): Promise<void> {
-  if (thread === undefined) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => thread.terminate(), SHARD_STOP_MS_MAX);
-    thread.onEnd(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    thread.send({ kind: 'stop' });
-  });
-}
-
-function writerStreams({ shard }: SessionSlot, streams: readonly StreamSpec[]): WriterStream[] {
-  return streams.map(({ stream, exchange, directory }) => ({
-    stream,
-    exchange,
-    directory,
-    ring: shard.shard,
-  }));
-}
-
-function ringWords(streams: number): number {
-  if (streams <= STREAMS_PER_RING) return RING_WORDS;
-  return streams <= 4 * STREAMS_PER_RING ? 2 * RING_WORDS : 4 * RING_WORDS;
-}
-
-function keyOf({ exchange, session }: SessionName): string {
-  return `${exchange} ${session}`;
-}
-
-function nameOf({ init }: SessionSlot): string {
-  return `${init.exchange}-${init.session}`;
 }

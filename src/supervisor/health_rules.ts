@@ -3,7 +3,10 @@
  * the section about health in OPTIONS.md. Judged by rows that reached the disk and connections that are subscribed,
  * never by a thread being alive. Main thread.
  */
+import { groupBy } from '../base/group_by.js';
+import type { Refusal } from '../feed/connection/subscriptions.js';
 import { DISK_LEVELS, type DiskLevel, durationText } from './disk.js';
+import type { SymbolsStatus } from './exchange_symbols.js';
 import { byExchange, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
 
 /** Seconds. */
@@ -19,6 +22,8 @@ export const HEALTH_SECS = {
   /** what was lost shows for so long */
   lossShown: 60,
 } as const;
+/** Refusals that a reason names; connections list all of them. */
+const REFUSALS_NAMED = 5;
 /** Rows that wait for longer than so many flush intervals do not reach the disk. */
 const FLUSH_INTERVALS_MAX = 2;
 
@@ -63,12 +68,17 @@ export function isUnwritten(s: Snapshot): boolean {
   return s.unwrittenSecs > s.flushIntervalSecs * FLUSH_INTERVALS_MAX;
 }
 
-const isYoung = (s: Snapshot) => (s.nowMs - s.connectingMs) / 1000 < HEALTH_SECS.firstRows;
+/** When the newest connection of an exchange was begun. */
+const begunMs = (s: Snapshot, sessions: readonly SessionStatus[]) =>
+  Math.max(s.connectingMs, ...sessions.map(({ createdMs }) => createdMs));
+const isYoung = (s: Snapshot, sessions: readonly SessionStatus[]) =>
+  (s.nowMs - begunMs(s, sessions)) / 1000 < HEALTH_SECS.firstRows;
 const isUp = ({ state }: SessionStatus) => state === 'ACTIVE';
 
 /** Seconds since an exchange was heard of, or since it is being connected to. */
 function unheardSecs(s: Snapshot, sessions: readonly SessionStatus[]): number {
-  const last = Math.max(s.connectingMs, ...sessions.map(({ counters }) => counters.last_message * 1000));
+  const heard = sessions.map(({ counters }) => counters.last_message * 1000);
+  const last = Math.max(begunMs(s, sessions), ...heard);
   return (s.nowMs - last) / 1000;
 }
 
@@ -79,6 +89,24 @@ function each(find: (s: Snapshot, sessions: readonly SessionStatus[]) => string 
       const reason = find(s, sessions);
       return reason === false ? [] : [`${exchange}: ${reason}`];
     });
+}
+
+/** A rule that is asked about the symbols of each exchange. */
+function symbolReasons(find: (status: SymbolsStatus) => readonly string[]): HealthRule['find'] {
+  return ({ symbols }) =>
+    Object.entries(symbols).flatMap(([exchange, status]) =>
+      find(status).map((reason) => `${exchange}: ${reason}`),
+    );
+}
+
+/** Refusals by what the exchange says, the first of them by name. */
+function refusalsText(refusals: readonly Refusal[]): string {
+  const texts = [...groupBy(refusals, ({ reason }) => reason)].map(([reason, all]) => {
+    const names = all.slice(0, REFUSALS_NAMED).map(({ native, channel }) => `${native} ${channel}`);
+    const more = all.length - names.length;
+    return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''} (${reason})`;
+  });
+  return texts.slice(0, REFUSALS_NAMED).join('; ');
 }
 
 function diskRule(status: HealthRule['status'], level: Exclude<DiskLevel, 'ok'>): HealthRule {
@@ -164,6 +192,24 @@ export const HEALTH_RULES: readonly HealthRule[] = [
   },
   {
     status: 'degraded',
+    doc: 'a host has told us to stay away: too many requests, a ban, a country; nothing is sent to it before the time is over',
+    find: ({ closedHosts }) =>
+      closedHosts.map(
+        ({ host, secs, status }) => `${host} answered ${status}, nothing is sent to it for ${secs} s`,
+      ),
+  },
+  {
+    status: 'degraded',
+    doc: 'an exchange does not say which symbols it lists; it is asked again in the background',
+    find: symbolReasons(({ trouble }) => (trouble === undefined ? [] : [trouble])),
+  },
+  {
+    status: 'degraded',
+    doc: 'a symbol or pattern of the configuration is not captured: the exchange does not list it, or there is no room',
+    find: symbolReasons(({ refused }) => refused),
+  },
+  {
+    status: 'degraded',
     doc: 'a connection is not up, but the exchange was heard of lately or has others',
     find: each((s, sessions) => {
       const up = sessions.filter(isUp).length;
@@ -177,15 +223,15 @@ export const HEALTH_RULES: readonly HealthRule[] = [
     find: each((s, sessions) => {
       const unwritten = s.nowMs / 1000 - s.stored[sessions[0].exchange].last_row;
       const late = unwritten > HEALTH_SECS.firstRows + s.flushIntervalSecs;
-      return !isYoung(s) && sessions.some(isUp) && late && 'no row has reached the disk lately';
+      return !isYoung(s, sessions) && sessions.some(isUp) && late && 'no row has reached the disk lately';
     }),
   },
   {
     status: 'degraded',
-    doc: 'the exchange has refused subscriptions',
+    doc: 'the exchange refuses subscriptions; they are named with its words, and tried again at growing intervals',
     find: each((_, sessions) => {
-      const refused = sessions.reduce((n, { counters }) => n + counters.refused, 0);
-      return refused > 0 && `${refused} subscriptions were refused`;
+      const refusals = sessions.flatMap((session) => session.refusals);
+      return refusals.length > 0 && `${refusals.length} subscriptions are refused: ${refusalsText(refusals)}`;
     }),
   },
   {
@@ -193,7 +239,16 @@ export const HEALTH_RULES: readonly HealthRule[] = [
     doc: `a symbol has sent nothing at all, ${HEALTH_SECS.firstRows} s after the start or later`,
     find: each((s, sessions) => {
       const silent = symbolsOf(sessions, ({ counters }) => counters.silent);
-      return !isYoung(s) && silent > 0 && `${silent} symbols have sent nothing yet`;
+      return !isYoung(s, sessions) && silent > 0 && `${silent} symbols have sent nothing yet`;
+    }),
+  },
+  {
+    status: 'degraded',
+    doc: 'a stream of an exchange has stopped although its symbol or its channel goes on elsewhere; `silent_streams` has all of them',
+    find: each((_, sessions) => {
+      const [first, ...others] = sessions.flatMap(({ silentStreams }) => silentStreams);
+      const more = others.length === 0 ? '' : ` and ${others.length} more`;
+      return first !== undefined && `silent: ${first}${more}`;
     }),
   },
   {

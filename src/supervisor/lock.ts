@@ -79,7 +79,7 @@ export class DataLock {
   }
 
   /** Takes what stands in its place now; a directory that was removed is made again. Throws as take() does. */
-  async renew(): Promise<void> {
+  async relock(): Promise<void> {
     const before = this.held;
     this.held = await acquire(this.dataPath);
     letGo(before);

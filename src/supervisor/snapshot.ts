@@ -12,7 +12,10 @@ import type {
 } from '../counters/declarations.js';
 import type { Quantiles } from '../counters/histogram.js';
 import type { ConnectionState } from '../feed/connection/state.js';
+import type { Refusal } from '../feed/connection/subscriptions.js';
 import type { DiskState } from './disk.js';
+import type { SymbolsStatus } from './exchange_symbols.js';
+import type { ClosedHost } from './session_init.js';
 import type { StalenessTimes } from './staleness.js';
 
 type Values<C> = { readonly [K in keyof C]: number };
@@ -24,10 +27,16 @@ export interface SessionStatus {
   /** number of the thread that hosts it */
   readonly shard: number;
   readonly exchange: string;
+  /** since when there has been such a connection, or attempts at it */
+  readonly createdMs: number;
   /** which of the exchange's addresses, when it has several; every symbol is subscribed at each */
   readonly route: string | undefined;
   readonly state: ConnectionState;
+  /** what the exchange refuses on it, in its words */
+  readonly refusals: readonly Refusal[];
   readonly symbols: number;
+  /** streams that have stopped although the connection has not, by symbol and channel */
+  readonly silentStreams: readonly string[];
   readonly messagesPerSecond: number;
   readonly rowsPerSecond: number;
   readonly counters: Values<typeof SESSION_COUNTERS>;
@@ -51,6 +60,9 @@ export interface Snapshot extends StalenessTimes {
   /** since when connections have been opened; the start before */
   readonly connectingMs: number;
   readonly sessions: readonly SessionStatus[];
+  /** by exchange; nothing before the start */
+  readonly symbols: Readonly<Record<string, SymbolsStatus>>;
+  readonly closedHosts: readonly ClosedHost[];
   readonly shards: readonly ShardStatus[];
   readonly writer: Values<typeof WRITER_COUNTERS>;
   /** by exchange */

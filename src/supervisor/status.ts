@@ -31,7 +31,7 @@ export function healthOf(s: Snapshot) {
     messages_dropped: dropped(s),
     disk: s.disk,
     exchanges: Object.fromEntries(
-      [...byExchange(s)].map(([id, sessions]) => [id, exchangeHealth(s, id, sessions)]),
+      exchangesOf(s).map((id) => [id, exchangeHealth(s, id, byExchange(s).get(id) ?? [])]),
     ),
     writer: {
       rows_written: s.writer.rows_written,
@@ -67,6 +67,11 @@ export function healthOf(s: Snapshot) {
   };
 }
 
+/** Those with connections and those that wait for a list of symbols. */
+function exchangesOf(s: Snapshot): string[] {
+  return [...new Set([...Object.keys(s.symbols), ...byExchange(s).keys()])];
+}
+
 /** While the writer stands nothing is measured, and what has come since is at least as old. */
 function atLeastQuiet({ writerQuietSecs }: Snapshot, ms: number): number {
   return Math.max(ms, Math.round(writerQuietSecs * 1000));
@@ -75,10 +80,13 @@ function atLeastQuiet({ writerQuietSecs }: Snapshot, ms: number): number {
 function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatus[]) {
   const sum = (pick: (session: SessionStatus) => number) =>
     sessions.reduce((n, session) => n + pick(session), 0);
-  const last = Math.max(...sessions.map((session) => session.counters.last_message));
+  const last = Math.max(0, ...sessions.map((session) => session.counters.last_message));
   return {
     connected: sessions.some((session) => session.state === 'ACTIVE'),
     symbols: symbolsOf(sessions, (session) => session.symbols),
+    symbols_listed: s.symbols[id]?.listed ?? null,
+    symbols_trouble: s.symbols[id]?.trouble ?? null,
+    symbols_not_captured: s.symbols[id]?.refused ?? [],
     messages_per_second: Math.round(sum((session) => session.messagesPerSecond)),
     last_message: iso(last),
     last_row_on_disk: iso(s.stored[id].last_row),
@@ -89,7 +97,10 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     gaps: sum((session) => session.counters.gaps),
     gaps_unlisted: sum((session) => session.counters.gaps_unlisted),
     trades_missing: sum((session) => session.counters.missing),
+    gaps_repairing: sum((session) => session.counters.repairs_waiting),
+    rows_repaired: sum((session) => session.counters.repaired),
     silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
+    silent_streams: sessions.flatMap((session) => session.silentStreams),
     receive_to_ring_us: s.latency[id],
     connections: sessions.map((session) => ({
       session: session.session,
@@ -97,6 +108,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
       state: session.state,
       symbols: session.symbols,
       subscriptions: { confirmed: session.counters.confirmed, refused: session.counters.refused },
+      refusals: session.refusals.map(({ native, channel, reason }) => ({ symbol: native, channel, reason })),
       messages: session.counters.messages,
       reconnects: session.counters.failures,
       ring_fill: session.ringFill / 1000,
@@ -109,10 +121,12 @@ function iso(seconds: number): string | null {
   return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
 }
 
-/** Body of GET /ready: every connection is up and nothing waits for its confirmation. */
+/** Body of GET /ready: every connection is up, and nothing waits for its confirmation or for a list of symbols. */
 export function readinessOf(s: Snapshot) {
   const waiting = s.sessions
     .filter((session) => session.state !== 'ACTIVE')
     .map((session) => `${session.exchange}-${session.session} ${session.state}`);
+  for (const [exchange, symbols] of Object.entries(s.symbols))
+    if (symbols.waiting) waiting.push(`${exchange} symbols`);
   return { ready: s.sessions.length > 0 && waiting.length === 0 && s.writer.disk_failing === 0, waiting };
 }

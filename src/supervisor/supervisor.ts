@@ -3,7 +3,7 @@
  * new configuration, and ends all of it in order. It never touches a row.
  */
 import type { Logger } from 'pino';
-import { EXIT, LoggerError, messageOf } from '../base/errors.js';
+import { EXIT, LoggerError } from '../base/errors.js';
 import { WRITER_HANG_SECS } from '../base/limits.js';
 import type { Config } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
@@ -14,7 +14,7 @@ import { journalFolder } from '../store/journal/start.js';
 import { CASES, worries } from '../store/recovery/cases.js';
 import { recover } from '../store/recovery/recovery.js';
 import type { SymbolMapper } from '../symbols/mapper.js';
-import { planOf, resolveSymbols, StreamDirectory } from './discovery.js';
+import { planOf, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Fleet } from './fleet.js';
 import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
@@ -24,6 +24,7 @@ import { SessionResources } from './session_init.js';
 import type { Snapshot } from './snapshot.js';
 import { SAMPLE_MS, Staleness } from './staleness.js';
 import { readinessOf } from './status.js';
+import { SymbolWatch } from './symbol_watch.js';
 import { WriterLink } from './writer_link.js';
 
 /** Threads that hang and room on the disk are looked at in every so many samples: once a second. */
@@ -39,14 +40,15 @@ export interface SupervisorOptions {
 }
 
 export class Supervisor {
-  private config: Config;
+  private readonly config: Config;
   private readonly log: Logger;
   private readonly doorbell = createDoorbell();
   private readonly doorbellWords = new Int32Array(this.doorbell);
-  private readonly ca: string | undefined;
   private readonly enabled: readonly Exchange[];
+  private readonly resources: SessionResources;
   private readonly writer: WriterLink;
   private readonly fleet: Fleet;
+  private symbols: SymbolWatch | undefined;
   private readonly disk: DiskWatch;
   private readonly sealing: SealLink;
   private sampler: NodeJS.Timeout | undefined;
@@ -57,8 +59,6 @@ export class Supervisor {
   private latest: Snapshot;
   private readonly staleness = new Staleness();
   private samples = 0;
-  /** reloads one after the other: each begins with what the one before has made of the connections */
-  private reloads: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: SupervisorOptions) {
     const { config, exchanges, mapper, log, fatal } = options;
@@ -66,7 +66,7 @@ export class Supervisor {
     this.config = config;
     this.log = log;
     this.enabled = exchanges.filter(({ id }) => config.exchanges[id].enabled);
-    this.ca = readCa(config.websocket.ca_file);
+    this.resources = new SessionResources(config, readCa(config.websocket.ca_file));
     this.writer = new WriterLink({
       ...{ config, doorbell, log, fatal },
       exchanges: this.enabled.map(({ id }) => id),
@@ -75,7 +75,7 @@ export class Supervisor {
     this.fleet = new Fleet({
       ...{ config, doorbell, log, writer: this.writer },
       directory: new StreamDirectory(config.logger.data_path, mapper),
-      resources: new SessionResources(config, this.ca),
+      resources: this.resources,
     });
     this.disk = new DiskWatch(config.logger.data_path, (disk) =>
       log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
@@ -86,7 +86,10 @@ export class Supervisor {
     this.latest = this.takeSnapshot();
   }
 
-  /** Resolves symbols, plans sessions and starts every thread; throws a LoggerError before anything has started. */
+  /**
+   * Plans what the configuration names and starts every thread; what depends on what an exchange lists is taken up when
+   * it has. Throws a LoggerError before anything has started.
+   */
   async start(): Promise<void> {
     const { enabled, fleet, writer } = this;
     if (enabled.length === 0)
@@ -97,21 +100,31 @@ export class Supervisor {
     // what is not compiled fails here, not in one thread after the other
     createJsonParser(this.config.logger.parser);
     this.recover();
-    const planned = await Promise.all(
-      enabled.map(async (exchange) => {
-        const symbols = await resolveSymbols(exchange, this.config, this.ca, this.options.mapper);
-        return { exchange, sessions: planOf(exchange, this.config, symbols) };
-      }),
-    );
-    fleet.plan(planned);
+    const symbols = this.watchSymbols();
+    const planned = enabled.map((exchange) => ({
+      exchange,
+      sessions: planOf(exchange, this.config, symbols.initial(exchange)),
+    }));
+    fleet.plan(planned, symbols.later());
     for (const { exchange, sessions } of planned)
       this.log.info({ exchange: exchange.id, connections: sessions.length }, 'planned');
     this.staleness.start(performance.now());
     await writer.start(fleet.rings, fleet.streams);
     this.connectingMs = Date.now();
     fleet.start();
+    symbols.start();
     this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.takeSnapshot();
+  }
+
+  private watchSymbols(): SymbolWatch {
+    const { config, log } = this;
+    this.symbols = new SymbolWatch({
+      ...{ config, log, exchanges: this.enabled, mapper: this.options.mapper },
+      rest: (exchange) => this.resources.rest(exchange),
+      capture: (exchange, symbols) => this.fleet.changeSymbols(exchange, symbols),
+    });
+    return this.symbols;
   }
 
   /** Column files are brought in order before anything looks at them. Throws DISK_WRITE when that cannot be. */
@@ -163,6 +176,8 @@ export class Supervisor {
       startedMs: this.startedMs,
       connectingMs: this.connectingMs,
       sessions,
+      closedHosts: this.resources.closed(),
+      symbols: this.symbols?.status() ?? {},
       shards: fleet.shardStatus(),
       writer,
       stored: this.writer.readStored(),
@@ -185,35 +200,14 @@ export class Supervisor {
   }
 
   /** Takes over what may change at run time: symbols, without touching connections that keep theirs. */
-  reload(config: Config): Promise<void> {
-    this.reloads = this.reloads.then(() => this.reloadNow(config));
-    return this.reloads;
-  }
-
-  private async reloadNow(config: Config): Promise<void> {
-    for (const exchange of this.enabled) {
-      try {
-        const symbols = await resolveSymbols(exchange, config, this.ca, this.options.mapper);
-        planOf(exchange, config, symbols);
-        await this.fleet.changeSymbols(exchange, symbols);
-      } catch (error) {
-        this.log.error({ exchange: exchange.id }, `symbols stay as they are: ${messageOf(error)}`);
-      }
-    }
-    this.config = {
-      ...this.config,
-      exchanges: Object.fromEntries(
-        Object.entries(this.config.exchanges).map(([id, section]) => [
-          id,
-          { ...section, symbols: config.exchanges[id].symbols },
-        ]),
-      ),
-    };
+  async reload(config: Config): Promise<void> {
+    await this.symbols?.change(config);
   }
 
   /** Closes sockets, drains rings, writes everything; answers whether every row is in its file or in the journal. */
   async stop(): Promise<boolean> {
     this.stopping = true;
+    this.symbols?.stop();
     await Promise.all([this.sealing.stop(), this.fleet.stop()]);
     const complete = await this.writer.stop(() => this.journaled());
     clearInterval(this.sampler);

@@ -18,7 +18,7 @@ async function all(recent = QUANTILES) {
         messagesPerSecond: 123_456.7,
         rowsPerSecond: 1_234_567.8,
         ringFill: 123,
-        counters: { dropped: 1234, gaps: 56_789 },
+        counters: { dropped: 1234, gaps: 56_789, repairs_waiting: 12, repaired: 4567 },
       }),
     ),
     stored: Object.fromEntries(ids.map((id) => [id, stored({ bytes_written: 20_000_000 })])),
@@ -31,7 +31,7 @@ const headings = (lines: readonly string[]) => lines[0].trim().split(/ {2,}/);
 
 describe('the lines of the table', () => {
   it('shows everything where there is room', async () => {
-    const lines = tableLines(await all(), 120);
+    const lines = tableLines(await all(), 140);
     assert.deepEqual(headings(lines), [
       'exchange',
       'up',
@@ -43,11 +43,13 @@ describe('the lines of the table', () => {
       'ring',
       'dropped',
       'gaps',
+      'repairing',
+      'repaired',
       'on disk',
     ]);
     assert.equal(
       lines.find((line) => line.startsWith('coinbase-advanced ')),
-      'coinbase-advanced  1/1      500  123,457  1,234,568    0.04    12.3   12%    1,234  56,789   1.3 GB',
+      'coinbase-advanced  1/1      500  123,457  1,234,568    0.04    12.3   12%    1,234  56,789         12     4,567   1.3 GB',
     );
   });
 

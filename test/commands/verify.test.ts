@@ -145,9 +145,9 @@ const damages: [string, Row | undefined, (directory: string) => void, string, Re
     { price_digits: 13107301 },
     () => {},
     'digits',
-    /row 1: trade_price .* literal is 131073\.01/,
+    /row 1: trade_price .* digits say 131073\.01/,
   ],
-  ['wrong scale', { scales: 3 | (8 << 8) }, () => {}, 'digits', /literal is 13107\.201/],
+  ['wrong scale', { scales: 3 | (8 << 8) }, () => {}, 'digits', /digits say 13107\.201/],
   ['wrong f32', { trade_size: 0.50000006 }, () => {}, 'digits', /trade_size is 0\.50000006/],
   ['NaN', { trade_price: Number.NaN }, () => {}, 'missing', /NaN without a flag/],
   ['duplicate id', { trade_id: 1 }, () => {}, 'ids', /trade id 1 \(row 1\)/],
@@ -212,7 +212,7 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.50"}\n');
   assert.equal((await verify(root)).problem_count, 0);
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.25"}\n');
-  assert.match((await verify(root)).problems[0]!.text, /trade_price is -1\.5, but its literal is -1\.25/);
+  assert.match((await verify(root)).problems[0]!.text, /trade_price is -1\.5, but its digits say -1\.25/);
   writeFileSync(sidecar, '{"row":1,"column":"trade_price","text":"-1.50"}\n');
   const lines: [string, RegExp][] = [
     ['{"row":0,"column":"trade_price","text":"131072.01"}\n', /row 0: has a line, but not the flag/],
@@ -235,12 +235,48 @@ test('side-car lines must be readable and belong to rows with the flag', async (
   }
 });
 
+test('ids that begin again are judged before and after, not on the day of it', async (t) => {
+  const root = dataDirectory(t);
+  const DAY = 86_400;
+  const on = (day: number, ...numbers: number[]) =>
+    numbers.map((id) =>
+      trade(id, undefined, undefined, {
+        trade_time: DAY_START + day * DAY + 3600,
+        recv_time: DAY_START + day * DAY + 3600,
+      }),
+    );
+  writeTableDay(root, { table: 'TRADES' }, on(0, 7, 8, 9));
+  writeTableDay(root, { table: 'TRADES', stamp: '22.11.26' }, on(1, 10, 11, 1, 2, 3));
+  writeTableDay(root, { table: 'TRADES', stamp: '23.11.26' }, on(2, 8, 9, 11));
+  writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
+    gap(0, 0, { cause: 13, time: DAY_START + DAY + 3600, to_time: DAY_START + DAY + 3600, messages: 0 }),
+  ]);
+  const { problem_count, problems, notes } = await verify(root);
+  assert.equal(problem_count, 1, JSON.stringify(problems));
+  assert.match(problems[0]!.text, /2026-11-23: ids 10 missing/);
+  assert.match(String(notes), /ids begin again 1 times/);
+});
+
+test('ids that GAPS says were fetched have to be there', async (t) => {
+  const root = dataDirectory(t);
+  writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(2), trade(8)]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    gap(2, 3),
+    gap(5, 7),
+    gap(2, 3, { flags: 1 }),
+    gap(5, 7, { flags: 1 << 14, cause: 16 }),
+  ]);
+  const { problem_count, problems } = await verify(root);
+  assert.equal(problem_count, 1);
+  assert.match(problems[0]!.text, /ids 3 missing and not listed/);
+});
+
 test('a gap that GAPS lists is no problem, and is told with its cause', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'TRADES' }, [trade(1), trade(4), trade(8)]);
   writeTableDay(root, { table: 'GAPS' }, [gap(2, 3)]);
   writeTableDay(root, { table: 'GAPS', stamp: '22.11.26' }, [
-    gap(5, 7, { cause: 2, time: DAY_START + 86_400, flags: 1 }),
+    gap(5, 7, { cause: 2, time: DAY_START + 86_400, flags: 1, messages: 0 }),
   ]);
   const brief = await capture({ data: root });
   assert.match(

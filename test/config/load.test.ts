@@ -20,7 +20,9 @@ test('an empty file gives the defaults that are promised to users', () => {
     },
     journal: { enabled: true, sync_ms: 200, segment_bytes: 268_435_456, max_bytes: 10_737_418_240 },
     feed: { workers: 'auto' },
+    symbols: { refresh_secs: 600 },
     http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
+    network: { proxy: '', name_servers: [], address_timeout_secs: 2.5 },
     websocket: {
       message_timeout_secs: 20,
       initial_retry_delay_secs: 1,
@@ -107,7 +109,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, http, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, network, websocket, exchanges',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],
@@ -177,14 +179,14 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'an empty list of symbols',
     '[exchanges.binance]\nsymbols = []\n',
     [
-      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, at least one, none twice; the list is empty',
+      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, or patterns of them, at least one, none twice; the list is empty',
     ],
   ],
   [
     'a symbol twice',
     '[exchanges.binance]\nsymbols = ["A", "B", "A"]\n',
     [
-      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, at least one, none twice; "A" is listed twice',
+      'FILE:2: exchanges.binance.symbols must be "all" or a list of symbols as this exchange names them, or patterns of them, at least one, none twice; "A" is listed twice',
     ],
   ],
   [

@@ -193,7 +193,10 @@ function idProblems(scene: Case, symbol: string): string[] {
   const had = idsOf(before, symbol, spoiled);
   const known = new Set([...found, ...setAsideIds(scene, symbol)]);
   const [first = 0, last = 0] = [found[0], found.at(-1)];
-  const missing = [...had.filter((id) => id < first), ...Array.from({ length: last - first }, (_, i) => first + i)];
+  const missing = [
+    ...had.filter((id) => id < first),
+    ...Array.from({ length: last - first }, (_, i) => first + i),
+  ];
   const newest = Math.max(...had);
   const next = found.find((id) => id > newest) ?? 0;
   const isDowntime = (id: number) => newest < id && id < next && hasInterval(scene, symbol);

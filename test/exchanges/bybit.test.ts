@@ -321,12 +321,12 @@ describe('requests', () => {
     const refusal = 'error:handler not found,topic:publicTrade.NOTASYMBOL';
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${refusal}","conn_id":"c","req_id":"3","op":"subscribe"}`).events,
-      [{ kind: 'refused', id: 3, reason: refusal }],
+      [{ kind: 'refused', id: 3, channel: 'trades', native: 'NOTASYMBOL', whole: true, reason: refusal }],
     );
     const spot = 'Invalid symbol :[orderbook.50.NOTREALUSDT]';
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${spot}","conn_id":"c","op":"subscribe"}`, 'bybit').events,
-      [{ kind: 'refused', native: 'NOTREALUSDT', reason: spot }],
+      [{ kind: 'refused', id: undefined, channel: 'book', native: 'NOTREALUSDT', whole: true, reason: spot }],
     );
   });
 
@@ -339,7 +339,7 @@ describe('requests', () => {
     );
     assert.deepEqual(
       answer(`{"success":false,"ret_msg":"${reason}","conn_id":"c","req_id":"6","op":"subscribe"}`).events,
-      [state, { kind: 'refused', id: 6, reason }],
+      [state, { kind: 'refused', id: 6, whole: true, reason }],
     );
   });
 
@@ -355,7 +355,7 @@ describe('requests', () => {
 });
 
 describe('lists of symbols', () => {
-  it('are read page by page, tradable symbols alone, contracts with an end under a name of their own', async () => {
+  it('are read page by page with the state of each, contracts with an end under a name of their own', async () => {
     const asked: string[] = [];
     const entry = (symbol: string, baseCoin: string, quoteCoin: string, status = 'Trading') => ({
       symbol,
@@ -364,8 +364,9 @@ describe('lists of symbols', () => {
       status,
     });
     const pages = [
-      { list: [entry('BTCUSDT', 'BTC', 'USDT'), entry('NEWUSDT', 'NEW', 'USDT', 'PreLaunch')], nextPageCursor: 'first%3DB' },
+      { list: [entry('BTCUSDT', 'BTC', 'USDT'), entry('OLDUSDT', 'OLD', 'USDT', 'Closed')], nextPageCursor: 'first%3DB' },
       { list: [entry('BTCPERP', 'BTC', 'USDC'), entry('BTCUSDT-25DEC26', 'BTC', 'USDT')], nextPageCursor: '' },
+      { list: [entry('NEWUSDT', 'NEW', 'USDT', 'PreLaunch')], nextPageCursor: '' },
     ]; // biome-ignore format: a table
     const symbols = await exchanges['bybit-linear'].listSymbols((path) => {
       asked.push(path);
@@ -375,14 +376,20 @@ describe('lists of symbols', () => {
         result: pages[asked.length - 1],
       } as unknown as JsonValue);
     });
-    assert.deepEqual(symbols, [
-      { native: 'BTCUSDT', base: 'BTC', quote: 'USDT' },
-      { native: 'BTCPERP', base: 'BTC', quote: 'USDC' },
-      { native: 'BTCUSDT-25DEC26', base: 'BTC', quote: 'USDT-25DEC26' },
-    ]);
+    assert.deepEqual(
+      symbols.map(({ native, base, quote, state }) => [native, base, quote, state]),
+      [
+        ['BTCUSDT', 'BTC', 'USDT', 'trading'],
+        ['OLDUSDT', 'OLD', 'USDT', 'delisted'],
+        ['BTCPERP', 'BTC', 'USDC', 'trading'],
+        ['BTCUSDT-25DEC26', 'BTC', 'USDT-25DEC26', 'trading'],
+        ['NEWUSDT', 'NEW', 'USDT', 'pre_trading'],
+      ],
+    );
     assert.deepEqual(asked, [
       '/v5/market/instruments-info?category=linear&limit=1000',
       '/v5/market/instruments-info?category=linear&limit=1000&cursor=first%3DB',
+      '/v5/market/instruments-info?category=linear&limit=1000&status=PreLaunch',
     ]);
   });
 

@@ -335,12 +335,15 @@ describe('a market with two names', () => {
       return Promise.resolve(read('advanced-products-20260809.json'));
     });
     assert.deepEqual(paths, ['/api/v3/brokerage/market/products?product_type=SPOT']);
-    const names = listed.map(({ native }) => native);
+    const open = listed.filter(({ state, alias }) => state === 'trading' && alias === false);
+    const names = open.map(({ native }) => native);
+    assert.ok(listed.some(({ native, alias }) => native === 'BTC-USDC' && alias === true));
     // counted in the answer: 516 markets online with a name of their own, 396 online under an alias, 8 delisted
     assert.equal(names.length, 516);
     assert.equal(new Set(names).size, 516);
     assert.ok(names.includes('BTC-USD') && names.includes('USDT-USDC') && !names.includes('BTC-USDC'));
-    assert.deepEqual(listed[0], { native: 'BTC-USD', base: 'BTC', quote: 'USD' });
+    assert.deepEqual([open[0].native, open[0].base, open[0].quote], ['BTC-USD', 'BTC', 'USD']);
+    assert.deepEqual([open[0].status, open[0].tick, open[0].lot], ['online', '0.01', '0.00000001']);
     assert.ok(advanced.sampleSymbols.every((name) => names.includes(name)));
   });
 });
@@ -461,8 +464,9 @@ describe('subscribing', () => {
       assert.deepEqual(state(advanced, frame('subscriptions', 0, [{ subscriptions: {} }])), []);
       const harness = new Harness(advanced, ['BTC-USD'], { parser });
       assert.equal(harness.feed('{"type":"error","message":"authentication failure"}'), RESULT.control);
+      const nothingElse = { native: undefined, channel: undefined, limit: undefined };
       assert.deepEqual(harness.control, [
-        { kind: 'refused', native: undefined, reason: 'authentication failure' },
+        { kind: 'refused', ...nothingElse, reason: 'authentication failure' },
       ]);
     }
   });

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { loadExchange, loadExchanges } from '../../src/exchanges/index.js';
 
-const FILES = readdirSync('src/exchanges').map((file) => file.replace('.ts', ''));
+const FILES = readdirSync('src/exchanges')
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replace('.ts', ''));
 
 test('every exchange is found by its id, in the file that has its name or that of its company', async () => {
   const ids = (await loadExchanges()).map(({ id }) => id);

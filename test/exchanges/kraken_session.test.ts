@@ -131,6 +131,7 @@ describe('kraken subscriptions', () => {
       kind: 'refused',
       id: 9,
       native: 'XBT/USD',
+      whole: false,
       reason: 'Currency pair not supported XBT/USD',
     });
     harness.feed('{"error":"Malformed request","method":"error","success":false,"req_id":4}');
@@ -138,6 +139,7 @@ describe('kraken subscriptions', () => {
       kind: 'refused',
       id: 4,
       native: undefined,
+      whole: true,
       reason: 'Malformed request',
     });
     harness.feed('{"method":"subscribe","result":null,"success":false,"req_id":4}');
@@ -156,7 +158,15 @@ describe('kraken subscriptions', () => {
 
   it('that are refused for one symbol or were there already cost no other', () => {
     const refused: string[] = [];
-    const subscriptions = new Subscriptions(kraken, (s) => refused.push(`${s.channel} ${s.native}`));
+    const subscriptions = new Subscriptions(
+      kraken,
+      {
+        refused: (s) => refused.push(`${s.channel} ${s.native}`),
+        surplus: () => assert.fail('there is room'),
+      },
+      10_000,
+      () => 0,
+    );
     subscriptions.add([
       ...of('trades', ['BTC/USD', 'XBT/USD']),
       ...of('book', BOTH),
@@ -301,8 +311,11 @@ describe('kraken pairs', { skip: corpusMissing }, () => {
     const pairs = await kraken.listSymbols(async () => answer('AssetPairs-20210417.json') as never);
     const named = new Map(pairs.map((pair) => [pair.native, pair]));
     assert.ok(pairs.length > 250);
-    assert.deepEqual(named.get('BTC/USD'), { native: 'BTC/USD', base: 'BTC', quote: 'USD' });
-    assert.deepEqual(named.get('ETH/BTC'), { native: 'ETH/BTC', base: 'ETH', quote: 'BTC' });
+    assert.deepEqual(named.get('BTC/USD'), {
+      ...{ native: 'BTC/USD', base: 'BTC', quote: 'USD' },
+      ...{ state: 'trading', status: 'online', tick: '', lot: '0.00000001' },
+    });
+    assert.deepEqual([named.get('ETH/BTC')?.base, named.get('ETH/BTC')?.quote], ['ETH', 'BTC']);
     assert.ok(named.has('DOGE/USD') && named.has('DOGE/BTC'));
     assert.ok(pairs.every(({ native }) => !/XBT|XDG/.test(native)));
     assert.equal(named.size, pairs.length);

@@ -332,8 +332,14 @@ describe('okx best quotes and candles', () => {
 describe('okx control messages', () => {
   it('confirm and refuse argument by argument', () => {
     const refused: string[] = [];
-    const subscriptions = new Subscriptions(okx, (s, reason) =>
-      refused.push(`${s.channel} ${s.native}: ${reason}`),
+    const subscriptions = new Subscriptions(
+      okx,
+      {
+        refused: (s, reason) => refused.push(`${s.channel} ${s.native}: ${reason}`),
+        surplus: () => assert.fail('there is room'),
+      },
+      10_000,
+      () => 0,
     );
     const harness = make();
     const natives = ['BTC-USDT', 'NOPE-USDT', 'ETH-USDT'];
@@ -373,6 +379,7 @@ describe('okx control messages', () => {
     ]; // biome-ignore format: a list
     for (const text of texts) assert.equal(harness.feed(text), RESULT.control, text);
     assert.deepEqual(harness.control, [
+      { kind: 'throttled', id: undefined, reason: 'Requests too frequent (60014)' },
       {
         kind: 'closing',
         reason: 'The connection will soon be closed for a service upgrade. Please reconnect.',

@@ -162,7 +162,7 @@ describe('upbit order books', () => {
 });
 
 describe('upbit control messages', () => {
-  it('are told apart, and an error says why the connection will be closed', () => {
+  it('are told apart, and an error is a refusal, named where it names a type', () => {
     const harness = make(['KRW-BTC']);
     const feed = (text: string) => harness.feed(text);
     assert.equal(feed('{"status":"UP"}'), RESULT.control);
@@ -171,8 +171,9 @@ describe('upbit control messages', () => {
     assert.equal(feed(error), RESULT.control);
     assert.deepEqual(harness.control, [
       {
-        kind: 'closing',
-        reason: 'the exchange refused a request, WRONG_FORMAT: Format 이 맞지 않습니다.',
+        kind: 'refused',
+        channel: undefined,
+        reason: 'WRONG_FORMAT: Format 이 맞지 않습니다.',
       },
     ]);
     assert.equal(feed('{"type":"myOrder","code":"KRW-BTC"}'), RESULT.unknownKind);
@@ -190,8 +191,9 @@ describe('upbit subscriptions', () => {
   const all = (natives: readonly string[]) =>
     natives.flatMap((native) => ['ticker', 'book'].map((channel) => ({ channel, native })));
 
-  it('are accepted when they are sent, and every change names all of them', () => {
-    const subscriptions = new Subscriptions(upbit, () => assert.fail('nothing is refused'));
+  it('are accepted when they are not refused soon, and every change names all of them', () => {
+    const never = () => assert.fail('nothing is refused');
+    const subscriptions = new Subscriptions(upbit, { refused: never, surplus: never }, 10_000, () => 0);
     subscriptions.add(all(['KRW-BTC', 'KRW-ETH']));
     const [first, ...none] = subscriptions.requests();
     assert.deepEqual(none, []);
@@ -200,8 +202,12 @@ describe('upbit subscriptions', () => {
       { type: 'orderbook', codes: ['KRW-BTC', 'KRW-ETH'] },
       { format: 'DEFAULT' },
     ]);
+    subscriptions.sent(first, 0);
+    subscriptions.tick(1000);
+    assert.deepEqual([subscriptions.count('confirmed'), subscriptions.settled], [0, false]);
+    subscriptions.tick(2000);
     assert.deepEqual([subscriptions.count('confirmed'), subscriptions.settled], [4, true]);
-    assert.deepEqual([...subscriptions.overdue(), ...subscriptions.requests()], []);
+    assert.deepEqual(subscriptions.requests(), []);
 
     assert.deepEqual(subscriptions.remove(all(['KRW-BTC'])), []);
     subscriptions.add([{ channel: 'trades', native: 'BTC-ETH' }]);
@@ -226,10 +232,14 @@ describe('upbit subscriptions', () => {
 describe('upbit markets', () => {
   it('are named quote first', async () => {
     const markets = ['KRW-BTC', 'BTC-ETH', 'USDT-BTC', 'x'].map((market) => ({ market, korean_name: '비' }));
-    assert.deepEqual(await upbit.listSymbols(async () => markets), [
-      { native: 'KRW-BTC', base: 'BTC', quote: 'KRW' },
-      { native: 'BTC-ETH', base: 'ETH', quote: 'BTC' },
-      { native: 'USDT-BTC', base: 'BTC', quote: 'USDT' },
-    ]);
+    const listed = await upbit.listSymbols(async () => markets);
+    assert.deepEqual(
+      listed.map(({ native, base, quote }) => [native, base, quote]),
+      [
+        ['KRW-BTC', 'BTC', 'KRW'],
+        ['BTC-ETH', 'ETH', 'BTC'],
+        ['USDT-BTC', 'BTC', 'USDT'],
+      ],
+    );
   });
 });

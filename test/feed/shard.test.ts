@@ -10,6 +10,7 @@ import { CounterReader, createCounters } from '../../src/counters/counters.js';
 import { SESSION_COUNTERS, SHARD, SHARD_COUNTERS } from '../../src/counters/declarations.js';
 import { createHistogram, quantiles } from '../../src/counters/histogram.js';
 import { loadExchange } from '../../src/exchanges/index.js';
+import { createGate } from '../../src/feed/connection/host_gate.js';
 import { createPacing } from '../../src/feed/connection/pacing.js';
 import type { StreamSpec } from '../../src/feed/rows/streams.js';
 import type { SessionInit } from '../../src/feed/session_init.js';
@@ -17,7 +18,7 @@ import { Shard, type ShardReport } from '../../src/feed/shard.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
-import { flag } from '../../src/schema/flags.js';
+import { type FlagName, flag } from '../../src/schema/flags.js';
 import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/layout.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
 import { test, until } from './connection/websocket/helpers.js';
@@ -39,8 +40,8 @@ function spec(stream: number, native: string, lastTradeId = ''): StreamSpec {
   };
 }
 
-const match = (id: number, product = 'BTC-USD') =>
-  `{"type":"match","trade_id":${id},"side":"buy","size":"0.5","price":"100.25","product_id":"${product}","time":"${new Date().toISOString()}"}`;
+const match = (id: number, product = 'BTC-USD', time = new Date().toISOString()) =>
+  `{"type":"match","trade_id":${id},"side":"buy","size":"0.5","price":"100.25","product_id":"${product}","time":"${time}"}`;
 
 const NAME = { exchange: 'coinbase', session: 0 };
 
@@ -112,6 +113,7 @@ class Rig {
         counters: createCounters(SESSION_COUNTERS),
         latency: createHistogram(),
         pacing: { connects: createPacing(), requests: createPacing() },
+        restGate: createGate(),
         restEndpoint: 'http://127.0.0.1:1',
         otherRoutes: [],
         candles: [],
@@ -315,7 +317,8 @@ test('takes symbols up, drops them, and takes them up again behind what is store
     removed: [],
   });
   await until(() => rig.counters().confirmed === 4);
-  rig.socket.send(match(11));
+  // as it was stored before, and so older than the receipt of the row on disk
+  rig.socket.send(match(11, 'BTC-USD', new Date(999_000).toISOString()));
   rig.socket.send(match(13));
   await until(() => rig.ids().length === 3);
   await rig.stop();
@@ -371,6 +374,41 @@ test('a message with more rows than the ring has room for waits until the ring i
     asks.map(([price]) => Number(price)),
   );
   assert.equal(rig.counters().dropped, 0);
+});
+
+test('a snapshot with more rows than the whole ring is taken in parts, once and in order', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 15, { channels: ['trades', 'book'] });
+  const levels = (first: number) => Array.from({ length: 6000 }, (_, i) => [`${first + i}.5`, '1.25']);
+  const [asks, bids] = [levels(10_000), levels(1000)];
+  rig.socket.send(match(1));
+  rig.socket.send(JSON.stringify({ type: 'snapshot', product_id: 'BTC-USD', asks, bids }));
+  rig.socket.send(match(2));
+  await until(() => rig.ids().length === 2);
+  const rows = rig.of('BOOK');
+  assert.deepEqual(
+    rows.map(({ values }) => values.price),
+    [...asks, ...bids].map(([price]) => Number(price)),
+  );
+  const flagged = (name: FlagName) =>
+    rows.flatMap(({ values }, row) => ((Number(values.flags) & flag(name)) === 0 ? [] : [row]));
+  assert.deepEqual([flagged('snapshot_start'), flagged('event_end')], [[0], [rows.length - 1]]);
+  const { dropped, messages, rejected } = rig.counters();
+  assert.deepEqual([dropped, rejected], [0, 0]);
+  assert.equal(messages, 4, 'a subscription, two trades and a snapshot');
+  assert.deepEqual(rig.gaps(), []);
+});
+
+test('a message over the limit ends the connection, and what it costs has that cause', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')]);
+  rig.socket.send(match(1));
+  await until(() => rig.ids().length === 1);
+  rig.socket.send(`{"type":"match","filler":"${'x'.repeat(1 << 20)}"}`);
+  await rig.connected(2);
+  rig.socket.send(match(5));
+  await until(() => rig.ids().length === 2);
+  await rig.stop();
+  // of the tickers nobody knows
+  assert.deepEqual(rig.gaps(), ['limit 2-4', 'limit 0-0']);
 });
 
 test('adds candles up, and says which of them may lack a trade', async (t) => {

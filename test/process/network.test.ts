@@ -1,78 +1,122 @@
-/**
- * A network that goes away without a word and comes back: the process notices that its sockets are dead although nothing
- * closes them, and captures again once there is a way to the exchange.
- */
+/** The network of a real box: proxies in front of everything, and name servers that do not answer. */
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createHttp } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   afterProcesses,
+  type LoggerProcess,
   startLoggerProcess,
   startSimulatorProcess,
   temporaryFolder,
   until,
 } from '../support/processes.js';
 
-/** A way to a port that can go away: nothing that was sent arrives, and nobody is told. */
-class Network {
-  private readonly sockets = new Set<Socket>();
-  private server: Server | undefined;
+const rows = async (logger: LoggerProcess, exchange: string) =>
+  (await logger.health()).exchanges[exchange]?.rows_written ?? 0;
 
-  constructor(private readonly target: number) {
-    afterProcesses(() => this.goAway(true));
-  }
-
-  async comeBack(port = 0): Promise<number> {
-    this.server = createServer((socket) => {
-      const far = connect(this.target, '127.0.0.1');
-      for (const [from, to] of [
-        [socket, far],
-        [far, socket],
-      ]) {
-        this.sockets.add(from);
-        from.on('error', () => {});
-        from.pipe(to);
-      }
-    });
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  /** Sockets stay open, but nothing goes through them any more; new ones are refused. */
-  goAway(close = false): void {
-    this.server?.close();
-    for (const socket of this.sockets) {
-      socket.unpipe();
-      socket.pause();
-      if (close) socket.destroy();
-    }
-  }
+function splice(one: Socket, other: Socket): void {
+  one.on('error', () => other.destroy());
+  other.on('error', () => one.destroy());
+  one.pipe(other);
+  other.pipe(one);
 }
 
-test('sockets that died without a word are noticed, and data flow again when the network is back', async (t) => {
+/** A proxy that answers CONNECT, and notes who was asked for with which credentials. */
+async function connectProxy(): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createHttp((_, response) => response.writeHead(405).end());
+  server.on('connect', (request, socket: Socket) => {
+    asked.push(`${request.headers['proxy-authorization'] ?? ''} ${request.url}`);
+    const [, port] = String(request.url).split(':');
+    const target = connect(Number(port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      splice(socket, target);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  afterProcesses(() => server.close());
+  return { url: `http://me:secret@127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+/** A SOCKS5 proxy without authentication (RFC 1928); notes the ports. */
+async function socksProxy(): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', () => {
+      socket.write(Buffer.from([5, 0]));
+      socket.once('data', (request) => {
+        const port = request.readUInt16BE(request.length - 2);
+        asked.push(String(port));
+        const target = connect(port, '127.0.0.1', () => {
+          socket.write(Buffer.from([5, 0, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]));
+          splice(socket, target);
+        });
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  afterProcesses(() => server.close());
+  return { url: `socks5://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+for (const [name, start, tls] of [
+  ['HTTP CONNECT with TLS behind it', connectProxy, true],
+  ['SOCKS5', socksProxy, false],
+] as const)
+  test(`${name}: WebSocket and REST go through the proxy`, async () => {
+    const folder = temporaryFolder('network');
+    const flags = ['--symbols', '3', '--rate', '300', ...(tls ? ['--tls'] : [])];
+    const simulator = await startSimulatorProcess(join(folder, 'account'), flags, 'coinbase');
+    const proxy = await start();
+    const logger = startLoggerProcess({ folder, env: { LOGGER__NETWORK__PROXY: proxy.url } }, simulator);
+    await until('rows are stored', async () => (await rows(logger, 'coinbase')) > 0);
+    assert.ok(proxy.asked.length >= 2, proxy.asked.join());
+    if (tls)
+      assert.ok(
+        proxy.asked.every((text) => text.startsWith('Basic bWU6c2VjcmV0 ')),
+        'with a password',
+      );
+    assert.equal(await logger.stop(), 0, logger.stderr());
+  });
+
+test('name servers that hang delay neither another exchange nor its files', async () => {
   const folder = temporaryFolder('network');
-  const ledger = join(folder, 'ledger');
-  const simulator = await startSimulatorProcess(ledger, ['--symbols', '4', '--rate', '500'], 'binance');
-  const { ws, rest } = simulator.exchanges.binance;
-  const network = new Network(Number(new URL(ws).port));
-  const port = await network.comeBack();
-  const behind = { ...simulator, exchanges: { binance: { ws: `ws://127.0.0.1:${port}`, rest } } };
-  const env = { LOGGER__WEBSOCKET__MESSAGE_TIMEOUT_SECS: '4' };
-  const logger = startLoggerProcess({ folder, env }, behind);
-  await logger.ready();
-  network.goAway();
-  const left = performance.now();
-  await logger.logged(/nothing arrived for/);
-  t.diagnostic(`noticed after ${Math.round(performance.now() - left)} ms`);
-  const messages = async () => (await logger.health()).exchanges.binance.connections[0].messages;
-  const before = await messages();
-  await logger.logged(/ECONNREFUSED/);
-  await network.comeBack(port);
-  const back = performance.now();
-  await until('messages arrive again', async () => (await messages()) > before + 100);
-  t.diagnostic(`data again after ${Math.round(performance.now() - back)} ms`);
+  const simulator = await startSimulatorProcess(
+    join(folder, 'account'),
+    ['--symbols', '3', '--rate', '300'],
+    'coinbase,binance',
+  );
+  const silent = createSocket('udp4');
+  silent.bind(0, '127.0.0.1');
+  await once(silent, 'listening');
+  afterProcesses(() => silent.close());
+  let queries = 0;
+  silent.on('message', () => queries++);
+  const logger = startLoggerProcess(
+    {
+      folder,
+      env: {
+        LOGGER__NETWORK__NAME_SERVERS: `["127.0.0.1:${silent.address().port}"]`,
+        LOGGER__EXCHANGES__BINANCE__REST_ENDPOINT: 'http://exchange.test',
+        LOGGER__EXCHANGES__BINANCE__WS_ENDPOINT: 'ws://exchange.test',
+      },
+      exchangeLines: { binance: ['symbols = ["BTCUSDT"]'] },
+    },
+    simulator,
+  );
+  await until('the name is asked for', () => queries > 0);
+  await until('rows of the other exchange are stored', async () => (await rows(logger, 'coinbase')) > 0);
+  await until('the trouble is named', async () =>
+    (await logger.health()).reasons.some((reason) => /^binance: .*name servers do not answer/.test(reason)),
+  );
+  const before = await rows(logger, 'coinbase');
+  await until('they go on', async () => (await rows(logger, 'coinbase')) > before + 100);
   assert.equal(await logger.stop(), 0, logger.stderr());
 });

@@ -34,6 +34,9 @@ export interface RotationOptions {
   readonly patienceSecs?: number;
 }
 
+const WARN = 40;
+const WARNINGS_SHOWN = 20;
+
 type SessionCounters = { readonly [K in keyof typeof SESSION_COUNTERS]: number };
 
 export interface RotationResult {
@@ -41,6 +44,8 @@ export interface RotationResult {
   readonly channels: readonly ChannelComparison[];
   /** what `logger verify` says; '' for nothing */
   readonly problems: string;
+  /** warnings of the logger: connections that were lost */
+  readonly warnings: readonly string[];
 }
 
 interface CounterTotals {
@@ -72,7 +77,7 @@ export async function rotate(options: RotationOptions): Promise<RotationResult> 
     }),
   );
   const logger = startLoggerProcess(
-    { folder, symbolsPerConnection: Math.ceil(symbols / 2), exchangeLines: Object.fromEntries(lines) },
+    { folder, symbolsPerConnection: Math.ceil(symbols / 2) + 1, exchangeLines: Object.fromEntries(lines) },
     simulator,
   );
   const counters = async () => {
@@ -116,11 +121,14 @@ export async function rotate(options: RotationOptions): Promise<RotationResult> 
   if (status !== 0) throw new Error(`the logger ended with ${status}: ${logger.stderr()}`);
   await simulator.stop();
   const { channels: compared } = compareLedger(ledger, data);
-  return { counters: last, channels: compared, problems: await verifyProblems(data) };
+  const warnings = logger.lines
+    .filter(({ level }) => level >= WARN)
+    .map(({ time, connection, msg }) => `${time} ${connection} ${msg}`);
+  return { counters: last, channels: compared, problems: await verifyProblems(data), warnings };
 }
 
 /** What is wrong, one line each; rows may stand in the order in which two connections brought them. */
-export function faultsOf({ channels, counters, problems }: RotationResult): string[] {
+export function faultsOf({ channels, counters, problems, warnings }: RotationResult): string[] {
   const wrong = ['missing', 'repeated', 'unexpected', 'different', 'wrong_books'] as const;
   return [
     ...channels.flatMap((c) =>
@@ -137,7 +145,7 @@ export function faultsOf({ channels, counters, problems }: RotationResult): stri
       .filter(([, c]) => c.uncovered_ms > 0)
       .map(([id, c]) => `${id}: ${c.uncovered_ms} ms without a connection`),
     ...(problems === '' ? [] : [problems]),
-  ];
+  ].flatMap((fault, i) => (i === 0 ? [...warnings.slice(0, WARNINGS_SHOWN), fault] : [fault]));
 }
 
 /** A line per exchange. */

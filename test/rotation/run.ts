@@ -6,9 +6,10 @@ import { parseArgs } from 'node:util';
 import { faultsOf, rotate, summaryOf } from './rounds.js';
 
 const HELP = `npm run test:rotation -- [options]
-  --exchanges <a,b>   which exchanges (binance,binance-futures,bybit,coinbase,okx,upbit)
+  --exchanges <a,b>   which exchanges (all that may connect so often)
   --handovers <n>     how many connections are replaced (1000)
-  --age <s>           age at which the exchanges close connections (15)
+  --age <s>           age at which the exchanges close connections (32)
+  --lead <s>          how much earlier the logger is told to expect it (12): a share of a day is hours, here it is nothing
   --notice <s>        how long before they announce that (0)
   --told              replace only when told, not by age
   --redundancy <n>    connections with the same streams (1)
@@ -18,9 +19,13 @@ const HELP = `npm run test:rotation -- [options]
 
 const { values } = parseArgs({
   options: {
-    exchanges: { type: 'string', default: 'binance,binance-futures,bybit,coinbase,okx,upbit' },
+    exchanges: {
+      type: 'string',
+      default: 'binance,binance-futures,bybit,bybit-linear,coinbase,coinbase-advanced,okx,upbit',
+    },
     handovers: { type: 'string', default: '1000' },
-    age: { type: 'string', default: '15' },
+    age: { type: 'string', default: '32' },
+    lead: { type: 'string', default: '12' },
     notice: { type: 'string', default: '0' },
     told: { type: 'boolean', default: false },
     redundancy: { type: 'string', default: '1' },
@@ -38,7 +43,7 @@ else {
     exchanges: values.exchanges.split(','),
     closeAfterSecs: age,
     noticeSecs: Number(values.notice),
-    expectedSecs: values.told ? 0 : age,
+    expectedSecs: values.told ? 0 : age - Number(values.lead),
     handovers: Number(values.handovers),
     redundancy: Number(values.redundancy),
     channels: values.channels.split(','),

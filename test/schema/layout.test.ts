@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ROW_WORDS_MIN } from '../../src/base/limits.js';
 import { FLAGS, MISSING_SHIFT } from '../../src/schema/flags.js';
 import { GAP_CAUSES, TABLES } from '../../src/schema/tables.js';
 
@@ -41,10 +40,6 @@ test('no word of a record belongs to two columns', () => {
       }
     }
   }
-});
-
-test('the shortest row is as short as the limits say', () => {
-  assert.equal(Math.min(...TABLES.map(({ words }) => words)), ROW_WORDS_MIN);
 });
 
 test('ids and bits are given once', () => {

@@ -128,7 +128,7 @@ test('a lock file that was removed or replaced is not the lock any more', { skip
   const lock = await DataLock.take(directory);
   rmSync(join(directory, 'lock'));
   assert.equal(lock.holds(), false);
-  await lock.renew();
+  await lock.relock();
   assert.equal(lock.holds(), true);
   await assert.rejects(DataLock.take(directory), refusal(/in use/));
   lock.release();

@@ -93,9 +93,21 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   [
     'subscriptions refused',
-    { sessions: [session({ counters: { refused: 2 } })] },
+    {
+      sessions: [
+        session({
+          refusals: ['A', 'B'].map((native) => ({ native, channel: 'trades', reason: 'no such product' })),
+        }),
+      ],
+    },
     'degraded',
-    /2 subscriptions were refused/,
+    /^venue: 2 subscriptions are refused: A trades, B trades \(no such product\)/,
+  ],
+  [
+    'streams that have stopped, by name',
+    { sessions: [session({ silentStreams: ['BTC-USD trades', 'BTC-USD book', 'ETH-USD book'] })] },
+    'degraded',
+    /silent: BTC-USD trades and 2 more/,
   ],
   [
     'silent symbols',
@@ -133,7 +145,7 @@ describe('health', () => {
       snapshot({
         sessions: [
           session({ counters: { dropped: 1, gaps: 2, missing: 5, last_message: NOW_SECS - 9 } }),
-          session({ session: 1, counters: { dropped: 2, duplicates: 4 } }),
+          session({ session: 1, counters: { dropped: 2, duplicates: 4, repairs_waiting: 1, repaired: 8 } }),
           session({ exchange: 'other', state: 'ERROR', counters: { last_message: 0 } }),
         ],
         stored: { venue: stored({ rows_written: 7 }), other: stored({ last_row: 0 }) },
@@ -147,10 +159,12 @@ describe('health', () => {
         venue.messages_dropped,
         venue.gaps,
         venue.trades_missing,
+        venue.gaps_repairing,
+        venue.rows_repaired,
         venue.duplicates,
         venue.rows_written,
       ],
-      [6, 3, 2, 5, 4, 7],
+      [6, 3, 2, 5, 1, 8, 4, 7],
     );
     assert.deepEqual(
       [venue.connected, venue.last_message, venue.messages_per_second],

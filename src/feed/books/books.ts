@@ -150,6 +150,11 @@ export class Books {
     return this.sequence[slot];
   }
 
+  /** When the newest change was received, in seconds since 1970; 0: never. */
+  receivedAt(slot: number): number {
+    return this.lastSeconds[slot] + this.lastNanos[slot] * 1e-9;
+  }
+
   /** Whether this run has received a snapshot of the slot. */
   seen(slot: number): boolean {
     return this.sequence[slot] >= 0;
@@ -217,14 +222,14 @@ export class Books {
 
   /**
    * A message was lost and it is unknown of which symbol. Usually the next change of that book does not follow what is
-   * known; `blind` says that it does not show, and then every book has to be asked for again.
+   * known; `invisible` says that it does not show, and then every book has to be asked for again.
    */
-  lost(cause: (typeof SUSPECTS)[number], blind: boolean): void {
+  lost(cause: (typeof SUSPECTS)[number], invisible: boolean): void {
     for (let slot = 0; slot < this.live.length; slot++) {
       if (this.live[slot] === 0) continue;
       // what is known to have happened explains more than a number that is missing afterwards
       if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
-      if (blind) this.broken(slot, 'unknown');
+      if (invisible) this.broken(slot, 'unknown');
     }
   }
 

@@ -46,6 +46,8 @@ export const STATE = {
   unsynced: 4,
   /** of a trade in it the side is not known */
   sideless: 8,
+  /** it began before its trades were received, or has one that cannot be added up: no repair makes it whole */
+  partial: 16,
 } as const;
 
 const AGGREGATED = flag('aggregated');

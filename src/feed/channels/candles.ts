@@ -37,14 +37,26 @@ export interface CandleEvents {
   dropped(slot: number, interval: KlineInterval): void;
 }
 
+/** A candle as it stands in memory. */
+export interface Candle {
+  readonly words: Uint32Array;
+  readonly sums: Float64Array;
+}
+
+/** State of a candle that a gap or the begin of capture lies in. */
+const LACKING = STATE.unsynced;
+const CUT_OFF = STATE.unsynced | STATE.partial;
+
 export class Candles implements TradeListener {
+  /** is told of a candle that may lack trades when it is forgotten */
+  onForget: ((slot: number, i: number, candle: Candle) => void) | undefined;
   private readonly seconds: readonly number[];
   /** by (slot × intervals + interval) × 2 + which of both */
   private words = new Uint32Array(0);
   private sums = new Float64Array(0);
   /** by slot × intervals + interval: which of both is the newest */
   private newest = new Uint8Array(0);
-  /** by slot: trades may be missing in front of the next one */
+  /** by slot: what the state of the next trade's candle gets, where trades may be missing in front of it */
   private doubtful = new Uint8Array(0);
   // the trade being added up
   private priceLow = 0;
@@ -59,7 +71,7 @@ export class Candles implements TradeListener {
 
   constructor(
     private readonly rows: RowWriter,
-    private readonly intervals: readonly KlineInterval[],
+    readonly intervals: readonly KlineInterval[],
     private readonly events: CandleEvents,
   ) {
     this.seconds = intervals.map((interval) => KLINE_INTERVALS[interval]);
@@ -77,31 +89,25 @@ export class Candles implements TradeListener {
     this.words = grow(this.words, new Uint32Array(pairs * 2 * CANDLE_WORDS));
     this.sums = grow(this.sums, new Float64Array(pairs * 2 * CANDLE_SUMS));
     this.newest = grow(this.newest, new Uint8Array(pairs));
-    this.doubtful = grow(this.doubtful, new Uint8Array(slots).fill(1));
+    this.doubtful = grow(this.doubtful, new Uint8Array(slots).fill(CUT_OFF));
   }
 
-  /** Trades of the slot may be missing between the last one and the next. */
-  doubt(slot: number): void {
-    this.doubtful[slot] = 1;
+  /** Trades of the slot may be missing between the last one and the next; `lasting`: and cannot be added later. */
+  doubt(slot: number, lasting = false): void {
+    const state = lasting ? CUT_OFF : LACKING;
+    this.doubtful[slot] = state;
     for (let i = 0; i < this.seconds.length; i++) {
       const pair = slot * this.seconds.length + i;
       const at = (pair * 2 + this.newest[pair]) * CANDLE_WORDS;
-      if (this.words[at + A.open_time] !== 0) this.words[at + A.state] |= STATE.unsynced | STATE.changed;
+      if (this.words[at + A.open_time] !== 0) this.words[at + A.state] |= state | STATE.changed;
     }
   }
 
   /** The trade in the row that begins at `record` was stored. */
   trade(slot: number, u32: Uint32Array, record: number): void {
     const seconds = u32[record + T.trade_time];
-    const scales = u32[record + T.scales];
-    this.priceScale = scales & 255;
-    this.sizeScale = (scales >>> 8) & 255;
-    if (
-      (u32[record + T.flags] & LEFT_OUT) !== 0 ||
-      this.priceScale > DECIMALS_MAX ||
-      this.sizeScale > DECIMALS_MAX
-    ) {
-      this.doubt(slot);
+    if (!this.isAddable(u32, record)) {
+      this.doubt(slot, true);
       return;
     }
     if (seconds > this.rows.received[0] + AHEAD_SECS_MAX) {
@@ -114,10 +120,19 @@ export class Candles implements TradeListener {
       const inside = seconds % this.seconds[i];
       const c = this.candleOf(slot, i, seconds - inside);
       if (c < 0) late++;
-      else this.add(c, inside * 1e9 + u32[record + T.trade_nanos], this.doubtful[slot] === 1);
+      else this.add(c, inside * 1e9 + u32[record + T.trade_nanos], this.doubtful[slot]);
     }
     if (late > 0) this.events.late();
     if (late < this.seconds.length) this.doubtful[slot] = 0;
+  }
+
+  /** Whether the trade can be added up; keeps how many decimals it has. */
+  private isAddable(u32: Uint32Array, record: number): boolean {
+    const scales = u32[record + T.scales];
+    this.priceScale = scales & 255;
+    this.sizeScale = (scales >>> 8) & 255;
+    if ((u32[record + T.flags] & LEFT_OUT) !== 0) return false;
+    return this.priceScale <= DECIMALS_MAX && this.sizeScale <= DECIMALS_MAX;
   }
 
   private take(u32: Uint32Array, record: number): void {
@@ -156,13 +171,15 @@ export class Candles implements TradeListener {
     if (open === before) return other;
     if (open < before) return -1;
     // between both nothing had been traded; before the very first one that is unknown
-    this.begin(other, slot, i, open, before === 0 ? STATE.over | STATE.unsynced : STATE.over);
+    this.begin(other, slot, i, open, before === 0 ? STATE.over | CUT_OFF : STATE.over);
     return other;
   }
 
   /** Forgets what stands at `c`. */
   private begin(c: number, slot: number, i: number, open: number, state: number): void {
     if (!this.write(c, slot, i)) this.events.dropped(slot, this.intervals[i]);
+    if ((this.words[c * CANDLE_WORDS + A.state] & CUT_OFF) === LACKING)
+      this.onForget?.(slot, i, this.copy(c));
     this.words.fill(0, c * CANDLE_WORDS, (c + 1) * CANDLE_WORDS);
     this.sums.fill(0, c * CANDLE_SUMS, (c + 1) * CANDLE_SUMS);
     this.words[c * CANDLE_WORDS + A.open_time] = open;
@@ -179,7 +196,7 @@ export class Candles implements TradeListener {
   }
 
   /** Adds the trade to the candle at `c`; `moment`: nanoseconds since it began. */
-  private add(c: number, moment: number, doubtful: boolean): void {
+  private add(c: number, moment: number, doubt: number): void {
     const { words, sums, size, quote } = this;
     const w = c * CANDLE_WORDS;
     const s = c * CANDLE_SUMS;
@@ -195,7 +212,7 @@ export class Candles implements TradeListener {
     if (first || this.comparePrice(w + A.high) > 0) this.keepPrice(w + A.high);
     if (first || this.comparePrice(w + A.low) < 0) this.keepPrice(w + A.low);
     words[w + A.trades]++;
-    words[w + A.state] |= doubtful ? STATE.changed | STATE.unsynced : STATE.changed;
+    words[w + A.state] |= STATE.changed | doubt;
     const sizeFactor = this.align(w + A.size_scale, this.sizeScale, s, S.volume, S.taker_buy_base);
     const priceFactor = this.align(w + A.price_scale, this.priceScale, s, -1, -1);
     ddMultiply(size[0], size[1], sizeFactor, 0);
@@ -254,20 +271,71 @@ export class Candles implements TradeListener {
     const high = words[at + 1];
     const more = this.priceScale - words[at + 2];
     if (more === 0) return this.priceHigh === high ? this.priceLow - low : this.priceHigh - high;
-    const { wide } = this;
+    const { prices } = this;
     this.widen(0, this.priceLow, this.priceHigh, more < 0 ? POWERS[-more] : 1);
     this.widen(2, low, high, more > 0 ? POWERS[more] : 1);
-    return ddCompare(wide[0], wide[1], wide[2], wide[3]);
+    return ddCompare(prices[0], prices[1], prices[2], prices[3]);
   }
 
-  private readonly wide = new Float64Array(4);
+  private readonly prices = new Float64Array(4);
 
   private widen(at: number, low: number, high: number, factor: number): void {
-    const { wide } = this;
-    wide[at] = high * TWO_TO_32;
-    wide[at + 1] = 0;
-    ddAdd(wide, at, low, 0);
-    ddScale(wide, at, factor);
+    const { prices } = this;
+    prices[at] = high * TWO_TO_32;
+    prices[at + 1] = 0;
+    ddAdd(prices, at, low, 0);
+    ddScale(prices, at, factor);
+  }
+
+  /** Cold: a candle of its own. */
+  private copy(c: number): Candle {
+    return {
+      words: this.words.slice(c * CANDLE_WORDS, (c + 1) * CANDLE_WORDS),
+      sums: this.sums.slice(c * CANDLE_SUMS, (c + 1) * CANDLE_SUMS),
+    };
+  }
+
+  /** Cold: makes this the newest candle of the first slot and interval. */
+  adopt({ words, sums }: Candle): void {
+    this.words.set(words, this.newest[0] * CANDLE_WORDS);
+    this.sums.set(sums, this.newest[0] * CANDLE_SUMS);
+  }
+
+  /** Cold: adds a fetched trade to the candle of interval `i` that it belongs to; false when that is not in memory. */
+  addFetched(slot: number, i: number, u32: Uint32Array, record: number): boolean {
+    const inside = u32[record + T.trade_time] % this.seconds[i];
+    const open = u32[record + T.trade_time] - inside;
+    const pair = (slot * this.seconds.length + i) * 2;
+    const c = [pair, pair + 1].find((c) => this.words[c * CANDLE_WORDS + A.open_time] === open);
+    if (c === undefined) return false;
+    if (!this.isAddable(u32, record)) this.words[c * CANDLE_WORDS + A.state] |= CUT_OFF;
+    else {
+      this.take(u32, record);
+      this.add(c, inside * 1e9 + u32[record + T.trade_nanos], 0);
+    }
+    return true;
+  }
+
+  /** Cold: nothing that can be fetched is missing any more; what is over is written again by `rows` as `target`. */
+  settle(
+    slot: number,
+    whole: boolean,
+    rows: RowWriter,
+    target: number,
+    intervals: readonly KlineInterval[],
+  ): void {
+    for (const [i, interval] of intervals.entries()) {
+      const pair = (slot * this.seconds.length + i) * 2;
+      for (const c of [pair, pair + 1]) {
+        const at = c * CANDLE_WORDS + A.state;
+        if (this.words[c * CANDLE_WORDS + A.trades] === 0 || (this.words[at] & STATE.unsynced) === 0)
+          continue;
+        if (whole && (this.words[at] & STATE.partial) === 0) this.words[at] &= ~STATE.unsynced;
+        const isOver = (this.words[at] & STATE.over) !== 0;
+        if (isOver && writeCandle(rows, target, interval, this.words, this.sums, c))
+          this.words[at] &= ~STATE.changed;
+      }
+    }
   }
 
   /** Writes what is over by the wall clock, or has changed since; call it a few times a second. `all`: without grace. */

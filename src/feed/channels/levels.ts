@@ -7,7 +7,8 @@
  *   levels.sequence(fields, at);
  *   for (…) { const result = levels.level(SIDE_BID, values, price, size); … }
  *
- * The first level that cannot be written ends the event, of which no row is left then.
+ * The first level that cannot be written ends the event, of which no row is left then. A snapshot for which the ring has no
+ * room, as it may be larger than the ring, is written in parts: its message is offered again until all levels are written.
  */
 import { HIGH_WORD, nearestFloat32 } from '../../base/number.js';
 import { parseIsoTime, TIME, TIME_RESULT } from '../../base/time.js';
@@ -56,13 +57,20 @@ export class Levels {
   private readonly time = new Uint32Array(2);
   private timed = false;
   private checksum = -1;
+  /** which message it is and which offer of it, the levels of it that are written, and those to pass over in this offer */
+  private message = -1;
+  private pass = -1;
+  private written = 0;
+  private skip = 0;
 
   constructor(private readonly rows: RowWriter) {}
 
   /** Starts an event of `count` levels. Without a time it carries the receive time, without a sequence none. */
   begin(slot: number, count: number, snapshot: boolean, flags = 0): void {
+    const { offer, arbiter } = this.rows;
+    if (offer.message !== this.message || offer.pass !== this.pass) this.beginOffer();
     this.rows.mark();
-    this.rows.arbiter?.bookEvent(slot, snapshot);
+    arbiter?.bookEvent(slot, snapshot);
     this.slot = slot;
     this.left = count;
     this.flags = snapshot ? flags | SNAPSHOT : flags;
@@ -71,6 +79,15 @@ export class Levels {
     this.missing = BOOK.missing.seq | BOOK.missing.checksum;
     this.timed = false;
     this.checksum = -1;
+  }
+
+  /** The first event of a message, which may have been offered before. */
+  private beginOffer(): void {
+    const { message, pass } = this.rows.offer;
+    if (message !== this.message) this.written = 0;
+    this.skip = this.written;
+    this.message = message;
+    this.pass = pass;
   }
 
   /** Event time in milliseconds or microseconds; false when it cannot be read. */
@@ -121,7 +138,8 @@ export class Levels {
   level(side: number, values: JsonSlots, price: number, size: number): number {
     const { rows } = this;
     const { digits, decimals } = values;
-    if (!rows.open(BOOK, this.slot)) return this.abandon(RESULT.ringFull);
+    if (this.skip > 0) return this.passOver();
+    if (!rows.open(BOOK, this.slot)) return this.noRoom();
     const { u32, record } = rows;
     // all that the numbers and finish() do not set
     u32[record + B.side] = side;
@@ -133,6 +151,22 @@ export class Levels {
     this.plain(values, size, record + B.size, record + B.size_digits);
     this.finish(digits[price] === 0 ? NOT_POSITIVE : 0, decimals[price] | (decimals[size] << 8));
     return RESULT.rows;
+  }
+
+  /** The level was written when the message was offered before. */
+  private passOver(): number {
+    this.skip--;
+    this.left--;
+    this.firstFlags = 0;
+    return RESULT.rows;
+  }
+
+  /** The levels of a snapshot that are written stay, the others wait for room; a change goes as a whole. */
+  private noRoom(): number {
+    const { offer } = this.rows;
+    if (!offer.canWait || (this.flags & SNAPSHOT) === 0) return this.abandon(RESULT.ringFull);
+    offer.waits = true;
+    return RESULT.again;
   }
 
   /** A number that was read with its message, without what RowWriter.decimalAt() has to find out. */
@@ -190,7 +224,8 @@ export class Levels {
   /** The one row of a snapshot without levels. */
   emptySnapshot(): number {
     const { rows } = this;
-    if (!rows.begin(BOOK, this.slot)) return RESULT.ringFull;
+    if (this.skip > 0) return this.passOver();
+    if (!rows.begin(BOOK, this.slot)) return this.noRoom();
     rows.set(B.seq, this.sequenceWords[0]);
     rows.set(B.seq + 1, this.sequenceWords[1]);
     rows.missing(B.price, BOOK.missing.price);
@@ -219,6 +254,7 @@ export class Levels {
       }
     }
     rows.finish(BOOK, flags, scales, 0);
+    this.written++;
   }
 }
 

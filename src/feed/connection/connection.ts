@@ -5,8 +5,10 @@
 
 import { monotonicMs } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import type { ControlEvent, ControlRequest, Exchange, Subscription } from '../exchange.js';
+import type { ControlEvent, ControlRequest, Exchange, Limit, Subscription } from '../exchange.js';
 import { Backoff } from './backoff.js';
+import { HostGate } from './host_gate.js';
+import { type NetworkOptions, networkOf } from './network/network.js';
 import { RequestBudget } from './pacing.js';
 import type { ConnectionState } from './state.js';
 import { Subscriptions } from './subscriptions.js';
@@ -37,6 +39,9 @@ export interface ConnectionOptions {
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
   readonly ackTimeoutMs: number;
+  readonly network?: NetworkOptions;
+  /** of the host, shared by all threads; without it nobody else knows of what it asks for */
+  readonly gate?: SharedArrayBuffer;
 }
 
 export interface ConnectionEvents {
@@ -48,10 +53,12 @@ export interface ConnectionEvents {
   state(state: ConnectionState): void;
   opened(): void;
   /** the connection is gone without having been asked to go */
-  lost(reason: string, stale: boolean): void;
+  lost(reason: string, stale: boolean, code: number): void;
   /** the exchange has announced that it will end the connection */
   closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
+  /** these symbols have no room on this connection */
+  surplus(natives: readonly string[], limit: Limit): void;
   log(level: 'info' | 'warn' | 'debug', text: string): void;
   /** an attempt has reached nobody who would count it */
   unanswered(): void;
@@ -76,12 +83,12 @@ export class Connection {
   private tickedMs = 0;
   /** time that ticks have watched; the clock by which the peer is judged */
   private watchedMs = 0;
-  /** by that clock: the newest request, the newest bytes, and since when the same message has not ended */
-  private askedMs = 0;
+  /** by that clock: the newest bytes, and since when the same message has not ended */
   private lastBytesMs = 0;
   private unfinishedSinceMs = 0;
   private unfinished = 0;
   private readonly requests: RequestBudget;
+  private readonly gate: HostGate;
   private stopped: (() => void) | undefined;
 
   constructor(
@@ -90,8 +97,9 @@ export class Connection {
     private readonly events: ConnectionEvents,
   ) {
     this.requests = new RequestBudget(exchange.limits);
+    this.gate = new HostGate(options.gate);
     this.backoff = new Backoff(options.firstRetryMs, options.longestRetryMs);
-    this.subscriptions = new Subscriptions(exchange, (s, reason) => events.refused(s, reason));
+    this.subscriptions = new Subscriptions(exchange, events, options.ackTimeoutMs, monotonicMs);
   }
 
   get state(): ConnectionState {
@@ -136,6 +144,12 @@ export class Connection {
 
   private connect(): void {
     this.enter('CONNECTING');
+    // another connection may have been told to stay away meanwhile
+    const waitMs = this.gate.waitMs();
+    if (waitMs > 0) {
+      this.retryTimer = setTimeout(() => this.connect(), waitMs + this.events.reserveConnect());
+      return;
+    }
     this.subscriptions.reset();
     this.queue.length = 0;
     const { events } = this;
@@ -144,6 +158,7 @@ export class Connection {
         {
           url: this.exchange.websocketUrl(this.options.endpoint, this.options.route),
           ca: this.options.ca,
+          network: networkOf(this.options.network),
           frameBytesMax: this.options.frameBytesMax,
         },
         {
@@ -175,6 +190,7 @@ export class Connection {
   }
 
   private opened(): void {
+    this.gate.accepted();
     this.delivering = false;
     this.openedMs = monotonicMs();
     this.tickedMs = this.openedMs;
@@ -184,7 +200,6 @@ export class Connection {
     this.enter('CONNECTED');
     this.events.opened();
     this.enter('SUBSCRIBING');
-    this.askedMs = this.watchedMs;
     this.send(this.subscriptions.requests());
     this.settle();
   }
@@ -197,10 +212,15 @@ export class Connection {
 
   private sendNext(): void {
     this.sendTimer = undefined;
+    const { pausedMs } = this.subscriptions;
+    if (pausedMs > 0) {
+      this.sendTimer = setTimeout(() => this.sendNext(), pausedMs);
+      return;
+    }
     const request = this.queue.shift();
     if (request === undefined || this.client === undefined) return;
     this.client.sendText(request.text);
-    this.askedMs = this.watchedMs;
+    this.subscriptions.sent(request, this.watchedMs);
     this.sendTimer = setTimeout(() => this.sendNext(), this.requests.pauseMs(monotonicMs()));
   }
 
@@ -212,8 +232,10 @@ export class Connection {
       this.events.closing(event.reason);
       return;
     }
-    if (event.kind === 'refused' && event.id === undefined && event.native === undefined)
+    if (event.kind === 'throttled' || (event.kind === 'refused' && event.native === undefined))
       this.events.log('warn', `the exchange says: ${event.reason}`);
+    // who refuses something is there, even where that ends the connection
+    if (event.kind === 'refused') this.backoff.reset();
     this.send(this.subscriptions.take(event));
     this.settle();
   }
@@ -236,7 +258,7 @@ export class Connection {
   }
 
   /** Subscribes one channel of one symbol anew, so that the exchange sends a new snapshot. */
-  renew(subscription: Subscription): void {
+  resubscribe(subscription: Subscription): void {
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     const requests = this.subscriptions.resubscribe(subscription);
     if (requests.length > 0) this.enter('SUBSCRIBING');
@@ -275,6 +297,7 @@ export class Connection {
     }
     this.keepAlive(now);
     this.askAgain();
+    if (this.client === undefined) return;
     this.watchedMs += passedMs;
   }
 
@@ -299,10 +322,12 @@ export class Connection {
   }
 
   private askAgain(): void {
-    if (this.current !== 'SUBSCRIBING' || this.queue.length > 0) return;
-    if (this.watchedMs - this.askedMs <= this.options.ackTimeoutMs) return;
-    this.askedMs = this.watchedMs;
-    this.send(this.subscriptions.overdue());
+    this.subscriptions.tick(this.watchedMs);
+    if (this.subscriptions.isMute) {
+      this.giveUp('the exchange confirmed none of the subscriptions');
+      return;
+    }
+    this.send(this.subscriptions.requests());
     this.settle();
   }
 
@@ -339,20 +364,22 @@ export class Connection {
       stopped();
       return;
     }
+    if (info.kind === 'handshake') this.gate.refused(info.code, info.retryAfter);
     const answered = this.openedMs > 0 || info.code !== NO_ANSWER;
-    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered);
+    this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered, info.code);
   }
 
-  private ended(reason: string, stale: boolean, answered = true): void {
+  private ended(reason: string, stale: boolean, answered = true, code = NO_ANSWER): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
     this.openedMs = 0;
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
     if (!answered) this.events.unanswered();
-    const delay = Math.max(backoffMs, this.events.reserveConnect());
+    const busyMs = Math.max(this.gate.waitMs(), this.subscriptions.uselessMs);
+    const delay = Math.max(backoffMs, busyMs, this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
-    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale);
+    this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);
     this.retryTimer = setTimeout(() => this.connect(), delay);
   }
 }

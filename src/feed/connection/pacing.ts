@@ -7,7 +7,11 @@
 /** Attempts that may follow each other at once after a quiet time. */
 const BURST = 20;
 
-function sharedMs(): number {
+/** REST requests per minute of an exchange that names no limit. */
+export const REST_PER_MINUTE = 60;
+
+/** Milliseconds of the clock that all threads share. */
+export function sharedMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
@@ -27,6 +31,13 @@ export function reserve(pacing: SharedArrayBuffer, perMinute: number): number {
       return Math.max(0, from - now - BURST * interval);
     }
   }
+}
+
+/** For what is in no hurry: how long to wait until the budget has room for others beside it. */
+export function pauseMs(pacing: SharedArrayBuffer, perMinute: number): number {
+  const interval = Math.ceil(60_000 / perMinute);
+  const used = Number(Atomics.load(new BigInt64Array(pacing), 0)) - sharedMs();
+  return Math.max(0, used - (BURST / 2) * interval);
 }
 
 /** An attempt that was taken out has reached nobody: it does not count. */

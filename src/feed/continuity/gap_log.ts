@@ -25,12 +25,14 @@ export class GapLog {
     private readonly write: (gap: Gap) => boolean,
     /** the first of those that go unlisted */
     private readonly overflow: () => void,
+    /** takes it up, to fetch what is missing; false when that cannot be had */
+    private readonly repair: (gap: Gap) => boolean = () => false,
   ) {}
 
   add(gap: Gap): void {
     this.counters[SESSION.gaps]++;
     this.counters[SESSION.missing] += gap.messages;
-    this.note(gap);
+    this.note(this.repair(gap) ? gap : { ...gap, state: 'unrepairable' });
   }
 
   /** Something to be listed that is no gap. */

@@ -6,6 +6,7 @@
  * the older ones. The oldest id is the last of its chain, so forgetting it means cutting the chain. A stream without
  * trades costs address space alone, as memory that was never written to is not there yet.
  */
+import { u64Words, uuidWords } from '../../base/exact.js';
 
 /** Ids remembered per stream; a power of two. */
 export const RECENT_IDS = 4096;
@@ -65,6 +66,44 @@ export class RecentIds {
   isNewest(slot: number, words: Uint32Array, at: number): boolean {
     if (this.counts[slot] === 0) return false;
     return this.same(this.streams[slot].words, ((this.cursors[slot] - 1) & MASK) * this.width, words, at);
+  }
+
+  /** Cold: the words of an id as text: a number in decimal digits, a UUID in 32 hexadecimal ones. */
+  wordsOf(id: string): Uint32Array | undefined {
+    const words = this.width === 2 ? u64Words(id) : uuidWords(id);
+    return words && Uint32Array.from(words);
+  }
+
+  /** Cold: whether the id in words[at, at + width) is remembered. */
+  has(slot: number, words: Uint32Array, at: number): boolean {
+    const ids = this.streams[slot];
+    for (let p = ids.heads[this.hash(words, at)]; p !== 0; p = ids.next[p - 1])
+      if (this.same(ids.words, (p - 1) * this.width, words, at)) return true;
+    return false;
+  }
+
+  /** Cold: the id that was remembered before the newest one; undefined when there is none. */
+  beforeNewest(slot: number): Uint32Array | undefined {
+    if (this.counts[slot] < 2) return undefined;
+    const at = ((this.cursors[slot] - 2) & MASK) * this.width;
+    return this.streams[slot].words.slice(at, at + this.width);
+  }
+
+  /** Cold: remembers an id, which was not, in front of the newest one. */
+  addOlder(slot: number, words: Uint32Array, at: number): void {
+    if (this.counts[slot] === 0) {
+      this.add(slot, words, at);
+      return;
+    }
+    const ids = this.streams[slot];
+    const position = (this.cursors[slot] - 1) & MASK;
+    const newest = ids.words.slice(position * this.width, (position + 1) * this.width);
+    // the newest one is the first of its chain
+    ids.heads[this.hash(newest, 0)] = ids.next[position];
+    this.cursors[slot] = position;
+    this.counts[slot]--;
+    this.add(slot, words, at);
+    this.add(slot, newest, 0);
   }
 
   /** Cuts the oldest id, at `position`, off its chain. */

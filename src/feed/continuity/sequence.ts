@@ -7,12 +7,13 @@
  * before, the jump is taken back: what was stored above is remembered and is no gap later.
  */
 import { assert } from '../../base/errors.js';
-import { u64Words } from '../../base/exact.js';
-import { SEQUENCE_GAPS_MAX } from '../../base/limits.js';
+import { TIME } from '../../base/time.js';
 import type { Table } from '../../schema/layout.js';
 import type { GapCause } from '../../schema/tables.js';
 import type { StreamSpec } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
+import { MissingIds, type OpenGap, type Stretch } from './missing_ids.js';
+import { CAUSES, EXPLAINED, FIRST_DROPPED, FIRST_RESUMED, NONE } from './pending_causes.js';
 import { RecentIds } from './recent_ids.js';
 
 /** How long a gap may wait for late messages before it is reported. */
@@ -24,13 +25,16 @@ const OLDER_IDS_MAX = 4096;
  * on subscribing; ids far below are a new numbering, or the stored one was wrong, and must not be taken for repeated.
  */
 const SEED_DEPTH = 4096;
-
 /** Messages in a row that go on in front of a jump before it is taken back. */
 const RETURN_MESSAGES = 8;
 /** A jump that leaves less than this open is passed soon, and late messages may fill it. */
 const RETURN_DISTANCE = 1000;
 /** Stretches of ids above the newest one that are remembered per stream. */
 const AHEAD_MAX = 16;
+/** Messages in a row that count on from ids of the past before the exchange is taken to have begun again. */
+const AGAIN_MESSAGES = 8;
+/** What the clock of an exchange may be ahead of ours. */
+const CLOCKS_APART_SECS = 2;
 
 export const SEEN = {
   /** received before, must not be stored again */
@@ -40,23 +44,9 @@ export const SEEN = {
   uncertain: 2,
 } as const;
 
-interface OpenGap {
-  from: number;
-  to: number;
-  readonly cause: GapCause;
-  readonly openedMs: number;
-  readonly fromSeconds: number;
-  readonly fromNanos: number;
-  readonly toSeconds: number;
-  readonly toNanos: number;
-  reported: boolean;
-}
-
 /** The cold part of a stream's state; exists once something was out of the ordinary. */
 interface Irregular {
-  gaps: OpenGap[];
-  /** ids up to here may have been in gaps that were forgotten */
-  forgottenTo: number;
+  readonly missing: MissingIds;
   older: Set<number>;
   /** messages in a row that filled a gap from its beginning, the id that would be the next, and the newest id then */
   returned: number;
@@ -64,11 +54,9 @@ interface Irregular {
   returnBelow: number;
   /** ids above the newest one that were stored before a jump was taken back, ascending */
   ahead: Stretch[];
-}
-
-interface Stretch {
-  readonly from: number;
-  readonly to: number;
+  /** messages in a row that may be of a new numbering, and the id that would be the next of it */
+  again: number;
+  againNext: number;
 }
 
 /** What a sequence has to know of its channel. */
@@ -84,6 +72,8 @@ export interface SequenceEvents {
   gap(gap: Gap): void;
   /** a row for ids that were listed and are stored now, or were never missing */
   repaired?(gap: Gap): void;
+  /** ids have begun again, as the gap of cause `reset` says */
+  again?(gap: Gap): void;
   reordered(): void;
   duplicate(): void;
   /** the newest id was out of line with those before and behind it: the ids go on below */
@@ -91,15 +81,6 @@ export interface SequenceEvents {
   /** something may be missing in front of the message being worked on, or of the next one */
   jumped?(slot: number): void;
 }
-
-const NONE = 0;
-const CAUSES: readonly GapCause[] = [
-  ...(['unknown', 'disconnect', 'ring_full', 'malformed', 'disk'] as const),
-  // from here on: nothing has arrived yet since the stream was taken up
-  ...(['downtime', 'unsubscribed'] as const),
-];
-const FIRST_RESUMED = CAUSES.indexOf('downtime');
-const DISCONNECT = CAUSES.indexOf('disconnect');
 
 export class Sequence {
   /** newest id of each slot, -1 before the first */
@@ -114,8 +95,8 @@ export class Sequence {
 
   readonly table: Table;
   /** of unordered ids: what was seen lately, and the word of a row at which its id stands */
-  private readonly recent: RecentIds | undefined;
-  private readonly idWord: number;
+  readonly recent: RecentIds | undefined;
+  readonly idWord: number;
 
   constructor(
     channel: SequenceOptions,
@@ -164,7 +145,7 @@ export class Sequence {
 
   /** The stream is let go: reports what is open and forgets where it was. */
   leave(slot: number): void {
-    for (const gap of this.irregular.get(slot)?.gaps ?? []) this.report(slot, gap);
+    this.irregular.get(slot)?.missing.reportUntil(Number.POSITIVE_INFINITY);
     this.irregular.delete(slot);
     this.announced.delete(slot);
     this.lastId[slot] = this.firstId[slot] = -1;
@@ -184,18 +165,28 @@ export class Sequence {
     for (const [from, to] of unlisted) this.openGap(slot, from, to, this.nowMs(), seen);
   }
 
-  /** Continues behind numbers without order that an earlier run stored last, as decimal texts from old to new. */
+  /** Continues behind ids without order that an earlier run stored last, from old to new. */
   seedUnordered(slot: number, ids: readonly string[]): void {
     for (const id of ids) {
-      const words = u64Words(id);
-      if (words !== undefined && words.length === this.recent?.width)
-        this.recent.add(slot, Uint32Array.from(words), 0);
+      const words = this.recent?.wordsOf(id);
+      if (words !== undefined) this.recent?.add(slot, words, 0);
     }
   }
 
   /** Whether this run has received anything for the slot. */
   seen(slot: number): boolean {
     return this.lastSeconds[slot] !== 0 && this.pending[slot] < FIRST_RESUMED;
+  }
+
+  /** When the newest message was received, in seconds since 1970; 0: never. */
+  receivedAt(slot: number): number {
+    return this.lastSeconds[slot] + this.lastNanos[slot] * 1e-9;
+  }
+
+  /** The stream has stopped; `since` counts where nothing of it was ever received. */
+  silent(slot: number, since: number): void {
+    this.missed(slot, 'silence');
+    if (this.lastSeconds[slot] === 0) this.lastSeconds[slot] = since;
   }
 
   /** Everything received after now may follow a gap of this cause. */
@@ -249,8 +240,7 @@ export class Sequence {
     }
     // the newest trade is still the one we have: whatever was down, nothing happened meanwhile
     const cause = this.pending[slot];
-    if ((cause === DISCONNECT || cause >= FIRST_RESUMED) && recent.isNewest(slot, words, record + idWord))
-      this.pending[slot] = NONE;
+    if (EXPLAINED.includes(cause) && recent.isNewest(slot, words, record + idWord)) this.pending[slot] = NONE;
     this.events.duplicate();
     return false;
   }
@@ -282,7 +272,7 @@ export class Sequence {
     else {
       this.firstId[slot] = from;
       // the ids of an earlier run are not known, only when it received them
-      if (this.pending[slot] >= FIRST_RESUMED) this.reportInterval(slot);
+      if (this.pending[slot] >= FIRST_DROPPED) this.reportInterval(slot);
     }
     this.lastId[slot] = to;
     this.stamp(slot);
@@ -310,13 +300,11 @@ export class Sequence {
     let state = this.irregular.get(slot);
     if (state === undefined) {
       state = {
-        gaps: [],
-        forgottenTo: -1,
+        missing: new MissingIds((gap) => this.list(slot, gap)),
         older: new Set(),
-        returned: 0,
-        returnNext: -1,
-        returnBelow: -1,
         ahead: [],
+        ...{ returned: 0, returnNext: -1, returnBelow: -1 },
+        ...{ again: 0, againNext: -1 },
       };
       this.irregular.set(slot, state);
     }
@@ -331,7 +319,7 @@ export class Sequence {
     before: ArrayLike<number> = this.received,
   ): void {
     this.events.jumped?.(slot);
-    this.state(slot).gaps.push({
+    this.state(slot).missing.open({
       from,
       to,
       cause: CAUSES[this.pending[slot]],
@@ -342,51 +330,59 @@ export class Sequence {
       toNanos: before[1],
       reported: false,
     });
-    this.boundGaps(slot);
-  }
-
-  private boundGaps(slot: number): void {
-    const state = this.state(slot);
-    const { gaps } = state;
-    if (gaps.length <= SEQUENCE_GAPS_MAX) return;
-    // those that were listed have waited long enough
-    const [gap] = gaps.splice(
-      Math.max(
-        0,
-        gaps.findIndex(({ reported }) => reported),
-      ),
-      1,
-    );
-    this.report(slot, gap);
-    state.forgottenTo = Math.max(state.forgottenTo, gap.to);
   }
 
   /** Ids at or below the newest one: fill a gap, are older than everything, or were received before. */
   private earlier(slot: number, from: number, to: number): number {
     const state = this.state(slot);
-    const at = state.gaps.findIndex((gap) => to >= gap.from && from <= gap.to);
-    if (at >= 0) {
-      const gap = state.gaps[at];
-      const rest = [
-        { ...gap, to: from - 1 },
-        { ...gap, from: to + 1 },
-      ].filter((part) => part.from <= part.to);
-      state.gaps.splice(at, 1, ...rest);
+    const gap = state.missing.take(from, to);
+    if (gap !== undefined) {
       if (gap.reported) this.repair(slot, Math.max(from, gap.from), Math.min(to, gap.to));
-      this.boundGaps(slot);
       this.events.reordered();
       if (this.returns(slot, state, from, to, gap)) this.takeBack(slot, state, to);
       return from >= gap.from && to <= gap.to ? SEEN.fresh : SEEN.uncertain;
     }
-    if (to < this.firstId[slot]) {
-      if (state.older.has(to)) return SEEN.duplicate;
-      if (state.older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
-      state.older.add(to);
-      this.events.reordered();
-      return SEEN.fresh;
+    if (this.mayBeginAgain(slot, to)) {
+      state.again = from === state.againNext ? state.again + 1 : 1;
+      state.againNext = to + 1;
+      if (state.again >= AGAIN_MESSAGES) return this.beginAgain(slot, from, to);
     }
-    if (from > state.forgottenTo) return SEEN.duplicate;
-    this.repair(slot, from, Math.min(to, state.forgottenTo));
+    if (to < this.firstId[slot]) return this.older(state, to);
+    if (from <= state.missing.forgottenTo) {
+      this.repair(slot, from, Math.min(to, state.missing.forgottenTo));
+      return SEEN.uncertain;
+    }
+    return this.mayBeginAgain(slot, to) ? SEEN.uncertain : SEEN.duplicate;
+  }
+
+  /** An id below the first one that was seen. */
+  private older({ older }: Irregular, id: number): number {
+    if (older.has(id)) return SEEN.duplicate;
+    if (older.size >= OLDER_IDS_MAX) return SEEN.uncertain;
+    older.add(id);
+    this.events.reordered();
+    return SEEN.fresh;
+  }
+
+  /**
+   * Whether an id that was passed long ago may be another trade with the same number: it lies deeper than an exchange
+   * repeats its trades, or its trade has happened since the last new one was received.
+   */
+  private mayBeginAgain(slot: number, id: number): boolean {
+    const deep = this.lastId[slot] - id >= SEED_DEPTH;
+    return deep || (this.lastSeconds[slot] !== 0 && TIME[0] > this.lastSeconds[slot] + CLOCKS_APART_SECS);
+  }
+
+  /** The exchange counts its ids from somewhere else now: what is known of those before is of no use any more. */
+  private beginAgain(slot: number, from: number, to: number): number {
+    this.irregular.get(slot)?.missing.reportUntil(Number.POSITIVE_INFINITY);
+    this.irregular.delete(slot);
+    this.announced.delete(slot);
+    this.events.jumped?.(slot);
+    this.events.again?.({ ...this.interval(slot), cause: 'reset' });
+    this.firstId[slot] = from;
+    this.lastId[slot] = to;
+    this.stamp(slot);
     return SEEN.uncertain;
   }
 
@@ -402,15 +398,13 @@ export class Sequence {
   /** Makes `id` the newest one again; a stored id that the stream passes one by one later is stored a second time. */
   private takeBack(slot: number, state: Irregular, id: number): void {
     const last = this.lastId[slot];
-    const above = state.gaps.filter(({ from }) => from > id);
-    state.gaps = state.gaps.filter(({ from }) => from <= id);
-    for (const { from, to, reported } of above) if (reported) this.repair(slot, from, to);
+    const above = state.missing.cut(id);
+    for (const { from, to, reported } of above) if (reported) this.repair(slot, from, to, 0);
     above.forEach(({ to }, i) => {
       const end = (above[i + 1]?.from ?? last + 1) - 1;
       if (end > to) state.ahead.push({ from: to + 1, to: end });
     });
     state.ahead.sort((a, b) => a.from - b.from).splice(AHEAD_MAX);
-    state.forgottenTo = Math.min(state.forgottenTo, id);
     state.returned = 0;
     this.lastId[slot] = id;
     this.stamp(slot);
@@ -436,61 +430,64 @@ export class Sequence {
       this.openGap(slot, this.lastId[slot] + 1, id, atMs);
       this.lastId[slot] = id;
     }
-    for (const [slot, { gaps }] of this.irregular) {
-      for (const gap of gaps) if (all || now - gap.openedMs >= GRACE_MS) this.report(slot, gap);
+    if (all) this.reportDropped();
+    const until = all ? Number.POSITIVE_INFINITY : now - GRACE_MS;
+    for (const { missing } of this.irregular.values()) missing.reportUntil(until);
+  }
+
+  /** Messages were dropped, and nothing came behind them that would show it. */
+  private reportDropped(): void {
+    for (let slot = 0; slot < this.pending.length; slot++) {
+      if (this.pending[slot] < FIRST_DROPPED || this.pending[slot] >= FIRST_RESUMED) continue;
+      this.reportInterval(slot);
+      this.pending[slot] = NONE;
     }
   }
 
-  private report(slot: number, gap: OpenGap): void {
-    if (gap.reported) return;
-    gap.reported = true;
-    this.events.gap({
-      slot,
-      table: this.table,
-      cause: gap.cause,
-      fromId: gap.from,
-      toId: gap.to,
-      fromSeconds: gap.fromSeconds,
-      fromNanos: gap.fromNanos,
-      toSeconds: gap.toSeconds,
-      toNanos: gap.toNanos,
-      messages: gap.to - gap.from + 1,
-    });
+  private list(slot: number, gap: OpenGap): void {
+    const { from: fromId, to: toId, cause, fromSeconds, fromNanos, toSeconds, toNanos } = gap;
+    const messages = toId - fromId + 1;
+    const times = { fromSeconds, fromNanos, toSeconds, toNanos };
+    this.events.gap({ slot, table: this.table, cause, fromId, toId, ...times, messages });
   }
 
-  /** What was listed of a range is there after all, or was never missing. */
-  private repair(slot: number, fromId: number, toId: number): void {
-    const [seconds, nanos] = this.received;
-    this.events.repaired?.({
-      slot,
-      table: this.table,
-      cause: 'unknown',
-      fromId,
-      toId,
-      fromSeconds: seconds,
-      fromNanos: nanos,
-      toSeconds: seconds,
-      toNanos: nanos,
-      messages: toId - fromId + 1,
-      repaired: true,
-    });
+  /** What was listed of a range is there after all, or was never missing: then `messages` is 0. */
+  private repair(slot: number, fromId: number, toId: number, messages = toId - fromId + 1): void {
+    const [fromSeconds, fromNanos] = this.received;
+    const times = { fromSeconds, fromNanos, toSeconds: fromSeconds, toNanos: fromNanos };
+    const of = { slot, table: this.table, cause: 'unknown', state: 'repaired' } as const;
+    this.events.repaired?.({ ...of, fromId, toId, ...times, messages });
   }
 
   /** Without ids only the interval is known. */
   private reportInterval(slot: number): void {
-    if (this.lastSeconds[slot] === 0) return;
+    if (this.lastSeconds[slot] === 0 && this.pending[slot] < FIRST_DROPPED) return;
     this.events.jumped?.(slot);
-    this.events.gap({
-      slot,
-      table: this.table,
-      cause: CAUSES[this.pending[slot]],
-      fromId: 0,
-      toId: 0,
-      fromSeconds: this.lastSeconds[slot],
-      fromNanos: this.lastNanos[slot],
-      toSeconds: this.received[0],
-      toNanos: this.received[1],
-      messages: 0,
-    });
+    this.events.gap(this.interval(slot));
+  }
+
+  /** From the last message to the one being worked on. */
+  private interval(slot: number): Gap {
+    const { table, lastSeconds, lastNanos, received } = this;
+    return {
+      ...{ slot, table, cause: CAUSES[this.pending[slot]], fromId: 0, toId: 0, messages: 0 },
+      ...{ fromSeconds: lastSeconds[slot], fromNanos: lastNanos[slot] },
+      ...{ toSeconds: received[0], toNanos: received[1] },
+    };
+  }
+
+  /** A repaired row: whether its ids were still missing, which they are not any more. */
+  fill(slot: number, from: number, to: number): boolean {
+    return this.irregular.get(slot)?.missing.take(from, to) !== undefined;
+  }
+
+  /** What is missing within these ids. */
+  missingWithin(slot: number, from: number, to: number): readonly Stretch[] {
+    return this.irregular.get(slot)?.missing.within(from, to) ?? [];
+  }
+
+  /** Takes up a gap that an earlier run has listed. */
+  seedGap(slot: number, gap: OpenGap): void {
+    this.state(slot).missing.open(gap);
   }
 }

@@ -1,6 +1,8 @@
 /** What becomes of messages, in numbers that parsers answer and shards count; and what people read of a refusal. */
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
+  /** a part of a snapshot was written: the message has to be offered again when the ring has room for the rest */
+  again: -2,
   /** not of a shape the scanner knows: the JSON parser has to look at it */
   noMatch: -1,
   /** a change of an order book that waits for the snapshot it follows; becomes rows, or is counted when it cannot */

@@ -37,6 +37,17 @@ export interface RowCounts {
   literals: number;
 }
 
+/** How the message that is being worked on came, and whether it has to come again. */
+export class Offer {
+  /** number of the message, and how often any message was offered */
+  message = 0;
+  pass = 0;
+  /** whether it can be offered again; what has come over REST cannot */
+  canWait = false;
+  /** a part of it found no room */
+  waits = false;
+}
+
 /** Where rows go; what was committed since a position can be taken back. */
 export interface ReversibleSink extends RowSink {
   readonly position: number;
@@ -60,6 +71,7 @@ export class RowWriter {
   readonly counts: RowCounts = { rows: 0, literals: 0 };
   /** receive time of the chunk being worked on: [seconds, nanoseconds] */
   readonly received: Uint32Array;
+  readonly offer = new Offer();
   trades: TradeListener | undefined;
   /** there while several connections write rows of the same streams */
   arbiter: Arbiter | undefined;
@@ -84,6 +96,8 @@ export class RowWriter {
     private readonly streams: StreamIndex,
     received: Uint32Array,
     private readonly clockSkewSecondsMax: number,
+    /** bits of `flags` that every row has */
+    readonly always = 0,
   ) {
     this.u32 = sink.u32;
     this.f32 = sink.f32;
@@ -124,7 +138,7 @@ export class RowWriter {
     u32[record + STREAM_WORD] = this.streams.ids[slot];
     this.scales = 0;
     this.scalesHigh = 0;
-    this.flags = 0;
+    this.flags = this.always;
     this.sidecar.count = 0;
     return true;
   }

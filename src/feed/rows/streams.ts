@@ -7,6 +7,22 @@ import { SYMBOL_BYTES_MAX } from '../../base/limits.js';
 import type { GapCause } from '../../schema/tables.js';
 import { QUOTE, QUOTES } from '../json/bytes.js';
 
+/** What an earlier run has listed in GAPS of one table: ids, or, where these have no order, a time. */
+export interface ListedGap {
+  /** name of the table */
+  readonly table: string;
+  readonly cause: GapCause;
+  readonly fromId: number;
+  readonly toId: number;
+  readonly fromSeconds: number;
+  readonly fromNanos: number;
+  readonly toSeconds: number;
+  readonly toNanos: number;
+  /** of ids without order: the one stored last in front of the gap, and all that were stored around and behind it */
+  readonly anchor?: string;
+  readonly known?: readonly string[];
+}
+
 /** One (exchange, native symbol) with everything a thread needs to know about it. */
 export interface StreamSpec {
   /** index in the process, as in word 1 of every record */
@@ -24,6 +40,10 @@ export interface StreamSpec {
   readonly recentTradeIds: readonly string[];
   /** ids below it that are neither on disk nor in GAPS: first and last of each gap */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
+  /** what earlier runs have listed of it: what is still missing and may be had, and what is on disk all the same */
+  readonly gaps?: { readonly open: readonly ListedGap[]; readonly filled: readonly ListedGap[] };
+  /** newest id of its aggregate trades on disk, as decimal text; '' or undefined when there is none */
+  readonly lastAggregateId?: string;
   /** receive time of the newest row on disk by table: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
   /** why nothing was captured since then: cause of the gap that its next message may show */

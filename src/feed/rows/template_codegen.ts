@@ -55,27 +55,34 @@ export interface RowTarget {
 /** Values that do not matter for the row: of which node, and which field. */
 export type IgnoredFields = readonly (readonly [slots: JsonSlots, fields: readonly number[]])[];
 
+/** What is around the rows of a message. */
+export interface Envelope {
+  readonly root: JsonFields;
+  readonly ignored: IgnoredFields;
+  readonly number?: MessageNumber | undefined;
+}
+
 /**
  * From a message whose object at `o` became one row, the template of messages like it; undefined when it cannot be one.
- * What is asked for in the message around `root`, goes into no row and is not ignored, is part of the texts.
+ * What the parser reads in the envelope, goes into no row and is not ignored, is part of the texts.
  */
 export function compileTemplate(
   target: RowTarget,
   candidate: Candidate,
   o: number,
-  root: JsonFields,
-  ignored: IgnoredFields,
-  counting: MessageNumber | undefined,
+  envelope: Envelope,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): Template | undefined {
   const { mapping, slots, sequence, symbol } = candidate;
-  const counter = counting !== undefined && root.present(counting.field) ? counting : undefined;
+  const { root, ignored } = envelope;
+  const numbered = envelope.number !== undefined && root.present(envelope.number.field);
+  const number = numbered ? envelope.number : undefined;
   const tokens = tokensOf(bytes, start, end, LEARNED_VALUES_MAX);
   if (tokens === undefined) return undefined;
   const asked = askedPlaces(root, ignored);
-  const wanted = wantedPlaces(mapping, slots, o, root, counter);
+  const wanted = wantedPlaces(mapping, slots, o, root, number);
   const symbolPosition = (symbol.inRow === true ? o : 0) + symbol.field;
   if (!symbol.slots.present(symbolPosition)) return undefined;
   const symbolAt = symbol.slots.from[symbolPosition];
@@ -115,19 +122,19 @@ export function compileTemplate(
     ),
   };
   lines.push(`if (i !== end) return ${NO_MATCH};`);
-  if (counter !== undefined)
-    lines.push(`if (${access.message.digits(counter.field)} !== newest[0] + 1) return ${NO_MATCH};`);
+  if (number !== undefined)
+    lines.push(`if (${access.message.digits(number.field)} !== newest[0] + 1) return ${NO_MATCH};`);
   if (mapping.accept === 'contiguous')
     lines.push(
       `if (${access.row.digits(fieldOf(mapping.columns.trade_id))} !== sequence.expected(slot)) return ${NO_MATCH};`,
     );
-  lines.push(...rowCode(mapping, access, '', countCode(access.message, counter)), `return ${RESULT.rows};`);
-  return evaluate(target, lines, mapping, sequence, counter);
+  lines.push(...rowCode(mapping, access, '', countCode(access.message, number)), `return ${RESULT.rows};`);
+  return evaluate(target, lines, mapping, sequence, number);
 }
 
 /** Takes the number of the message as the newest one, once its row cannot be refused any more. */
-function countCode(message: FieldExpressions, counter: MessageNumber | undefined): string {
-  return counter === undefined ? '' : `newest[0] = ${message.digits(counter.field)}`;
+function countCode(message: FieldExpressions, number: MessageNumber | undefined): string {
+  return number === undefined ? '' : `newest[0] = ${message.digits(number.field)}`;
 }
 
 function evaluate(
@@ -135,12 +142,12 @@ function evaluate(
   lines: readonly string[],
   mapping: RowMapping,
   sequence: Sequence,
-  counter: MessageNumber | undefined,
+  number: MessageNumber | undefined,
 ): Template {
   const tools = {
     ...{ ...ROW_TOOLS, ...NUMBER_TOOLS },
     ...{
-      newest: counter?.newest,
+      newest: number?.newest,
       rows,
       streams,
       sequence,
@@ -172,7 +179,7 @@ function wantedPlaces(
   slots: JsonSlots,
   o: number,
   root: JsonSlots,
-  counter: MessageNumber | undefined,
+  number: MessageNumber | undefined,
 ): Map<number, WantedValue> {
   const places = new Map<number, WantedValue>();
   const want = (
@@ -189,7 +196,7 @@ function wantedPlaces(
   for (const mapping of Object.values(columns)) want(slots, o, fieldOf(mapping), false, mapping);
   if (time.inEnvelope === true) want(root, 0, timeField(time), true);
   else want(slots, o, timeField(time), false);
-  if (counter !== undefined) want(root, 0, counter.field, true);
+  if (number !== undefined) want(root, 0, number.field, true);
   return places;
 }
 

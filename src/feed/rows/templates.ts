@@ -21,6 +21,7 @@ import type { RowMapping } from './row_mapping.js';
 import {
   type Candidate,
   compileTemplate,
+  type Envelope,
   type IgnoredFields,
   type MessageNumber,
   type RowTarget,
@@ -33,6 +34,7 @@ const TEMPLATES_MAX = 8;
 const MISSES_PER_EXCHANGE = 65_536;
 
 export class RowTemplates {
+  private readonly envelope: Envelope;
   private readonly templates: Template[] = [];
   private readonly buffer = new JsonBuffer();
   private next = 0;
@@ -44,10 +46,12 @@ export class RowTemplates {
 
   constructor(
     private readonly target: RowTarget,
-    private readonly root: JsonFields,
-    private readonly ignored: IgnoredFields,
-    private readonly counter?: MessageNumber,
-  ) {}
+    root: JsonFields,
+    ignored: IgnoredFields,
+    number?: MessageNumber,
+  ) {
+    this.envelope = { root, ignored, number };
+  }
 
   /** Cold: the function that writes rows of this mapping; with `symbol` messages of one row may become templates. */
   row(
@@ -57,7 +61,7 @@ export class RowTemplates {
     symbol?: SymbolPlace,
     extra?: (o: number) => void,
   ): WriteRow {
-    const { root } = this;
+    const { root } = this.envelope;
     const { rows } = this.target;
     if (sequence === undefined || symbol === undefined)
       return compileRow(mapping, slots, root, rows, sequence, extra);
@@ -101,8 +105,8 @@ export class RowTemplates {
     if (candidate === undefined || rows !== 1 || candidate.slots.count !== 1) return;
     this.misses++;
     if (this.templates.length === TEMPLATES_MAX && this.misses % MISSES_PER_EXCHANGE !== 0) return;
-    const { target, root, ignored, counter, o } = this;
-    const template = compileTemplate(target, candidate, o, root, ignored, counter, bytes, start, end);
+    const { target, envelope, o } = this;
+    const template = compileTemplate(target, candidate, o, envelope, bytes, start, end);
     if (template === undefined) return;
     this.templates[this.next] = template;
     this.next = (this.next + 1) % TEMPLATES_MAX;

@@ -17,6 +17,7 @@ const BACKFILLED = flag('repaired');
 const UNTIMED = flag('no_event_time');
 const NORMALIZED = flag('literal_normalized');
 const SNAPSHOT = flag('snapshot');
+const CLOSED = flag('closed');
 const NOT_LIVE = flag('repaired') | flag('replayed');
 /** Bits of the ledger and of the `flags` column that say the same. */
 const SHARED_FLAGS = [
@@ -219,8 +220,8 @@ export class ChannelJob {
     const next = new Int32Array(count);
     const hasId = this.#spec.id !== undefined;
     for (let event = count - 1; event >= 0; event--) {
-      // without an id, what was not delivered looks like what was never sent
-      if (!hasId && this.#delivered(event) === 0) continue;
+      // without an id, what was not delivered looks like what was never sent; candles may have been fetched
+      if (!hasId && this.#delivered(event) === 0 && !this.#isCandles) continue;
       const bucket = this.#eventKey(event) & (size - 1);
       next[event] = head[bucket];
       head[bucket] = event;
@@ -231,7 +232,7 @@ export class ChannelJob {
       let last = -1;
       let found = -1;
       for (let event = head[bucket]; event >= 0; event = next[event]) {
-        if (!this.#sameKey(event, row)) continue;
+        if (!this.#sameKey(event, row) || !this.#mayBe(event, row)) continue;
         last = event;
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
         if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
@@ -246,6 +247,18 @@ export class ChannelJob {
       }
       if (found < 0 && last >= 0) this.#event_of[row] = -2;
     }
+  }
+
+  get #isCandles(): boolean {
+    return this.#result.channel.startsWith('klines_');
+  }
+
+  /** Of a candle the growth may be the same as the end, and only that is ever fetched. */
+  #mayBe(event: number, row: number): boolean {
+    if (!this.#isCandles) return true;
+    const flags = this.#rows.word('flags', row);
+    if ((flags & BACKFILLED) === 0) return this.#delivered(event) > 0;
+    return this.#events.has(event, 'closed') === ((flags & CLOSED) !== 0);
   }
 
   #match(event: number, row: number, used: Uint32Array): void {

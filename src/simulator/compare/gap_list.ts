@@ -2,10 +2,12 @@
  * The gaps that GAPS lists for one symbol, to look up whether a missing event is among them.
  * Runs in the comparing process; used by compare.ts.
  */
-import { GAPS } from '../../schema/tables.js';
+import { flag } from '../../schema/flags.js';
+import { GAP_CAUSES, GAPS, KLINES } from '../../schema/tables.js';
 import { readRows } from './rows.js';
 
 const TWO_32 = 4294967296;
+const REPAIRED = flag('repaired');
 /** What the clocks of simulator and logger may differ by. */
 const CLOCKS_APART_S = 0.05;
 
@@ -20,6 +22,21 @@ export class GapList {
 
   addTimes(from_s: number, to_s: number): void {
     this.#times.push([from_s, to_s]);
+  }
+
+  /** These ids are there after all: nothing that was listed before explains their absence. */
+  removeIds(from: number, to: number): void {
+    const left = this.#ids.splice(0).flatMap(([a, b]): [number, number][] => [
+      [a, Math.min(b, from - 1)],
+      [Math.max(a, to + 1), b],
+    ]);
+    this.#ids.push(...left.filter(([a, b]) => a <= b));
+  }
+
+  /** The same of a gap without ids. */
+  removeTimes(from_s: number, to_s: number): void {
+    const left = this.#times.splice(0).filter(([from, to]) => from !== from_s || to !== to_s);
+    this.#times.push(...left);
   }
 
   /** Joins what overlaps, so that ids can be looked up. */
@@ -58,6 +75,10 @@ export class GapList {
   }
 }
 
+function isKlines(table: number): boolean {
+  return Object.values(KLINES).some(({ id }) => id === table);
+}
+
 /** The gaps of a symbol by table id. */
 export function readGaps(dataPath: string, exchange: string, symbol: string): Map<number, GapList> {
   const rows = readRows(dataPath, exchange, symbol, GAPS);
@@ -69,7 +90,12 @@ export function readGaps(dataPath: string, exchange: string, symbol: string): Ma
     const table = rows.word('table', row);
     const gaps = byTable.get(table) ?? new GapList();
     byTable.set(table, gaps);
-    if (u64('from_id', row) > 0) gaps.addIds(u64('from_id', row), u64('to_id', row));
+    const [from, to] = [u64('from_id', row), u64('to_id', row)];
+    // of a candle the last state is fetched, and not how it grew
+    const repaired = (rows.word('flags', row) & REPAIRED) !== 0 && !isKlines(table);
+    if (rows.word('cause', row) === GAP_CAUSES.reset.id) continue;
+    if (to > 0) repaired ? gaps.removeIds(from, to) : gaps.addIds(from, to);
+    else if (repaired) gaps.removeTimes(seconds('from', row), seconds('to', row));
     else gaps.addTimes(seconds('from', row), seconds('to', row));
   }
   for (const gaps of byTable.values()) gaps.complete();

@@ -108,6 +108,8 @@ export class SymbolMarket<L extends Listener = Listener> {
   volume: number;
   /** bit per channel that has begun: its events are in the ledger whether or not a client gets them */
   started = 0;
+  /** sends nothing for now */
+  halted = false;
   /** bit per channel that a client gets now */
   listened = 0;
   /** bit per channel whose turn cannot wait: a finished candle, a full list of changes or aggregates */

@@ -172,6 +172,15 @@ export class Connection implements Link {
     if (!this.closed) this.#events.snapshot(symbol as VenueSymbol, channel, this, count);
   }
 
+  /** The symbol is not traded any more. */
+  drop(symbol: VenueSymbol): void {
+    for (const channel of [...(this.#channels.get(symbol) ?? [])]) this.unsubscribe(symbol, channel);
+  }
+
+  carries(channel: Channel): boolean {
+    return [...this.#channels.values()].some((channels) => channels.has(channel));
+  }
+
   /** The socket is gone. */
   forget(): void {
     this.closed = true;

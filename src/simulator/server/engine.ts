@@ -96,6 +96,11 @@ export class Engine implements Events {
       this.#open.splice(this.#open.indexOf(symbol), 1);
   }
 
+  /** Nobody hears of the channel any more, until it is subscribed anew; its events go on. */
+  mute(symbol: VenueSymbol, channel: Channel): void {
+    for (const connection of [...symbol.listeners[channel]]) this.unlisten(symbol, channel, connection);
+  }
+
   snapshot(symbol: VenueSymbol, channel: Channel, connection: Connection, count: number): void {
     this.#now_us = this.#options.clock_us();
     this.#start(symbol, channel, {});
@@ -145,10 +150,12 @@ export class Engine implements Events {
     const wanted = Math.min(count, pool === undefined ? 1 : SLOTS);
     let slot = 0;
     let made = 0;
+    let halted = 0;
     while (slot < wanted) {
       const symbol = pool === undefined ? lead : pool[this.#random.below(pool.length)];
       if ((slot & 15) === 15) this.#now_us = this.#options.clock_us();
       const bits = this.#bits(symbol);
+      if (bits === 0 && symbol.halted && ++halted < SLOTS) continue;
       if (bits === 0) break;
       const channel = this.#step(symbol, this.#pickChannel(symbol, bits));
       slot = this.#options.faults.armed
@@ -178,7 +185,16 @@ export class Engine implements Events {
     return undefined;
   }
 
+  /** A symbol that is halted sends nothing, whoever listens. */
+  halt(symbol: VenueSymbol, halted: boolean): void {
+    symbol.halted = halted;
+    const at = this.#open.indexOf(symbol);
+    if (halted && at >= 0) this.#open.splice(at, 1);
+    else if (!halted) this.#admit(symbol);
+  }
+
   #bits(symbol: VenueSymbol): number {
+    if (symbol.halted) return 0;
     return this.#mix_bits & (this.#options.runs_alone ? symbol.started : symbol.listened);
   }
 

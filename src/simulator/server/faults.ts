@@ -6,6 +6,7 @@
 import { LoggerError } from '../../base/errors.js';
 import { CHANNELS, type Channel } from '../market/channels.js';
 import { Random } from '../market/random.js';
+import { DENIAL_WORDS, type DenialWords } from './denials.js';
 
 /** Every kind, with what it does. */
 export const FAULT_KINDS = {
@@ -19,8 +20,18 @@ export const FAULT_KINDS = {
   slow: 'at most `rate` messages/s for `seconds`',
   cut: 'connections end, abruptly or with close code `code`',
   'close-24h': 'connections end as after 24 hours, announced where the exchange does that',
+  mute: 'subscriptions of `symbol` and `channel` (default: trades) send nothing any more, until they are made anew',
   refuse: 'new connections and requests are dropped unanswered for `seconds`',
-  http: 'REST (or `target` upgrade) answers `status` for `seconds` or `count` times',
+  http: 'REST (or `target` upgrade) answers `status` for `seconds` or `count` times, with Retry-After `retry_after` and a body of JSON or, with `body` html, a page',
+  delist: '`symbol` is not listed any more, and unknown to those who subscribe to it',
+  list: '`symbol` is listed again, as if it were new',
+  halt: '`symbol` is listed as halted and sends nothing',
+  resume: '`symbol` trades again',
+  deny: 'subscriptions of `symbol` and `channel` are refused for `seconds`, with `words` unknown, login or anonymous',
+  allow: 'takes back what `deny` said of `symbol` and `channel`',
+  'limit-streams': 'at most `count` streams of `channel` on a connection',
+  'limit-connections': 'at most `count` connections that carry `channel`',
+  throttle: 'the next `count` requests to subscribe are too many',
   garbage: 'a text frame that is not JSON',
   'invalid-utf8': 'a text frame that is not UTF-8',
   'half-frame': 'part of a frame, then the connection is cut',
@@ -49,6 +60,10 @@ export interface FaultRequest {
   readonly target?: 'rest' | 'upgrade';
   readonly status?: number;
   readonly bytes?: number;
+  /** value of Retry-After in seconds; 1 for 429 and 503 when absent, 0 for none */
+  readonly retry_after?: number;
+  readonly body?: 'json' | 'html';
+  readonly words?: DenialWords;
   /** seconds after the start */
   readonly after?: number;
   /** repeat every so many seconds */
@@ -63,6 +78,7 @@ const NUMBERS = [
   'code',
   'status',
   'bytes',
+  'retry_after',
   'after',
   'every',
 ] as const;
@@ -71,6 +87,8 @@ const CHOICES = {
   channel: CHANNELS as readonly string[],
   connections: ['all', 'one'],
   target: ['rest', 'upgrade'],
+  body: ['json', 'html'],
+  words: DENIAL_WORDS as readonly string[],
 };
 
 /** Checks a request from outside; throws USAGE with what is wrong. */
@@ -171,8 +189,8 @@ export class Faults {
     this.#http = { request, left, until_ms };
   }
 
-  /** The status that this request is to be answered with, if not the ordinary one. */
-  httpStatus(target: 'rest' | 'upgrade', now_ms: number): number | undefined {
+  /** The fault that this request is to be answered with, if there is one. */
+  httpFault(target: 'rest' | 'upgrade', now_ms: number): FaultRequest | undefined {
     const http = this.#http;
     if (http === undefined || (http.request.target ?? 'rest') !== target) return undefined;
     if (now_ms >= http.until_ms || http.left <= 0) {
@@ -180,6 +198,6 @@ export class Faults {
       return undefined;
     }
     http.left--;
-    return http.request.status ?? 503;
+    return http.request;
   }
 }

@@ -9,6 +9,7 @@ import type { Listing } from '../market/catalogue.js';
 import type { Channel } from '../market/channels.js';
 import type { Frame } from '../market/frame.js';
 import type { SymbolMarket } from '../market/market.js';
+import type { Denials } from './denials.js';
 
 /** Periods and limits that tests shorten. */
 export interface VenueTimings {
@@ -97,6 +98,10 @@ export interface VenueView {
   readonly listings: readonly Listing[];
   /** symbols that trade, by native name */
   readonly symbols: ReadonlyMap<string, SymbolMarket>;
+  /** subscriptions that are to be refused */
+  readonly denials: Denials;
+  /** how many connections carry a channel */
+  carrying(channel: Channel): number;
   /**
    * The book for an answer over REST (out of date when a fault says so), in the ledger level by level: `fill` fills
    * `frame.event` and calls `frame.recordLevel()` for every level of the answer.

@@ -3,6 +3,8 @@
  * own says how calls are named and answers written. Runs in the simulator process.
  */
 import type { Levels } from '../market/book.js';
+import { CANDLE_AT } from '../market/candles.js';
+import { INTERVALS } from '../market/channels.js';
 import type { PastTrade, SymbolMarket } from '../market/market.js';
 import {
   type RateLimit,
@@ -40,6 +42,29 @@ export function tradesDown(symbol: SymbolMarket, newest: number, oldest: number)
     if (trade !== undefined) trades.push(trade);
   }
   return trades;
+}
+
+/** A finished candle: its words by name. */
+export type PastCandle = (word: keyof typeof CANDLE_AT) => number;
+
+/** Finished candles of an interval that begin from `from_s` to `to_s`, newest first; undefined for no interval. */
+export function candlesDown(
+  { candles }: SymbolMarket,
+  name: string,
+  from_s: number,
+  to_s: number,
+  count: number,
+): PastCandle[] | undefined {
+  const interval = (INTERVALS as readonly string[]).indexOf(name);
+  if (interval < 0) return undefined;
+  return Array.from(
+    { length: candles.kept(interval) },
+    (_, age): PastCandle =>
+      (word) =>
+        candles.wordAt(interval, age, CANDLE_AT[word]),
+  )
+    .filter((at) => at('open_time') >= from_s && at('open_time') <= to_s)
+    .slice(0, count);
 }
 
 /** The best `limit` levels of a side, each as `row` writes its price and size. */

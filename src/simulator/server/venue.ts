@@ -14,10 +14,11 @@ import {
 import { startServer } from '../../server/start.js';
 import type { Levels } from '../market/book.js';
 import type { Listing } from '../market/catalogue.js';
-import { CHANNELS, channelWeights } from '../market/channels.js';
+import { CHANNELS, type Channel, channelWeights } from '../market/channels.js';
 import type { Frame } from '../market/frame.js';
 import { historyPerSymbol, SymbolMarket } from '../market/market.js';
 import { Connection, type VenueSymbol } from './connection.js';
+import { Denials } from './denials.js';
 import { Engine } from './engine.js';
 import { type FaultRequest, Faults } from './faults.js';
 import { LOOPBACK } from './loopback.js';
@@ -85,8 +86,13 @@ export class Venue implements VenueView {
   readonly #timer: NodeJS.Timeout;
   #server: Server | undefined;
   readonly timings: VenueTimings;
-  readonly listings: readonly Listing[];
-  readonly symbols: ReadonlyMap<string, SymbolMarket>;
+  readonly denials = new Denials();
+  listings: readonly Listing[];
+  readonly symbols: Map<string, SymbolMarket>;
+  /** every symbol with its place, those included that are not listed at present */
+  readonly #markets: ReadonlyMap<string, VenueSymbol>;
+  readonly #listed: readonly Listing[];
+  readonly #halted = new Set<string>();
   port = 0;
   connections_opened = 0;
 
@@ -102,7 +108,9 @@ export class Venue implements VenueView {
       (listing, index): VenueSymbol =>
         new SymbolMarket(listing, index, seed, history, clockUs(), options.levels),
     );
-    this.symbols = new Map(symbols.map((symbol) => [symbol.listing.name, symbol as SymbolMarket]));
+    this.#markets = new Map(symbols.map((symbol) => [symbol.listing.name, symbol]));
+    this.#listed = this.listings;
+    this.symbols = new Map<string, SymbolMarket>(this.#markets);
     this.#faults = new Faults(seed);
     this.#player = recording === undefined ? undefined : new Player(recording);
     this.#engine = new Engine({
@@ -232,6 +240,11 @@ export class Venue implements VenueView {
         for (const connection of chosen) connection.end(code, reason);
         break;
       }
+      case 'mute':
+        for (const symbol of this.symbols.values())
+          if (request.symbol === undefined || request.symbol === symbol.listing.name)
+            this.#engine.mute(symbol as VenueSymbol, request.channel ?? 'trades');
+        break;
       case 'refuse':
         this.#faults.refuse_until_ms = until_ms;
         break;
@@ -241,12 +254,46 @@ export class Venue implements VenueView {
       case 'slow-consumer':
         this.#faults.slow_consumer_bytes = request.bytes ?? SLOW_CONSUMER_BYTES;
         break;
+      case 'delist':
+      case 'list':
+      case 'halt':
+      case 'resume':
+        this.#changeListing(request);
+        break;
+      case 'deny':
+      case 'allow':
+      case 'limit-streams':
+      case 'limit-connections':
+      case 'throttle':
+        this.denials.take(request);
+        break;
       case 'server-shutdown':
         this.#announceShutdown(chosen, now_ms);
         break;
       default:
         for (const connection of chosen) sendBroken(connection, request);
     }
+  }
+
+  /** Lists a symbol or not, and lets it trade or not. */
+  #changeListing({ kind, symbol = '' }: FaultRequest): void {
+    const market = this.#markets.get(symbol);
+    if (market === undefined) return;
+    if (kind === 'delist') {
+      this.symbols.delete(symbol);
+      for (const connection of this.#connections) connection.drop(market);
+    } else if (kind === 'list') this.symbols.set(symbol, market);
+    if (kind === 'halt') this.#halted.add(symbol);
+    else this.#halted.delete(symbol);
+    this.#engine.halt(market, kind === 'halt');
+    this.listings = this.#listed
+      .filter(({ name }) => !this.#markets.has(name) || this.symbols.has(name))
+      .map((listing) => (this.#halted.has(listing.name) ? { ...listing, closed: true } : listing));
+  }
+
+  /** Connections that carry a channel. */
+  carrying(channel: Channel): number {
+    return [...this.#connections].filter((connection) => connection.carries(channel)).length;
   }
 
   #announceShutdown(connections: readonly Connection[], now_ms: number): void {
@@ -322,14 +369,11 @@ export class Venue implements VenueView {
   #refusal(target: 'rest' | 'upgrade', path: string): Reply | undefined {
     const now_ms = nowMs();
     if (now_ms < this.#faults.refuse_until_ms) return HANG_UP;
-    let status = this.#faults.httpStatus(target, now_ms);
-    if (target === 'upgrade' && status === undefined) {
-      if (!this.#options.protocol.accepts(path)) status = 404;
-      else if (!this.#connects.take(now_ms)) status = 429;
-    }
-    if (status === undefined) return undefined;
-    const headers: Record<string, string> = status === 429 || status === 503 ? { 'retry-after': '1' } : {};
-    return { status, headers, body: '' };
+    const fault = this.#faults.httpFault(target, now_ms);
+    if (fault !== undefined) return refusalOf(fault);
+    if (target === 'rest') return undefined;
+    if (!this.#options.protocol.accepts(path)) return { status: 404, headers: {}, body: '' };
+    return this.#connects.take(now_ms) ? undefined : refusalOf({ kind: 'http', status: 429 });
   }
 
   #answer({ method, path, query }: Request): Reply {
@@ -354,6 +398,21 @@ function recorded(protocol: VenueProtocol, frames: readonly RecordedFrame[]): Li
 function splitName(name: string): { base: string; quote: string } {
   const match = /^(.+)-(.+)$/.exec(name) ?? /^(.+)(USDT|USDC|BUSD|FDUSD|BTC|ETH|BNB|EUR|TRY)$/.exec(name);
   return match === null ? { base: name, quote: name } : { base: match[1], quote: match[2] };
+}
+
+const PAGE = '<!DOCTYPE html><html><head><title>Service unavailable</title></head><body></body></html>';
+
+/** An answer that refuses, as a fault describes it. */
+function refusalOf({ status = 503, retry_after, body }: FaultRequest): Reply {
+  const wait_s = retry_after ?? (status === 429 || status === 503 ? 1 : 0);
+  return {
+    status,
+    headers: {
+      ...(wait_s > 0 ? { 'retry-after': String(wait_s) } : {}),
+      'content-type': body === 'html' ? 'text/html' : 'application/json',
+    },
+    body: body === 'html' ? PAGE : '',
+  };
 }
 
 function cut(connection: Connection, code: number | undefined): void {

@@ -9,13 +9,13 @@ import { exactFloat32 } from '../../base/exact.js';
 import { decimalText } from '../../schema/codec.js';
 import { literalsFile } from '../disk/paths.js';
 
-/** Decimals of the literal at a byte of its packed scales column. */
+/** Decimals of the number at a byte of its packed scales column. */
 export function scaleOf(scales: number, byte: number): number {
   return (scales >>> (byte * 8)) & 0xff;
 }
 
 /** The exact text of a number, trailing zeros included; `byte` is that of its decimals in `scales`. */
-export function literal(digits: bigint, scales: number, byte: number): string {
+export function decimalOf(digits: bigint, scales: number, byte: number): string {
   return decimalText(digits, scaleOf(scales, byte));
 }
 

@@ -3,9 +3,14 @@
  * what rows before it list of its range. Used by verification and before a stream is taken up again.
  */
 import { FLAGS } from '../../schema/flags.js';
-import { TRADES } from '../../schema/tables.js';
+import type { Table } from '../../schema/layout.js';
+import { GAP_CAUSES, TRADES } from '../../schema/tables.js';
 import { type Interval, intersect, subtract, union } from './intervals.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
+
+export const GAP_STATES = ['open', 'repaired', 'unrepairable'] as const;
+/** open: what the row lists is missing; the others say what has become of it */
+export type GapState = (typeof GAP_STATES)[number];
 
 /** A row of GAPS. Times in seconds and nanoseconds since 1970; ids 0 where the channel has none. */
 export interface GapRow {
@@ -19,12 +24,11 @@ export interface GapRow {
   readonly toTime: number;
   readonly toNanos: number;
   readonly messages: bigint;
-  readonly repaired: boolean;
+  readonly state: GapState;
 }
 
 /** GAPS rows of one symbol on one day, in file order. */
 export function* readGaps(tableDay: TableDay): Generator<GapRow> {
-  const repaired = 1 << FLAGS.repaired.bit;
   for (const block of readBlocks(tableDay)) {
     const u32 = (name: string) => u32Of(block, name);
     const u64 = (name: string) => u64Of(block, name);
@@ -40,15 +44,39 @@ export function* readGaps(tableDay: TableDay): Generator<GapRow> {
         toTime: u32('to_time')[i]!,
         toNanos: u32('to_nanos')[i]!,
         messages: u64('messages')[i]!,
-        repaired: (u32('flags')[i]! & repaired) !== 0,
+        state: stateOf(u32('flags')[i]!),
       };
     }
   }
 }
 
-/** The ids that rows of GAPS list for TRADES, merged, whether they were taken back or not. */
+function stateOf(flags: number): GapState {
+  if ((flags & (1 << FLAGS.repaired.bit)) !== 0) return 'repaired';
+  return (flags & (1 << FLAGS.unrepairable.bit)) !== 0 ? 'unrepairable' : 'open';
+}
+
+/** Ids of TRADES that may be missing by what rows of GAPS say: those that are said to be there now are none, merged. */
 export function listedIds(gaps: Iterable<GapRow>): Interval[] {
-  return union(idRows(gaps).map(({ ids }) => ids)).merged;
+  const rows = [...gaps];
+  const all = union(idRows(rows, TRADES).map(({ ids }) => ids)).merged;
+  return subtract(all, listings(rows).there);
+}
+
+/** Seconds and nanoseconds since 1970. */
+export type Moment = readonly [seconds: number, nanos: number];
+
+/** Rows behind the one that says last that the ids of a table begin again, and when the first of these was received. */
+export function behindReset(
+  gaps: readonly GapRow[],
+  table: Table,
+): { readonly rows: readonly GapRow[]; readonly since: Moment | undefined } {
+  const at = gaps.findLastIndex((row) => isReset(row, table));
+  const reset = gaps[at];
+  return { rows: gaps.slice(at + 1), since: reset && [reset.toTime, reset.toNanos] };
+}
+
+export function isReset({ cause, table: id }: GapRow, table: Table): boolean {
+  return cause === GAP_CAUSES.reset.id && id === table.id;
 }
 
 export interface Listings {
@@ -56,33 +84,48 @@ export interface Listings {
   readonly open: readonly Interval[];
   /** ids that were listed again while they were, merged */
   readonly twice: readonly Interval[];
+  /** ids that were listed and were stored afterwards, merged */
+  readonly there: readonly Interval[];
 }
 
-/** What rows of GAPS say of TRADES when they are read one after the other; `gaps` in the order of their files. */
-export function listings(gaps: Iterable<GapRow>): Listings {
+/** What rows of GAPS say of a table when they are read one after the other; `gaps` in the order of their files. */
+export function listings(gaps: Iterable<GapRow>, table: Table = TRADES): Listings {
   let open: Interval[] = [];
   let twice: Interval[] = [];
-  let batch: Interval[] = [];
-  const take = (repaired: boolean) => {
-    const { merged, twice: within } = overlaps(batch);
-    if (!repaired) twice = union([...twice, ...within, ...intersect(merged, open)]).merged;
-    open = repaired ? subtract(open, merged) : union([...open, ...merged]).merged;
-    batch = [];
-  };
-  let repairing = false;
-  for (const { ids, repaired } of idRows(gaps)) {
-    if (repaired !== repairing) take(repairing);
-    repairing = repaired;
-    batch.push(ids);
+  let there: Interval[] = [];
+  for (const batch of batches(idRows(gaps, table))) {
+    const { merged, twice: within } = overlaps(batch.map(({ ids }) => ids));
+    const { state } = batch[0]!;
+    if (state === 'open') twice = union([...twice, ...within, ...intersect(merged, open)]).merged;
+    open = state === 'repaired' ? subtract(open, merged) : union([...open, ...merged]).merged;
+    // what was never missing has no rows
+    const stored = batch.filter(({ rows }) => rows > 0n).map(({ ids }) => ids);
+    there = state === 'repaired' ? union([...there, ...stored]).merged : subtract(there, merged);
   }
-  take(repairing);
-  return { open, twice };
+  return { open, twice, there };
 }
 
-function idRows(gaps: Iterable<GapRow>): { readonly ids: Interval; readonly repaired: boolean }[] {
+interface IdRow {
+  readonly ids: Interval;
+  readonly state: GapState;
+  readonly rows: bigint;
+}
+
+function idRows(gaps: Iterable<GapRow>, table: Table): IdRow[] {
   return [...gaps]
-    .filter(({ table, fromId, toId }) => table === TRADES.id && toId > 0n && fromId <= toId)
-    .map(({ fromId, toId, repaired }) => ({ ids: { from: fromId, to: toId }, repaired }));
+    .filter(({ table: id, fromId, toId }) => id === table.id && toId > 0n && fromId <= toId)
+    .map(({ fromId, toId, state, messages }) => ({ ids: { from: fromId, to: toId }, state, rows: messages }));
+}
+
+/** Rows in a row that say the same of their ids. */
+function batches(rows: readonly IdRow[]): IdRow[][] {
+  const found: IdRow[][] = [];
+  for (const row of rows) {
+    const last = found.at(-1);
+    if (last !== undefined && last[0]!.state === row.state) last.push(row);
+    else found.push([row]);
+  }
+  return found;
 }
 
 /** Intervals merged, and what more than one of them has. */

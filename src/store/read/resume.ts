@@ -8,11 +8,12 @@
  */
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
-import { GAPS, TABLES, TRADES } from '../../schema/tables.js';
+import { AGG_TRADES, GAPS, TABLES, TRADES } from '../../schema/tables.js';
 import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
-import { type GapRow, listings, readGaps } from './listings.js';
+import { behindReset, type GapRow, listings, type Moment, readGaps } from './listings.js';
+import { idText, type OpenGaps, openGaps } from './open_gaps.js';
 import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
@@ -20,10 +21,14 @@ import { RECV_NANOS, RECV_TIME } from './roles.js';
 export interface StreamResume {
   /** newest trade id that is stored, or listed right behind, as decimal text; '' when there is none */
   readonly lastTradeId: string;
-  /** the trade ids stored last, as decimal texts from old to new, for exchanges whose ids do not count up */
+  /** the trade ids stored last, from old to new, for exchanges whose ids do not count up; see recentIds() */
   readonly recentTradeIds: readonly string[];
   /** first and last of the ids that are neither there nor listed in GAPS: a killed process could not report them */
   readonly unlistedIds: readonly (readonly [from: number, to: number])[];
+  /** newest id of aggregate trades that is stored, or listed right behind; '' when there is none */
+  readonly lastAggregateId: string;
+  /** gaps that nobody has closed yet */
+  readonly gaps: OpenGaps;
   /** receive time of the newest row of each table, by its name: seconds and nanoseconds since 1970 */
   readonly lastReceived: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -41,7 +46,13 @@ const RECENT_IDS = 64;
  */
 const DAYS_AROUND = 4;
 const TRADE_ID = 'trade_id';
+const [TRADE_TIME] = TRADES.time;
+const KIND_COLUMNS = [TRADE_ID, RECV_TIME, RECV_NANOS, 'flags'];
+/** Rows that arrived as they happened that are looked for at least. */
+const LIVE_ROWS_MIN = 256;
+const ROW_KIND = { live: 0, suspect: 1, fetched: 2, old: 3 } as const;
 const SUSPECT_CLOCK = 1 << FLAGS.suspect_clock.bit;
+const REPAIRED = 1 << FLAGS.repaired.bit;
 
 /** A table of one symbol, and the days of it that are looked at, newest first. */
 interface Place {
@@ -52,15 +63,16 @@ interface Place {
 
 /**
  * Reads what is on disk of a stream. Each column is read as far as it goes: rows that other columns lack are listed by
- * the writer when it takes the files into use (columns/found_files.ts). `countsUp`: the exchange's trade ids grow by
- * one, so that gaps say something; `nowSeconds`: what was received later was not.
+ * the writer when it takes the files into use (columns/found_files.ts). `numbered`: the tables whose ids grow by one, so
+ * that gaps say something; `nowSeconds`: what was received later was not.
  */
 export function resumeStream(
   dataPath: string,
   exchange: string,
   directory: string,
-  countsUp: boolean,
+  numbered: readonly Table[],
   nowSeconds = Date.now() / 1000,
+  idColumn = TRADE_ID,
 ): StreamResume {
   const placeOf = (table: Table): Place => {
     const folder = tableDirectory(dataPath, exchange, directory, table.name);
@@ -73,16 +85,54 @@ export function resumeStream(
     if (received !== undefined) lastReceived[table.name] = received;
   }
   const trades = placeOf(TRADES);
-  const ids = lastIds(trades);
-  if (ids === undefined) return { lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastReceived };
-  const gaps = countsUp ? [...gapRows(placeOf(GAPS))] : [];
-  const listed = listings(gaps).open;
+  const all = numbered.length > 0 ? [...gapRows(placeOf(GAPS))] : [];
+  const { rows, since } = behindReset(all, TRADES);
+  const ids = lastIds(trades, since);
+  const { open: listed, there } = listings(rows);
+  const countsUp = numbered.includes(TRADES);
   return {
-    lastTradeId: String(behind(newestOf(ids.values), listed)),
-    recentTradeIds: [...ids.values.subarray(-RECENT_IDS)].map(String),
-    unlistedIds: ids.contiguous || !countsUp ? [] : unlisted(ids, trades, listed),
+    lastTradeId: ids === undefined ? '' : String(behind(newestOf(ids.values), listed)),
+    recentTradeIds: recentIds(trades, idColumn),
+    unlistedIds:
+      ids === undefined || ids.contiguous || !countsUp
+        ? []
+        : unlisted(ids, trades, union([...listed, ...there]).merged),
+    lastAggregateId: numbered.includes(AGG_TRADES) ? lastAggregate(placeOf(AGG_TRADES), all) : '',
+    gaps: openGaps(dataPath, exchange, directory, numbered, idColumn),
     lastReceived,
   };
+}
+
+function lastAggregate(place: Place, all: readonly GapRow[]): string {
+  const { rows, since } = behindReset(all, AGG_TRADES);
+  const ids = lastIds(place, since);
+  return ids === undefined ? '' : String(behind(newestOf(ids.values), listings(rows, AGG_TRADES).open));
+}
+
+/**
+ * The ids of the newest trades, numbers as decimal texts, UUIDs as 32 hexadecimal digits: first those that were fetched,
+ * then those that arrived, in the order in which they did.
+ */
+function recentIds(place: Place, column: string): string[] {
+  const live: string[] = [];
+  const fetched: { readonly time: number; readonly id: string }[] = [];
+  let days = 0;
+  for (const day of place.days) {
+    const block = lastRows(place, day, [column], ROWS_LOOKED_AT);
+    if (block === undefined) continue;
+    const others = lastRows(place, day, [column, TRADE_TIME, 'flags'], ROWS_LOOKED_AT);
+    const at = (name: string, row: number) =>
+      others === undefined ? 0 : (u32Of(others, name)[row + block.fromRow - others.fromRow] ?? 0);
+    for (let row = block.rows - 1; row >= 0; row--) {
+      const id = idText(block, column, row);
+      const flags = at('flags', row);
+      if ((flags & REPAIRED) !== 0) fetched.push({ time: at(TRADE_TIME, row), id });
+      else if ((flags & SUSPECT_CLOCK) === 0 && live.length < RECENT_IDS) live.push(id);
+    }
+    if (live.length >= RECENT_IDS || ++days >= DAYS_AROUND) break;
+  }
+  const newest = fetched.sort((a, b) => a.time - b.time).slice(-RECENT_IDS);
+  return [...newest.map(({ id }) => id), ...live.reverse()];
 }
 
 /** Days around now: the newest that hold rows, and the oldest. */
@@ -151,9 +201,9 @@ interface Tail {
 }
 
 /** The last ids of the newest day, those of the day before unless ids have started over since, and suspect ones. */
-function lastIds(place: Place): LastIds | undefined {
+function lastIds(place: Place, since: Moment | undefined): LastIds | undefined {
   const tails: Tail[] = [];
-  const rowsOn = (day: number) => tails[tails.push(tailOf(place, day)) - 1].regular.length;
+  const rowsOn = (day: number) => tails[tails.push(tailOf(place, day, since)) - 1].regular.length;
   for (const _ of around(place, rowsOn));
   const [newer, older] = tails.filter(({ regular }) => regular.length > 0);
   const suspect = tails.filter((tail) => tail.suspect.length > 0);
@@ -181,20 +231,40 @@ function floorOf(ids: BigUint64Array): bigint {
   return newestOf(ids.subarray(0, ids.length >> 2));
 }
 
-function tailOf(place: Place, day: number): Tail {
-  const block = lastRows(place, day, [TRADE_ID], ROWS_LOOKED_AT);
-  const ids = block === undefined ? new BigUint64Array(0) : u64Of(block, TRADE_ID);
-  const flags = lastRows(place, day, [TRADE_ID, 'flags'], ROWS_LOOKED_AT);
-  const suspects = new Uint8Array(ids.length);
-  if (block !== undefined && flags !== undefined)
-    u32Of(flags, 'flags').forEach((bits, i) => {
-      if ((bits & SUSPECT_CLOCK) !== 0) suspects[i + flags.fromRow - block.fromRow] = 1;
-    });
-  return {
-    regular: ids.filter((_, i) => suspects[i] === 0),
-    suspect: ids.filter((_, i) => suspects[i] === 1),
-    cut: (block?.fromRow ?? 0) > 0,
-  };
+/**
+ * Ids of a day that arrived as they happened: fetched ones stand behind them in any order. `since`: ids have begun again
+ * at that moment of receipt, and what was received before is of no use.
+ */
+function tailOf(place: Place, day: number, since: Moment | undefined): Tail {
+  for (let looked = ROWS_LOOKED_AT; ; looked *= 4) {
+    const block = lastRows(place, day, [TRADE_ID], looked);
+    const ids = block === undefined ? new BigUint64Array(0) : u64Of(block, TRADE_ID);
+    const kinds = kindsOf(lastRows(place, day, KIND_COLUMNS, looked), block, since);
+    const regular = ids.filter((_, i) => kinds[i] === ROW_KIND.live);
+    const cut = (block?.fromRow ?? 0) > 0;
+    // a repair may have written more rows than are looked at
+    if (cut && regular.length < LIVE_ROWS_MIN && kinds.includes(ROW_KIND.fetched)) continue;
+    return { regular, suspect: ids.filter((_, i) => kinds[i] === ROW_KIND.suspect), cut };
+  }
+}
+
+/** What each row of `block` is, as far as the other columns go; a row that they lack is live. */
+function kindsOf(others: Block | undefined, block: Block | undefined, since: Moment | undefined): Uint8Array {
+  const kinds = new Uint8Array(block?.rows ?? 0);
+  if (others === undefined || block === undefined) return kinds;
+  const flags = u32Of(others, 'flags');
+  const [seconds, nanos] = [u32Of(others, RECV_TIME), u32Of(others, RECV_NANOS)];
+  for (let row = 0; row < others.rows; row++) {
+    const isOld =
+      since !== undefined &&
+      (seconds[row]! < since[0] || (seconds[row]! === since[0] && nanos[row]! < since[1]));
+    let kind: number = ROW_KIND.live;
+    if (isOld) kind = ROW_KIND.old;
+    else if ((flags[row]! & REPAIRED) !== 0) kind = ROW_KIND.fetched;
+    else if ((flags[row]! & SUSPECT_CLOCK) !== 0) kind = ROW_KIND.suspect;
+    kinds[row + others.fromRow - block.fromRow] = kind;
+  }
+  return kinds;
 }
 
 function newestOf(ids: BigUint64Array): bigint {
@@ -233,6 +303,6 @@ function* gapRows(place: Place): Generator<GapRow> {
 
 /** Ids that a clock which was wrong has filed under any other day: asked for only when some are missing. */
 function suspectIds(place: Place): Interval[] {
-  const ids = place.days.flatMap((day) => [...tailOf(place, day).suspect]);
+  const ids = place.days.flatMap((day) => [...tailOf(place, day, undefined).suspect]);
   return union(ids.map((id) => ({ from: id, to: id }))).merged;
 }

@@ -7,7 +7,7 @@ import { type Column, isWrittenFor } from '../../schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
 import { GAP_CAUSES, GAPS, SIDE, tableById } from '../../schema/tables.js';
-import { type Literals, literal, readLiterals, textOfF32 } from './decimals.js';
+import { decimalOf, type Literals, readLiterals, textOfF32 } from './decimals.js';
 import { type Block, f32Of, type TableDay, u32Of, u64Of, uuidOf } from './reader.js';
 import { type NumberRole, rolesOf } from './roles.js';
 
@@ -27,7 +27,7 @@ export interface Field {
 export interface FieldOptions {
   /** columns by name, in this order; by default all but the exact ones, which show in the numbers themselves */
   readonly columns?: readonly string[];
-  /** values as stored: f32 instead of the literal, numbers for sides, causes and flags, and the exact columns too */
+  /** values as stored: f32 instead of the exact digits, numbers for sides, causes and flags, and the exact columns too */
   readonly raw?: boolean;
   /** for people: times as ISO 8601, flags by name */
   readonly human?: boolean;
@@ -95,7 +95,7 @@ function literalText(role: NumberRole, stored: Field['text'], exact: boolean): F
     const inSidecar = literals.get(row + block.fromRow)?.get(role.value);
     if (inSidecar !== undefined) return inSidecar;
     if (!exact) return stored(block, row, literals);
-    return literal(u64Of(block, role.digits)[row]!, u32Of(block, role.scales)[row]!, role.byte);
+    return decimalOf(u64Of(block, role.digits)[row]!, u32Of(block, role.scales)[row]!, role.byte);
   };
 }
 

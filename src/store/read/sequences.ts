@@ -2,13 +2,15 @@
  * Judges the trade ids of one symbol over consecutive days: every id between the lowest and the highest must have
  * been seen or be listed in GAPS. Called by `logger verify` on the main thread with the reports of its table-days.
  */
-import { GAPS } from '../../schema/tables.js';
+import { GAPS, TRADES } from '../../schema/tables.js';
 import { isoDay } from '../disk/paths.js';
 import { IdRuns, type IdSummary } from './id_runs.js';
 import { gapsBetween, type Interval, intersect, intervalText, sizeOf, subtract, union } from './intervals.js';
-import { type GapRow, listings } from './listings.js';
+import { type GapRow, isReset, listings } from './listings.js';
 import { type ProblemList, Problems } from './problems.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
+
+const DAY_SECS = 86_400;
 
 export interface DayIds {
   readonly day: number;
@@ -86,6 +88,32 @@ export function checkListings(days: readonly DayIds[], gaps: readonly GapRow[]):
         () => `${isoDay(day)}: ids ${intervalText(part)} are there, but ${GAPS.name} lists them as missing`,
       );
   return problems.list();
+}
+
+/** Days whose ids are of one numbering, and what GAPS lists of it. */
+export interface Numbering {
+  readonly days: readonly DayIds[];
+  readonly gaps: readonly GapRow[];
+}
+
+/**
+ * Takes apart what is of different numberings of an exchange. A day within which ids begin again belongs to none: what is
+ * of before and what is of after has the same ids there, and only the note in GAPS says so.
+ */
+export function numberings(days: readonly DayIds[], gaps: readonly GapRow[]): Numbering[] {
+  const found: { days: DayIds[]; gaps: GapRow[] }[] = [];
+  let from = Number.NEGATIVE_INFINITY;
+  let rows: GapRow[] = [];
+  const end = (day: number) => {
+    found.push({ days: days.filter((of) => of.day > from && of.day < day), gaps: rows });
+    from = day;
+    rows = [];
+  };
+  for (const gap of gaps)
+    if (isReset(gap, TRADES)) end(Math.floor(gap.toTime / DAY_SECS));
+    else rows.push(gap);
+  end(Number.POSITIVE_INFINITY);
+  return found;
 }
 
 /** `days` ascending; `listed` from listedIds over all GAPS days of the symbol; `elsewhere`: suspect ids of other days. */

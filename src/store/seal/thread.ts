@@ -34,6 +34,8 @@ export interface SealerCommand {
 const DAY_SECS = 86_400;
 const LOOK_MS = 1000;
 const PASS_MS = 3_600_000;
+/** Missed trades are fetched for days that are over by so much; what is filed under older ones is sealed after a restart. */
+const REPAIRED_DAYS = 8;
 /** Work between two pauses, and how much longer than the work a pause is: a tenth of one core at most. */
 const WORK_MS = 5;
 const PAUSE_FACTOR = 9;
@@ -61,8 +63,8 @@ export class SealerThread {
     } catch {
       // where that is forbidden the pauses have to do
     }
-    // when all are sealed once, rows can only come to days within the clock skew
-    const reach = Math.ceil(this.init.clockSkewSecs / DAY_SECS) + 1;
+    // when all are sealed once, rows come to days within the clock skew, and to those whose gaps are being repaired
+    const reach = Math.max(Math.ceil(this.init.clockSkewSecs / DAY_SECS) + 1, REPAIRED_DAYS);
     let complete = false;
     let last = -1;
     for (let passMs = 0; ; await sleep(LOOK_MS)) {

@@ -6,9 +6,9 @@ import { nearestFloat32 } from '../../base/exact.js';
 import { FLAGS } from '../../schema/flags.js';
 import { GAP_CAUSES, GAPS, tableById } from '../../schema/tables.js';
 import {
+  decimalOf,
   f32OfText,
   type Literals,
-  literal,
   POWERS_OF_TEN,
   QUOTIENT_ABOVE,
   QUOTIENT_BELOW,
@@ -166,7 +166,7 @@ function checkNumberExactly(
   problems.add(
     'digits',
     () =>
-      `row ${row}: ${role.value} is ${textOfF32(value)}, but its literal is ${(text ?? literal(digits, scales, role.byte)).slice(0, 80)}`,
+      `row ${row}: ${role.value} is ${textOfF32(value)}, but its digits say ${(text ?? decimalOf(digits, scales, role.byte)).slice(0, 80)}`,
   );
 }
 

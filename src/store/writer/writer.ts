@@ -190,8 +190,7 @@ export class Writer {
       while (!this.stopping || (this.backlog() > 0 && !this.givesUp())) {
         const words = this.doWork();
         if (this.behind || this.pressed || words >= QUIET_WORDS) continue;
-        if (words > 0) this.sleep.nap();
-        else this.sleep.rest(this.durability?.pending() === true);
+        this.sleep.after(words, this.durability?.pending() === true);
       }
       this.finish();
     } catch (error) {

@@ -32,6 +32,7 @@ class Rig {
   readonly states: string[] = [];
   readonly lost: string[] = [];
   readonly refused: string[] = [];
+  readonly surplus: string[] = [];
   readonly logs: string[] = [];
   readonly messages: string[] = [];
   readonly requests: Request[] = [];
@@ -87,6 +88,7 @@ class Rig {
         },
         closing: () => {},
         unanswered: () => rig.unanswered++,
+        surplus: (natives, limit) => rig.surplus.push(`${limit}: ${natives.join()}`),
         refused: (s, reason) => rig.refused.push(`${s.channel} ${s.native}: ${reason}`),
         log: (_level, text) => rig.logs.push(text),
         reserveConnect: () => 0,

@@ -34,30 +34,27 @@ const failsWith = (text: RegExp) => (error: unknown) =>
 
 test('fetches and parses, whatever slash the endpoint ends with', async (t) => {
   const { url, asked } = await answering(t, 200);
-  assert.deepEqual(await restOf(`${url}//`, undefined)('/a?b=c'), { ok: [1, 'two'] });
+  assert.deepEqual(await restOf(`${url}//`)('/a?b=c'), { ok: [1, 'two'] });
   assert.deepEqual(asked, ['GET /a?b=c']);
 });
 
 test('tries again after 429 and 500', async (t) => {
   const { url, asked } = await answering(t, 429, 500, 200);
-  assert.deepEqual(await restOf(url, undefined)('/x'), { ok: [1, 'two'] });
+  assert.deepEqual(await restOf(url)('/x'), { ok: [1, 'two'] });
   assert.equal(asked.length, 3);
 });
 
 test('does not try again where that cannot help', async (t) => {
   for (const status of [400, 403, 404, 418]) {
     const { url, asked } = await answering(t, status);
-    await assert.rejects(restOf(url, undefined)('/x'), failsWith(new RegExp(`HTTP status ${status}`)));
+    await assert.rejects(restOf(url)('/x'), failsWith(new RegExp(`HTTP status ${status}`)));
     assert.equal(asked.length, 1);
   }
 });
 
 test('gives up in the end and says what it asked', async (t) => {
   const { url, asked } = await answering(t, 503);
-  await assert.rejects(
-    restOf(url, undefined)('/symbols?x=1'),
-    failsWith(/GET http:.*\/symbols: HTTP status 503/),
-  );
+  await assert.rejects(restOf(url)('/symbols?x=1'), failsWith(/GET http:.*\/symbols: HTTP status 503/));
   assert.equal(asked.length, 4);
 });
 
@@ -67,7 +64,7 @@ test('refuses what is not JSON, at once', async (t) => {
     asked++;
     response.end('<html>maintenance</html>');
   });
-  await assert.rejects(restOf(url, undefined)('/x'), failsWith(/not JSON/));
+  await assert.rejects(restOf(url)('/x'), failsWith(/not JSON/));
   assert.equal(asked, 1);
 });
 
@@ -82,7 +79,7 @@ test('takes an answer that is longer than the limit for a failure, once', async 
     response.on('drain', more);
     more();
   });
-  await assert.rejects(restOf(url, undefined)('/x'), failsWith(/longer than/));
+  await assert.rejects(restOf(url)('/x'), failsWith(/longer than/));
   assert.equal(asked, 1);
 });
 
@@ -97,7 +94,7 @@ test('tries again when the connection breaks in the middle of an answer', async 
     response.write('[1,');
     setImmediate(() => response.destroy());
   });
-  assert.deepEqual(await restOf(url, undefined)('/x'), []);
+  assert.deepEqual(await restOf(url)('/x'), []);
   assert.equal(asked, 2);
 });
 
@@ -117,11 +114,7 @@ test('gives up, once, what never ends: a body by the byte, headers by the byte, 
       more(response);
     });
     sent = 0;
-    await assert.rejects(
-      restOf(url, undefined, JSON.parse, 300)('/x'),
-      failsWith(/not complete after 0.3 s/),
-      name,
-    );
+    await assert.rejects(restOf(url, { attemptMs: 300 })('/x'), failsWith(/not complete after 0.3 s/), name);
     assert.ok(asked <= 1, name);
   }
 });

@@ -125,3 +125,22 @@ describe('a sequence of ids without order', () => {
     assert.deepEqual(gaps, []);
   });
 });
+
+it('an id that was fetched is remembered in front of the newest one', () => {
+  const recent = new RecentIds(2);
+  recent.resize(1);
+  const words = (id: number) => Uint32Array.of(id, 7);
+  assert.equal(recent.beforeNewest(0), undefined);
+  for (let id = 1; id <= RECENT_IDS + 5; id++) recent.add(0, words(id), 0);
+  assert.deepEqual(recent.beforeNewest(0), words(RECENT_IDS + 4));
+  for (let id = 9001; id <= 9010; id++) {
+    assert.equal(recent.has(0, words(id), 0), false);
+    recent.addOlder(0, words(id), 0);
+    assert.equal(recent.has(0, words(id), 0), true);
+  }
+  assert.equal(recent.isNewest(0, words(RECENT_IDS + 5), 0), true);
+  assert.equal(recent.add(0, words(9005), 0), false, 'it is not stored again');
+  assert.equal(recent.add(0, words(RECENT_IDS + 5), 0), false);
+  assert.equal(recent.has(0, words(15), 0), false, 'the oldest ones made room');
+  assert.equal(recent.has(0, words(16), 0), true);
+});

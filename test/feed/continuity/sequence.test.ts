@@ -67,9 +67,9 @@ const { fresh, duplicate, uncertain } = SEEN;
 /** Ids that GAPS lists as missing when all of its rows are taken one after the other. */
 function missing({ rows }: Watched): number[] {
   const ids = new Set<number>();
-  for (const { fromId, toId, repaired } of rows) {
+  for (const { fromId, toId, state } of rows) {
     for (let id = fromId; id <= toId; id++) {
-      if (repaired === true) ids.delete(id);
+      if (state === 'repaired') ids.delete(id);
       else ids.add(id);
     }
   }
@@ -84,7 +84,7 @@ describe('what is stored after it was listed', () => {
     assert.deepEqual(w.told, ['unknown 11-14']);
     assert.deepEqual(w.accept(12, 11), [fresh, fresh]);
     assert.deepEqual(missing(w), [13, 14]);
-    assert.ok(w.repairs.every(({ repaired, table }) => repaired === true && table === TRADES));
+    assert.ok(w.repairs.every(({ state, table }) => state === 'repaired' && table === TRADES));
     w.accept(13, 14);
     assert.deepEqual(missing(w), []);
   });
@@ -491,5 +491,35 @@ describe('messages that stand for a range of ids', () => {
     assert.deepEqual([cause, fromId, toId, fromSeconds, fromNanos, messages], ['downtime', 0, 0, 900, 5, 0]);
     assert.deepEqual(w.sequence.acceptRange(0, 53, 53), fresh);
     assert.equal(w.gaps.length, 1);
+  });
+});
+
+describe('what was dropped', () => {
+  it('is listed at the end, though nothing came behind it', () => {
+    for (const table of [MD, TRADES]) {
+      const w = new Watched(table);
+      if (table === MD) w.sequence.touch(0);
+      else w.accept(10);
+      w.sequence.interrupted('ring_full');
+      w.received[0] += 30;
+      w.sequence.reportDue();
+      assert.deepEqual(w.told, []);
+      w.sequence.reportDue(true);
+      const [gap, neverSeen] = w.gaps;
+      assert.equal(gap.toSeconds - gap.fromSeconds, 30);
+      assert.deepEqual([neverSeen.slot, neverSeen.fromSeconds], [1, 0]);
+      assert.deepEqual(w.told, ['ring_full 0-0', 'ring_full 0-0']);
+      w.sequence.reportDue(true);
+      assert.equal(w.gaps.length, 2);
+    }
+  });
+
+  it('is listed in front of the first message of a stream, which lost connections are not', () => {
+    for (const cause of ['disk', 'disconnect'] as const) {
+      const w = new Watched();
+      w.sequence.interrupted(cause);
+      w.accept(10);
+      assert.deepEqual(w.told, cause === 'disk' ? ['disk 0-0'] : []);
+    }
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nearestFloat32 } from '../../../src/base/exact.js';
-import { f32OfText, literal, textOfF32 } from '../../../src/store/read/decimals.js';
+import { decimalOf, f32OfText, textOfF32 } from '../../../src/store/read/decimals.js';
 
 test('rebuilds the text that was sent', () => {
   const cases: [bigint, number, string][] = [
@@ -17,16 +17,16 @@ test('rebuilds the text that was sent', () => {
     [42n, 0, '42'],
     [1n, 255, `0.${'0'.repeat(254)}1`],
   ];
-  for (const [digits, scale, text] of cases) assert.equal(literal(digits, scale, 0), text);
+  for (const [digits, scale, text] of cases) assert.equal(decimalOf(digits, scale, 0), text);
 });
 
 test('takes the scale of each literal from its own byte', () => {
   const scales = (2 | (8 << 8) | (0 << 16) | (255 << 24)) >>> 0;
   assert.deepEqual(
-    [0, 1, 2].map((position) => literal(12345n, scales, position)),
+    [0, 1, 2].map((position) => decimalOf(12345n, scales, position)),
     ['123.45', '0.00012345', '12345'],
   );
-  assert.equal(literal(1n, scales, 3).length, 257);
+  assert.equal(decimalOf(1n, scales, 3).length, 257);
 });
 
 test('rounds once where a double in between rounds twice', () => {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { GAP_CAUSES, TRADES } from '../../../src/schema/tables.js';
 import { resumeStream } from '../../../src/store/read/resume.js';
 import { DAY_START, dataDirectory, type Row, STAMP, trade, writeTableDay } from '../column_writer.js';
 
 const EXACT = ['price_digits', 'size_digits', 'scales'];
 const ids = (...numbers: number[]): Row[] => numbers.map((id) => trade(id));
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD', true);
+const resume = (root: string) => resumeStream(root, 'coinbase', 'BTC-USD', [TRADES]);
 const trades = (root: string, rows: readonly Row[], stamp = STAMP) =>
   writeTableDay(root, { table: 'TRADES', stamp }, rows);
 const gap = (from: number, to: number): Row => ({
@@ -24,6 +25,8 @@ test('nothing on disk', (t) => {
     lastTradeId: '',
     recentTradeIds: [],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: {},
   });
 });
@@ -36,6 +39,8 @@ test('the newest id, wherever it stands, and the receive time of the last row of
     lastTradeId: '9',
     recentTradeIds: ['7', '9', '8'],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: { TRADES: [DAY_START + 3600, 200_000_000], MD: [DAY_START + 5, 6] },
   });
 });
@@ -90,6 +95,8 @@ test('rows that other columns lack count: the writer lists them when it opens th
     lastTradeId: '3',
     recentTradeIds: ['1', '2', '3'],
     unlistedIds: [],
+    lastAggregateId: '',
+    gaps: { open: [], filled: [] },
     lastReceived: { TRADES: [DAY_START + 3600, 200_000_000] },
   });
   rmSync(join(folder, `recv_time.${STAMP}.bin`));
@@ -118,13 +125,13 @@ for (const [days, stamp] of [
     for (let day = 10; day < 19; day++) trades(root, ids(day - 9), `${day}.11.26`);
     trades(root, ids(...range(10, 50), ...range(61, 100)));
     trades(root, suspects(days, ...range(51, 60)), stamp);
-    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200);
     assert.equal(found.lastTradeId, '100');
     assert.deepEqual(found.unlistedIds, []);
     assert.deepEqual(found.lastReceived, { TRADES: [DAY_START + 3600, 200_000_000] });
     // and what is missing besides is found
     trades(root, ids(...range(10, 50), ...range(61, 80), ...range(91, 100)));
-    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200).unlistedIds, [
+    assert.deepEqual(resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200).unlistedIds, [
       [81, 90],
     ]);
   });
@@ -138,7 +145,7 @@ test('a process that ended while its receive clock was wrong continues behind it
     const root = dataDirectory(t);
     trades(root, ids(...range(1, 50)));
     trades(root, suspects(days, ...range(51, 60)), stamp);
-    const found = resumeStream(root, 'coinbase', 'BTC-USD', true, DAY_START + 7200);
+    const found = resumeStream(root, 'coinbase', 'BTC-USD', [TRADES], DAY_START + 7200);
     assert.equal(found.lastTradeId, '60');
     assert.deepEqual(found.unlistedIds, []);
   }
@@ -162,7 +169,7 @@ test('columns without exact digits are whole rows, too', (t) => {
 test('ids that do not count up: the last ones as they were stored, and no gaps', (t) => {
   const root = dataDirectory(t);
   trades(root, ids(...range(1, 100).map((n) => (n * 7) % 101)));
-  const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', false);
+  const { recentTradeIds, unlistedIds } = resumeStream(root, 'coinbase', 'BTC-USD', []);
   assert.deepEqual(
     recentTradeIds,
     range(37, 100).map((n) => String((n * 7) % 101)),
@@ -175,4 +182,74 @@ test('what GAPS lists right behind the newest row is not listed again', (t) => {
   trades(root, ids(1, 2, 3));
   writeTableDay(root, { table: 'GAPS' }, [gap(4, 9), { ...gap(8, 9), flags: 1 }, gap(20, 30)]);
   assert.deepEqual([resume(root).lastTradeId, resume(root).unlistedIds], ['7', []]);
+});
+
+const fetched = (...numbers: number[]): Row[] =>
+  numbers.map((id) => trade(id, undefined, undefined, { flags: 1 }));
+
+test('rows that were fetched stand behind newer ones, however many there are, and are neither the newest nor a gap', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(...range(1, 300), ...range(30_001, 30_300)), ...fetched(...range(301, 30_000))]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    gap(301, 30_000),
+    { ...gap(301, 30_000), messages: 29_700, flags: 1 },
+  ]);
+  const found = resume(root);
+  assert.deepEqual([found.lastTradeId, found.unlistedIds], ['30300', []]);
+  assert.deepEqual(found.gaps, { open: [], filled: [] });
+});
+
+test('gaps that are still open go on, less what is on disk, and what is closed does not', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(1, 2, 20, 21), ...fetched(10, 11, 12)]);
+  writeTableDay(root, { table: 'GAPS' }, [
+    { ...gap(3, 19), from_time: DAY_START + 5, to_time: DAY_START + 9 },
+    { ...gap(10, 11), messages: 2, flags: 1 },
+    { ...gap(18, 19), flags: 1 << 14, cause: GAP_CAUSES.absent.id },
+  ]);
+  const { open, filled } = resume(root).gaps;
+  const idsOf = (gaps: typeof open) => gaps.map(({ fromId, toId }) => [fromId, toId]);
+  assert.deepEqual(idsOf(filled), [[12, 12]]);
+  assert.deepEqual(idsOf(open), [
+    [3, 9],
+    [13, 17],
+  ]);
+  assert.deepEqual([open[0]!.table, open[0]!.cause], ['TRADES', 'disconnect']);
+});
+
+test('behind ids that began again only what was received since counts', (t) => {
+  const root = dataDirectory(t);
+  const at = (seconds: number) => ({ recv_time: DAY_START + seconds, recv_nanos: 0 });
+  trades(root, [
+    ...range(9000, 9010).map((id) => trade(id, undefined, undefined, at(10))),
+    ...range(1, 5).map((id) => trade(id, undefined, undefined, at(20))),
+  ]);
+  const reset = { ...gap(0, 0), cause: GAP_CAUSES.reset.id, to_time: DAY_START + 20, to_nanos: 0 };
+  writeTableDay(root, { table: 'GAPS' }, [gap(9005, 9006), reset]);
+  const found = resume(root);
+  assert.deepEqual([found.lastTradeId, found.unlistedIds, found.gaps.open], ['5', [], []]);
+});
+
+test('ids without order: fetched ones are known, but none of them is the newest', (t) => {
+  const root = dataDirectory(t);
+  trades(root, [...ids(70, 30), ...fetched(50, 40), ...ids(20)]);
+  const { recentTradeIds } = resumeStream(root, 'coinbase', 'BTC-USD', []);
+  assert.deepEqual(recentTradeIds.slice(-3), ['70', '30', '20']);
+  assert.deepEqual(recentTradeIds.slice(0, -3).sort(), ['40', '50']);
+});
+
+test('a gap of ids without order goes on with what was stored around it', (t) => {
+  const root = dataDirectory(t);
+  const at = (id: number, seconds: number, more: Row = {}) =>
+    trade(id, undefined, undefined, { recv_time: DAY_START + seconds, recv_nanos: 0, ...more });
+  trades(root, [at(70, 1), at(30, 2), at(90, 8), at(50, 9, { flags: 1 }), at(20, 10)]);
+  const times = { from_time: DAY_START + 2, from_nanos: 0, to_time: DAY_START + 8, to_nanos: 0 };
+  const listed = { ...gap(0, 0), ...times };
+  const later = { ...listed, from_time: DAY_START + 9, to_time: DAY_START + 10 };
+  writeTableDay(root, { table: 'GAPS' }, [listed, later, { ...later, flags: 1 }]);
+  const { open } = resumeStream(root, 'coinbase', 'BTC-USD', []).gaps;
+  assert.deepEqual(
+    open.map(({ anchor, known, toSeconds, toId }) => [anchor, known, toSeconds - DAY_START, toId]),
+    [['30', ['70', '30', '90', '50', '20'], 8, 0]],
+  );
 });

@@ -176,7 +176,7 @@ const GAP: GapRow = {
   toId: 0n,
   ...{ fromTime: 0, fromNanos: 0, toTime: 0, toNanos: 0 },
   messages: 0n,
-  repaired: false,
+  state: 'open',
 };
 const gap = (from: number, to: number, more: Partial<GapRow> = {}): GapRow => ({
   ...GAP,
@@ -190,8 +190,8 @@ test('what GAPS lists in the end: rows that take back count for what was listed 
   const gaps = [
     gap(1, 10),
     gap(20, 30),
-    gap(5, 6, { repaired: true }),
-    gap(25, 99, { repaired: true }),
+    gap(5, 6, { state: 'repaired' }),
+    gap(25, 99, { state: 'repaired' }),
     gap(40, 41),
     gap(50, 60, { table: 1 }),
   ];
@@ -201,13 +201,13 @@ test('what GAPS lists in the end: rows that take back count for what was listed 
 
 test('ids that are listed twice are named, those that were taken back meanwhile are not', () => {
   assert.deepEqual(texts(listings([gap(1, 10), gap(8, 12), gap(9, 9)]).twice), ['8-10']);
-  assert.deepEqual(texts(listings([gap(1, 10), gap(3, 4, { repaired: true }), gap(2, 3)]).twice), ['2-2']);
+  assert.deepEqual(texts(listings([gap(1, 10), gap(3, 4, { state: 'repaired' }), gap(2, 3)]).twice), ['2-2']);
   assert.deepEqual(listings([gap(1, 10), gap(11, 12)]).twice, []);
 });
 
 test('ids that are there although GAPS lists them are named', () => {
   const days = [{ day: 20778, ids: summary([1, 2, 3, 4, 7]) }];
-  const gaps = [gap(4, 7), gap(7, 7, { repaired: true }), gap(6, 6)];
+  const gaps = [gap(4, 7), gap(7, 7, { state: 'repaired' }), gap(6, 6)];
   assert.deepEqual(
     checkListings(days, gaps).told.map(({ text }) => text),
     [

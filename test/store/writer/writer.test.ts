@@ -221,7 +221,7 @@ describe('writer', () => {
     const first = new Rig(t);
     for (const id of upTo(100)) first.trade(0, id);
     first.run();
-    assert.equal(resumeStream(first.folder, 'venue', 'A', true).lastTradeId, '100');
+    assert.equal(resumeStream(first.folder, 'venue', 'A', [TRADES]).lastTradeId, '100');
     const second = new Rig(t, { folder: first.folder });
     for (const id of upTo(50, 101)) second.trade(0, id);
     second.run();

@@ -20,6 +20,7 @@ import {
   SEND_QUEUE_BYTES_MAX,
   TCP_KEEPALIVE_MS,
 } from '../../../base/limits.js';
+import { type Network, networkOf } from '../network/network.js';
 import { encodeClose, encodeFrame, isCloseCode, OPCODE } from './frame_encoder.js';
 import { FrameReader } from './frames.js';
 import { HandshakeError, parseTarget, type Target, UpgradeReader, upgradeRequest } from './handshake.js';
@@ -39,6 +40,8 @@ export interface WebSocketOptions {
   /** from connect() to onOpen: name lookup, TCP, TLS and upgrade together */
   handshakeTimeoutMs?: number;
   headers?: Record<string, string>;
+  /** name servers, addresses and proxy; those of the system without it */
+  network?: Network;
 }
 
 export interface WebSocketHandlers {
@@ -68,6 +71,8 @@ export interface CloseInfo {
   code: number;
   /** a sentence for people */
   reason: string;
+  /** when to try again, in the words of a server that refused the handshake */
+  retryAfter?: string;
 }
 
 type State = 'idle' | 'tcp' | 'tls' | 'upgrade' | 'open' | 'closing' | 'closed';
@@ -86,7 +91,12 @@ export class WebSocketClient {
   private readonly upgrade: UpgradeReader;
   private readonly secureContext: tls.SecureContext | undefined;
   private readonly reader: FrameReader;
+  private readonly network: Network;
   private socket: net.Socket | undefined;
+  /** ends the attempt to connect through a proxy */
+  private readonly abort = new AbortController();
+  /** what a proxy has passed on and was not walked yet */
+  private waiting: Buffer = EMPTY;
   private state: State = 'idle';
   private timer: NodeJS.Timeout | undefined;
 
@@ -107,6 +117,7 @@ export class WebSocketClient {
     this.options = options;
     this.handlers = handlers;
     this.target = parseTarget(options.url);
+    this.network = options.network ?? networkOf();
     if (this.target.secure && options.ca !== undefined) this.secureContext = contextWith(options.ca);
     const { request, accept } = upgradeRequest(this.target, options.headers);
     this.request = request;
@@ -136,25 +147,10 @@ export class WebSocketClient {
   /** Opens the connection; ends in onOpen or onClose, never before this call has returned. */
   connect(): void {
     assert(this.state === 'idle', 'a WebSocketClient connects once');
-    const { target } = this;
-    const endpoint = {
-      host: target.host,
-      port: target.port,
-      onread: { buffer: this.reader.chunk, callback: (bytes: number) => this.onBytes(bytes) },
-    };
+    const proxy = this.network.proxyFor(this.target.secure, this.target);
     this.state = 'tcp';
-    const socket = target.secure ? tls.connect(this.secured(endpoint)) : net.connect(endpoint);
-    this.socket = socket;
-    socket.on('connect', () => {
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
-      if (target.secure) this.advance('tls');
-      else this.sendRequest();
-    });
-    socket.on('secureConnect', () => this.sendRequest());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.onSocketError(error));
-    socket.on('end', () => this.onSocketEnd());
-    socket.on('close', () => this.onSocketEnd());
+    if (proxy === undefined) this.connectDirectly();
+    else void this.connectThrough(proxy);
     const timeoutMs = this.options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
     this.timer = setTimeout(() => this.onHandshakeTimeout(timeoutMs), timeoutMs);
   }
@@ -181,6 +177,7 @@ export class WebSocketClient {
     this.isPaused = false;
     this.walking = true;
     this.endWalk(this.reader.resume());
+    this.walkWaiting();
     if (this.isPaused) return;
     if (this.broken !== undefined) this.broken();
     else this.socket?.resume();
@@ -228,12 +225,74 @@ export class WebSocketClient {
     this.isPaused = false;
     this.reader.stop();
     clearTimeout(this.timer);
+    this.abort.abort();
     this.socket?.destroy();
   }
 
   // ---- the socket
 
-  private secured(endpoint: net.TcpNetConnectOpts): tls.ConnectionOptions {
+  /** The kernel's bytes land in the chunk of the frame reader. */
+  private connectDirectly(): void {
+    const { host, port, secure } = this.target;
+    const onread = { buffer: this.reader.chunk, callback: (bytes: number) => this.onBytes(bytes) };
+    const endpoint = { host, port, ...this.network.direct, onread };
+    const socket = secure ? tls.connect(this.secured(endpoint)) : net.connect(endpoint);
+    socket.on('connect', () => {
+      this.network.worked(host, socket.remoteAddress);
+      this.onConnected(socket);
+    });
+    this.adopt(socket);
+  }
+
+  /** Bytes from a proxy are copied there: Node has no other way for a socket that exists already. */
+  private async connectThrough(proxy: URL): Promise<void> {
+    const { target, options, abort } = this;
+    try {
+      const tunnel = await this.network.tunnel(proxy, target, options.ca, abort.signal);
+      const socket = target.secure ? tls.connect(this.secured({ socket: tunnel })) : tunnel;
+      if (this.state !== 'tcp') {
+        tunnel.destroy();
+        return;
+      }
+      this.adopt(socket);
+      socket.on('data', (bytes: Buffer) => {
+        this.waiting = this.waiting.length === 0 ? bytes : Buffer.concat([this.waiting, bytes]);
+        this.walkWaiting();
+      });
+      this.onConnected(socket);
+    } catch (error) {
+      if (this.state === 'tcp')
+        this.finish({ kind: 'network', code: NO_CLOSE_FRAME, reason: messageOf(error) });
+    }
+  }
+
+  private adopt(socket: net.Socket): void {
+    this.socket = socket;
+    socket.on('secureConnect', () => this.sendRequest());
+    socket.on('error', (error: NodeJS.ErrnoException) => this.onSocketError(error));
+    socket.on('end', () => this.onSocketEnd());
+    socket.on('close', () => this.onSocketEnd());
+  }
+
+  private onConnected(socket: net.Socket): void {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
+    if (this.target.secure) this.advance('tls');
+    else this.sendRequest();
+  }
+
+  private walkWaiting(): void {
+    const { chunk } = this.reader;
+    while (this.waiting.length > 0 && !this.isPaused && this.state !== 'closed') {
+      const part = this.waiting.subarray(0, chunk.length);
+      this.waiting = this.waiting.subarray(part.length);
+      chunk.set(part);
+      this.onBytes(part.length);
+    }
+    if (this.isPaused) this.socket?.pause();
+  }
+
+  private secured(endpoint: tls.ConnectionOptions): tls.ConnectionOptions {
     return {
       ...endpoint,
       servername: this.target.servername,
@@ -272,7 +331,8 @@ export class WebSocketClient {
       taken = this.upgrade.push(this.reader.chunk.subarray(0, bytes));
     } catch (error) {
       if (!(error instanceof HandshakeError)) throw error;
-      this.finish({ kind: 'handshake', code: error.status || NO_CLOSE_FRAME, reason: error.message });
+      const { status, message: reason, retryAfter } = error;
+      this.finish({ kind: 'handshake', code: status || NO_CLOSE_FRAME, reason, retryAfter });
       return true;
     }
     if (taken < 0) return true;
@@ -338,6 +398,7 @@ export class WebSocketClient {
 
   private onHandshakeTimeout(timeoutMs: number): void {
     const where = WAITING_FOR[this.state];
+    if (this.state === 'tcp') this.network.failed(this.target.host);
     const reason = `no connection within ${timeoutMs} ms, still waiting for ${where}`;
     this.finish({ kind: 'handshake', code: NO_CLOSE_FRAME, reason });
   }
@@ -387,6 +448,7 @@ export class WebSocketClient {
     this.isPaused = false;
     this.reader.stop();
     clearTimeout(this.timer);
+    if (socket === undefined) this.abort.abort();
     if (farewell === undefined || socket === undefined || socket.destroyed) socket?.destroy();
     else {
       // unread bytes would turn our end into a reset, which can overtake the farewell

@@ -35,11 +35,13 @@ export interface Target {
 
 /** The server's answer is no upgrade to WebSocket; `status` is its HTTP status, 0 where it has none. */
 export class HandshakeError extends LoggerError {
-  readonly status: number;
-
-  constructor(message: string, status = 0) {
+  constructor(
+    message: string,
+    readonly status = 0,
+    /** when to try again, in the server's words */
+    readonly retryAfter?: string,
+  ) {
     super('HANDSHAKE_FAILED', message);
-    this.status = status;
   }
 }
 
@@ -156,7 +158,9 @@ function checkAnswer(head: string, accept: string): void {
   }
   const headers = parseHeaders(lines);
   const code = Number(status[1]);
-  if (code !== 101) throw new HandshakeError(refusal(code, status[2] ?? '', headers), code);
+  if (code !== 101) {
+    throw new HandshakeError(refusal(code, status[2] ?? '', headers), code, headers.get('retry-after'));
+  }
 
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
     throw new HandshakeError('the answer has status 101 but no "Upgrade: websocket"', code);

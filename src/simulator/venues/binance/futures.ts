@@ -362,6 +362,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   exchangeInfo: 1,
   trades: 5,
   aggTrades: 20,
+  klines: 5,
 };
 /** Levels that a book may be asked for, with the weight of the call. */
 const DEPTH_WEIGHTS = new Map([

@@ -15,7 +15,8 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows } from '../../server/rest.js';
+import { candlesDown, levelRows } from '../../server/rest.js';
+import { klineRow } from './klines.js';
 import type { Numbers } from './numbers.js';
 
 const MINUTE_MS = 60_000;
@@ -80,14 +81,16 @@ function quoteQuantity(trade: PastTrade, listing: Listing): string {
 export class BinanceRest {
   readonly #rules: RestRules;
   readonly #venue: VenueView;
-  readonly #listings: ReadonlyMap<string, Listing>;
   #minute = 0;
   #weight = 0;
 
   constructor(rules: RestRules, venue: VenueView) {
     this.#rules = rules;
     this.#venue = venue;
-    this.#listings = new Map(venue.listings.map((listing) => [listing.name, listing]));
+  }
+
+  get #listings(): ReadonlyMap<string, Listing> {
+    return new Map(this.#venue.listings.map((listing) => [listing.name, listing]));
   }
 
   answer(request: RestRequest): RestAnswer {
@@ -123,11 +126,13 @@ export class BinanceRest {
     if (symbol === undefined) return json([]);
     if (call === 'depth') return this.#depth(symbol, query, now_ms);
     if (call === 'aggTrades') return this.#aggregates(symbol, query);
+    if (call === 'klines') return this.#klines(symbol, query, now_ms);
     return this.#trades(symbol, query, call === 'historicalTrades');
   }
 
   #exchangeInfo(query: URLSearchParams, now_ms: number): RestAnswer {
-    let names: unknown = query.has('symbol') ? [query.get('symbol')] : [...this.#listings.keys()];
+    const known = this.#listings;
+    let names: unknown = query.has('symbol') ? [query.get('symbol')] : [...known.keys()];
     const list = query.get('symbols');
     if (list !== null) {
       if (query.has('symbol')) return failure(-1128, 'Combination of optional parameters invalid.');
@@ -139,7 +144,7 @@ export class BinanceRest {
       if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
         return illegal('symbols', '^\\["[\\w\\-._]{1,50}"(,"[\\w\\-._]{1,50}"){0,}\\]$');
     }
-    const listings = (names as string[]).map((name) => this.#listings.get(name));
+    const listings = (names as string[]).map((name) => known.get(name));
     if (listings.includes(undefined)) return failure(-1121, 'Invalid symbol.');
     return json({
       timezone: 'UTC',
@@ -237,6 +242,31 @@ export class BinanceRest {
       m: side === SELL,
       ...aggregateExtra(size),
     };
+  }
+
+  #klines(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {
+    const count = this.#limit(query);
+    if (typeof count !== 'number') return count;
+    const from = integerParameter(query, 'startTime') ?? 0;
+    const to = integerParameter(query, 'endTime') ?? now_ms;
+    if (Number.isNaN(from)) return illegal('startTime', '^[0-9]{1,20}$');
+    if (Number.isNaN(to)) return illegal('endTime', '^[0-9]{1,20}$');
+    const { listing, candles } = symbol;
+    const { quote_scale } = candles;
+    const texts = {
+      price: (ticks: number) => this.#price(ticks, listing),
+      size: (lots: number) => this.#size(lots, listing),
+      quote: (units: number) => decimalText(units, quote_scale, Math.max(quote_scale, this.#rules.decimals)),
+    };
+    const name = query.get('interval') ?? '';
+    const found = candlesDown(symbol, name, from / 1000, to / 1000, Number.POSITIVE_INFINITY);
+    if (found === undefined) return failure(-1120, 'Invalid interval.');
+    return json(
+      found
+        .reverse()
+        .slice(0, count)
+        .map((at) => klineRow(at, texts)),
+    );
   }
 
   #depth(symbol: SymbolMarket, query: URLSearchParams, now_ms: number): RestAnswer {

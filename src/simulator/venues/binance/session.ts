@@ -145,12 +145,23 @@ export class BinanceSession extends VenueSession {
         this.#error(4, 'Too many subscriptions', id);
         return;
       }
+      if (added.some((name) => this.#isDenied(name))) {
+        this.#error(2, 'Invalid request: invalid stream', id);
+        return;
+      }
       this.#reply(null, id);
       this.#add(added);
     } else {
       this.#remove(params as string[]);
       this.#reply(null, id);
     }
+  }
+
+  #isDenied(name: string): boolean {
+    const stream = this.#rules.streamOf(this.venue, this.#path, name);
+    return (
+      stream !== undefined && this.venue.denials.of(stream.symbol.listing.name, stream.channel) !== undefined
+    );
   }
 
   #property(method: string, params: readonly unknown[], id: RequestId): void {

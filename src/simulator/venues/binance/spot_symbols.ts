@@ -15,6 +15,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   trades: 25,
   historicalTrades: 25,
   aggTrades: 4,
+  klines: 2,
 };
 /** Most levels for a weight. */
 const DEPTH_WEIGHTS = [

@@ -11,9 +11,10 @@ import { type Channel, KLINE_AT, KLINE_CHANNELS, type KlineChannel } from '../..
 import type { Frame } from '../../market/frame.js';
 import { LEDGER_FLAGS } from '../../market/ledger.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
-import { mix32, ORDER_ROLES, orderIdWord } from '../../market/random.js';
+import { ORDER_ROLES, orderIdWord } from '../../market/random.js';
 import { putNoted, putTrimmed } from '../../server/numbers.js';
 import type { VenueProtocol } from '../../server/protocol.js';
+import { sequenceOf, spotBillions, spotRest } from './ids.js';
 import { BybitRest, listLinear, listSpot } from './rest.js';
 import { BybitSession, CANDLE_NAMES } from './session.js';
 
@@ -89,9 +90,6 @@ const CLOSE_LIST = 93;
 const BRACE = 125;
 const COMMA = 44;
 const DASH = 45;
-/** Spot ids are 19 digits long and leave out up to 15 numbers. */
-const ID_BILLIONS = 2_290_000_000;
-const ID_STEP = 16;
 const BATCH = 4;
 
 /** A price or size as the venue writes it, kept in the ledger. */
@@ -146,15 +144,15 @@ function putUuid(out: DataView, at: number, symbolHash: number, id: number): num
 function putSpotTrade(s: SymbolMarket, frame: Frame, at: number): number {
   const { view: out, event } = frame;
   const { seen, listing } = s;
-  const number = seen.id * ID_STEP + (mix32(seen.id >>> 0) % ID_STEP);
-  const billions = ID_BILLIONS + Math.floor(number / 1e9);
-  let p = putPadded(out, putUint(out, putText(out, at, SPOT_ID), billions), number % 1e9, 9);
+  const billions = spotBillions(seen.id);
+  const rest = spotRest(seen.id);
+  let p = putPadded(out, putUint(out, putText(out, at, SPOT_ID), billions), rest, 9);
   p = putUint(out, putText(out, p, SPOT_TIME), millis(seen.time_us));
   p = put(frame, p, SPOT_PRICE, seen.price, listing.price_scale, 0, true);
   p = put(frame, p, SPOT_SIZE, seen.size, listing.size_scale, 1, true);
   p = putText(out, p, seen.side === BUY ? SIDE_BUY : SIDE_SELL);
-  p = putText(out, putUint(out, putText(out, p, SEQ), s.sequence), SPOT_SYMBOL);
-  event.setLongId(billions, number % 1e9);
+  p = putText(out, putUint(out, putText(out, p, SEQ), sequenceOf(s, seen.id)), SPOT_SYMBOL);
+  event.setLongId(billions, rest);
   return putText(out, putText(out, p, s.name_text), SPOT_END);
 }
 
@@ -167,8 +165,9 @@ function putLinearTrade(s: SymbolMarket, frame: Frame, at: number): number {
   p = put(frame, p, LINEAR_SIZE, seen.size, listing.size_scale, 1, false);
   p = put(frame, p, LINEAR_PRICE, seen.price, listing.price_scale, 0, false);
   p = putUuid(out, putText(out, p, TICK), s.hash, seen.id);
-  p = putUint(out, putText(out, p, FLAGS), s.sequence);
-  event.setId(s.sequence);
+  const sequence = sequenceOf(s, seen.id);
+  p = putUint(out, putText(out, p, FLAGS), sequence);
+  event.setId(sequence);
   event.flags = LEDGER_FLAGS.uuid;
   return putByte(out, p, BRACE);
 }

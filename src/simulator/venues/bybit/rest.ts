@@ -13,7 +13,14 @@ import {
   type RestRequest,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
+import { candlesDown, levelRows, tradesDown, VenueRest } from '../../server/rest.js';
+import { sequenceOf, spotText, uuidText } from './ids.js';
+
+/** Candles by the name of their period. */
+const PERIODS: Readonly<Record<string, string>> = {
+  ...{ 1: '1m', 3: '3m', 5: '5m', 15: '15m', 30: '30m', 60: '1h', 240: '4h', D: '1d' },
+};
+const TRADES_DEFAULT = { spot: 60, linear: 500 };
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'EUR', 'BTC'],
@@ -58,14 +65,17 @@ export class BybitRest extends VenueRest {
       json({ retCode, retMsg, result, retExtInfo: {}, time: Math.floor(now_ms) });
     const call = /^\/v5\/market\/([a-z-]+)$/.exec(path)?.[1];
     if (call === 'time') return answer({ timeSecond: String(Math.floor(now_ms / 1000)) });
-    if (call === undefined || !['instruments-info', 'recent-trade', 'orderbook'].includes(call))
+    if (call === undefined || !['instruments-info', 'recent-trade', 'orderbook', 'kline'].includes(call))
       return json({ retCode: 10001, retMsg: 'not found' }, 404);
     if (query.get('category') !== this.#category)
       return answer({}, 10001, 'params error: Category is invalid');
     if (call === 'instruments-info') return answer(this.#instruments(query));
     const symbol = this.venue.symbols.get(query.get('symbol') ?? '');
     if (symbol === undefined) return answer({}, 10001, 'params error: Symbol Invalid');
-    return answer(call === 'orderbook' ? bookOf(symbol, query, now_ms) : this.#trades(symbol, query));
+    if (call === 'orderbook') return answer(bookOf(symbol, query, now_ms));
+    if (call === 'recent-trade') return answer(this.#trades(symbol, query));
+    const candles = this.#candles(symbol, query, now_ms);
+    return candles === undefined ? answer({}, 10001, 'Invalid period!') : answer(candles);
   }
 
   #instruments(query: URLSearchParams): Record<string, unknown> {
@@ -98,17 +108,42 @@ export class BybitRest extends VenueRest {
         };
   }
 
+  /** Finished candles between two moments, the newest first. */
+  #candles(
+    symbol: SymbolMarket,
+    query: URLSearchParams,
+    now_ms: number,
+  ): Record<string, unknown> | undefined {
+    const { name, price_scale, size_scale } = symbol.listing;
+    const limit = Math.min(integerParameter(query, 'limit') ?? 200, PAGE_MAX);
+    const [start = 0, end = now_ms] = ['start', 'end'].map((at) => integerParameter(query, at));
+    const interval = PERIODS[query.get('interval') ?? ''] ?? '';
+    const list = candlesDown(symbol, interval, start / 1000, end / 1000, limit)?.map((at) => [
+      String(at('open_time') * 1000),
+      ...(['open', 'high', 'low', 'close'] as const).map((price) => decimalText(at(price), price_scale)),
+      decimalText(at('volume'), size_scale),
+      decimalText(at('quote_volume'), symbol.candles.quote_scale),
+    ]);
+    return list && { symbol: name, category: this.#category, list };
+  }
+
   #trades(symbol: SymbolMarket, query: URLSearchParams): Record<string, unknown> {
     const category = this.#category;
-    const limit = Math.min(integerParameter(query, 'limit') ?? 60, TRADES_MAX[category]);
+    const limit = Math.min(
+      integerParameter(query, 'limit') ?? TRADES_DEFAULT[category],
+      TRADES_MAX[category],
+    );
     const { name, price_scale, size_scale } = symbol.listing;
     const list = tradesDown(symbol, symbol.last_id, symbol.last_id - limit + 1).map((trade) => ({
-      execId: String(trade.id),
+      execId: category === 'spot' ? spotText(trade.id) : uuidText(symbol, trade.id),
       symbol: name,
       price: decimalText(trade.price_ticks, price_scale),
       size: decimalText(trade.size_lots, size_scale),
       side: trade.side === BUY ? 'Buy' : 'Sell',
       time: String(Math.floor(trade.time_us / 1000)),
+      isBlockTrade: false,
+      isRPITrade: false,
+      seq: String(sequenceOf(symbol, trade.id)),
     }));
     return { category, list };
   }

@@ -31,6 +31,8 @@ const SCAN_MS = 30_000;
 /** An acknowledgement may come so much later than the first data. */
 const LATE_MS = 3;
 
+type Topic = readonly [symbol: SymbolMarket | undefined, channel: Channel];
+
 export class BybitSession extends VenueSession {
   readonly #spot: boolean;
   readonly #conn_id: string;
@@ -88,18 +90,20 @@ export class BybitSession extends VenueSession {
     }
   }
 
-  #find(topic: string): readonly [SymbolMarket, Channel] | undefined {
+  /** What a topic is about; a symbol that does not trade yet has topics without data. */
+  #find(topic: string): Topic | undefined {
     const dot = topic.lastIndexOf('.');
     const channel = CHANNELS.get(topic.slice(0, dot));
-    const symbol = this.venue.symbols.get(topic.slice(dot + 1));
-    return channel === undefined || symbol === undefined ? undefined : [symbol, channel];
+    const name = topic.slice(dot + 1);
+    if (channel === undefined || !this.venue.listings.some((listing) => listing.name === name))
+      return undefined;
+    return this.venue.denials.of(name, channel) === undefined
+      ? [this.venue.symbols.get(name), channel]
+      : undefined;
   }
 
-  #one(
-    op: 'subscribe' | 'unsubscribe',
-    topic: string,
-    [symbol, channel]: readonly [SymbolMarket, Channel],
-  ): void {
+  #one(op: 'subscribe' | 'unsubscribe', topic: string, [symbol, channel]: Topic): void {
+    if (symbol === undefined) return;
     if (op === 'unsubscribe') this.stop(topic, symbol, channel);
     else if (this.begin(topic, symbol, channel, channel === 'book' ? SHAPE : undefined))
       if (STATES.includes(channel)) this.link.snapshot(symbol, channel);

@@ -71,6 +71,11 @@ export class AdvancedSession extends VenueSession {
     const channel = CHANNELS.get(name);
     const state = this.#state.get(name) ?? new Set();
     if (channel === undefined) state.add(name);
+    const denial = channel === undefined ? undefined : this.#denial(channel, products, state.size);
+    if (denial !== undefined) {
+      this.#error(denial);
+      return;
+    }
     let accepted = channel === undefined;
     for (const product of products) {
       const symbol = feedOf(this.venue, product);
@@ -87,6 +92,15 @@ export class AdvancedSession extends VenueSession {
     }
     this.#state.set(name, state);
     this.#acknowledge(now_ms);
+  }
+
+  /** What the exchange says to a request that it refuses as a whole. */
+  #denial(channel: Channel, products: readonly string[], held: number): string | undefined {
+    const { denials } = this.venue;
+    const all = products.map((product, i) => denials.of(product, channel, held + i));
+    if (all.includes('streams')) return 'too many L2 streams requested in a single session';
+    if (all.includes('login')) return 'authentication failure';
+    return all.some((denial) => denial !== undefined) ? 'failed to subscribe' : undefined;
   }
 
   #unsubscribe(name: string, products: readonly string[], now_ms: number): void {

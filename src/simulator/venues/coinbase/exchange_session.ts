@@ -5,6 +5,7 @@
 import type { Channel } from '../../market/channels.js';
 import { BUY, type SymbolMarket } from '../../market/market.js';
 import { ORDER_ROLES, orderIdWord } from '../../market/random.js';
+import type { Denial } from '../../server/denials.js';
 import { type Link, trimmedText, type VenueView } from '../../server/protocol.js';
 import { Periodic, parseObject, textsOf, VenueSession } from '../../server/session.js';
 import { isDelisted, isoMicros } from './exchange_rest.js';
@@ -126,7 +127,12 @@ export class CoinbaseSession extends VenueSession {
     const history: [Channel, SymbolMarket][] = [];
     for (const { name, products } of wanted) {
       const acknowledged = CHANNEL_NAMES.get(name);
-      if (NEEDS_LOGIN.has(name)) {
+      const denial = this.#denial(DATA_CHANNELS.get(acknowledged ?? ''), products);
+      if (denial === 'anonymous') {
+        this.link.send('{"type":"error","message":"Failed to subscribe"}');
+        return;
+      }
+      if (NEEDS_LOGIN.has(name) || denial === 'login') {
         this.link.send(
           subscriptionError(
             'level2, level3, and full channels now require authentication. https://docs.cloud.coinbase.com/exchange/docs/websocket-auth',
@@ -139,14 +145,14 @@ export class CoinbaseSession extends VenueSession {
         continue;
       }
       for (const product of products) {
-        if (!this.#isListed(product)) {
+        const channel = DATA_CHANNELS.get(acknowledged);
+        if (!this.#isListed(product) || this.#denial(channel, [product]) !== undefined) {
           this.link.send(subscriptionError(`${product} is not a valid product`));
           continue;
         }
         accepted = true;
         if (this.#add(acknowledged, product)) {
           const symbol = this.venue.symbols.get(product);
-          const channel = DATA_CHANNELS.get(acknowledged);
           if (symbol !== undefined && channel !== undefined) history.push([channel, symbol]);
         }
       }
@@ -164,6 +170,12 @@ export class CoinbaseSession extends VenueSession {
         else this.link.snapshot(symbol, channel);
       }
     });
+  }
+
+  #denial(channel: Channel | undefined, products: readonly string[]): Denial | undefined {
+    if (channel === undefined) return undefined;
+    const denials = products.map((product) => this.venue.denials.of(product, channel));
+    return denials.find((denial) => denial !== undefined && denial !== 'unknown') ?? denials.find(Boolean);
   }
 
   #unsubscribe(wanted: readonly Wanted[]): void {

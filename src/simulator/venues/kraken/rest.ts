@@ -118,9 +118,7 @@ export class KrakenRest extends VenueRest {
     if (!(count >= 1 && count <= TRADES_MAX) || !/^\d{0,20}$/.test(since))
       return failed('EGeneral:Invalid arguments');
     const since_us = Number(BigInt(since === '' ? 0 : since) / 1000n);
-    let first = symbol.last_id;
-    while (symbol.last_id - first < TRADES_MAX * 8 && (symbol.past(first - 1)?.time_us ?? 0) > since_us)
-      first--;
+    const first = firstBehind(symbol, since_us);
     const rows = Array.from({ length: Math.min(count, symbol.last_id - first + 1) }, (_, i) =>
       symbol.past(first + i),
     );
@@ -131,6 +129,17 @@ export class KrakenRest extends VenueRest {
       last: last === undefined ? since : `${last.time_us}000`,
     });
   }
+}
+
+/** The first id of the simulation whose trade is younger. */
+function firstBehind(symbol: SymbolMarket, since_us: number): number {
+  let [low, high] = [symbol.oldest_kept, symbol.last_id + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((symbol.past(middle)?.time_us ?? 0) > since_us) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function tradeRow(

@@ -101,7 +101,9 @@ export class KrakenSession extends VenueSession {
     this.heard_ms = now_ms;
     const { method, params, req_id } = parseObject(text) ?? {};
     const id = Number.isSafeInteger(req_id) ? { req_id } : {};
-    if (!this.#messages.take(now_ms)) this.#error({ error: 'Exceeded msg rate', method, ...id }, now_ms);
+    const throttled = method === 'subscribe' && this.venue.denials.throttles();
+    if (throttled || !this.#messages.take(now_ms))
+      this.#error({ error: 'Exceeded msg rate', method, ...id }, now_ms);
     else if (method === 'ping') this.#answer({ method: 'pong', ...id }, now_ms);
     else if (method === 'subscribe' || method === 'unsubscribe')
       this.#change(method, (params ?? {}) as Params, id, now_ms);
@@ -140,6 +142,9 @@ export class KrakenSession extends VenueSession {
     if (!/^[^/]+\/[^/]+$/.test(name)) return `Currency pair not in ISO 4217-A3 format ${name}`;
     if (symbol === undefined) return `Currency pair not supported ${name}`;
     if (typeof wanted === 'string') return wanted;
+    const { channel } = wanted;
+    if (channel !== undefined && this.venue.denials.of(name, channel) !== undefined)
+      return `Currency pair not supported ${name}`;
     const there = this.subscribed.has(`${wanted.feed} ${name}`);
     if (method === 'subscribe' && there) return 'Already subscribed';
     return method === 'unsubscribe' && !there ? 'Subscription Not Found' : undefined;

@@ -14,7 +14,7 @@ import {
   trimmedText,
   type VenueView,
 } from '../../server/protocol.js';
-import { levelRows, tradesDown, VenueRest } from '../../server/rest.js';
+import { candlesDown, levelRows, tradesDown, VenueRest } from '../../server/rest.js';
 
 const RULES = {
   quotes: ['USDT', 'USDC', 'BTC', 'EUR', 'USD'],
@@ -92,11 +92,14 @@ export class OkxRest extends VenueRest {
     if (path === '/api/v5/public/time') return good([{ ts: String(Math.floor(now_ms)) }]);
     if (path === '/api/v5/public/instruments') return this.#instruments(query);
     const symbol = this.venue.symbols.get(query.get('instId') ?? '');
-    const known = ['trades', 'history-trades', 'books'].find((call) => path === `/api/v5/market/${call}`);
+    const known = ['trades', 'history-trades', 'history-candles', 'books'].find(
+      (call) => path === `/api/v5/market/${call}`,
+    );
     if (known === undefined) return bad('50026', 'System error. Try again later.', 404);
     if (symbol === undefined)
       return bad('51001', "Instrument ID, Instrument ID code, or Spread ID doesn't exist.");
     if (known === 'books') return this.#book(symbol, query);
+    if (known === 'history-candles') return this.#candles(symbol, query);
     return known === 'trades' ? this.#newest(symbol, query) : this.#history(symbol, query);
   }
 
@@ -105,6 +108,29 @@ export class OkxRest extends VenueRest {
     const wanted = query.get('instId');
     const listed = this.venue.listings.filter(({ name }) => wanted === null || name === wanted);
     return good(listed.map(instrumentOf));
+  }
+
+  /** Finished candles between two moments, the newest first. */
+  #candles(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {
+    const limit = Math.min(integerParameter(query, 'limit') ?? PAGE_MAX, PAGE_MAX);
+    const after = integerParameter(query, 'after') ?? Number.MAX_SAFE_INTEGER;
+    const before = integerParameter(query, 'before') ?? 0;
+    if (!(limit >= 1) || Number.isNaN(after + before)) return bad('51000', 'Parameter error', 400);
+    const { price_scale, size_scale } = symbol.listing;
+    const { quote_scale } = symbol.candles;
+    const name = (query.get('bar') ?? '1m').replace(/utc$/, '').toLowerCase();
+    const found = candlesDown(symbol, name, (before + 1) / 1000, (after - 1) / 1000, limit);
+    if (found === undefined) return bad('51000', 'Parameter bar error', 400);
+    return good(
+      found.map((at) => [
+        String(at('open_time') * 1000),
+        ...(['open', 'high', 'low', 'close'] as const).map((price) => trimmedText(at(price), price_scale)),
+        decimalText(at('volume'), size_scale),
+        decimalText(at('quote_volume'), quote_scale),
+        decimalText(at('quote_volume'), quote_scale),
+        '1',
+      ]),
+    );
   }
 
   #newest(symbol: SymbolMarket, query: URLSearchParams): RestAnswer {

@@ -6,6 +6,7 @@
 import { type Channel, INTERVALS, klineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
 import { hashText } from '../../market/random.js';
+import type { Denial } from '../../server/denials.js';
 import { type Link, TokenBucket, type VenueView } from '../../server/protocol.js';
 import { parseObject, VenueSession } from '../../server/session.js';
 
@@ -91,14 +92,32 @@ export class OkxSession extends VenueSession {
     const { id, op, args } = request;
     if (op !== 'subscribe' && op !== 'unsubscribe') this.#error(id, `Invalid op: ${String(op)}`, '60019');
     else if (!Array.isArray(args)) this.#error(id, `Invalid request: ${text}`, '60012');
-    else if (!this.#requests.take(now_ms)) this.#error(id, 'Requests too frequent', '60014');
+    else if (this.venue.denials.throttles() || !this.#requests.take(now_ms))
+      this.#error(id, 'Requests too frequent', '60014');
     else for (const arg of args as Argument[]) this.#argument(id, op, arg, now_ms);
   }
 
   #argument(id: unknown, op: 'subscribe' | 'unsubscribe', arg: Argument, now_ms: number): void {
     const channel = CHANNELS[this.#path].get(String(arg.channel));
     const symbol = this.venue.symbols.get(String(arg.instId));
-    if (channel === undefined || symbol === undefined) {
+    const denial = channel === undefined || symbol === undefined ? 'unknown' : this.#denial(symbol, channel);
+    if (op === 'subscribe' && (denial === 'login' || denial === 'anonymous')) {
+      this.#error(id, 'Please log in', '60011');
+      return;
+    }
+    if (op === 'subscribe' && denial === 'connections') {
+      const connCount = String(this.venue.carrying(channel as Channel));
+      this.link.send(
+        JSON.stringify({
+          event: 'channel-conn-count-error',
+          channel: arg.channel,
+          connCount,
+          connId: this.#conn_id,
+        }),
+      );
+      return;
+    }
+    if (channel === undefined || symbol === undefined || (op === 'subscribe' && denial === 'unknown')) {
       const what = `channel:${String(arg.channel)},instId:${String(arg.instId)}`;
       const advice = 'Please use the correct URL, channel and parameters referring to API document.';
       this.#error(id, `Subscribe failed, wrong URL or ${what} doesn't exist. ${advice}`, '60018');
@@ -120,6 +139,11 @@ export class OkxSession extends VenueSession {
       if (STATES.includes(channel)) this.link.snapshot(symbol, channel);
       if (channel === 'book') this.#books.set(symbol, { id: symbol.book_last_id, since_ms: now_ms });
     });
+  }
+
+  #denial(symbol: SymbolMarket, channel: Channel): Denial | undefined {
+    const held = [...this.subscribed].filter((key) => key.startsWith(`${channel} `)).length;
+    return this.venue.denials.of(symbol.listing.name, channel, held, this.venue.carrying(channel));
   }
 
   #error(id: unknown, msg: string, code: string): void {

@@ -13,6 +13,7 @@ import {
   TokenBucket,
   type VenueView,
 } from '../../server/protocol.js';
+import { candlesDown } from '../../server/rest.js';
 import { pageText, readPageRequest } from './pages.js';
 
 const RULES = {
@@ -23,6 +24,11 @@ const RULES = {
   unicode: false,
 };
 const LEVELS_MAX = 30;
+const CANDLES_MAX = 200;
+/** Candles by how many minutes long they are. */
+const UNITS: Readonly<Record<string, string>> = {
+  ...{ 1: '1m', 3: '3m', 5: '5m', 15: '15m', 30: '30m', 60: '1h', 240: '4h' },
+};
 const BOOKS = '/v1/orderbook';
 const TICKS = '/v1/trades/ticks';
 const PATHS = ['/v1/market/all', BOOKS, TICKS];
@@ -52,9 +58,11 @@ export class UpbitRest {
       bucket = new TokenBucket({ burst: 10, per_s: 10 }, now_ms);
       this.#buckets.set(group, bucket);
     }
-    if (version !== 'v1' || !PATHS.includes(path))
+    const minutes = /^\/v1\/candles\/minutes\/(\d{1,3})$/.exec(path)?.[1];
+    if (version !== 'v1' || !(PATHS.includes(path) || minutes !== undefined))
       return json({ error: { name: 'not_found', message: 'no Route matched with those values' } }, 404);
     if (!bucket.take(now_ms)) return error(429, 'Too many API requests.');
+    if (minutes !== undefined) return this.#candles(query, minutes, now_ms);
     if (path === TICKS) return this.#trades(query, now_ms);
     return path === BOOKS ? this.#books(query, now_ms) : this.#markets();
   }
@@ -77,6 +85,33 @@ export class UpbitRest {
     const request = readPageRequest(query, now_ms);
     if (request === undefined) return error(400, 'Invalid parameter. Check the given value!');
     return { ...json([]), body: pageText(symbol, request) };
+  }
+
+  /** Finished candles in front of a moment, the newest first; none where nothing was traded. */
+  #candles(query: URLSearchParams, minutes: string, now_ms: number): RestAnswer {
+    const symbol = this.#venue.symbols.get(query.get('market') ?? '');
+    if (symbol === undefined) return error(404, 'Code not found');
+    const to_s = query.has('to') ? Date.parse(query.get('to') ?? '') / 1000 : now_ms / 1000;
+    const count = Math.min(Number(query.get('count') ?? 1), CANDLES_MAX);
+    const found = candlesDown(symbol, UNITS[minutes] ?? '', 0, to_s - 1, count);
+    if (Number.isNaN(to_s) || !(count >= 1) || found === undefined)
+      return error(400, 'Invalid parameter. Check the given value!');
+    const { name, price_scale, size_scale } = symbol.listing;
+    const number = (units: number, scale: number) => Number(decimalText(units, scale));
+    return json(
+      found.map((at) => ({
+        market: name,
+        candle_date_time_utc: new Date(at('open_time') * 1000).toISOString().slice(0, 19),
+        opening_price: number(at('open'), price_scale),
+        high_price: number(at('high'), price_scale),
+        low_price: number(at('low'), price_scale),
+        trade_price: number(at('close'), price_scale),
+        timestamp: Math.floor(at('last_time_us') / 1000),
+        candle_acc_trade_price: number(at('quote_volume'), symbol.candles.quote_scale),
+        candle_acc_trade_volume: number(at('volume'), size_scale),
+        unit: Number(minutes),
+      })),
+    );
   }
 
   #books(query: URLSearchParams, now_ms: number): RestAnswer {

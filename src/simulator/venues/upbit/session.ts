@@ -6,7 +6,8 @@
 import type { BookShape } from '../../market/book.js';
 import type { Channel, KlineChannel } from '../../market/channels.js';
 import type { SymbolMarket } from '../../market/market.js';
-import { parseJson, VenueSession } from '../../server/session.js';
+import type { Denial } from '../../server/denials.js';
+import { parseJson, textsOf, VenueSession } from '../../server/session.js';
 
 export const PATH = '/websocket/v1';
 /** Type of each channel of candles that there is. */
@@ -26,6 +27,7 @@ const CHANNELS = new Map<string, Channel>([
   ...[...CANDLE_TYPES].map(([channel, type]): [string, Channel] => [type, channel]),
 ]);
 const SHAPE: BookShape = { window: 30, whole: true };
+const WRONG_FORMAT = '{"error":{"message":"Format 이 맞지 않습니다.","name":"WRONG_FORMAT"}}';
 const CLOSE_DELAY_MS = 150;
 /** When the first of what a request asked for is sent. */
 const SNAPSHOT_DELAY_MS = 10;
@@ -48,14 +50,15 @@ export class UpbitSession extends VenueSession {
       return;
     }
     const parts = parseJson(text);
-    if (!Array.isArray(parts))
-      this.#refuse('{"error":{"message":"Format 이 맞지 않습니다.","name":"WRONG_FORMAT"}}');
+    if (!Array.isArray(parts)) this.#refuse(WRONG_FORMAT);
     else this.#request(parts.filter((part): part is Part => typeof part === 'object' && part !== null));
   }
 
   #request(parts: readonly Part[]): void {
     const types = parts.filter(({ type }) => type !== undefined);
-    const unknown = types.find(({ type }) => !CHANNELS.has(String(type)));
+    const unknown = types.find(
+      ({ type }) => !CHANNELS.has(String(type)) || this.#denied(types, type) === 'login',
+    );
     if (!parts.some(({ ticket }) => typeof ticket === 'string'))
       this.#refuse('{"error":{"name":"NO_TICKET","message":"티켓이 존재하지 않거나, 유효하지 않습니다."}}');
     else if (types.length === 0)
@@ -66,7 +69,16 @@ export class UpbitSession extends VenueSession {
       );
     else if (types.some(({ codes }) => !Array.isArray(codes) || codes.length === 0))
       this.#refuse('{"error":{"name":"NO_CODES","message":"코드가 존재하지 않습니다."}}');
+    else if (types.some(({ type }) => this.#denied(types, type) !== undefined)) this.#refuse(WRONG_FORMAT);
     else this.#replace(types);
+  }
+
+  /** Why something that is asked for of this type is refused. */
+  #denied(types: readonly Part[], wanted: unknown): Denial | undefined {
+    const channel = CHANNELS.get(String(wanted));
+    if (channel === undefined) return undefined;
+    const codes = types.filter(({ type }) => type === wanted).flatMap((part) => textsOf(part.codes));
+    return codes.map((code) => this.venue.denials.of(code, channel)).find((denial) => denial !== undefined);
   }
 
   #refuse(error: string): void {
