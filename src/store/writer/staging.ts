@@ -79,6 +79,8 @@ export interface StagingEvents {
   /** rows that were found and could not stay are in the quarantine (tableDay.lost) */
   readonly lost: (tableDay: TableDay) => void;
   readonly openedRejected: (state: RejectedState) => void;
+  /** what stood in the place of a file is in the quarantine */
+  readonly setAside: (path: string) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
   /** whether beforeFlush() would not have to wait */
@@ -121,7 +123,10 @@ export class Staging {
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
     this.stored = new Map([...options.stored].map(([id, memory]) => [id, new Uint32Array(memory)]));
-    this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
+    this.rejected = new RejectedLog(dataPath, files, quarantine, {
+      opened: events.openedRejected,
+      setAside: events.setAside,
+    });
     this.tableDayOptions = {
       rowsMax: options.rowsPerTableDay,
       exact,

@@ -40,6 +40,7 @@ function scene() {
       opened: () => undefined,
       lost: () => undefined,
       openedRejected: () => undefined,
+      setAside: () => undefined,
       beforeFlush: () => undefined,
       flushable: () => true,
       dayBegan: () => undefined,
