@@ -75,6 +75,14 @@ function pipe(s: DamageScene): void {
   execFileSync('mkfifo', [s.at(price(s))]);
 }
 
+function emptyAll(s: DamageScene): void {
+  for (const file of s.files()) s.cutTo(file, 0);
+}
+
+function removeExact(s: DamageScene): void {
+  for (const name of EXACT) s.remove(s.column(name));
+}
+
 function exchange(s: DamageScene, one: string, other: string): void {
   renameSync(s.at(one), s.at('moved'));
   renameSync(s.at(other), s.at(one));
@@ -98,7 +106,7 @@ const COLUMNS: readonly Damage[] = [
     told: /TRADES/,
   }),
   stopped('column longer by bytes', (s) => s.append(price(s), 3), { told: /TRADES/ }),
-  killed('every column empty', (s) => s.files().forEach((file) => s.cutTo(file, 0)), {
+  killed('every column empty', emptyAll, {
     ...spoilsTable,
     ...SHORT,
   }),
@@ -106,7 +114,10 @@ const COLUMNS: readonly Damage[] = [
     spoils: (s) => [price(s), s.column('trade_size')],
     verified: /TRADES.*(price|size)/,
   }),
-  stopped('bit of a price flipped', (s) => s.flip(price(s), 18), { ...spoilsPrice, verified: /TRADES.*price/ }),
+  stopped('bit of a price flipped', (s) => s.flip(price(s), 18), {
+    ...spoilsPrice,
+    verified: /TRADES.*price/,
+  }),
   stopped('bit of an old id flipped', (s) => s.flip(s.column('trade_id'), 64, 0x10), {
     spoils: (s) => [s.column('trade_id')],
     verified: /TRADES/,
@@ -120,7 +131,7 @@ const COLUMNS: readonly Damage[] = [
     told: /price_digits/,
   }),
   // as a day that began without them
-  stopped('all exact columns missing', (s) => EXACT.forEach((name) => s.remove(s.column(name))), {
+  stopped('all exact columns missing', removeExact, {
     spoils: (s) => EXACT.map((name) => s.column(name)),
   }),
   stopped('column that may not be written', (s) => chmodSync(s.at(price(s)), 0o444), {
@@ -144,7 +155,9 @@ const FOLDERS: readonly Damage[] = [
   ...either('table folder is a file', (s) => s.fileInstead(s.table), { ...spoilsTable, told: /TRADES/ }),
   stopped('exchange folder is a link', (s) => s.moveAway('coinbase'), { told: /coinbase/ }),
   // its files may be
-  stopped('table folder that may not be written', (s) => chmodSync(s.at(s.table), 0o555), { unprivileged: true }),
+  stopped('table folder that may not be written', (s) => chmodSync(s.at(s.table), 0o555), {
+    unprivileged: true,
+  }),
   stopped('data directory that may not be written', closeData, {
     unprivileged: true,
     told: /cannot (write|use|lock)/,
@@ -187,7 +200,10 @@ const DAYS: readonly Damage[] = [
     told: /checksum/,
     verified: /checksum/,
   }),
-  stopped('rows under a day to come', (s) => s.redate(30), { ...spoilsTable, verified: /not the day of the file/ }),
+  stopped('rows under a day to come', (s) => s.redate(30), {
+    ...spoilsTable,
+    verified: /not the day of the file/,
+  }),
 ];
 
 const GAPS: readonly Damage[] = [
@@ -216,7 +232,10 @@ const TEXTS: readonly Damage[] = [
     verified: /literals/,
   }),
   stopped('side-car is a folder', (s) => s.folderInstead(sidecar(s)), { told: /literals/ }),
-  stopped('refused messages: a folder', (s) => s.folderInstead(rejected(s)), { garbage: true, told: /rejected/ }),
+  stopped('refused messages: a folder', (s) => s.folderInstead(rejected(s)), {
+    garbage: true,
+    told: /rejected/,
+  }),
   stopped('refused messages: missing', (s) => s.remove(rejected(s)), { garbage: true }),
 ];
 
@@ -241,7 +260,11 @@ const JOURNAL: readonly Damage[] = [
   killed('last segment cut in the middle', (s) => s.cutTo(s.segment, s.sizeOf(s.segment) >> 1), {
     told: /file-long|beyond the journal/,
   }),
-  killed('last segment is garbage', (s) => s.fileInstead(s.segment, '\x07'.repeat(s.sizeOf(s.segment))), UNBORN),
+  killed(
+    'last segment is garbage',
+    (s) => s.fileInstead(s.segment, '\x07'.repeat(s.sizeOf(s.segment))),
+    UNBORN,
+  ),
   killed('last segment is a folder', (s) => s.folderInstead(s.segment), UNBORN),
   killed('last segment longer', (s) => s.append(s.segment, 5000)),
   killed('bit of a block flipped', (s) => s.flip(s.segment, s.sizeOf(s.segment) >> 1), {
