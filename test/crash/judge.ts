@@ -83,13 +83,18 @@ function rowsMissing(
 ): number[] {
   const names = columns.map(([name]) => name);
   const left = new Map<string, number>();
-  for (const key of keysOf(after?.columns ?? new Map(), names, after?.rows ?? 0))
+  for (const key of after === undefined ? [] : keysOf(after.columns, names, rowsOf(after, names)))
     left.set(key, (left.get(key) ?? 0) + 1);
   return keysOf(new Map(columns), names, rows).flatMap((key, row) => {
     const count = left.get(key) ?? 0;
     left.set(key, count - 1);
     return count > 0 ? [] : [row];
   });
+}
+
+/** Rows that these columns have, which may be more than all have. */
+function rowsOf({ columns }: PlainDay, names: readonly string[]): number {
+  return Math.floor(Math.min(...names.map((name) => (columns.get(name)?.length ?? 0) / widthOf(name))));
 }
 
 /** The values of each row in these columns. */

@@ -35,13 +35,16 @@ export interface PlainGap {
 /** Ids of tables in GAPS, and the cause of rows that were lost with their files; all in TABLES.md. */
 export const TABLE_IDS: Readonly<Record<string, number>> = { MD: 1, TRADES: 2, BBO: 3 };
 export const DISK = 5;
-const UUIDS = ['maker_order_id', 'taker_order_id', 'trade_uuid'];
-const U64 = /_digits$|^(?:seq|messages|update_id|from_id|to_id|(?:first_|last_)?trade_id)$/;
+/** Bytes of a value of each column. */
+const WIDTHS = new Map(
+  [...readFileSync('TABLES.md', 'utf8').matchAll(/^\| `(\w+)` \| \w+ \| (\d+) \|/gm)].map(
+    ([, name, bytes]) => [name, Number(bytes)],
+  ),
+);
 const COLUMN_FILE = /^(\w+)\.(\d\d\.\d\d\.\d\d)\.bin$/;
 
 export function widthOf(column: string): number {
-  if (UUIDS.includes(column)) return 16;
-  return U64.test(column) ? 8 : 4;
+  return WIDTHS.get(column) as number;
 }
 
 const entriesOf = (folder: string): Dirent[] => readdirSync(folder, { withFileTypes: true });
@@ -66,7 +69,7 @@ function readDays(data: string, table: string): PlainDay[] {
   const byDay = new Map<string, Map<string, Buffer>>();
   for (const entry of entriesOf(join(data, table))) {
     const [, column, stamp] = COLUMN_FILE.exec(entry.name) ?? [];
-    if (column === undefined || !entry.isFile()) continue;
+    if (!WIDTHS.has(column) || !entry.isFile()) continue;
     const columns = byDay.get(stamp) ?? new Map();
     byDay.set(stamp, columns.set(column, readFileSync(join(data, table, entry.name))));
   }

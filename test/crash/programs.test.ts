@@ -1,4 +1,4 @@
-/** The programs behind `npm run test:crash`, `test:images` and `test:power`, in short. */
+/** The programs behind `npm run test:crash`, `test:damage`, `test:images` and `test:power`, in short. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -19,6 +19,14 @@ const noMount = mountImage(probe, join(probe, 'disk')) ? false : 'a file system 
 
 test('kills at random moments', () =>
   passes(/^SIGKILL: 2 kills, nothing lost$/m, 'dist/test/crash/run.js', '--rounds', '2', ...WINDOW));
+
+test('damage to a stopped data directory', () =>
+  passes(
+    /^2 kinds of damage, 0 not as they should be$/m,
+    'dist/test/crash/damage.js',
+    '--only',
+    'column missing',
+  ));
 
 test('real power cuts', { skip: noMount }, () =>
   passes(/^every copy was whole$/m, 'dist/test/crash/images.js', '--cuts', '2', '--fs', 'ext4', ...WINDOW),

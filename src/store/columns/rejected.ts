@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { FilePool, PooledFile } from '../disk/file_pool.js';
+import { FOREIGN } from '../disk/io.js';
 import { isoDay, rejectedFile } from '../disk/paths.js';
 import type { Quarantine } from '../disk/quarantine.js';
 import type { RejectedState } from '../journal/states.js';
@@ -19,14 +20,21 @@ interface Log extends RejectedState {
   waitingBytes: number;
 }
 
+export interface RejectedEvents {
+  /** a file is taken into use; called before its first line */
+  opened?(state: RejectedState): void;
+  /** what stood in the place of a file is in the quarantine */
+  setAside?(path: string): void;
+}
+
 export class RejectedLog {
   private readonly logs = new Map<string, Log>();
 
   constructor(
     private readonly dataPath: string,
     private readonly files: FilePool,
-    /** a file is taken into use; called before its first line */
-    private readonly opened: (state: RejectedState) => void,
+    private readonly quarantine: Quarantine,
+    private readonly events: RejectedEvents,
   ) {}
 
   stage(exchange: string, day: number, reason: number, text: string): void {
@@ -35,7 +43,7 @@ export class RejectedLog {
     if (log === undefined) {
       const bytes = Math.max(0, this.files.io.sizeOf(path));
       log = this.begin({ exchange, day, bytes });
-      this.opened({ exchange, day, bytes });
+      this.events.opened?.({ exchange, day, bytes });
     }
     if (log.bytes + log.waitingBytes >= REJECTED_FILE_BYTES_MAX) return;
     const line = `${JSON.stringify({ day: isoDay(day), reason, text })}\n`;
@@ -58,13 +66,21 @@ export class RejectedLog {
   }
 
   flush(): void {
-    for (const log of this.logs.values()) {
+    for (const [path, log] of this.logs) {
       if (log.lines.length === 0) continue;
+      if (log.bytes === 0) this.makeWay(path);
       const bytes = Buffer.from(log.lines.join(''));
       log.file.write(bytes, 0, bytes.length, log.bytes);
       log.bytes += bytes.length;
       log.waitingBytes = log.lines.length = 0;
     }
+  }
+
+  /** What stands in the place of a file and is none of ours stops nothing. */
+  private makeWay(path: string): void {
+    if (this.files.io.sizeOf(path) !== FOREIGN) return;
+    this.quarantine.move(path);
+    this.events.setAside?.(path);
   }
 
   get waiting(): boolean {
@@ -103,12 +119,12 @@ export class RejectedLog {
   }
 
   /** Cuts off what stands behind the last line, with a copy in the quarantine; answers the number of bytes. */
-  cut(quarantine: Quarantine): number {
+  cut(): number {
     let cut = 0;
     for (const [path, { bytes }] of this.logs) {
       const size = this.files.io.sizeOf(path);
       if (size <= bytes) continue;
-      quarantine.keepTail(path, bytes);
+      this.quarantine.keepTail(path, bytes);
       this.files.truncate(path, bytes);
       cut += size - bytes;
     }

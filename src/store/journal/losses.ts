@@ -2,7 +2,6 @@
  * Rows that a recovery has cut off, until GAPS lists them: `{data_path}/journal/losses`, written before anything is cut
  * and removed by the writer once the rows of GAPS are durable. A crash in between lists them once more, never less.
  */
-import { join } from 'node:path';
 import { readWhole, replaceFile, type StoreIo } from '../disk/io.js';
 
 const LOSSES_FILE = 'losses';
@@ -35,15 +34,24 @@ export function isSetAside(
 const nameOf = (loss: Pick<NotedLoss, 'exchange' | 'directory' | 'table' | 'day'>) =>
   `${loss.exchange}/${loss.directory}/${loss.table} ${loss.day}`;
 
-/** Losses that no row of GAPS lists yet. */
-export function readLosses(io: StoreIo, folder: string): NotedLoss[] {
-  const bytes = readWhole(io, join(folder, LOSSES_FILE));
+export const lossesFile = (folder: string): string => `${folder}/${LOSSES_FILE}`;
+
+/** Losses that no row of GAPS lists yet; 'damaged' when that cannot be read. */
+export function findLosses(io: StoreIo, folder: string): NotedLoss[] | 'damaged' {
+  const bytes = readWhole(io, lossesFile(folder));
   if (bytes === undefined) return [];
   try {
-    return JSON.parse(bytes.toString('utf8')) as NotedLoss[];
+    const losses = JSON.parse(bytes.toString('utf8')) as NotedLoss[];
+    return Array.isArray(losses) ? losses : 'damaged';
   } catch {
-    return [];
+    return 'damaged';
   }
+}
+
+/** The same where a recovery sets aside what cannot be read. */
+export function readLosses(io: StoreIo, folder: string): NotedLoss[] {
+  const losses = findLosses(io, folder);
+  return losses === 'damaged' ? [] : losses;
 }
 
 /** Adds to them, durably; a recovery that was cut short finds the same again. */
@@ -57,7 +65,7 @@ export function noteLosses(io: StoreIo, folder: string, losses: readonly NotedLo
 export function keepLosses(io: StoreIo, folder: string, losses: readonly NotedLoss[]): void {
   if (losses.length > 0) write(io, folder, losses);
   else {
-    io.unlink(join(folder, LOSSES_FILE));
+    io.unlink(lossesFile(folder));
     io.syncFolder(folder);
   }
 }

@@ -31,6 +31,10 @@ export const CASES = {
     decision: 'set aside',
     doc: 'a link, a folder or a closed file in the place of a file: the table-day begins anew, GAPS lists what it had',
   },
+  'losses-damaged': {
+    decision: 'set aside',
+    doc: 'the note of rows that a recovery has cut off cannot be read: GAPS may not list them',
+  },
   'cursor-damaged': {
     decision: 'go on',
     doc: 'a cursor that cannot be read counts as 0: the journal is kept until it is mended or removed',
@@ -91,9 +95,11 @@ export function loses({ label }: Finding): boolean {
   return ['cut', 'set aside'].includes(CASES[label].decision);
 }
 
+const WORRYING: readonly CaseLabel[] = ['journal-missing', 'cursor-damaged', 'cursor-ahead'];
+
 /** What an operator should look at, although the process goes on. */
 export function worries(finding: Finding): boolean {
-  return loses(finding) || ['journal-missing', 'cursor-damaged'].includes(finding.label);
+  return loses(finding) || WORRYING.includes(finding.label);
 }
 
 /** A block that cannot be redone; the log ends before it. */

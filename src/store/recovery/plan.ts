@@ -19,7 +19,7 @@ import {
 import { type Checkpoint, readCheckpoint } from '../journal/checkpoint.js';
 import { cursorPath, readCursors } from '../journal/cursors.js';
 import { BLOCK_KIND } from '../journal/format.js';
-import { isSetAside, readLosses } from '../journal/losses.js';
+import { findLosses, isSetAside, lossesFile, type NotedLoss } from '../journal/losses.js';
 import { journalFolder } from '../journal/start.js';
 import {
   decodeStates,
@@ -28,7 +28,7 @@ import {
   type States,
   type TableDayState,
 } from '../journal/states.js';
-import { type CaseLabel, type Finding, refuses, Unexplained } from './cases.js';
+import { type CaseLabel, type Finding, loses, refuses, Unexplained } from './cases.js';
 import { findSegments, LogFinder, type LogRange, type Place, type WalkedBlock, walkLog } from './log.js';
 import { forEachRecord, isRejected, type RecordVisitor, rejectedName, tableDayName } from './records.js';
 
@@ -106,7 +106,7 @@ export class RecoveryPlanner {
       segmentsUsed: Math.max(counted.segmentsUsed, ...segments.map(({ id }) => id)),
       tableDays,
       rejected,
-      nothing: nothing && sequence === counted.sequence && found !== 'damaged',
+      nothing: nothing && sequence === counted.sequence && found !== 'damaged' && !findings.some(loses),
     };
   }
 
@@ -212,7 +212,7 @@ export class RecoveryPlanner {
 
   /** What was durable must be there; what is more than the journal explains goes. */
   private compareSizes(checkpoint: number): void {
-    const losses = readLosses(this.io, this.folder);
+    const losses = this.losses();
     for (const [name, planned] of this.tableDays) {
       const { base, table, rows } = planned;
       const damage = this.damageOf(planned);
@@ -236,6 +236,13 @@ export class RecoveryPlanner {
       }
     }
     this.compareRejected();
+  }
+
+  private losses(): readonly NotedLoss[] {
+    const losses = findLosses(this.io, this.folder);
+    if (losses !== 'damaged') return losses;
+    this.note('losses-damaged', lossesFile(this.folder));
+    return [];
   }
 
   private damageOf({ base, table }: PlannedTableDay): string | undefined {

@@ -27,7 +27,7 @@ import { Quarantine, quarantineName } from '../disk/quarantine.js';
 import { writeCheckpoint } from '../journal/checkpoint.js';
 import { readCursors } from '../journal/cursors.js';
 import { BLOCK_KIND, CHECKPOINT_FILE, segmentFile } from '../journal/format.js';
-import { type NotedLoss, noteLosses } from '../journal/losses.js';
+import { lossesFile, type NotedLoss, noteLosses } from '../journal/losses.js';
 import { newestOf, type SegmentHead } from '../journal/reader.js';
 import { NO_STATES, type TableDayState } from '../journal/states.js';
 import { type Finding, refuses } from './cases.js';
@@ -88,8 +88,8 @@ export class Recovery {
     private readonly options: RecoveryOptions,
   ) {
     this.files = new FilePool(io, DESCRIPTORS_MAX, () => undefined);
-    this.rejected = new RejectedLog(dataPath, this.files, () => undefined);
     this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
+    this.rejected = new RejectedLog(dataPath, this.files, this.quarantine, {});
   }
 
   run(): RecoveryReport {
@@ -100,6 +100,8 @@ export class Recovery {
     let cutBytes = 0;
     if (!plan.nothing) {
       if (refused.length > 0) this.quarantine.report(explain(plan, true));
+      if (plan.findings.some(({ label }) => label === 'losses-damaged'))
+        this.quarantine.move(lossesFile(plan.folder));
       this.syncJournal(plan);
       this.redo(plan);
       this.noteLosses(plan.folder, this.cutOff());
@@ -244,7 +246,7 @@ export class Recovery {
   private cut(): number {
     let cut = 0;
     for (const tableDay of this.tableDays.values()) cut += tableDay.cut(this.quarantine);
-    cut += this.rejected.cut(this.quarantine);
+    cut += this.rejected.cut();
     this.rejected.close();
     return cut;
   }

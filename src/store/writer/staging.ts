@@ -13,7 +13,7 @@ import {
   STREAM_WORD,
   type Table,
 } from '../../schema/layout.js';
-import { TABLES } from '../../schema/tables.js';
+import { GAPS, TABLES } from '../../schema/tables.js';
 import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
 import { Damaged } from '../columns/found_files.js';
 import { RejectedLog } from '../columns/rejected.js';
@@ -35,7 +35,7 @@ const LATE_FLUSH_SLICE_MS = 20;
 const DUE_PART = 0.8;
 /** A table-day without new rows gives its descriptors back, and unused memory goes, too. */
 const IDLE_MS = 60_000;
-/** Table-days that are opened before what was taken goes to the journal: each costs dozens of system calls. */
+/** Table-days that are opened before what was taken goes to the journal, gaps apart: each costs dozens of system calls. */
 const OPENED_PER_TAKE = 8;
 const TABLE_SLOTS = 256;
 /** Of a stream and table: the newest day and the list of its rows. */
@@ -79,6 +79,8 @@ export interface StagingEvents {
   /** rows that were found and could not stay are in the quarantine (tableDay.lost) */
   readonly lost: (tableDay: TableDay) => void;
   readonly openedRejected: (state: RejectedState) => void;
+  /** what stood in the place of a file is in the quarantine */
+  readonly setAside: (path: string) => void;
   /** files of a table-day are about to be written; throws when that must not be */
   readonly beforeFlush: (tableDay: TableDay) => void;
   /** whether beforeFlush() would not have to wait */
@@ -121,7 +123,10 @@ export class Staging {
     this.dueMs = options.flushIntervalMs * DUE_PART;
     this.rowsMax = options.rowsPerTableDay;
     this.stored = new Map([...options.stored].map(([id, memory]) => [id, new Uint32Array(memory)]));
-    this.rejected = new RejectedLog(dataPath, files, events.openedRejected);
+    this.rejected = new RejectedLog(dataPath, files, quarantine, {
+      opened: events.openedRejected,
+      setAside: events.setAside,
+    });
     this.tableDayOptions = {
       rowsMax: options.rowsPerTableDay,
       exact,
@@ -149,8 +154,13 @@ export class Staging {
   take(words: Uint32Array, from: number, to: number, ring: number): number {
     let rows = 0;
     let at = from;
+    let least = -1;
     this.openedNow = 0;
-    while (at < to && this.openedNow < OPENED_PER_TAKE) {
+    while (at < to) {
+      if (this.openedNow >= OPENED_PER_TAKE) {
+        if (least < 0) least = behindGaps(words, at, to);
+        if (at >= least) break;
+      }
       const id = recordTableId(words[at]);
       const size = recordWords(words[at]);
       if (id === PADDING_TABLE_ID || at + size > to) break;
@@ -442,6 +452,17 @@ function openOrSetAside(tableDay: TableDay): void {
     if (!(error instanceof Damaged)) throw error;
     tableDay.setAside(error);
   }
+}
+
+/**
+ * Where the last row of GAPS among words[from, to) ends. It follows the rows that show its gap: a kill that leaves them
+ * in the journal and not it would leave a gap in a table without ids that nothing tells of any more.
+ */
+function behindGaps(words: Uint32Array, from: number, to: number): number {
+  let end = from;
+  for (let at = from; at < to && recordTableId(words[at]) !== PADDING_TABLE_ID; at += recordWords(words[at]))
+    if (recordTableId(words[at]) === GAPS.id) end = at + recordWords(words[at]);
+  return end;
 }
 
 /** Rows among the records words[from, to). */

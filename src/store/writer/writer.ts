@@ -120,6 +120,11 @@ export class Writer {
         opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
         lost: (tableDay) => this.lost(tableDay),
         openedRejected: (state) => this.openedRejected.push(state),
+        setAside: (path) =>
+          log(
+            'error',
+            `${path} is no file of ours; it is in ${this.quarantine.folder}, and a new one is begun`,
+          ),
         beforeFlush: (tableDay) => this.beforeFlush(tableDay),
         flushable: (tableDay) => this.flushable(tableDay),
         dayBegan: () => this.checkpointer?.hasten(),

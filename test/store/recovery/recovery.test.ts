@@ -256,6 +256,19 @@ found(
     recover(s.disk, DATA);
   },
 );
+found(
+  'losses-damaged',
+  (s) => {
+    s.capture(3);
+    withFile(s.disk, s.disk.open(`${FOLDER}/losses`), (fd) =>
+      s.disk.write(fd, Buffer.from('garbage!'), 0, 8, 0),
+    );
+  },
+  (s) => {
+    s.complete();
+    assert.equal(quarantined(s, 'journal/losses').toString(), 'garbage!');
+  },
+);
 found('file-foreign', (s) => {
   s.capture(4);
   s.disk.makeFolder(PRICE);
@@ -401,6 +414,24 @@ for (const when of ['at its end', 'whole', 'turned into garbage'] as const) {
     }
   });
 }
+
+test('of a column that is short when that is accepted, the others keep what they had in the quarantine', () => {
+  const size = `${TRADES_FOLDER}/trade_size.04.10.24.bin`;
+  const scene = new Scene();
+  scene.capture(12, { checkpointMs: 500, flushIntervalMs: 100 });
+  scene.truncate(PRICE, 4);
+  scene.disk.restart(false);
+  const plan = planRecovery(scene.disk, DATA);
+  const { base, rows } = plan.tableDays.get('x/A/TRADES 2024-10-04')!;
+  const before = Buffer.from(scene.disk.contentOf(size)!);
+  assert.ok(base.rows > 1 && rows > 0, 'there is something in the way of what is redone');
+  const { lostRows } = recover(scene.disk, DATA, { acceptLoss: true });
+  assert.equal(lostRows, base.rows - 1);
+  assert.deepEqual(quarantined(scene, 'x/A/TRADES/trade_size.04.10.24.bin.from-4'), before.subarray(4));
+  assert.equal(scene.disk.contentOf(size)!.length, (1 + rows) * 4);
+  scene.capture(8, {}, true);
+  assert.deepEqual(listed(scene), [[GAP_CAUSES.disk.id, base.rows - 1]]);
+});
 
 test('a table-day that cannot be used begins anew, however often its recovery is cut short', () => {
   for (let calls = 1; ; calls++) {

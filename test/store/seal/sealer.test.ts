@@ -39,13 +39,22 @@ class Pass {
   private readonly reader = new CounterReader(SEALER_COUNTERS, this.memory);
   asked = 0;
 
-  constructor(dataPath: string, io: StoreIo = new DiskIo()) {
+  constructor(
+    dataPath: string,
+    io: StoreIo = new DiskIo(),
+    /** what the writer does before everything is covered */
+    private readonly written: () => void = () => undefined,
+  ) {
     const log = (_level: string, text: string) => this.logged.push(text);
     this.sealer = new Sealer(io, { dataPath, counters: new Uint32Array(this.memory), log });
   }
 
   run(first = 0, last = DAY): ReturnType<Pass['counters']> {
-    for (const step of this.sealer.pass(first, last)) if (step === 'covered') this.asked++;
+    for (const step of this.sealer.pass(first, last)) {
+      if (step !== 'covered') continue;
+      this.asked++;
+      this.written();
+    }
     return this.counters();
   }
 
@@ -171,6 +180,32 @@ test('late rows are no damage, wait, and are sealed by the next pass', async (t)
   assert.deepEqual(pass.run(), { passes: 4, sealed: 2, failures: 0, waiting: 0, damaged: 0 });
   assert.notDeepEqual(readFileSync(join(directory, SEAL)), sealed);
   assert.deepEqual([(await verify(directory)).lateRows, told(await verify(directory))], [0, []]);
+});
+
+test('a column that is missing is damage that is told, not a day that began without it', (t) => {
+  for (const damage of [rmSync, (file: string) => truncateSync(file)]) {
+    const root = dataDirectory(t);
+    const directory = writeTrades(root);
+    damage(join(directory, `trade_price.${STAMP}.bin`));
+    const pass = new Pass(root);
+    for (let again = 0; again < 2; again++)
+      assert.deepEqual([pass.run().damaged, pass.counters().sealed], [1, 0]);
+    assert.deepEqual(pass.logged.length, 1, 'told once');
+    assert.match(pass.logged[0]!, /trade_price\S+ is missing or empty where others have 3 rows/);
+    assert.ok(!readdirSync(directory).includes(SEAL));
+  }
+});
+
+test('columns that are being written do not agree for a moment, and are no damage', (t) => {
+  const root = dataDirectory(t);
+  const file = join(writeTrades(root), `flags.${STAMP}.bin`);
+  truncateSync(file, 8);
+  const sizes = [10, 12];
+  const pass = new Pass(root, undefined, () => truncateSync(file, sizes.shift()));
+  for (const passes of [1, 2])
+    assert.deepEqual(pass.run(), { passes, sealed: 0, failures: 0, waiting: 1, damaged: 0 });
+  sizes.push(12);
+  assert.deepEqual(pass.run(), { passes: 3, sealed: 1, failures: 0, waiting: 0, damaged: 0 });
 });
 
 test('rows that come late to damaged ones do not seal the damage', async (t) => {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -23,7 +24,7 @@ import { slotsOf } from '../../../src/counters/counters.js';
 import { WRITER_COUNTERS } from '../../../src/counters/declarations.js';
 import { GAP_CAUSES, TRADES } from '../../../src/schema/tables.js';
 import { DiskIo } from '../../../src/store/disk/io.js';
-import { columnFile, literalsFile } from '../../../src/store/disk/paths.js';
+import { columnFile, literalsFile, rejectedFile } from '../../../src/store/disk/paths.js';
 import { recover } from '../../../src/store/recovery/recovery.js';
 import { STREAMS, World, type WorldOptions, wordOf } from '../../support/store_world.js';
 
@@ -31,7 +32,7 @@ const WRITER = slotsOf(WRITER_COUNTERS);
 const TODAY = Math.floor(Date.now() / 86_400_000);
 const BEFORE = 12;
 const AFTER = 5;
-const [X, Y] = [0, 2];
+const [X, B, Y] = [0, 1, 2];
 const PRICE = columnFile('trade_price', TODAY);
 
 /** Disk calls of a user who may not use one path: tests may run as root, whom no mode stops. */
@@ -224,6 +225,23 @@ test('a folder that is a link is not followed', (t) => {
   }
 });
 
+test('a folder that is a link costs every table below it, and all of them are listed', (t) => {
+  const scene = new Scene(t);
+  const both = (world: World) => {
+    for (let n = 0; n < BEFORE; n++) world.row(B, TODAY);
+    scene.rows(world, BEFORE);
+    world.writer.finish();
+    return world;
+  };
+  both(scene.start());
+  const elsewhere = join(scene.root, 'elsewhere');
+  renameSync(join(scene.dataPath, 'x'), elsewhere);
+  symlinkSync(elsewhere, join(scene.dataPath, 'x'));
+  const counters = new Uint32Array(both(scene.start()).counters);
+  assert.deepEqual([counters[WRITER.damages], counters[WRITER.damaged_rows]], [2, 2 * BEFORE]);
+  assert.deepEqual(scene.listed(), [BEFORE]);
+});
+
 test('a quarantine that is a link is not followed, and nothing goes there', (t) => {
   const scene = new Scene(t);
   scene.live(BEFORE);
@@ -248,6 +266,37 @@ test('a column that is short costs the rows behind its end, and they are kept an
   assert.deepEqual(scene.listed(), [BEFORE - 9]);
   const size = columnFile('trade_size', TODAY);
   assert.equal(readFileSync(scene.quarantined(`x/A/TRADES/${size}.from-36`)).length, 3 * 4);
+});
+
+test('bytes behind the last row cost no row; they are kept and told', (t) => {
+  const scene = new Scene(t);
+  scene.live(BEFORE);
+  appendFileSync(join(scene.folder, PRICE), 'odd');
+  const world = scene.live(AFTER);
+  scene.expectRows(X, 0, BEFORE + AFTER);
+  assert.deepEqual(scene.listed(), []);
+  assert.equal(readFileSync(scene.quarantined(`x/A/TRADES/${PRICE}.from-${BEFORE * 4}`), 'utf8'), 'odd');
+  assert.ok(world.writer.reports.some((r) => r.kind === 'log' && /TRADES .* end within row 12/.test(r.text)));
+});
+
+test('what stands in the place of the refused messages goes to the quarantine, also in a recovery', (t) => {
+  for (const dies of [false, true]) {
+    const scene = new Scene(t);
+    scene.live(BEFORE);
+    const path = join(scene.dataPath, 'x', rejectedFile(TODAY));
+    mkdirSync(path);
+    const world = scene.start();
+    world.text('rejected', X, TODAY, 1);
+    world.publish();
+    world.writer.doWork();
+    // without an end it is in the journal alone
+    if (!dies) world.writer.finish();
+    if (dies) scene.start();
+    assert.match(readFileSync(path, 'utf8'), /"text":"rejected 1/);
+    assert.deepEqual(readdirSync(scene.quarantined(`x/${rejectedFile(TODAY)}`)), []);
+    const told = world.writer.reports.filter((r) => r.kind === 'log' && r.level === 'error');
+    assert.equal(told.length, dies ? 0 : 1);
+  }
 });
 
 test('some of the exact columns are no day without exact columns', (t) => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCounters } from '../../../src/counters/counters.js';
 import { DRAIN, DRAIN_COUNTERS, WRITER, WRITER_COUNTERS } from '../../../src/counters/declarations.js';
-import { DAY_WORD, STREAM_WORD } from '../../../src/schema/layout.js';
-import { TRADES } from '../../../src/schema/tables.js';
+import { DAY_WORD, STREAM_WORD, type Table } from '../../../src/schema/layout.js';
+import { GAPS, TRADES } from '../../../src/schema/tables.js';
 import { DiskHealth } from '../../../src/store/disk/disk_health.js';
 import { FilePool } from '../../../src/store/disk/file_pool.js';
 import { Quarantine } from '../../../src/store/disk/quarantine.js';
@@ -40,6 +40,7 @@ function scene() {
       opened: () => undefined,
       lost: () => undefined,
       openedRejected: () => undefined,
+      setAside: () => undefined,
       beforeFlush: () => undefined,
       flushable: () => true,
       dayBegan: () => undefined,
@@ -96,4 +97,27 @@ test('rows of one table-day are counted for the ring that each came from', () =>
   rows(0, 4);
   assert.ok(staging.flushNow(1));
   assert.deepEqual(written(), [5, 6], 'nothing of the second ring waits');
+});
+
+test('many table-days that begin at once go to the journal in parts, but rows never without the gap that they show', () => {
+  const { staging } = scene();
+  const table = (gapAt: number) => (n: number) => (n === gapAt ? GAPS : TRADES);
+  /** Records of as many days, and where each ends. */
+  const records = (count: number, tableOf: (n: number) => Table) => {
+    const ends = [0];
+    const words = new Uint32Array(count * Math.max(TRADES.words, GAPS.words));
+    for (let n = 0; n < count; n++) {
+      const at = ends[n];
+      words[at] = tableOf(n).headerWord;
+      words[at + STREAM_WORD] = tableOf(n) === GAPS ? 1 : 0;
+      words[at + DAY_WORD] = FIRST_DAY + n;
+      ends.push(at + tableOf(n).words);
+    }
+    return { words, ends };
+  };
+  const plain = records(20, table(-1));
+  assert.equal(staging.take(plain.words, 0, plain.ends[20], 0), plain.ends[8]);
+  const late = records(20, table(14));
+  const again = scene().staging;
+  assert.equal(again.take(late.words, 0, late.ends[20], 0), late.ends[15]);
 });
