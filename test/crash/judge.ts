@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { DISK, gapsOf, type PlainDay, type PlainGap, TABLE_IDS, valuesOf, widthOf } from './plain_files.js';
 
 const REPAIRED = 1;
+const isRepaired = ({ flags }: PlainGap) => (flags & REPAIRED) !== 0;
 
 type Days = ReadonlyMap<string, PlainDay>;
 
@@ -141,11 +142,11 @@ function quarantined(data: string, path: string): Buffer[] {
   });
 }
 
-/** Rows of GAPS that tell of lost files of a table and were not there before. */
+/** Rows of GAPS that list lost files of a table and were not there before; what takes them back lists nothing. */
 function newLosses({ before, after }: Case, table: string): PlainGap[] {
   const id = TABLE_IDS[kindOf(table)];
   const of = (days: Days) =>
-    gapsOf(days, symbolOf(table)).filter((gap) => gap.table === id && gap.cause === DISK);
+    gapsOf(days, symbolOf(table)).filter((gap) => gap.table === id && gap.cause === DISK && !isRepaired(gap));
   const known = new Set(of(before).map((gap) => JSON.stringify(gap)));
   return of(after).filter((gap) => !known.has(JSON.stringify(gap)));
 }
@@ -183,18 +184,14 @@ function idProblems(scene: Case, symbol: string): string[] {
   // the last word counts
   const isListed = (id: number) => {
     const last = listed.findLast(({ from_id, to_id }) => from_id <= id && id <= to_id);
-    return last !== undefined && (last.flags & REPAIRED) === 0;
+    return last !== undefined && !isRepaired(last);
   };
   report(
     'are there twice',
     found.filter((id, i) => id === found[i - 1]),
   );
   report('are there and listed', found.filter(isListed));
-  const ranges = listed.filter(({ flags }) => (flags & REPAIRED) === 0).sort((a, b) => a.from_id - b.from_id);
-  report(
-    'are listed twice',
-    ranges.filter(({ from_id }, i) => i > 0 && from_id <= ranges[i - 1].to_id).map(({ from_id }) => from_id),
-  );
+  report('are listed twice', listedTwice(listed));
   const had = idsOf(before, symbol, spoiled);
   const known = new Set([...found, ...setAsideIds(scene, symbol)]);
   const [first = 0, last = 0] = [found[0], found.at(-1)];
@@ -210,6 +207,18 @@ function idProblems(scene: Case, symbol: string): string[] {
     missing.filter((id) => !known.has(id) && !isListed(id) && !isDowntime(id)),
   );
   return problems;
+}
+
+/** Ids that are listed while they are listed already; what was repaired may be lost again. */
+function listedTwice(gaps: readonly PlainGap[]): number[] {
+  const open = new Set<number>();
+  const twice: number[] = [];
+  for (const gap of gaps)
+    for (let id = gap.from_id; id <= gap.to_id; id++)
+      if (isRepaired(gap)) open.delete(id);
+      else if (open.has(id)) twice.push(id);
+      else open.add(id);
+  return twice;
 }
 
 /** Ids that were there before and are listed by the times of their rows. */

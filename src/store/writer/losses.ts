@@ -75,11 +75,11 @@ export class Losses {
   }
 }
 
-/** What recoveries have noted: forgotten when the rows of GAPS that list it are durable. */
+/** What recoveries have noted: listed when its stream is captured, forgotten when the rows of GAPS are durable. */
 export class NotedLosses {
-  /** of streams that are not captured now */
-  private readonly left: readonly NotedLoss[] = [];
-  private state: 'waits' | 'staged' | 'done' = 'done';
+  /** of streams that are not captured so far */
+  private left: readonly NotedLoss[];
+  private state: 'idle' | 'waits' | 'staged' = 'idle';
   /** block of the journal that has the last of the rows */
   private sequence = 0;
 
@@ -87,11 +87,15 @@ export class NotedLosses {
     private readonly io: StoreIo,
     private readonly folder: string,
     private readonly losses: Losses,
-    streams: readonly WriterStream[],
   ) {
-    const noted = readLosses(io, folder);
-    this.left = losses.addNoted(noted, streams);
-    if (this.left.length < noted.length) this.state = 'waits';
+    this.left = readLosses(io, folder);
+  }
+
+  /** These streams are captured from now on. */
+  add(streams: readonly WriterStream[]): void {
+    const before = this.left.length;
+    if (before > 0) this.left = this.losses.addNoted(this.left, streams);
+    if (this.left.length < before) this.state = 'waits';
   }
 
   /** Goes on as far as is possible now; throws what the disk says. */
@@ -102,6 +106,6 @@ export class NotedLosses {
     }
     if (this.state !== 'staged' || synced < this.sequence) return;
     keepLosses(this.io, this.folder, this.left);
-    this.state = 'done';
+    this.state = 'idle';
   }
 }

@@ -139,7 +139,8 @@ export class Writer {
       this.durability = new Durability({ ...shared, journal, streams });
       this.journal = this.durability.journal;
       this.checkpointer = this.startCheckpoints(this.journal, journal, log);
-      this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses, init.streams);
+      this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses);
+      this.noted.add(init.streams);
     }
     const { staging, checkpointer, drains } = this;
     this.removedFiles = new RemovedFiles({
@@ -183,6 +184,7 @@ export class Writer {
     }
     const entries = streams.map(({ stream, exchange, directory }) => [stream, exchange, directory] as const);
     for (const stream of streams) this.staging.addStream(stream);
+    this.noted?.add(streams);
     this.streams.push(...entries);
     if (this.journal === undefined || entries.length === 0) return;
     this.appendJson(BLOCK_KIND.streams, entries);
