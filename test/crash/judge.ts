@@ -82,6 +82,8 @@ function rowsMissing(
   rows: number,
   after: PlainDay | undefined,
 ): number[] {
+  // nothing that is whole shows which rows they were
+  if (columns.length === 0) return [];
   const names = columns.map(([name]) => name);
   const left = new Map<string, number>();
   for (const key of after === undefined ? [] : keysOf(after.columns, names, rowsOf(after, names)))

@@ -43,7 +43,7 @@ const SLOT_WORDS = 2;
 const NO_DAY = -1;
 
 /** Tables by their id. */
-export const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
+const TABLE_BY_ID: readonly (Table | undefined)[] = Array.from({ length: TABLE_SLOTS }, (_, id) =>
   TABLES.find((t) => t.id === id),
 );
 
@@ -474,4 +474,11 @@ export function countRows(words: Uint32Array, from: number, to: number): number 
     if (TABLE_BY_ID[id] !== undefined) rows++;
   }
   return rows;
+}
+
+/** Receive time of the record at `index` in ms since 1970, or 0 when it has none. */
+export function receivedMs(words: Uint32Array, index: number): number {
+  const at = TABLE_BY_ID[recordTableId(words[index])]?.at;
+  if (at?.recv_time === undefined) return 0;
+  return words[index + at.recv_time] * 1000 + words[index + at.recv_nanos] / 1e6;
 }

@@ -37,7 +37,7 @@ import type {
 } from './messages.js';
 import { RemovedFiles } from './removed_files.js';
 import { Sleep } from './sleep.js';
-import { countRows, Staging, TABLE_BY_ID } from './staging.js';
+import { countRows, receivedMs, Staging } from './staging.js';
 import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
 
@@ -403,11 +403,16 @@ export class Writer {
       (request) => this.post({ kind: 'stored', request }),
     );
     staging.restIdle(now);
-    if (journal !== undefined)
-      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
+    this.forgetListed();
     this.makeNextDayFiles();
     this.checkpointer?.doWork();
     if (journal !== undefined) this.disk.attempt('journal', this.init.dataPath, () => journal.doWork());
+  }
+
+  private forgetListed(): void {
+    const { journal } = this;
+    if (journal !== undefined)
+      this.disk.attempt('journal', this.init.dataPath, () => this.noted?.doWork(journal));
   }
 
   private carryOut(command: WriterCommand): void {
@@ -431,6 +436,7 @@ export class Writer {
     if (this.disk.isFailing('files')) this.removedFiles.doWork();
     this.listLosses();
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
+    if (journaled) this.forgetListed();
     const unwritten = staging.flushAll();
     const complete = staging.flushRejected() && unwritten.length === 0;
     staging.rejected.close();
@@ -489,11 +495,4 @@ export class Writer {
       }
     }
   }
-}
-
-/** Receive time of the record at `index` in ms since 1970, or 0 when it has none. */
-function receivedMs(words: Uint32Array, index: number): number {
-  const at = TABLE_BY_ID[recordTableId(words[index])]?.at;
-  if (at?.recv_time === undefined) return 0;
-  return words[index + at.recv_time] * 1000 + words[index + at.recv_nanos] / 1e6;
 }
