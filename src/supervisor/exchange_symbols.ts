@@ -23,7 +23,7 @@ type Symbols = 'all' | readonly string[];
 export interface SymbolsStatus {
   /** symbols that the exchange lists; undefined until it has told */
   readonly listed: number | undefined;
-  /** why the list cannot be had; undefined when the last one came */
+  /** why the list cannot be had, or its symbols cannot be captured; undefined while all is well */
   readonly trouble: string | undefined;
   /** whether nothing can be captured before there is a list */
   readonly waiting: boolean;
@@ -99,10 +99,11 @@ export class ExchangeSymbols {
       this.symbols = symbols;
       try {
         const names = this.withoutList();
-        await this.look();
+        const isNew = await this.look();
         if (this.size !== undefined) await this.captureListed();
         else if (selectionOf(symbols).needsList) throw new LoggerError('REST_FAILED', `${this.trouble}`);
         else await this.capture(names);
+        if (isNew) this.recovered();
       } catch (error) {
         this.symbols = before;
         throw error;
@@ -129,35 +130,51 @@ export class ExchangeSymbols {
 
   private async lookAgain(): Promise<void> {
     try {
-      await this.look();
+      const isNew = await this.look();
       if (this.size !== undefined) await this.captureListed();
+      if (isNew) this.recovered();
     } catch (error) {
-      this.options.log.error({ exchange: this.options.exchange }, messageOf(error));
+      this.failed(`its symbols cannot be captured: ${messageOf(error)}`);
     }
   }
 
-  /** Asks for the list, and has it asked for again later. */
-  private async look(): Promise<void> {
-    clearTimeout(this.timer);
+  /** Asks for the list, and has it asked for again later; answers whether it came. */
+  private async look(): Promise<boolean> {
     const { log, exchange, list, listed, intervalMs } = this.options;
-    let delay = intervalMs;
+    this.lookLater(intervalMs);
     try {
       const symbols = await list();
       if (symbols.length === 0) throw new LoggerError('REST_FAILED', 'it is empty');
       for (const { was, is } of this.choice.take(symbols))
         log.info({ exchange, symbol: is.native, was: was?.status, is: is.status }, 'listing changed');
-      if (this.trouble !== undefined) log.info({ exchange }, 'the list of symbols can be had again');
-      this.trouble = undefined;
       this.size = symbols.length;
-      this.backoff.reset();
       listed(symbols);
+      return true;
     } catch (error) {
-      delay = Math.min(intervalMs, this.backoff.next());
-      const trouble = `the list of symbols cannot be had: ${messageOf(error)}`;
-      if (trouble !== this.trouble) log.error({ exchange, retry_in_ms: Math.round(delay) }, trouble);
-      this.trouble = trouble;
+      this.failed(`the list of symbols cannot be had: ${messageOf(error)}`);
+      return false;
     }
-    if (!this.stopped) this.timer = setTimeout(() => this.start(), delay);
+  }
+
+  private lookLater(delayMs: number): void {
+    clearTimeout(this.timer);
+    if (!this.stopped) this.timer = setTimeout(() => this.start(), delayMs);
+  }
+
+  /** Tries again before long. */
+  private failed(trouble: string): void {
+    const { log, exchange, intervalMs } = this.options;
+    const delay = Math.min(intervalMs, this.backoff.next());
+    if (trouble !== this.trouble) log.error({ exchange, retry_in_ms: Math.round(delay) }, trouble);
+    this.trouble = trouble;
+    this.lookLater(delay);
+  }
+
+  private recovered(): void {
+    const { log, exchange } = this.options;
+    if (this.trouble !== undefined) log.info({ exchange }, 'the symbols are in order again');
+    this.trouble = undefined;
+    this.backoff.reset();
   }
 
   private async captureListed(): Promise<void> {

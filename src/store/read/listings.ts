@@ -4,7 +4,7 @@
  */
 import { FLAGS } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
-import { GAP_CAUSES, TRADES } from '../../schema/tables.js';
+import { GAP_CAUSES, GAPS, TRADES } from '../../schema/tables.js';
 import { type Interval, intersect, subtract, union } from './intervals.js';
 import { readBlocks, type TableDay, u32Of, u64Of } from './reader.js';
 
@@ -27,9 +27,12 @@ export interface GapRow {
   readonly state: GapState;
 }
 
-/** GAPS rows of one symbol on one day, in file order. */
+const GAP_COLUMNS = GAPS.columns.map(({ name }) => name);
+
+/** GAPS rows of one symbol on one day, in file order. Throws DATA_UNREADABLE when a column is missing. */
 export function* readGaps(tableDay: TableDay): Generator<GapRow> {
-  for (const block of readBlocks(tableDay)) {
+  if (tableDay.rows === 0) return;
+  for (const block of readBlocks(tableDay, GAP_COLUMNS)) {
     const u32 = (name: string) => u32Of(block, name);
     const u64 = (name: string) => u64Of(block, name);
     for (let i = 0; i < block.rows; i++) {

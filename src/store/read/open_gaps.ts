@@ -22,6 +22,7 @@ import {
   tableDayAt,
   u32Of,
   u64Of,
+  usable,
   uuidOf,
 } from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
@@ -58,7 +59,7 @@ export function openGaps(
   const rows = daysOf(GAPS)
     .filter((day) => day.rows > 0)
     .slice(-DAYS_MAX)
-    .flatMap((day) => [...readGaps(day)]);
+    .flatMap((day) => usable(() => [...readGaps(day)]) ?? []);
   const result = { open: [] as ListedGap[], filled: [] as ListedGap[] };
   for (const table of NUMBERED.filter((table) => tables.includes(table))) {
     const gaps = knownGaps(behindReset(rows, table).rows)
@@ -94,7 +95,10 @@ function unordered(days: readonly TableDay[], gaps: readonly KnownGap[], idColum
   const looked = days.filter(({ day, rows }) => day >= first && rows > 0);
   if (looked.reduce((sum, { rows }) => sum + rows, 0) > ROWS_MAX) return [];
   for (const tableDay of looked)
-    for (const block of readBlocks(tableDay, columns)) trades.push(...tradesOf(block, idColumn));
+    trades.push(
+      ...(usable(() => [...readBlocks(tableDay, columns)].flatMap((block) => tradesOf(block, idColumn))) ??
+        []),
+    );
   return gaps.flatMap(({ row }) => {
     const isBefore = ({ seconds, nanos }: StoredTrade) =>
       seconds < row.fromTime || (seconds === row.fromTime && nanos <= row.fromNanos);
@@ -141,6 +145,13 @@ function parts(table: Table, { row }: KnownGap, ids: readonly Interval[]): Liste
     }));
 }
 
+function idsOf(tableDay: TableDay): ReturnType<IdRuns['finish']> {
+  const runs = new IdRuns();
+  for (const block of readBlocks(tableDay, ['trade_id', 'flags']))
+    runs.add(u64Of(block, 'trade_id'), u32Of(block, 'flags'), block.fromRow);
+  return runs.finish();
+}
+
 /** Ids on disk of the days in which what is missing has happened. */
 function storedIds(days: readonly TableDay[], gaps: readonly KnownGap[]): Interval[] {
   const wanted = new Set<number>();
@@ -152,10 +163,7 @@ function storedIds(days: readonly TableDay[], gaps: readonly KnownGap[]): Interv
   const stored: Interval[] = [];
   for (const tableDay of days) {
     if (!wanted.has(tableDay.day) || tableDay.rows === 0) continue;
-    const runs = new IdRuns();
-    for (const block of readBlocks(tableDay, ['trade_id', 'flags']))
-      runs.add(u64Of(block, 'trade_id'), u32Of(block, 'flags'), block.fromRow);
-    const ids = runs.finish();
+    const ids = usable(() => idsOf(tableDay));
     if (ids !== undefined) stored.push(...ids.islands, ...ids.kept, ...ids.suspect);
   }
   return union(stored).merged;

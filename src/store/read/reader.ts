@@ -11,6 +11,7 @@ import { decodeName, encodeName } from '../../base/names.js';
 import type { Column, ColumnType } from '../../schema/columns.js';
 import type { Table } from '../../schema/layout.js';
 import { TABLES, tableByName } from '../../schema/tables.js';
+import { isOfPath } from '../disk/io.js';
 import {
   columnFile,
   isoDay,
@@ -370,4 +371,15 @@ export function uuidOf(block: Block, name: string): Uint8Array<ArrayBuffer> {
   const values = block.columns[name];
   assert(values instanceof Uint8Array, `column ${name} was read as uuid`);
   return values;
+}
+
+/** Before a stream is taken up: files that are closed to us or lack a column hold nothing, and the writer sets them aside. */
+export function usable<R>(read: () => R): R | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isOfPath(error) || (error instanceof LoggerError && error.code === 'DATA_UNREADABLE'))
+      return undefined;
+    throw error;
+  }
 }

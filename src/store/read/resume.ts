@@ -10,12 +10,20 @@ import { FLAGS } from '../../schema/flags.js';
 import type { ListedGaps } from '../../schema/gap.js';
 import type { Table } from '../../schema/layout.js';
 import { AGG_TRADES, GAPS, TABLES, TRADES } from '../../schema/tables.js';
-import { isOfPath } from '../disk/io.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { behindReset, type GapRow, listings, type Moment, readGaps } from './listings.js';
 import { idText, openGaps } from './open_gaps.js';
-import { type Block, columnSizes, listDays, readColumns, tableDayAt, u32Of, u64Of } from './reader.js';
+import {
+  type Block,
+  columnSizes,
+  listDays,
+  readColumns,
+  tableDayAt,
+  u32Of,
+  u64Of,
+  usable,
+} from './reader.js';
 import { RECV_NANOS, RECV_TIME } from './roles.js';
 
 /** What is on disk of one stream. */
@@ -160,16 +168,6 @@ function lastRows(
   if (rows === 0) return undefined;
   const tableDay = { exchange: '', symbol: '', directory, table, day, rows, columns: names, ragged: false };
   return usable(() => readColumns(tableDay, names, Math.max(0, rows - rowsMax)));
-}
-
-/** Files that are closed to us hold nothing: the writer sets them aside when it opens them. */
-function usable<R>(read: () => R): R | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isOfPath(error)) return undefined;
-    throw error;
-  }
 }
 
 /** When the newest row of a table was received; a time that has not come yet is that of a clock that was wrong. */

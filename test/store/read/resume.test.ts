@@ -217,6 +217,17 @@ test('gaps that are still open go on, less what is on disk, and what is closed d
   assert.deepEqual([open[0]!.table, open[0]!.cause], ['TRADES', 'disconnect']);
 });
 
+test('a column of GAPS that is gone takes what it listed along, and nothing else', (t) => {
+  for (const column of ['cause', 'from_id', 'flags']) {
+    const root = dataDirectory(t);
+    trades(root, ids(1, 2, 20, 21));
+    const directory = writeTableDay(root, { table: 'GAPS' }, [gap(3, 19)]);
+    rmSync(join(directory, `${column}.${STAMP}.bin`));
+    const found = resume(root);
+    assert.deepEqual([found.lastTradeId, found.unlistedIds, found.gaps.open], ['21', [[3, 19]], []], column);
+  }
+});
+
 test('behind ids that began again only what was received since counts', (t) => {
   const root = dataDirectory(t);
   const at = (seconds: number) => ({ recv_time: DAY_START + seconds, recv_nanos: 0 });
