@@ -227,6 +227,7 @@ export class ChannelJob {
       head[bucket] = event;
     }
     const used = new Uint32Array(count);
+    const wholeBooks = this.#result.channel === 'book' && this.#spec.sequence === undefined;
     for (let row = 0; row < this.#rows.count; row++) {
       const bucket = this.#rowKey(row) & (size - 1);
       let last = -1;
@@ -234,6 +235,10 @@ export class ChannelJob {
       for (let event = head[bucket]; event >= 0; event = next[event]) {
         if (!this.#sameKey(event, row) || !this.#mayBe(event, row)) continue;
         last = event;
+        if (wholeBooks && used[event] === 0 && this.#isInBook(event, row)) {
+          found = event;
+          break;
+        }
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
         if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
         // one that no row is of comes before one that may have another
@@ -247,6 +252,21 @@ export class ChannelJob {
       }
       if (found < 0 && last >= 0) this.#event_of[row] = -2;
     }
+  }
+
+  /**
+   * Whether the level stands in the book of this event: books that are sent whole within a millisecond share levels, so
+   * the first one decides, with all that follow it, and the others belong to the book of the level before them.
+   */
+  #isInBook(event: number, row: number): boolean {
+    const [events, rows] = [this.#events, this.#rows];
+    if (!events.has(event, 'snapshot_start')) return row > 0 && this.#event_of[row - 1] === event - 1;
+    for (let i = 0; event + i < events.count && row + i < rows.count; i++) {
+      if (!this.#sameKey(event + i, row + i)) return false;
+      if (this.#flagDifference(event + i, rows.word('flags', row + i)) !== undefined) return false;
+      if (events.has(event + i, 'event_end')) return true;
+    }
+    return false;
   }
 
   get #isCandles(): boolean {
