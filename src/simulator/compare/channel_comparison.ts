@@ -232,13 +232,12 @@ export class ChannelJob {
       const bucket = this.#rowKey(row) & (size - 1);
       let last = -1;
       let found = -1;
-      for (let event = head[bucket]; event >= 0; event = next[event]) {
+      if (wholeBooks)
+        for (let event = head[bucket]; event >= 0 && found < 0; event = next[event])
+          if (used[event] === 0 && this.#sameKey(event, row) && this.#isInBook(event, row)) found = event;
+      for (let event = found < 0 ? head[bucket] : -1; event >= 0; event = next[event]) {
         if (!this.#sameKey(event, row) || !this.#mayBe(event, row)) continue;
         last = event;
-        if (wholeBooks && used[event] === 0 && this.#isInBook(event, row)) {
-          found = event;
-          break;
-        }
         const allowed = hasId && this.#result.channel !== 'bbo' ? 1 : Math.max(1, this.#delivered(event));
         if (used[event] >= allowed || (found >= 0 && used[event] > 0)) continue;
         // one that no row is of comes before one that may have another
