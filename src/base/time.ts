@@ -44,13 +44,46 @@ export const TIME_RESULT = {
 } as const;
 
 /**
- * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` with 0 to 9 digits of fraction into TIME. Returns a TIME_RESULT. A date that
- * does not exist is invalid, never rolled over; second 60 of a leap second is the first of the next minute.
+ * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]`, with 0 to 9 digits of fraction, and behind it `Z` or an offset (`+09:00`,
+ * `-0330`, `+09`) into TIME. Returns a TIME_RESULT. A date that does not exist is invalid, never rolled over; second 60 of
+ * a leap second is the first of the next minute.
  */
 export function parseIsoTime(view: DataView, start: number, end: number): number {
   return end > start && view.getUint8(end - 1) === 0x5a
     ? parseUtcTime(view, start, end - 1)
-    : TIME_RESULT.invalid;
+    : parseOffsetTime(view, start, end);
+}
+
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+/** Up to the seconds, in front of which a minus is part of the date. */
+const LEAST_LENGTH = 19;
+const NO_OFFSET = Number.NaN;
+
+/** Cold: as parseIsoTime for a local time with its distance to UTC. */
+function parseOffsetTime(view: DataView, start: number, end: number): number {
+  let sign = start + LEAST_LENGTH;
+  while (sign < end && view.getUint8(sign) !== PLUS && view.getUint8(sign) !== MINUS) sign++;
+  const offset = sign < end ? offsetSeconds(view, sign, end) : NO_OFFSET;
+  if (Number.isNaN(offset)) return TIME_RESULT.invalid;
+  const result = parseUtcTime(view, start, sign);
+  if (result !== TIME_RESULT.ok) return result;
+  const seconds = TIME[0] - offset;
+  if (seconds < 0 || seconds > 0xffffffff) return TIME_RESULT.outOfRange;
+  TIME[0] = seconds;
+  return TIME_RESULT.ok;
+}
+
+/** What a local time is ahead of UTC, from `+HH:MM`, `+HHMM` or `+HH` with either sign; NO_OFFSET for anything else. */
+function offsetSeconds(view: DataView, sign: number, end: number): number {
+  const length = end - sign;
+  const hasColon = length === 6 && view.getUint8(sign + 3) === 0x3a;
+  if (length !== 3 && length !== 5 && !hasColon) return NO_OFFSET;
+  const hours = two(view, sign + 1);
+  const minutes = length === 3 ? 0 : two(view, end - 2);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return NO_OFFSET;
+  const seconds = hours * 3600 + minutes * 60;
+  return view.getUint8(sign) === MINUS ? -seconds : seconds;
 }
 
 /** The minute read last, `YYYY-MM-DDTHH:MM` as two doubles, and its seconds since 1970: nearly always the next one's, too. */

@@ -94,13 +94,33 @@ test('files a leap second under the next minute', () => {
 
 test('refuses whatever is not of this form', () => {
   const texts = [
-    '', 'Z', '2026-11-21', '2026-11-21T10:00:00', '2026-11-21 10:00:00Z', '2026-11-21T10:00:00+00:00',
+    '', 'Z', '2026-11-21', '2026-11-21T10:00:00', '2026-11-21 10:00:00Z', '2026-11-21T10:00:00+0',
     '2026-11-21T24:00:00Z', '2026-11-21T10:60:00Z', '2026-11-21T10:00:61Z', '2026-11-21T10:00:00.Z',
     '2026-11-21T10:00:00.1234567890Z', '2026-11-21T10:00:00,5Z', '2026-11-21T10:00:00.5z', '2026-11-21T10:00:00.-5Z',
     '2026/11/21T10:00:00Z', '20a6-11-21T10:00:00Z', '2026-1a-21T10:00:00Z', '2026-11-21T1 :00:00Z', '-026-11-21T10:00:00Z',
+    '2026-11-21T10:00:00+24:00', '2026-11-21T10:00:00+00:60', '2026-11-21T10:00:00+1:00', '2026-11-21T10:00:00+00:00Z',
+    '2026-11-21T10:00:00+000', '2026-11-21T10:00:00+00-00', '2026-11-21T10:00:00.+00:00', '2026-11-21T10:00+00:00',
     '2026-11-21t10:00:00Z', '2026-11-21T10.00.00Z', '2026-11-21T10:00:00.12 Z', '1763719200000',
   ]; // biome-ignore format: a table
   for (const text of texts) assert.equal(parse(text), TIME_RESULT.invalid, JSON.stringify(text));
+});
+
+test('takes an offset to UTC for what it is', () => {
+  for (let i = 0; i < 20_000; i++) {
+    const seconds = 86_400 + random(0xffffffff - 2 * 86_400);
+    const minutes = random(24 * 60);
+    const sign = random(2) === 0 ? '+' : '-';
+    const local = new Date((seconds + (sign === '+' ? minutes : -minutes) * 60) * 1000);
+    const [hh, mm] = [Math.floor(minutes / 60), minutes % 60].map((n) => String(n).padStart(2, '0'));
+    const forms = [`${sign}${hh}:${mm}`, `${sign}${hh}${mm}`, ...(mm === '00' ? [sign + hh] : [])];
+    for (const offset of forms) {
+      const text = `${local.toISOString().slice(0, 19)}.25${offset}`;
+      assert.deepEqual(parse(text), [seconds, 250_000_000], text);
+    }
+  }
+  assert.equal(parse('1970-01-01T00:59:59+01:00'), TIME_RESULT.outOfRange);
+  assert.equal(parse('2106-02-07T06:28:15-00:01'), TIME_RESULT.outOfRange);
+  assert.equal(parse('0001-01-01T00:00:00+00:00'), TIME_RESULT.outOfRange);
 });
 
 function setTime(epoch: number): boolean {
