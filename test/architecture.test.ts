@@ -40,6 +40,7 @@ const EXCHANGE_IMPORTS = [
     (path) => `${path}/`,
   ),
   'feed/exchange.ts',
+  'feed/origins.ts',
   'feed/requests.ts',
   'feed/continuity/sequence.ts',
 ].map((path) => join('src', path));

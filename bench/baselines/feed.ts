@@ -59,6 +59,7 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
     candles: [],
     parser: 'scan',
     clockSkewSecondsMax: 86_400,
+    rules: { setsAside: false, jumpPercentMax: 0, breakerPercent: 50, breakerRows: 1000 },
     connection: {
       endpoint: task.ws,
       route: exchange.channels[task.channel].route,

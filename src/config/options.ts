@@ -126,6 +126,34 @@ export const SECTIONS = {
       }),
     },
   },
+  validation: {
+    doc: 'What becomes of rows that cannot be right: a price or size that is not above zero, a best bid that is not below the best ask, a price far from the one before it, an event time too far from the receive time (`logger.max_clock_skew_secs`). Each rule counts what breaks it, see `/health`.',
+    options: {
+      action: choice({
+        values: ['flag', 'quarantine'],
+        default: 'flag',
+        doc: 'What breaks a rule is stored and flagged, or set aside: the text of its message goes where refused messages go, and its id to GAPS. Rows of order books and candles are always stored: they are of no use without each other.',
+      }),
+      jump_percent_max: number({
+        default: 0,
+        min: 0,
+        max: 1_000_000,
+        doc: 'A price may differ from the one before it of the same stream by so many percent of the smaller of both; 0: by any distance.',
+      }),
+      breaker_percent: number({
+        default: 50,
+        min: 1,
+        max: 100,
+        doc: 'When more of the newest rows of a symbol than this share break a rule, it is named in `/health`, and its rows are stored, flagged, whatever `action` says, until fewer do. 100: never.',
+      }),
+      breaker_rows: integer({
+        default: 1000,
+        min: 10,
+        max: 1_000_000,
+        doc: 'How many newest rows of a symbol that share is of.',
+      }),
+    },
+  },
   http: {
     doc: 'The built-in HTTP server: `/health` and `/ready`.',
     options: {

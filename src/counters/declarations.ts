@@ -29,6 +29,11 @@ export const SESSION_COUNTERS = {
   unknown_kind: counter('messages of a kind that nothing is known about'),
   rejected: counter('messages refused: broken JSON, missing or invalid values'),
   literals: counter('numbers that went to the text side-car'),
+  broken_positive: counter('rows with a price or size that is not above zero'),
+  broken_crossed: counter('rows whose best bid is not below their best ask'),
+  broken_jump: counter('rows whose price is too far from the one before it'),
+  broken_clock: counter('rows whose event time is too far from their receive time'),
+  set_aside: counter('rows that broke a rule of `[validation]` and were not stored'),
   dropped: counter('messages dropped because the ring was full'),
   gaps: counter('gaps found; each becomes a row of GAPS'),
   gaps_unlisted: counter(

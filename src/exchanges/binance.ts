@@ -26,10 +26,11 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import { requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowMapping } from '../feed/rows/row_mapping.js';
+import type { RowMapping, TextMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import { parseEpoch, u64At } from '../feed/rows/values.js';
 import {
@@ -40,6 +41,7 @@ import {
   type KlineInterval,
   MD,
   SIDE,
+  TRADE_KIND,
   TRADES,
 } from '../schema/tables.js';
 import { FUTURES_BACKFILL, listSymbols, SPOT_BACKFILL, usageOf } from './rest/binance.js';
@@ -55,6 +57,7 @@ const STREAMS: Readonly<Record<string, string>> = {
   book20: 'depth20@100ms',
   ...Object.fromEntries(INTERVALS.map((interval) => [`klines_${interval}`, `kline_${interval}`])),
 };
+const CHANNEL_OF = new Map(Object.entries(STREAMS).map(([channel, suffix]) => [suffix, channel]));
 /** Streams per SUBSCRIBE message that clients in the field have shown to work. */
 const STREAMS_PER_REQUEST = 200;
 /** `@`, behind the symbol in the name of a stream */
@@ -63,12 +66,12 @@ const MINUS = 0x2d;
 
 const KEYS = [
   ...['e', 'E', 's', 't', 'p', 'q', 'T', 'm', 'b', 'a', 'c', 'v', 'Q', 'B', 'A', 'u'],
-  ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks'],
+  ...['f', 'l', 'U', 'pu', 'k', 'lastUpdateId', 'bids', 'asks', 'X'],
 ];
 // biome-ignore format: a list like the one above
 const [TYPE, EVENT_TIME, SYMBOL, ID, PRICE, SIZE, TRADE_TIME, BUYER_IS_MAKER, BID, ASK, CLOSE, VOLUME, LAST_SIZE,
   BID_SIZE, ASK_SIZE, UPDATE_ID, FIRST_TRADE, LAST_TRADE, FIRST_UPDATE, PREVIOUS_UPDATE, KLINE, SNAPSHOT_ID, BIDS,
-  ASKS] = KEYS.keys();
+  ASKS, EXECUTION] = KEYS.keys();
 /** In a trade message `b` and `a` are the order ids of buyer and seller; in an aggregate `a` is its id. */
 const BUYER_ORDER = BID;
 const SELLER_ORDER = ASK;
@@ -96,6 +99,16 @@ const DEAL: RowMapping['columns'] = {
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { word: BUYER_IS_MAKER, values: [SIDE.buy, SIDE.sell] },
 };
+/** Only the futures say how a trade came about. */
+const EXECUTIONS: TextMapping = {
+  text: EXECUTION,
+  values: {
+    MARKET: TRADE_KIND.market,
+    INSURANCE_FUND: TRADE_KIND.insurance_fund,
+    ADL: TRADE_KIND.adl,
+  },
+  other: TRADE_KIND.other,
+};
 const TRADE: RowMapping = {
   table: TRADES,
   columns: { trade_id: { id: ID }, ...DEAL },
@@ -103,6 +116,7 @@ const TRADE: RowMapping = {
   accept: 'contiguous',
   extraColumns: { columns: ['maker_order_id', 'taker_order_id'], fields: [BUYER_ORDER, SELLER_ORDER] },
 };
+const FUTURES_TRADE: RowMapping = { ...TRADE, columns: { ...TRADE.columns, trade_kind: EXECUTIONS } };
 const AGGREGATE: RowMapping = {
   table: AGG_TRADES,
   columns: {
@@ -118,8 +132,8 @@ const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: CLOSE, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume: { decimal: VOLUME },
     last_size: { decimal: LAST_SIZE },
     volume_24h: { decimal: VOLUME },
@@ -131,10 +145,10 @@ const QUOTES: RowMapping = {
   table: BBO,
   columns: {
     update_id: { id: UPDATE_ID },
-    best_bid: { decimal: BID },
-    best_bid_size: { decimal: BID_SIZE },
-    best_ask: { decimal: ASK },
-    best_ask_size: { decimal: ASK_SIZE },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_bid_size: { decimal: BID_SIZE, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
+    best_ask_size: { decimal: ASK_SIZE, zeroIsNone: true },
   },
   time: { epoch: EVENT_TIME, orReceipt: true },
   accept: 'all',
@@ -163,10 +177,11 @@ class BinanceParser implements MessageParser {
   private readonly ticker: WriteRow;
   private readonly quotes: WriteRow;
 
-  /** `depthPath`: where the REST interface has the snapshots of books. */
+  /** `depthPath`: where the REST interface has the snapshots of books; `trade`: what its trades are made of. */
   constructor(
     private readonly context: ParserContext,
     depthPath: string,
+    trade: RowMapping,
   ) {
     const { sequences, books } = context;
     this.sequences = Object.fromEntries(sequences);
@@ -186,7 +201,7 @@ class BinanceParser implements MessageParser {
     const symbol = { slots: this.data, field: SYMBOL, inRow: true };
     const row = (mapping: RowMapping, channel: string, extra?: (o: number) => void) =>
       this.templates.row(mapping, this.data, sequences.get(channel), symbol, extra);
-    this.trade = row(TRADE, 'trades', (o) => this.orderIds(o));
+    this.trade = row(trade, 'trades', (o) => this.orderIds(o));
     this.aggregate = row(AGGREGATE, 'agg_trades');
     this.ticker = row(TICKER, 'ticker');
     this.quotes = row(QUOTES, 'bbo');
@@ -371,13 +386,24 @@ function request(method: string, subscriptions: readonly Subscription[], firstId
   });
 }
 
-/** `fast` and `market`: the addresses of the channels of books and trades, and of those that are added up. */
-function channelsOf(fast: string | undefined, market: string | undefined): Record<string, Channel> {
+/** The name of the stream says it: `btcusdt@trade`. */
+const originsOf: Exchange['originsOf'] = (message) => {
+  const [symbol, ...suffix] = (stringOf(message, 'stream') ?? '').split('@');
+  const isOfAll = symbol.startsWith('!');
+  return isOfAll ? [] : streamsNamed([CHANNEL_OF.get(suffix.join('@'))], [symbol.toUpperCase()]);
+};
+
+/** `fast` and `market`: the addresses of the channels of books and trades, and of those that are added up; `ownColumns`: of trades. */
+function channelsOf(
+  fast: string | undefined,
+  market: string | undefined,
+  ownColumns: readonly string[],
+): Record<string, Channel> {
   return {
     ticker: { table: MD, ids: 'none', route: market },
-    trades: { table: TRADES, ids: 'contiguous', route: fast },
+    trades: { table: TRADES, ids: 'contiguous', ownColumns, route: fast },
     bbo: { table: BBO, ids: 'none', route: fast },
-    agg_trades: { table: AGG_TRADES, ids: 'contiguous', route: market },
+    agg_trades: { table: AGG_TRADES, ids: 'contiguous', ownColumns, route: market },
     book: { table: BOOK, ids: 'book', route: fast },
     book20: { table: BOOK, ids: 'none', route: fast },
     ...klineChannels(INTERVALS, market),
@@ -386,7 +412,10 @@ function channelsOf(fast: string | undefined, market: string | undefined): Recor
 
 const base = (endpoint: string) => endpoint.replace(/\/+$/, '');
 
-const common: Pick<Exchange, 'sampleSymbols' | 'connectionSecsMax' | 'subscribe' | 'unsubscribe'> = {
+const common: Pick<
+  Exchange,
+  'sampleSymbols' | 'connectionSecsMax' | 'subscribe' | 'unsubscribe' | 'originsOf'
+> = {
   connectionSecsMax: 86_400,
   sampleSymbols: [
     ...['BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT', 'ADAUSDT'],
@@ -394,6 +423,7 @@ const common: Pick<Exchange, 'sampleSymbols' | 'connectionSecsMax' | 'subscribe'
   ],
   subscribe: (subscriptions, firstId) => request('SUBSCRIBE', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => request('UNSUBSCRIBE', subscriptions, firstId),
+  originsOf,
 };
 
 /** `from`: of trades; `loss`: how it shows in a book. */
@@ -417,7 +447,7 @@ const spot: Exchange = {
     symbols_per_connection: 100,
     channels: ['ticker', 'trades'],
   },
-  channels: channelsOf(undefined, undefined),
+  channels: channelsOf(undefined, undefined, []),
   evidence: evidenceOf(
     'recordings of 2021 and 2024, documentation',
     'recordings, documentation',
@@ -429,7 +459,7 @@ const spot: Exchange = {
   websocketUrl: (endpoint) => `${base(endpoint)}/stream`,
   backfill: SPOT_BACKFILL,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/api/v3/exchangeInfo?showPermissionSets=false'),
-  createParser: (context) => new BinanceParser(context, '/api/v3/depth'),
+  createParser: (context) => new BinanceParser(context, '/api/v3/depth', TRADE),
 };
 
 const futures: Exchange = {
@@ -444,7 +474,7 @@ const futures: Exchange = {
     channels: ['ticker', 'trades'],
     enabled: false,
   },
-  channels: channelsOf('public', 'market'),
+  channels: channelsOf('public', 'market', ['trade_kind']),
   evidence: evidenceOf(
     'recordings of 2021 to 2024; addresses: documentation',
     'recordings of 2021 to 2024; addresses: documentation',
@@ -458,7 +488,7 @@ const futures: Exchange = {
   websocketUrl: (endpoint, route) => `${base(endpoint)}/${route}/stream`,
   listSymbols: (fetchJson) => listSymbols(fetchJson, '/fapi/v1/exchangeInfo'),
   backfill: FUTURES_BACKFILL,
-  createParser: (context) => new BinanceParser(context, '/fapi/v1/depth'),
+  createParser: (context) => new BinanceParser(context, '/fapi/v1/depth', FUTURES_TRADE),
 };
 
 export default [spot, futures];

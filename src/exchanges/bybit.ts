@@ -37,8 +37,8 @@ import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
 import { RowTemplates } from '../feed/rows/templates.js';
-import { arePresent, epochTime, parseEpoch, u64At } from '../feed/rows/values.js';
-import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
+import { arePresent, epochTimeOrReceipt, parseEpoch, u64At } from '../feed/rows/values.js';
+import { BBO, BOOK, type KlineInterval, MD, SIDE, TRADE_KIND, TRADES } from '../schema/tables.js';
 import { backfill, listSymbols } from './rest/bybit.js';
 
 /** Their names of our intervals of candles. */
@@ -66,11 +66,11 @@ const OBJECT_KEYS = [
 const [LAST_PRICE, BID, ASK, VOLUME, BIDS, ASKS, UPDATE_ID, BEST, , , , BEST_TIME] = OBJECT_KEYS.keys();
 /** of trades and candles, which come in lists */
 const ITEM_KEYS = [
-  'i', 'T', 'p', 'v', 'S', 'seq',
+  'i', 'T', 'p', 'v', 'S', 'seq', 'BT', 'RPI',
   'start', 'interval', 'open', 'high', 'low', 'close', 'volume', 'turnover', 'confirm',
 ] as const; // biome-ignore format: one line per kind of message
 // biome-ignore format: a list like the one above
-const [ID, TRADE_TIME, PRICE, SIZE, TAKER, SEQ, START, INTERVAL, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME, TURNOVER,
+const [ID, TRADE_TIME, PRICE, SIZE, TAKER, SEQ, IS_BLOCK, IS_RPI, START, INTERVAL, OPEN, HIGH, LOW, CLOSE, BASE_VOLUME, TURNOVER,
   CONFIRM] = ITEM_KEYS.keys();
 
 const text = (ascii: string) => Buffer.from(ascii);
@@ -86,6 +86,12 @@ const DEAL: RowMapping['columns'] = {
   trade_price: { decimal: PRICE, positive: true },
   trade_size: { decimal: SIZE, positive: true },
   trade_side: { text: TAKER, values: { Buy: SIDE.buy, Sell: SIDE.sell } },
+  trade_kind: {
+    firstTrue: [
+      [IS_BLOCK, TRADE_KIND.block],
+      [IS_RPI, TRADE_KIND.rpi],
+    ],
+  },
 };
 const SPOT_TRADE: RowMapping = {
   table: TRADES,
@@ -102,8 +108,8 @@ const SPOT_TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST_PRICE, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume: { decimal: VOLUME },
     volume_24h: { decimal: VOLUME },
   },
@@ -218,7 +224,7 @@ class BybitParser implements MessageParser {
       return data.kind[LAST_PRICE] === KIND.absent && !snapshot ? RESULT.unsynced : RESULT.missingField;
     if (!rows.open(MD, slot)) return RESULT.ringFull;
     if (!fields.present(TS)) rows.timeOfReceipt(M.time, M.nanos);
-    else if (!epochTime(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
+    else if (!epochTimeOrReceipt(rows, fields, TS, M.time, M.nanos)) return RESULT.badTime;
     sequence.touch(slot);
     numbers.finish(rows, slot);
     return RESULT.rows;
@@ -377,7 +383,9 @@ function request(
 }
 
 function channels(uuids: boolean): Readonly<Record<string, Channel>> {
-  const own = uuids ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid'] } : {};
+  const own = uuids
+    ? { idColumn: 'trade_uuid', ownColumns: ['trade_uuid', 'trade_kind'] }
+    : { ownColumns: ['trade_kind'] };
   return {
     ticker: { table: MD, ids: 'none' },
     trades: { table: TRADES, ids: 'unordered', ...own },
@@ -431,6 +439,10 @@ function bybit(
     listSymbols: (fetchJson) => listSymbols(fetchJson, category),
     subscribe: (subscriptions, firstId) => request('subscribe', perRequest, subscriptions, firstId),
     unsubscribe: (subscriptions, firstId) => request('unsubscribe', perRequest, subscriptions, firstId),
+    originsOf: (message) => {
+      const origin = subscriptionOf(stringOf(message, 'topic') ?? '');
+      return origin === undefined ? [] : [origin];
+    },
     createParser: (context) => new BybitParser(context, uuids),
   };
 }

@@ -23,6 +23,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonTuples } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -38,6 +39,12 @@ const CHANNELS = { trades: 'matches', ticker: 'ticker', book: 'level2_batch' };
 const OURS: ReadonlyMap<string, string> = new Map([
   ...Object.entries(CHANNELS).map(([channel, wire]): [string, string] => [wire, channel]),
   ['level2_50', 'book'],
+]);
+/** Our channels by the types of their messages. */
+const CHANNEL_OF: ReadonlyMap<string, string> = new Map([
+  ...['match', 'last_match'].map((type): [string, string] => [type, 'trades']),
+  ...['snapshot', 'l2update'].map((type): [string, string] => [type, 'book']),
+  ['ticker', 'ticker'],
 ]);
 /** Carries last_trade_id once a second and keeps a quiet connection alive. */
 const HEARTBEAT_CHANNEL = 'heartbeat';
@@ -80,8 +87,8 @@ const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: PRICE, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume: { decimal: LAST_SIZE },
     last_size: { decimal: LAST_SIZE },
     volume_24h: { decimal: VOLUME },
@@ -319,6 +326,7 @@ const coinbase: Exchange = {
   listSymbols,
   subscribe: (subscriptions, firstId) => requests('subscribe', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => requests('unsubscribe', subscriptions, firstId),
+  originsOf: ({ type, product_id }) => streamsNamed([CHANNEL_OF.get(String(type))], [product_id]),
   createParser: (context) => new CoinbaseParser(context),
 };
 

@@ -25,6 +25,7 @@ import type {
 import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND, kindOf, textOf } from '../feed/json/fields.js';
 import { JsonList } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -37,9 +38,11 @@ import { ADVANCED_BACKFILL, ADVANCED_HISTORY } from './rest/coinbase.js';
 
 /** Name of each channel of ours in its subscriptions. */
 const CHANNELS = { trades: 'market_trades', ticker: 'ticker', book: 'level2', klines_5m: 'candles' };
-const OURS: ReadonlyMap<string, string> = new Map(
-  Object.entries(CHANNELS).map(([channel, wire]): [string, string] => [wire, channel]),
-);
+const OURS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(CHANNELS).map(([channel, wire]): [string, string] => [wire, channel]),
+  // as its messages name it
+  ['l2_data', 'book'],
+]);
 /** Keeps a connection alive, which would be closed after a minute without messages. */
 const HEARTBEATS_CHANNEL = 'heartbeats';
 
@@ -93,8 +96,8 @@ const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: PRICE, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume_24h: { decimal: VOLUME },
   },
   time: { iso: TIMESTAMP, orReceipt: true, inEnvelope: true },
@@ -313,6 +316,18 @@ function readControl(document: JsonObject): ControlEvent | undefined {
   return { kind: 'state', subscriptions };
 }
 
+/** The products of all events of a message, of which each may have been subscribed by either of two names. */
+const originsOf: Exchange['originsOf'] = ({ channel, events }) => {
+  const items = objectsOf(events).flatMap((event) =>
+    'product_id' in event ? [event] : [event.trades, event.tickers, event.candles].flatMap(objectsOf),
+  );
+  const named = streamsNamed(
+    [OURS.get(String(channel))],
+    items.map((item) => item.product_id),
+  );
+  return named.flatMap((origin) => [origin, { ...origin, native: `${origin.native}C` }]);
+};
+
 /** One message per channel. */
 function requests(type: string, subscriptions: readonly Subscription[], firstId: number): ControlRequest[] {
   return Object.entries(CHANNELS)
@@ -379,6 +394,7 @@ const advanced: Exchange = {
     },
   ],
   unsubscribe: (subscriptions, firstId) => requests('unsubscribe', subscriptions, firstId),
+  originsOf,
   createParser: (context) => new AdvancedTradeParser(context),
 };
 

@@ -26,9 +26,10 @@ import type {
   ParserContext,
   Subscription,
 } from '../feed/exchange.js';
-import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
+import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../feed/json/document.js';
 import { JsonFields, JsonNumber, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonList } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import { byChannel, requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
@@ -115,8 +116,8 @@ const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume: { decimal: VOLUME },
     volume_24h: { decimal: VOLUME },
   },
@@ -127,10 +128,10 @@ const TICKER: RowMapping = {
 const QUOTES: RowMapping = {
   table: BBO,
   columns: {
-    best_bid: { decimal: BID },
-    best_bid_size: { decimal: BID_QTY },
-    best_ask: { decimal: ASK },
-    best_ask_size: { decimal: ASK_QTY },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_bid_size: { decimal: BID_QTY, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
+    best_ask_size: { decimal: ASK_QTY, zeroIsNone: true },
   },
   time: STATE_TIME,
   accept: 'all',
@@ -431,6 +432,11 @@ const kraken: Exchange = {
   listSymbols,
   subscribe: (subscriptions, firstId) => request('subscribe', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => request('unsubscribe', subscriptions, firstId),
+  originsOf: ({ channel, data }) =>
+    streamsNamed(
+      Object.keys(WIRE).filter((name) => WIRE[name].channel === channel),
+      objectsOf(data).map(({ symbol }) => symbol),
+    ),
   createParser: (context) => new KrakenParser(context),
 };
 

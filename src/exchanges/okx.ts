@@ -32,10 +32,11 @@ import type {
 import { isObject, type JsonObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonEither, JsonTuples } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import { requestsOf } from '../feed/requests.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT, worse } from '../feed/rows/result.js';
-import type { RowMapping } from '../feed/rows/row_mapping.js';
+import type { RowMapping, TextMapping } from '../feed/rows/row_mapping.js';
 import type { SymbolPlace } from '../feed/rows/template_codegen.js';
 import { RowTemplates } from '../feed/rows/templates.js';
 import {
@@ -45,24 +46,14 @@ import {
   isNewestFirst,
   parseEpoch,
   signed32At,
+  TextMeanings,
   tradeNumbers,
   u64At,
 } from '../feed/rows/values.js';
 import { flag } from '../schema/flags.js';
-import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADES } from '../schema/tables.js';
-import { backfill, listSymbols } from './rest/okx.js';
+import { AGG_TRADES, BBO, BOOK, type KlineInterval, MD, SIDE, TRADE_KIND, TRADES } from '../schema/tables.js';
+import { BACKFILL, CANDLES, listSymbols } from './rest/okx.js';
 
-/** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
-const CANDLES: Readonly<Record<KlineInterval, string>> = {
-  '1m': 'candle1m',
-  '3m': 'candle3m',
-  '5m': 'candle5m',
-  '15m': 'candle15m',
-  '30m': 'candle30m',
-  '1h': 'candle1H',
-  '4h': 'candle4H',
-  '1d': 'candle1Dutc',
-};
 const INTERVALS = Object.keys(CANDLES) as KlineInterval[];
 
 /** Name of each channel of ours in their subscriptions. */
@@ -87,10 +78,10 @@ const [ARG, ACTION, DATA] = ENVELOPE_KEYS.keys();
 const ARG_KEYS = ['channel', 'instId'] as const;
 const [CHANNEL, ARG_SYMBOL] = ARG_KEYS.keys();
 // biome-ignore format: a list
-const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
+const KEYS = ['instId', 'tradeId', 'px', 'sz', 'side', 'source', 'ts', 'count', 'last', 'lastSz', 'askPx', 'bidPx', 'vol24h', 'asks',
   'bids', 'checksum', 'seqId', 'prevSeqId', ...BEST_KEYS] as const;
 // biome-ignore format: a list like the one above
-const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
+const [SYMBOL, ID, PRICE, SIZE, SIDE_KEY, SOURCE, TIMESTAMP, COUNT, LAST, LAST_SIZE, ASK, BID, VOLUME, ASKS, BIDS, CHECKSUM, SEQ,
   PREVIOUS_SEQ, BEST] = KEYS.keys();
 
 const BOOK_RULE = { depth: 0, checksum: okxChecksum, noChecksum: 0 };
@@ -114,9 +105,15 @@ const BOOKS_TICK = text('books-l2-tbt');
 const BEST_QUOTES = text('bbo-tbt');
 const SNAPSHOT = text('snapshot');
 const UPDATE = text('update');
-const BUY = text('buy');
-const SELL = text('sell');
 
+const SIDES: TextMapping = { text: SIDE_KEY, values: { buy: SIDE.buy, sell: SIDE.sell } };
+const SOURCES: TextMapping = {
+  text: SOURCE,
+  values: { '0': TRADE_KIND.market, '1': TRADE_KIND.rpi },
+  other: TRADE_KIND.other,
+};
+const SIDE_OF = new TextMeanings(SIDES);
+const KIND_OF = new TextMeanings(SOURCES);
 const TRADE_REQUIRED = [ID, PRICE, SIZE, TIMESTAMP];
 const TRADE_NUMBERS = { price: PRICE, size: SIZE };
 const TRADE: RowMapping = {
@@ -125,7 +122,8 @@ const TRADE: RowMapping = {
     trade_id: { id: ID },
     trade_price: { decimal: PRICE, positive: true },
     trade_size: { decimal: SIZE, positive: true },
-    trade_side: { text: SIDE_KEY, values: { buy: SIDE.buy, sell: SIDE.sell } },
+    trade_side: SIDES,
+    trade_kind: SOURCES,
   },
   time: { epoch: TIMESTAMP },
   accept: 'contiguous',
@@ -140,8 +138,8 @@ const TICKER: RowMapping = {
   table: MD,
   columns: {
     price: { decimal: LAST, positive: true },
-    best_bid: { decimal: BID },
-    best_ask: { decimal: ASK },
+    best_bid: { decimal: BID, zeroIsNone: true },
+    best_ask: { decimal: ASK, zeroIsNone: true },
     volume: { decimal: VOLUME },
     last_size: { decimal: LAST_SIZE },
     volume_24h: { decimal: VOLUME },
@@ -283,8 +281,8 @@ class OkxParser implements MessageParser {
     // on subscribing to sums the newest one is sent, however long ago it was
     if (this.history.isOld(slot)) rows.flag(REPLAYED);
     if (!tradeNumbers(rows, data, o, TRADE_NUMBERS, table)) return RESULT.badNumber;
-    if (data.equals(o + SIDE_KEY, BUY)) rows.set(at.trade_side, SIDE.buy);
-    else if (data.equals(o + SIDE_KEY, SELL)) rows.set(at.trade_side, SIDE.sell);
+    rows.set(at.trade_side, SIDE_OF.of(data, o + SIDE_KEY));
+    rows.set(at.trade_kind, KIND_OF.of(data, o + SOURCE));
     if (aggregates === undefined) rows.flag(TRADES.missing.maker_order_id | TRADES.missing.taker_order_id);
     if (!isFresh(rows, sequence, slot, last, last - count + 1)) return RESULT.duplicate;
     rows.commit(table);
@@ -431,9 +429,16 @@ function request(op: string, subscriptions: readonly Subscription[], firstId: nu
   });
 }
 
+/** Our channels that a channel of theirs may be stored as: a sum of one trade is that trade. */
+function channelsOf(wire: JsonValue): (string | undefined)[] {
+  const ours = Object.keys(WIRE_CHANNELS).filter((channel) => WIRE_CHANNELS[channel] === wire);
+  return wire === WIRE_CHANNELS.agg_trades ? [...ours, 'trades'] : [ours[0]];
+}
+
 const SAMPLES = ['BTC', 'ETH', 'SOL', 'XRP', 'ADA', 'DOGE', 'LTC', 'LINK', 'AVAX', 'DOT'];
 const PUBLIC = 'public';
 const BUSINESS = 'business';
+const OWN_COLUMNS = ['trade_kind'];
 const okx: Exchange = {
   id: 'okx',
   title: 'OKX spot',
@@ -448,8 +453,8 @@ const okx: Exchange = {
   sampleSymbols: SAMPLES.map((base) => `${base}-USDT`),
   channels: {
     ticker: { table: MD, ids: 'none', route: PUBLIC },
-    trades: { table: TRADES, ids: 'contiguous', route: BUSINESS },
-    agg_trades: { table: AGG_TRADES, ids: 'contiguous', route: PUBLIC },
+    trades: { table: TRADES, ids: 'contiguous', ownColumns: OWN_COLUMNS, route: BUSINESS },
+    agg_trades: { table: AGG_TRADES, ids: 'contiguous', ownColumns: OWN_COLUMNS, route: PUBLIC },
     bbo: { table: BBO, ids: 'none', route: PUBLIC },
     book: { table: BOOK, ids: 'book', route: PUBLIC },
     ...klineChannels(INTERVALS, BUSINESS),
@@ -469,7 +474,7 @@ const okx: Exchange = {
   },
   book: BOOK_RULE,
   limits: { requestsPerSecond: 3, requestsPerHour: 480, connectsPerMinute: 150, restPerMinute: 480 },
-  backfill: backfill(CANDLES),
+  backfill: BACKFILL,
   // a proxy or a replay may serve all channels at one address
   anyRoute: true,
   keepAlive: { everyMs: 20_000, onlyWhenQuiet: true, text: 'ping' },
@@ -477,6 +482,7 @@ const okx: Exchange = {
   listSymbols,
   subscribe: (subscriptions, firstId) => request('subscribe', subscriptions, firstId),
   unsubscribe: (subscriptions, firstId) => request('unsubscribe', subscriptions, firstId),
+  originsOf: ({ arg }) => (isObject(arg) ? streamsNamed(channelsOf(arg.channel), [arg.instId]) : []),
   createParser: (context) => new OkxParser(context),
 };
 

@@ -24,6 +24,7 @@ import type {
 import { isObject, type JsonValue, stringOf } from '../feed/json/document.js';
 import { JsonFields, KIND } from '../feed/json/fields.js';
 import { JsonList } from '../feed/json/lists.js';
+import { streamsNamed } from '../feed/origins.js';
 import type { WriteRow } from '../feed/rows/compile_row.js';
 import { RESULT } from '../feed/rows/result.js';
 import type { RowMapping } from '../feed/rows/row_mapping.js';
@@ -352,6 +353,7 @@ const upbit: Exchange = {
   listSymbols,
   subscribe,
   unsubscribe: () => [],
+  originsOf: ({ type, ty, code, cd }) => streamsNamed([OUR_CHANNELS.get(String(type ?? ty))], [code ?? cd]),
   createParser: (context) => new UpbitParser(context),
 };
 

@@ -9,7 +9,7 @@ import type { KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
 import type { BackfillRecipe } from './continuity/recipe.js';
 import type { Sequence } from './continuity/sequence.js';
-import type { JsonValue } from './json/document.js';
+import type { JsonObject, JsonValue } from './json/document.js';
 import type { JsonFields } from './json/fields.js';
 import type { RowWriter } from './rows/row_writer.js';
 import type { StreamIndex } from './rows/streams.js';
@@ -21,6 +21,12 @@ export { type BackfillRecipe, type HistoryPage, isWanted, type PageRequest } fro
 export interface Subscription {
   readonly channel: string;
   readonly native: string;
+}
+
+/** The stream that a message is of; without a channel it is one of the symbol's. */
+export interface Origin {
+  readonly native: string;
+  readonly channel?: string | undefined;
 }
 
 /** A message to the exchange that subscribes or unsubscribes, with what it covers. */
@@ -225,5 +231,7 @@ export interface Exchange {
   /** Messages that subscribe to all of these, in order, within the limits; ids count up from `firstId`. */
   subscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
   unsubscribe(subscriptions: readonly Subscription[], firstId: number): ControlRequest[];
+  /** Cold: the streams that a message is of which could not be read; none when it may be of any. */
+  originsOf(message: JsonObject): readonly Origin[];
   createParser(context: ParserContext): MessageParser;
 }

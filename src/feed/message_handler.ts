@@ -21,8 +21,8 @@ const BREAKER_WINDOW = 128;
 const BREAKER_BAD_MIN = 16;
 
 export interface MessageHandlerEvents {
-  /** a message was refused; trades may be missing now */
-  refused(reason: string, sample: string): void;
+  /** a message was refused; `document`: what it says, if it is JSON. Trades may be missing now */
+  refused(reason: string, sample: string, document: JsonValue | undefined): void;
   /** a message of a kind that ends the connection, with this code of RFC 6455 */
   unacceptable(code: number, reason: string): void;
   /** more than half of the recent messages did not parse */
@@ -51,11 +51,19 @@ export class MessageHandler {
   message(bytes: Uint8Array, start: number, end: number): number {
     this.counters[SESSION.messages]++;
     const { parser, templates } = this;
-    const read = templates === undefined ? NO_MATCH : templates.read(bytes, start, end);
-    if (read !== NO_MATCH) return read;
-    const result = this.inFull(bytes, start, end);
-    parser.fields.release();
+    let result = templates === undefined ? NO_MATCH : templates.read(bytes, start, end);
+    if (result === NO_MATCH) {
+      result = this.inFull(bytes, start, end);
+      parser.fields.release();
+    }
+    if (this.rows.setAside !== 0) this.keepSetAside(bytes, start, end);
     return result;
+  }
+
+  /** Cold: a row of the message broke a rule and was not stored. */
+  private keepSetAside(bytes: Uint8Array, start: number, end: number): void {
+    this.keep(this.rows.setAside, bytes, start, end);
+    this.rows.setAside = 0;
   }
 
   /** A message that no template reads. */
@@ -127,7 +135,8 @@ export class MessageHandler {
   private refuse(result: number, bytes: Uint8Array, start: number, end: number): void {
     this.counters[SESSION.rejected]++;
     this.keep(result, bytes, start, end);
-    this.events.refused(REFUSALS[result], sampleOf(bytes, start, end, LOGGED_BYTES));
+    const document = this.readAgain(result, bytes, start, end);
+    this.events.refused(REFUSALS[result], sampleOf(bytes, start, end, LOGGED_BYTES), document);
     if (result === RESULT.tooLarge) this.counters[SESSION.oversized]++;
     if (result in CLOSE_CODES) this.events.unacceptable(CLOSE_CODES[result], REFUSALS[result]);
     const seen = (this.counters[SESSION.messages] - this.windowStart) >>> 0;
@@ -140,6 +149,13 @@ export class MessageHandler {
       this.resetBreaker();
       this.events.breaker();
     }
+  }
+
+  /** The document of a message that was refused for its values. */
+  private readAgain(result: number, bytes: Uint8Array, start: number, end: number): JsonValue | undefined {
+    if (result < RESULT.missingField || extentOf(bytes, start, end) !== EXTENT.parseable) return undefined;
+    const text = decodeUtf8(bytes, start, end);
+    return text === undefined ? undefined : this.parse(text);
   }
 
   /** A new connection starts with a clean record. */

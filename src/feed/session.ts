@@ -16,9 +16,10 @@ import { giveBack, reserve } from './connection/pacing.js';
 import { exchangeRest } from './connection/rest.js';
 import type { ConnectionState } from './connection/state.js';
 import type { Gap } from './continuity/gap_log.js';
-import type { Exchange, FetchJson, MessageParser, RestRequest, Subscription } from './exchange.js';
+import type { Exchange, FetchJson, MessageParser, Origin, RestRequest, Subscription } from './exchange.js';
 import { createJsonParser, type JsonValue, parseKeepingText } from './json/document.js';
 import { MessageHandler } from './message_handler.js';
+import { originsOf } from './origins.js';
 import type { Offer } from './rows/row_writer.js';
 import type { StreamSpec } from './rows/streams.js';
 import type { SessionHost, SessionInit } from './session_init.js';
@@ -136,7 +137,7 @@ export class Session {
       this.group.rows,
       this.counters,
       {
-        refused: (reason, sample) => this.refusedMessage(reason, sample),
+        refused: (reason, sample, document) => this.refusedMessage(reason, sample, document),
         unacceptable: (code, reason) => this.connection.fail(code, reason),
         breaker: () => {
           this.counters[SESSION.breaker]++;
@@ -361,10 +362,11 @@ export class Session {
 
   /** A message that may have changed a book was lost. */
   private bookLost(cause: 'malformed' | 'ring_full' | 'disk'): void {
-    const invisible = this.init.channels.some(
-      (channel) => this.exchange.channels[channel].lossInvisible === true,
-    );
-    this.books?.lost(cause, invisible);
+    this.books?.lost(cause, this.isLossInvisible);
+  }
+
+  private get isLossInvisible(): boolean {
+    return this.init.channels.some((channel) => this.exchange.channels[channel].lossInvisible === true);
   }
 
   /** The numbering of the connection shows it. Trades and changes of books show by their own numbers what is missing. */
@@ -437,9 +439,18 @@ export class Session {
     for (const { native } of streams.active()) this.books?.end(streams.slotOf(native));
   }
 
-  private refusedMessage(reason: string, sample: string): void {
-    this.bookLost('malformed');
-    this.group.refusedMessage();
+  /** A message of this stream was refused, which may have changed a book. */
+  private suspectBook({ native, channel }: Origin): void {
+    if (channel !== undefined && this.exchange.channels[channel].ids !== 'book') return;
+    const slot = this.group.streams.slotOf(native);
+    if (slot >= 0) this.books?.lostAt(slot, 'malformed', this.isLossInvisible);
+  }
+
+  private refusedMessage(reason: string, sample: string, document: JsonValue | undefined): void {
+    const origins = originsOf(this.exchange, document);
+    if (origins.length === 0) this.bookLost('malformed');
+    for (const origin of origins) this.suspectBook(origin);
+    this.group.refusedMessage(origins);
     this.group.logMessage(`message refused, ${reason}: ${sample}`);
   }
 }

@@ -6,6 +6,7 @@ import type { ConnectionOptions } from './connection/connection.js';
 import type { RestAccess } from './connection/rest.js';
 import type { Refusal } from './connection/subscriptions.js';
 import type { Limit } from './exchange.js';
+import type { RuleOptions } from './rows/rules.js';
 import type { StreamSpec } from './rows/streams.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn';
@@ -23,6 +24,7 @@ export interface SessionInit {
   readonly candles: readonly KlineInterval[];
   readonly parser: 'scan' | 'json' | 'simdjson';
   readonly clockSkewSecondsMax: number;
+  readonly rules: RuleOptions;
   readonly connection: ConnectionOptions;
   /** how many connections carry the same streams all the time */
   readonly redundancy: number;
@@ -53,4 +55,6 @@ export interface SessionHost {
   surplus(natives: readonly string[], limit: Limit): void;
   /** the streams that are silent now, by symbol and channel */
   silent(streams: readonly string[]): void;
+  /** the symbols of which too many rows break a rule now */
+  failing(natives: readonly string[]): void;
 }

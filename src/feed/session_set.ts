@@ -54,6 +54,8 @@ export class SessionSet {
   private listenedMs = 0;
   /** as they were reported */
   private silent = '';
+  /** of the rules: which state of their breakers was told */
+  private toldRevision = 0;
 
   constructor(
     private readonly exchange: Exchange,
@@ -153,6 +155,18 @@ export class SessionSet {
     this.group.logMessage(`${channel} of ${native} has stopped; it is subscribed again`);
     if (kind === 'replace') this.replaceDelivering(session, `${channel} of ${native} stays silent`);
     else for (const each of this.sessions) each.resubscribe({ channel, native }, slot);
+  }
+
+  // ---- symbols whose rows break rules
+
+  private tellFailing(): void {
+    const { rules, streams } = this.group;
+    if (rules.revision === this.toldRevision) return;
+    this.toldRevision = rules.revision;
+    const natives = rules.tripped.map((slot) => streams.specs[slot].native);
+    this.host.failing(natives);
+    if (natives.length > 0)
+      this.group.logMessage(`too many rows break a rule of [validation]: ${natives.join(', ')}`);
   }
 
   // ---- one session after the other
@@ -289,6 +303,7 @@ export class SessionSet {
     this.group.publish();
     this.rotate();
     this.listen();
+    this.tellFailing();
     this.showState();
     const [first] = this.sessions;
     counters[SESSION.template_hits] = counters[SESSION.messages] - counters[SESSION.template_misses];

@@ -54,6 +54,8 @@ export type ShardReport =
   | ({ readonly kind: 'surplus'; readonly natives: readonly string[]; readonly limit: Limit } & SessionName)
   /** the streams of a session that are silent now */
   | ({ readonly kind: 'silent'; readonly streams: readonly string[] } & SessionName)
+  /** the symbols of a session of which too many rows break a rule now */
+  | ({ readonly kind: 'failing'; readonly natives: readonly string[] } & SessionName)
   | ({ readonly kind: 'log'; readonly level: LogLevel; readonly text: string } & SessionName);
 
 export class Shard {
@@ -88,6 +90,7 @@ export class Shard {
       refusals: (refusals) => this.report({ kind: 'refusals', exchange, session, refusals }),
       surplus: (natives, limit) => this.report({ kind: 'surplus', exchange, session, natives, limit }),
       silent: (streams) => this.report({ kind: 'silent', exchange, session, streams }),
+      failing: (natives) => this.report({ kind: 'failing', exchange, session, natives }),
     };
     const opened = new SessionSet(await this.load(exchange), init, host);
     this.sessions.set(keyOf(init), opened);

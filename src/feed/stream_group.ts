@@ -15,15 +15,17 @@ import { Backfill, type Stored } from './continuity/backfill.js';
 import { ClockSteps, type Seen } from './continuity/clock_steps.js';
 import { type Gap, GapLog } from './continuity/gap_log.js';
 import { Sequence } from './continuity/sequence.js';
-import type { Exchange, FetchJson } from './exchange.js';
+import type { Exchange, FetchJson, Origin } from './exchange.js';
 import { type JsonValue, parseKeepingText } from './json/document.js';
 import { RowWriter } from './rows/row_writer.js';
+import { Rules } from './rows/rules.js';
 import { StreamIndex, type StreamSpec } from './rows/streams.js';
 import type { SessionHost, SessionInit } from './session_init.js';
 
 /** Lines about messages per second; what exceeds this is only counted. */
 const LOGGED_PER_SECOND = 5;
 
+const TWO_TO_32 = 4_294_967_296;
 const NO_GAPS = { open: [], filled: [] };
 
 /** Of a gap that an earlier run has listed: what it had stored around it, where ids have no order. */
@@ -33,10 +35,19 @@ function storedAround({ anchor = '', known = [] }: ListedGap, { recent }: Sequen
   return { anchor: recent.wordsOf(anchor), known: new Set(words.map((word) => word.join())) };
 }
 
+/** First and last of the ids that a row stands for: a sum of trades with the id of the last of them stands for all. */
+function idsOf(table: Table, u32: Uint32Array, record: number): [from: number, to: number] {
+  const { trade_id, first_trade_id = trade_id, last_trade_id = trade_id } = table.at;
+  const read = (word: number) => u32[record + word] + u32[record + word + 1] * TWO_TO_32;
+  const id = read(trade_id);
+  return read(last_trade_id) === id ? [read(first_trade_id), id] : [id, id];
+}
+
 export class StreamGroup {
   /** the block of SESSION_COUNTERS of all sessions that share the group */
   readonly counters: Uint32Array;
   readonly streams: StreamIndex;
+  readonly rules: Rules;
   readonly rows: RowWriter;
   readonly gaps: GapLog;
   readonly candles: Candles | undefined;
@@ -57,13 +68,18 @@ export class StreamGroup {
     this.clockSteps = new ClockSteps(clock);
     this.counters = new Uint32Array(init.counters);
     this.streams = new StreamIndex(init.streams);
-    this.rows = new RowWriter(producer, this.streams, clock.now, init.clockSkewSecondsMax);
+    this.rules = new Rules(init.rules, this.counters, {
+      setAside: (table, slot, u32, record) => this.setAside(table, slot, u32, record),
+    });
+    this.rules.resize(this.streams.size);
+    this.rows = new RowWriter(producer, this.streams, clock.now, init.clockSkewSecondsMax, 0, this.rules);
     this.gaps = new GapLog(
       this.counters,
       (gap) => this.rows.gap(gap),
       () =>
         this.host.log('warn', 'too many gaps wait for room in the ring: the oldest are counted, not listed'),
-      (gap) => this.backfill.add(gap),
+      // what was set aside would be the same again
+      (gap) => gap.cause !== 'validation' && this.backfill.add(gap),
     );
     this.candles = this.createCandles();
     this.sequences = this.createSequences();
@@ -131,6 +147,22 @@ export class StreamGroup {
     candles.resize(this.streams.size);
     this.rows.trades = candles;
     return candles;
+  }
+
+  /** A row has broken a rule and is not stored. */
+  private setAside(table: Table, slot: number, u32: Uint32Array, record: number): void {
+    const [seconds, nanos] = this.host.clock.now;
+    const hasIds = [...this.sequences].some(
+      ([channel, sequence]) =>
+        sequence.table === table && this.exchange.channels[channel].ids === 'contiguous',
+    );
+    const [fromId, toId] = hasIds ? idsOf(table, u32, record) : [0, 0];
+    this.gaps.add({
+      ...{ slot, table, fromId, toId, cause: 'validation' },
+      ...{ fromSeconds: seconds, fromNanos: nanos, toSeconds: seconds, toNanos: nanos },
+      messages: toId - fromId + 1,
+    });
+    if (table === TRADES) this.candles?.doubt(slot, true);
   }
 
   private candleDropped(slot: number, interval: KlineInterval): void {
@@ -218,6 +250,7 @@ export class StreamGroup {
   /** Takes a symbol up; answers its slot. */
   add(spec: StreamSpec): number {
     const slot = this.streams.add(spec);
+    this.rules.resize(this.streams.size);
     this.candles?.resize(this.streams.size);
     this.candles?.doubt(slot, true);
     for (const [channel, sequence] of this.sequences) {
@@ -233,6 +266,7 @@ export class StreamGroup {
     const slot = this.streams.slotOf(native);
     for (const sequence of this.sequences.values()) sequence.leave(slot);
     this.backfill.leave(slot);
+    this.rules.leave(slot);
     this.streams.remove(stream);
   }
 
@@ -241,10 +275,19 @@ export class StreamGroup {
     for (const sequence of this.sequences.values()) sequence.interrupted(cause);
   }
 
-  /** A message could not be read; where ids are not contiguous nothing would be known to be missing. */
-  refusedMessage(): void {
-    for (const [channel, sequence] of this.sequences)
-      if (this.exchange.channels[channel].ids === 'contiguous') sequence.interrupted('malformed');
+  /**
+   * A message of these streams, or of any when it names none, could not be read; where ids are not contiguous nothing would
+   * be known to be missing.
+   */
+  refusedMessage(origins: readonly Origin[]): void {
+    for (const [name, sequence] of this.sequences) {
+      if (this.exchange.channels[name].ids !== 'contiguous') continue;
+      if (origins.length === 0) sequence.interrupted('malformed');
+      for (const { native, channel = name } of origins) {
+        const slot = this.streams.slotOf(native);
+        if (channel === name && slot >= 0) sequence.missed(slot, 'malformed');
+      }
+    }
   }
 
   /** Everything that is due; called a few times a second, with the clock read. `last`: nothing comes any more. */

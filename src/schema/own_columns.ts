@@ -3,5 +3,8 @@
  * the `ownColumns` of their channels: npm run generate.
  */
 export const OWN_COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  'bybit-linear': ['trade_uuid'],
+  'binance-futures': ['trade_kind'],
+  bybit: ['trade_kind'],
+  'bybit-linear': ['trade_uuid', 'trade_kind'],
+  okx: ['trade_kind'],
 };

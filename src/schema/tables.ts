@@ -25,6 +25,10 @@ const scales = u32(
 const scales_high = u32('the same for the fifth number and those behind it', EXACT);
 const flags = u32('bits as listed under Flags');
 const side = "taker's side: 1 buy, 2 sell, 0 unknown";
+const trade_kind = u32(
+  'kind of trade, where the exchange tells: 0 of the market, 1 of the insurance fund, 2 auto-deleveraging, 3 block trade, 4 against orders for retail customers that no book shows (RPI, ELP), 5 another one outside of the market',
+  { own: true },
+);
 
 /** Last-value ticker: Coinbase `ticker`, Binance `24hrTicker`. */
 export const MD = deriveTable({
@@ -86,6 +90,7 @@ export const TRADES = deriveTable({
     scales,
     flags,
     trade_uuid: uuid('trade id of an exchange that gives UUIDs', { own: true }),
+    trade_kind,
   },
 });
 
@@ -110,6 +115,7 @@ export const AGG_TRADES = deriveTable({
     size_digits: digits('trade_size'),
     scales,
     flags,
+    trade_kind,
   },
 });
 
@@ -299,6 +305,10 @@ export const GAP_CAUSES = {
     id: 15,
     doc: 'another connection has taken the order book over with a new snapshot; changes just before it may be missing',
   },
+  validation: {
+    id: 16,
+    doc: 'the row broke a rule of `[validation]` and was set aside: the text of its message is in the file of rejected messages',
+  },
 } as const;
 
 export type GapCause = keyof typeof GAP_CAUSES;
@@ -320,5 +330,8 @@ export function tableByName(name: string): Table | undefined {
 export const LAYOUT_HASH = layoutHash(TABLES);
 
 export const SIDE = { unknown: 0, buy: 1, sell: 2 } as const;
+
+/** Values of `trade_kind`. */
+export const TRADE_KIND = { market: 0, insurance_fund: 1, adl: 2, block: 3, rpi: 4, other: 5 } as const;
 
 export const BOOK_SIDE = { none: 0, bid: 1, ask: 2 } as const;

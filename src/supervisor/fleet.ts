@@ -139,6 +139,7 @@ export class Fleet {
       streams,
       refusals: [],
       silentStreams: [],
+      failingSymbols: [],
       counters: new CounterReader(SESSION_COUNTERS, counters),
       rates: new Rates(),
     };
@@ -176,7 +177,7 @@ export class Fleet {
     thread.onReport((report) => this.take(report));
     thread.onEnd((reason) => {
       slot.thread = undefined;
-      for (const session of slot.sessions) session.silentStreams = [];
+      for (const session of slot.sessions) session.silentStreams = session.failingSymbols = [];
       // what was requested will not be answered any more
       for (const { init } of slot.sessions) this.changed.get(keyOf(init))?.();
       if (this.stopping) return;
@@ -199,6 +200,7 @@ export class Fleet {
       if (slot === undefined) return;
       if (report.kind === 'refusals') slot.refusals = report.refusals;
       else if (report.kind === 'silent') slot.silentStreams = report.streams;
+      else if (report.kind === 'failing') slot.failingSymbols = report.natives;
       else if (report.kind === 'surplus')
         void this.inTurn(slot.exchange, () => this.relocate(slot, report.natives, report.limit));
     }
@@ -242,14 +244,14 @@ export class Fleet {
   /** Reads every counter once. */
   status(): SessionStatus[] {
     return this.sessions.map(
-      ({ init, shard, streams, silentStreams, rates, createdMs, refusals, counters: reader }) => {
-        const counters = reader.read();
+      ({ init, shard, streams, silentStreams, failingSymbols, rates, createdMs, refusals, ...slot }) => {
+        const counters = slot.counters.read();
         const { ring_fill, heartbeat } = shard.counters.read();
         return {
           session: init.session,
           shard: shard.shard,
           exchange: init.exchange,
-          ...{ createdMs, refusals, silentStreams },
+          ...{ createdMs, refusals, silentStreams, failingSymbols },
           route: init.connection.route,
           state: STATES[shard.thread === undefined ? 0 : counters.state],
           symbols: streams.length,

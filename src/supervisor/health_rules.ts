@@ -260,6 +260,15 @@ export const HEALTH_RULES: readonly HealthRule[] = [
         `messages were dropped in the last ${HEALTH_SECS.lossShown} s`,
       ),
   },
+  {
+    status: 'warning',
+    doc: 'more of the newest rows of a symbol than `validation.breaker_percent` break a rule of `[validation]`; they are stored and flagged, `failing_symbols` has all of them',
+    find: each((_, sessions) => {
+      const [first, ...others] = new Set(sessions.flatMap(({ failingSymbols }) => failingSymbols));
+      const more = others.length === 0 ? '' : ` and ${others.length} more`;
+      return first !== undefined && `too many rows fail validation: ${first}${more}`;
+    }),
+  },
   diskRule('warning', 'warn'),
   {
     status: 'warning',

@@ -9,6 +9,7 @@ import { createPacing } from '../feed/connection/pacing.js';
 import { exchangeRest, type RestAccess } from '../feed/connection/rest.js';
 import type { Exchange, FetchJson } from '../feed/exchange.js';
 import { type SessionPlan, wantedChannels } from '../feed/plan.js';
+import type { RuleOptions } from '../feed/rows/rules.js';
 import type { StreamSpec } from '../feed/rows/streams.js';
 import type { SessionInit } from '../feed/session_init.js';
 import type { Table } from '../schema/layout.js';
@@ -46,6 +47,16 @@ export class SessionResources {
       this.pacing.set(exchange, pacing);
     }
     return pacing;
+  }
+
+  private get rules(): RuleOptions {
+    const { action, jump_percent_max, breaker_percent, breaker_rows } = this.config.validation;
+    return {
+      setsAside: action === 'quarantine',
+      jumpPercentMax: jump_percent_max,
+      breakerPercent: breaker_percent,
+      breakerRows: breaker_rows,
+    };
   }
 
   private get network(): NetworkOptions {
@@ -108,6 +119,7 @@ export class SessionResources {
       candles: plan.channels.includes('trades') ? candles : [],
       parser: logger.parser,
       clockSkewSecondsMax: logger.max_clock_skew_secs,
+      rules: this.rules,
       connection: {
         endpoint: section.ws_endpoint,
         route: plan.route,

@@ -28,6 +28,8 @@ export interface SessionSlot {
   streams: StreamSpec[];
   /** streams that have stopped although their connection has not */
   silentStreams: readonly string[];
+  /** symbols of which too many rows break a rule */
+  failingSymbols: readonly string[];
   /** what the exchange refuses on it */
   refusals: readonly Refusal[];
   readonly counters: CounterReader<typeof SESSION_COUNTERS>;

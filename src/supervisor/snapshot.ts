@@ -37,6 +37,8 @@ export interface SessionStatus {
   readonly symbols: number;
   /** streams that have stopped although the connection has not, by symbol and channel */
   readonly silentStreams: readonly string[];
+  /** symbols of which too many rows break a rule */
+  readonly failingSymbols: readonly string[];
   readonly messagesPerSecond: number;
   readonly rowsPerSecond: number;
   readonly counters: Values<typeof SESSION_COUNTERS>;

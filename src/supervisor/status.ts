@@ -101,6 +101,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     rows_repaired: sum((session) => session.counters.repaired),
     silent_symbols: symbolsOf(sessions, (session) => session.counters.silent),
     silent_streams: sessions.flatMap((session) => session.silentStreams),
+    failing_symbols: [...new Set(sessions.flatMap((session) => session.failingSymbols))],
     receive_to_ring_us: s.latency[id],
     connections: sessions.map((session) => ({
       session: session.session,

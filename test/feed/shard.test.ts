@@ -102,6 +102,7 @@ class Rig {
         channels: ['trades', 'ticker'],
         parser: 'scan',
         clockSkewSecondsMax: 86_400,
+        rules: { setsAside: false, jumpPercentMax: 0, breakerPercent: 50, breakerRows: 1000 },
         connection: {
           endpoint: url,
           frameBytesMax: 1 << 20,
@@ -258,6 +259,51 @@ test('closes with 1007 over text that is not UTF-8, and comes back', async (t) =
   await rig.connected(2);
   await until(() => rig.closes.length === 1);
   assert.deepEqual([rig.closes, rig.counters().rejected, rig.ids()], [[1007], 1, [1]]);
+});
+
+test('a refused message casts suspicion on the stream that it names, else on all', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD'), spec(1, 'ETH-USD')]);
+  const trades = (id: number) => ['BTC-USD', 'ETH-USD'].map((product) => match(id, product));
+  const ticker = '{"type":"ticker","product_id":"ETH-USD","price":"x","time":"2027-01-15T08:00:00Z"}';
+  const messages = [
+    ...trades(1),
+    match(2, 'BTC-USD').replace('100.25', 'x'),
+    ticker,
+    ...trades(3),
+    match(4, 'BTC-USD').slice(0, -20),
+    ...trades(5),
+    ...trades(7),
+  ];
+  for (const message of messages) rig.socket.send(message);
+  await until(() => rig.ids().length === 8);
+  await rig.stop();
+  const gapsOf = (stream: number) => rig.gaps().filter((_, n) => rig.of('GAPS')[n].stream === stream);
+  assert.deepEqual(gapsOf(0), ['malformed 2-2', 'malformed 4-4', 'unknown 6-6']);
+  assert.deepEqual(gapsOf(1), ['unknown 2-2', 'malformed 4-4', 'unknown 6-6']);
+});
+
+test('lists what breaks a rule and is set aside, and names the symbol of which too much does', async (t) => {
+  const rules = { setsAside: true, jumpPercentMax: 0, breakerPercent: 20, breakerRows: 10 };
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 18, { rules });
+  const failing = () => rig.reports.flatMap((report) => (report.kind === 'failing' ? [report.natives] : []));
+  rig.send({ kind: 'change', ...NAME, added: [spec(1, 'ETH-USD')], removed: [] });
+  await until(() => rig.reports.some(({ kind }) => kind === 'changed'));
+  const bad = (id: number) => match(id, 'ETH-USD').replace('100.25', '0');
+  for (const message of [match(1, 'ETH-USD'), bad(2), match(3, 'ETH-USD')]) rig.socket.send(message);
+  await until(() => rig.ids().length === 2);
+  for (const message of [bad(4), bad(5), bad(6)]) rig.socket.send(message);
+  await until(() => failing().length === 1);
+  assert.deepEqual(failing(), [['ETH-USD']]);
+  for (let id = 7; id <= 30; id++) rig.socket.send(match(id, 'ETH-USD'));
+  await until(() => failing().length === 2);
+  assert.deepEqual(failing().at(-1), []);
+  await rig.stop();
+  assert.deepEqual(rig.ids().slice(0, 5), [1, 3, 5, 6, 7]);
+  assert.deepEqual(rig.gaps(), ['validation 2-2', 'validation 4-4']);
+  for (const { values, stream } of rig.of('GAPS'))
+    assert.deepEqual([values.flags, values.messages, stream], [flag('unrepairable'), 1n, 1]);
+  const { set_aside, broken_positive, missing } = rig.counters();
+  assert.deepEqual([set_aside, broken_positive, missing], [2, 4, 2]);
 });
 
 test('leaves a connection that sends garbage', async (t) => {

@@ -32,6 +32,7 @@ export function session(changes: SessionChanges = {}): SessionStatus {
     refusals: [],
     symbols: 3,
     silentStreams: [],
+    failingSymbols: [],
     messagesPerSecond: 10.4,
     rowsPerSecond: 9,
     ringFill: 0,

@@ -197,6 +197,17 @@ describe('symbols', () => {
 });
 
 describe('checksums', () => {
+  it('symbols whose rows break rules are named in a warning, each once', () => {
+    const failing = [['BTC-USD', 'ETH-USD'], ['BTC-USD']];
+    const sessions = failing.map((failingSymbols) => session({ failingSymbols }));
+    const { status, warnings, exchanges } = healthOf(snapshot({ sessions }));
+    assert.deepEqual(
+      [status, warnings],
+      ['healthy', ['venue: too many rows fail validation: BTC-USD and 1 more']],
+    );
+    assert.deepEqual(exchanges['venue']?.failing_symbols, ['BTC-USD', 'ETH-USD']);
+  });
+
   it('damage of a closed day is a warning, not a reason to doubt capture', () => {
     const sealer = { ...snapshot().sealer, sealed: 7, damaged: 2 };
     const { status, warnings, checksums } = healthOf(snapshot({ sealer }));

@@ -12,11 +12,13 @@ import type { ControlEvent, Exchange, MessageParser, RestRequest } from '../../s
 import { createJsonParser, type JsonValue } from '../../src/feed/json/document.js';
 import { MessageHandler } from '../../src/feed/message_handler.js';
 import { RowWriter } from '../../src/feed/rows/row_writer.js';
+import { type RuleOptions, Rules } from '../../src/feed/rows/rules.js';
 import { StreamIndex } from '../../src/feed/rows/streams.js';
 import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing } from '../../src/ring/layout.js';
 import { RingProducer } from '../../src/ring/producer.js';
 import { type DecodedRow, type DecodedText, decodeRecords } from '../../src/schema/codec.js';
+import type { Table } from '../../src/schema/layout.js';
 
 export type ParserName = 'scan' | 'json' | 'simdjson';
 
@@ -28,6 +30,8 @@ export interface HarnessOptions {
   readonly receivedSeconds?: number;
   /** every message is read in full */
   readonly withoutTemplates?: boolean;
+  /** rows are checked; without them they are not */
+  readonly rules?: RuleOptions;
 }
 
 const SLOTS = slotsOf(SESSION_COUNTERS);
@@ -36,6 +40,11 @@ export class Harness {
   readonly gaps: Gap[] = [];
   readonly control: ControlEvent[] = [];
   readonly refusals: string[] = [];
+  /** what refused messages say, where they are JSON */
+  readonly refused: (JsonValue | undefined)[] = [];
+  /** tables and slots of rows that were set aside */
+  readonly setAside: [table: string, slot: number][] = [];
+  readonly rules: Rules | undefined;
   /** codes that the connection would have been closed with */
   readonly closeCodes: number[] = [];
   readonly streams: StreamIndex;
@@ -77,7 +86,12 @@ export class Harness {
       })),
     );
     this.received[0] = options.receivedSeconds ?? 1_800_000_000;
-    this.rows = new RowWriter(this.producer, this.streams, this.received, 86_400);
+    if (options.rules !== undefined) {
+      const setAside = (table: Table, slot: number) => this.setAside.push([table.name, slot]);
+      this.rules = new Rules(options.rules, this.counters, { setAside });
+      this.rules.resize(natives.length);
+    }
+    this.rows = new RowWriter(this.producer, this.streams, this.received, 86_400, 0, this.rules);
     const events = {
       gap: (gap: Gap) => this.gaps.push(gap),
       reordered: () => this.reordered++,
@@ -133,7 +147,10 @@ export class Harness {
       this.rows,
       this.counters,
       {
-        refused: (reason) => this.refusals.push(reason),
+        refused: (reason, _, document) => {
+          this.refusals.push(reason);
+          this.refused.push(document);
+        },
         unacceptable: (code) => this.closeCodes.push(code),
         breaker: () => this.breaks++,
       },

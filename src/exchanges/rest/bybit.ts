@@ -80,8 +80,11 @@ const ROWS_MAX = 1000;
 
 /** As `publicTrade` sends it. */
 function trade(native: string, row: JsonObject): JsonObject {
-  const { execId, time, price, size, side, seq } = row;
-  const data = { i: execId, T: time, s: native, p: price, v: size, S: side, seq };
+  const { execId, time, price, size, side, seq, isBlockTrade, isRPITrade } = row;
+  const data = {
+    ...{ i: execId, T: time, s: native, p: price, v: size, S: side, seq },
+    ...{ BT: isBlockTrade, RPI: isRPITrade },
+  };
   return { topic: `publicTrade.${native}`, type: 'snapshot', ts: time, data: [data] };
 }
 

@@ -22,6 +22,17 @@ const STATES: Readonly<Record<string, SymbolState>> = {
   expired: 'delisted',
 };
 
+/** Candles with the name of their channel; those of a day begin at midnight UTC, not in Hong Kong. */
+export const CANDLES: Readonly<Record<KlineInterval, string>> = {
+  '1m': 'candle1m',
+  '3m': 'candle3m',
+  '5m': 'candle5m',
+  '15m': 'candle15m',
+  '30m': 'candle30m',
+  '1h': 'candle1H',
+  '4h': 'candle4H',
+  '1d': 'candle1Dutc',
+};
 export async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   const answer = await fetchJson('/api/v5/public/instruments?instType=SPOT');
   const instruments = isObject(answer) && Array.isArray(answer.data) ? answer.data.filter(isObject) : [];
@@ -68,8 +79,7 @@ function candles(interval: KlineInterval, channel: string): BackfillRecipe {
   };
 }
 
-/** `channels`: names of the channels of candles. */
-export function backfill(channels: Readonly<Record<KlineInterval, string>>): readonly BackfillRecipe[] {
-  const intervals = Object.keys(channels) as KlineInterval[];
-  return [trades, ...intervals.map((interval) => candles(interval, channels[interval]))];
-}
+export const BACKFILL: readonly BackfillRecipe[] = [
+  trades,
+  ...(Object.keys(CANDLES) as KlineInterval[]).map((interval) => candles(interval, CANDLES[interval])),
+];

@@ -225,12 +225,15 @@ export class Books {
    * known; `invisible` says that it does not show, and then every book has to be asked for again.
    */
   lost(cause: (typeof SUSPECTS)[number], invisible: boolean): void {
-    for (let slot = 0; slot < this.live.length; slot++) {
-      if (this.live[slot] === 0) continue;
-      // what is known to have happened explains more than a number that is missing afterwards
-      if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
-      if (invisible) this.broken(slot, 'unknown');
-    }
+    for (let slot = 0; slot < this.live.length; slot++) this.lostAt(slot, cause, invisible);
+  }
+
+  /** The same of a message that was one of this symbol. */
+  lostAt(slot: number, cause: (typeof SUSPECTS)[number], invisible: boolean): void {
+    if (this.live[slot] === 0) return;
+    // what is known to have happened explains more than a number that is missing afterwards
+    if (cause !== 'unknown') this.suspects[slot] = SUSPECTS.indexOf(cause);
+    if (invisible) this.broken(slot, 'unknown');
   }
 
   /** The connection is gone: no book is complete. A new connection brings new snapshots. */

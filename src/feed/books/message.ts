@@ -4,6 +4,7 @@
  */
 import { TIME, TIME_RESULT } from '../../base/time.js';
 import { type JsonFields, KIND } from '../json/fields.js';
+import { isNoTime } from '../json/none.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
 import { readEpoch, u64At } from '../rows/values.js';
@@ -35,8 +36,9 @@ export class BookMessage implements BookChange {
     this.last = u64At(fields, id);
     if (this.last < 0) return RESULT.badId;
     const moment = fields.present(time) ? readEpoch(fields, time) : TIME_RESULT.outOfRange;
-    if (moment === TIME_RESULT.invalid) return RESULT.badTime;
-    this.timed = moment === TIME_RESULT.ok;
+    if (moment === TIME_RESULT.invalid && !isNoTime(fields.bytes, from[time], to[time]))
+      return RESULT.badTime;
+    this.timed = moment === TIME_RESULT.ok && TIME[0] > 0;
     this.seconds = TIME[0];
     this.nanos = TIME[1];
     this.firstBid = from[bids];

@@ -12,6 +12,7 @@ import { KLINE_INTERVALS, KLINES, type KlineInterval } from '../../schema/tables
 import type { Sequence } from '../continuity/sequence.js';
 import type { Channel } from '../exchange.js';
 import type { JsonFields } from '../json/fields.js';
+import { isMissing } from '../json/none.js';
 import type { JsonSlots } from '../json/slots.js';
 import type { RowWriter } from '../rows/row_writer.js';
 import { namedDecimal } from '../rows/values.js';
@@ -148,7 +149,7 @@ function trades(
   name: number | undefined,
   table: KlineTable,
 ): boolean {
-  if (name === undefined || !fields.present(base + name)) {
+  if (name === undefined || isMissing(fields, base + name)) {
     rows.flag(table.missing.trades);
     return true;
   }

@@ -15,6 +15,7 @@ import { parseIsoTime, TIME, TIME_RESULT } from '../../base/time.js';
 import { flag } from '../../schema/flags.js';
 import { BOOK, BOOK_SIDE } from '../../schema/tables.js';
 import { type JsonFields, KIND } from '../json/fields.js';
+import { isNoTime } from '../json/none.js';
 import type { JsonSlots } from '../json/slots.js';
 import { RESULT } from '../rows/result.js';
 import type { RowWriter } from '../rows/row_writer.js';
@@ -92,22 +93,19 @@ export class Levels {
 
   /** Event time in milliseconds or microseconds; false when it cannot be read. */
   epoch(fields: JsonFields, at: number): boolean {
-    const result = readEpoch(fields, at);
-    if (result === TIME_RESULT.ok) this.keepTime();
-    return result !== TIME_RESULT.invalid;
+    return this.keepTime(readEpoch(fields, at), fields, at);
   }
 
   /** Event time as ISO text; false when it cannot be read. */
   iso(fields: JsonFields, at: number): boolean {
-    const result = parseIsoTime(fields.view, fields.from[at], fields.to[at]);
-    if (result === TIME_RESULT.ok) this.keepTime();
-    return result !== TIME_RESULT.invalid;
+    return this.keepTime(parseIsoTime(fields.view, fields.from[at], fields.to[at]), fields, at);
   }
 
-  private keepTime(): void {
+  private keepTime(result: number, fields: JsonFields, at: number): boolean {
+    this.timed = result === TIME_RESULT.ok && TIME[0] > 0;
     this.time[0] = TIME[0];
     this.time[1] = TIME[1];
-    this.timed = true;
+    return result !== TIME_RESULT.invalid || isNoTime(fields.bytes, fields.from[at], fields.to[at]);
   }
 
   /** Sequence number of the event from digits: as a double, or -1 when they are none. */

@@ -6,6 +6,7 @@ import { DECIMAL, DIGITS, HIGH_WORD, nearestFloat32, parseDecimal, VALUE } from 
 import { flag } from '../../schema/flags.js';
 import { MD } from '../../schema/tables.js';
 import { type JsonFields, KIND } from '../json/fields.js';
+import { isMissing } from '../json/none.js';
 import type { RowWriter } from '../rows/row_writer.js';
 
 const M = MD.at;
@@ -15,6 +16,9 @@ const VALUES = [M.price, M.best_bid, M.best_ask, M.volume];
 const DIGITS_WORDS = [M.price_digits, M.best_bid_digits, M.best_ask_digits, M.volume_digits];
 const MISSING = [0, MD.missing.best_bid, MD.missing.best_ask, MD.missing.volume];
 const PRICE = 0;
+/** quotes, of which 0 says that the side is empty */
+const BEST_BID = 1;
+const BEST_ASK = 2;
 const VOLUME = 3;
 /** A text longer than this is no number of a market. */
 const BYTES_MAX = 64;
@@ -79,7 +83,8 @@ export class TickerState {
       const at = slot * NUMBERS + n;
       // what is sent as "" is not known any more, and neither is what cannot be read
       this.kinds[at] = NONE;
-      if (data.present(field) && !this.read(at, data, field)) good = false;
+      const isQuote = n === BEST_BID || n === BEST_ASK;
+      if (!isMissing(data, field, isQuote) && !this.read(at, data, field)) good = false;
     }
     this.known[slot] = 1;
     return good;

@@ -23,7 +23,7 @@ import {
 } from './row_codegen.js';
 import type { RowMapping } from './row_mapping.js';
 import type { RowWriter } from './row_writer.js';
-import { epochTime, isoTime, u64At } from './values.js';
+import { epochTime, epochTimeOrReceipt, isoTime, isoTimeOrReceipt, u64At } from './values.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
 
@@ -79,7 +79,7 @@ export function compileRow(
   const tools = {
     ...ROW_TOOLS,
     ...{ slots, message, rows, sequence, table: mapping.table, u32: rows.u32, f32: rows.f32 },
-    ...{ epochTime, isoTime, u64At, extra, written },
+    ...{ epochTime, epochTimeOrReceipt, isoTime, isoTimeOrReceipt, u64At, extra, written },
   };
   const lines = [
     'const { bytes, view, from, to, kind, digits, decimals } = slots;',

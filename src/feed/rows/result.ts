@@ -1,4 +1,6 @@
 /** What becomes of messages, in numbers that parsers answer and shards count; and what people read of a refusal. */
+import { RULE_REASONS } from './rules.js';
+
 /** What became of one message. Zero and below carries no row yet. */
 export const RESULT = {
   /** a part of a snapshot was written: the message has to be offered again when the ring has room for the rest */
@@ -55,4 +57,5 @@ export const REFUSALS: Readonly<Record<number, string>> = {
 export const REJECTED_REASONS: Readonly<Record<number, string>> = {
   [RESULT.unknownKind]: 'well-formed, but of a kind that nothing is known about',
   ...REFUSALS,
+  ...RULE_REASONS,
 };

@@ -8,12 +8,16 @@
  */
 import { assert } from '../../base/errors.js';
 import { HIGH_WORD, nearestFloat32, POWERS_OF_TEN } from '../../base/number.js';
-import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../../base/time.js';
+import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME, TIME_RESULT } from '../../base/time.js';
 import { flag } from '../../schema/flags.js';
 import { HEADER_WORDS, scalesByte, scalesColumn, type Table } from '../../schema/layout.js';
 import { KIND } from '../json/bytes.js';
+import { isNoNumber } from '../json/none.js';
 import { RESULT } from './result.js';
 import { type ColumnMapping, fieldOf, type RowMapping, timeField } from './row_mapping.js';
+
+/** Functions that read a time that is not plain. */
+export type TimeReader = 'epochTime' | 'isoTime' | 'epochTimeOrReceipt' | 'isoTimeOrReceipt';
 
 /** How the code gets at a field: expressions. */
 export interface FieldExpressions {
@@ -29,7 +33,7 @@ export interface FieldExpressions {
   decimalCall(field: number, word: number, digitsWord: number, position: number, positive: boolean): string;
   floatCall(field: number, word: number): string;
   idCall(field: number, word: number): string;
-  timeCall(read: 'epochTime' | 'isoTime', field: number, seconds: number, nanos: number): string;
+  timeCall(read: TimeReader, field: number, seconds: number, nanos: number): string;
   /** statement for a text that is no UUID; `mask` flags the column as missing */
   notUuid(field: number, mask: number): string;
   /** statements that give an id to the sequence, and go on with its row when it has to be stored */
@@ -46,7 +50,7 @@ export interface RowExpressions {
 
 /** What the code refers to, in addition to `rows`, `sequence`, `table`, `u32` and `f32`. */
 export const ROW_TOOLS = {
-  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, EPOCH, setTimeFromEpoch },
+  ...{ POWERS_OF_TEN, nearestFloat32, parseIsoTime, EPOCH, TIME, setTimeFromEpoch, isNoNumber },
   double: new Float64Array(1),
   doubleBits: new Uint32Array(0),
 };
@@ -155,16 +159,20 @@ function wordsAlwaysSet({ table, columns }: RowMapping): Set<number> {
 function timeCode({ table, time }: RowMapping, access: FieldExpressions): string[] {
   const [seconds, nanos] = table.time.map((name) => table.at[name]);
   const field = timeField(time);
-  const isEpoch = time.epoch !== undefined;
+  const optional = time.orReceipt === true;
+  const reader = time.epoch === undefined ? 'isoTime' : 'epochTime';
   const bad = access.refuse(RESULT.badTime);
-  const call = access.timeCall(isEpoch ? 'epochTime' : 'isoTime', field, seconds, nanos);
+  const call = access.timeCall(optional ? `${reader}OrReceipt` : reader, field, seconds, nanos);
   const otherwise = call === '' ? bad : `if (!${call}) ${bad}`;
   const digits = access.digits(field);
-  const read = isEpoch
-    ? `(EPOCH[0] = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch()`
-    : `parseIsoTime(view, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
-  const set = `if (${read}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
-  return time.orReceipt === true
+  const isRead =
+    reader === 'epochTime'
+      ? `(EPOCH[0] = ${digits}) >= 0 && ${access.decimals(field)} === 0 && setTimeFromEpoch()`
+      : `parseIsoTime(view, ${access.from(field)}, ${access.to(field)}) === ${TIME_RESULT.ok}`;
+  // the first second of 1970 is no time
+  const isMeant = optional ? `${isRead} && TIME[0] > 0` : isRead;
+  const set = `if (${isMeant}) rows.time(${seconds}, ${nanos}); else { ${otherwise} }`;
+  return optional
     ? [`if (!(${access.there(field)})) rows.timeOfReceipt(${seconds}, ${nanos}); else ${set}`]
     : [set];
 }
@@ -191,11 +199,17 @@ function columnCode(table: Table, name: string, mapping: ColumnMapping, access: 
       `else if (value === ${KIND.false}) u32[record + ${word}] = ${mapping.values[0]};`,
       ...(mask === 0 ? [] : [`else flags |= ${mask};`]),
     ];
+  if ('firstTrue' in mapping)
+    return mapping.firstTrue.map(([field, value], n) => {
+      const test = `if (${access.kind(field)} === ${KIND.true}) u32[record + ${word}] = ${value};`;
+      return n === 0 ? test : `else ${test}`;
+    });
   return [
     `value = 0; if (${access.kind(field)} === ${KIND.string}) { start = ${from}; value = ${to} - start; }`,
     ...Object.entries(mapping.values).map(
       ([text, meaning]) => `if (${isTextCode(text)}) u32[record + ${word}] = ${meaning}; else`,
     ),
+    ...(mapping.other === undefined ? [] : [`if (value > 0) u32[record + ${word}] = ${mapping.other}; else`]),
     `flags |= ${mask};`,
   ];
 }
@@ -204,6 +218,12 @@ function columnCode(table: Table, name: string, mapping: ColumnMapping, access: 
 function isTextCode(text: string): string {
   const bytes = Array.from(Buffer.from(text), (byte, i) => `bytes[start + ${i}] === ${byte}`);
   return [`value === ${bytes.length}`, ...bytes].join(' && ');
+}
+
+/** Whether a number that may be missing is. */
+function isNoneCode(field: number, access: FieldExpressions, zeroIsNone = false): string {
+  const [from, to] = [access.from(field), access.to(field)];
+  return `!(${access.there(field)}) || isNoNumber(bytes, ${from}, ${to}, ${zeroIsNone})`;
 }
 
 /** The whole number in `digit`. */
@@ -222,7 +242,7 @@ function idCode(
   return [
     `digit = ${access.digits(field)};`,
     `if (digit >= 0 && ${access.decimals(field)} === 0) { ${storeU64(word)} }`,
-    ...(mask === 0 && !orZero ? [] : [`else if (!(${access.there(field)})) flags |= ${mask};`]),
+    ...(mask === 0 && !orZero ? [] : [`else if (${isNoneCode(field, access)}) flags |= ${mask};`]),
     call === '' ? `else ${bad}` : `else if (!${call}) ${bad}`,
   ];
 }
@@ -235,11 +255,12 @@ function exactNumberOf(table: Table, name: string): string | undefined {
 function decimalCode(
   table: Table,
   name: string,
-  { decimal: field, positive = false }: Extract<ColumnMapping, { decimal: number }>,
+  { decimal: field, positive = false, zeroIsNone = false }: Extract<ColumnMapping, { decimal: number }>,
   access: FieldExpressions,
 ): string[] {
   const word = table.at[name];
   const mask = maskOf(table, name);
+  assert(!zeroIsNone || mask !== 0, `${table.name}.${name} may be missing`);
   const decimals = access.decimals(field);
   const exact = exactNumberOf(table, name);
   const position = exact === undefined ? -1 : table.exactNumbers.indexOf(exact);
@@ -255,7 +276,7 @@ function decimalCode(
   const bad = access.refuse(RESULT.badNumber);
   return [
     `digit = ${access.digits(field)};`,
-    'if (digit >= 0) {',
+    `if (digit ${zeroIsNone ? '>' : '>='} 0) {`,
     `value = digit / POWERS_OF_TEN[${decimals}]; double[0] = value;`,
     `if ((doubleBits[0] & ${MIDDLE_MASK}) === ${MIDDLE_BITS})`,
     `value = nearestFloat32(digit, ${decimals}, bytes, ${access.from(field)}, ${access.to(field)});`,
@@ -265,7 +286,10 @@ function decimalCode(
     '}',
     ...(mask === 0
       ? []
-      : [`else if (!(${access.there(field)})) { f32[record + ${word}] = NaN; flags |= ${mask}; }`]),
+      : [
+          `else if (${zeroIsNone ? 'digit === 0 || ' : ''}${isNoneCode(field, access, zeroIsNone)})`,
+          `{ f32[record + ${word}] = NaN; flags |= ${mask}; }`,
+        ]),
     call === '' ? `else ${bad}` : `else if (!${call}) ${bad}`,
   ];
 }

@@ -27,6 +27,7 @@ import { type Arbiter, VERDICT } from '../continuity/arbiter.js';
 import type { Gap } from '../continuity/gap_log.js';
 import type { Sequence } from '../continuity/sequence.js';
 import type { JsonSlots } from '../json/slots.js';
+import { flagsOf, type Rules, reasonOf } from './rules.js';
 import { Sidecar } from './sidecar.js';
 import type { StreamIndex } from './streams.js';
 import { type RowSink, writeText } from './texts.js';
@@ -79,6 +80,8 @@ export class RowWriter {
   readonly f32: Float32Array;
   /** where the row begins that is being written */
   record = 0;
+  /** reason for which the first row of the message was set aside; 0: all are stored */
+  setAside = 0;
   private slot = 0;
   private scales = 0;
   private scalesHigh = 0;
@@ -98,6 +101,8 @@ export class RowWriter {
     private readonly clockSkewSecondsMax: number,
     /** bits of `flags` that every row has */
     readonly always = 0,
+    /** what rows have to keep; those that are fetched later are stored as they are */
+    private readonly rules?: Rules,
   ) {
     this.u32 = sink.u32;
     this.f32 = sink.f32;
@@ -361,6 +366,7 @@ export class RowWriter {
     if (table.exactNumbers.length > 4) this.u32[record + at.scales_high] = this.scalesHigh;
     this.u32[record + at.flags] = this.flags;
     if (this.arbiter !== undefined && this.isDropped(table, this.arbiter)) return;
+    if (this.rules !== undefined && !this.passes(table, this.rules)) return;
     this.sink.commit(table.words);
     this.counts.rows++;
     if (this.sidecar.count > 0) this.commitSidecar(table);
@@ -372,6 +378,22 @@ export class RowWriter {
     const verdict = arbiter.judge(table, this.slot, this.u32, this.record);
     if (verdict === VERDICT.dropEvent) this.takeBack();
     return verdict !== VERDICT.keep;
+  }
+
+  /** Whether the row, which is complete, is to be stored. */
+  private passes(table: Table, rules: Rules): boolean {
+    const { u32, f32, record, slot } = this;
+    const broken = rules.check(table, slot, u32, f32, record, this.flags);
+    return broken === 0 || this.isKept(table, rules, broken);
+  }
+
+  /** Cold. */
+  private isKept(table: Table, rules: Rules, broken: number): boolean {
+    const { u32, record, slot } = this;
+    u32[record + table.at.flags] |= flagsOf(broken);
+    if (!rules.fail(table, slot, u32, record, broken)) return true;
+    if (this.setAside === 0) this.setAside = reasonOf(broken);
+    return false;
   }
 
   private commitSidecar(table: Table): void {

@@ -14,7 +14,7 @@ import { type Token, tokensOf } from '../json/tokens.js';
 import { decimalCode, NUMBER_TOOLS, NUMBER_VARIABLES, wholeCode } from './number_codegen.js';
 import { RESULT } from './result.js';
 import { type FieldExpressions, ROW_TOOLS, rowCode } from './row_codegen.js';
-import { type ColumnMapping, fieldOf, type RowMapping, timeField } from './row_mapping.js';
+import { type ColumnMapping, fieldOf, fieldsOf, type RowMapping, timeField } from './row_mapping.js';
 import type { RowWriter } from './row_writer.js';
 import type { StreamIndex } from './streams.js';
 
@@ -193,7 +193,8 @@ function wantedPlaces(
     const [uuid, decimal] = ['uuid', 'decimal'].map((kind) => mapping !== undefined && kind in mapping);
     places.set(node.from[base + field], { field, uuid, decimal, inEnvelope, token: undefined });
   };
-  for (const mapping of Object.values(columns)) want(slots, o, fieldOf(mapping), false, mapping);
+  for (const mapping of Object.values(columns))
+    for (const field of fieldsOf(mapping)) want(slots, o, field, false, mapping);
   if (time.inEnvelope === true) want(root, 0, timeField(time), true);
   else want(slots, o, timeField(time), false);
   if (number !== undefined) want(root, 0, number.field, true);

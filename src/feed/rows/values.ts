@@ -6,7 +6,10 @@ import { EPOCH, parseIsoTime, setTimeFromEpoch, TIME_RESULT } from '../../base/t
 import { flag } from '../../schema/flags.js';
 import { type AGG_TRADES, TRADES } from '../../schema/tables.js';
 import { SEEN, type Sequence } from '../continuity/sequence.js';
+import { KIND } from '../json/bytes.js';
+import { isMissing, isNoTime } from '../json/none.js';
 import type { JsonSlots } from '../json/slots.js';
+import type { TextMapping } from './row_mapping.js';
 import type { RowWriter } from './row_writer.js';
 
 const DUPLICATE_KEPT = flag('duplicate_kept');
@@ -31,7 +34,7 @@ function optionalDecimal(
   position: number,
   missing: number,
 ): boolean {
-  if (fields.present(at)) return rows.decimalAt(fields, at, valueWord, digitsWord, position, false);
+  if (!isMissing(fields, at)) return rows.decimalAt(fields, at, valueWord, digitsWord, position, false);
   rows.missing(valueWord, missing);
   return true;
 }
@@ -65,6 +68,27 @@ export function signed32At({ bytes, from, to }: JsonSlots, at: number): number {
   const minus = bytes[from[at]] === MINUS;
   const value = parseUint(bytes, minus ? from[at] + 1 : from[at], to[at]);
   return value < 0 ? -1 : (minus ? -value : value) >>> 0;
+}
+
+/** What a string stands for, where the row is not compiled. */
+export class TextMeanings {
+  private readonly texts: readonly Uint8Array[];
+  private readonly values: readonly number[];
+  private readonly other: number;
+
+  constructor({ values, other = 0 }: TextMapping) {
+    this.texts = Object.keys(values).map((text) => Buffer.from(text));
+    this.values = Object.values(values);
+    this.other = other;
+  }
+
+  /** That of value `at`; 0 when it is no string, or an empty one. */
+  of(fields: JsonSlots, at: number): number {
+    const { texts } = this;
+    if (fields.kind[at] !== KIND.string || !fields.present(at)) return 0;
+    for (let n = 0; n < texts.length; n++) if (fields.equals(at, texts[n])) return this.values[n];
+    return this.other;
+  }
 }
 
 /** Which fields of an exchange's messages hold the numbers of a trade. */
@@ -111,6 +135,34 @@ export function epochTime(
   nanosWord: number,
 ): boolean {
   return setTime(rows, readEpoch(fields, at), secondsWord, nanosWord);
+}
+
+/** As isoTime() for a time that a message may lack: the receive time where it says that there is none. */
+export function isoTimeOrReceipt(
+  rows: RowWriter,
+  fields: JsonSlots,
+  at: number,
+  secondsWord: number,
+  nanosWord: number,
+): boolean {
+  if (!isNoTime(fields.bytes, fields.from[at], fields.to[at]))
+    return isoTime(rows, fields, at, secondsWord, nanosWord);
+  rows.timeOfReceipt(secondsWord, nanosWord);
+  return true;
+}
+
+/** As epochTime() for such a time. */
+export function epochTimeOrReceipt(
+  rows: RowWriter,
+  fields: JsonSlots,
+  at: number,
+  secondsWord: number,
+  nanosWord: number,
+): boolean {
+  if (!isNoTime(fields.bytes, fields.from[at], fields.to[at]))
+    return epochTime(rows, fields, at, secondsWord, nanosWord);
+  rows.timeOfReceipt(secondsWord, nanosWord);
+  return true;
 }
 
 /** Sets what stands in TIME; a time that no u32 can hold is not believed and gives way to that of receipt. */
