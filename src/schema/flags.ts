@@ -14,7 +14,7 @@ export const FLAGS = {
   suspect_clock: { bit: 2, doc: 'event time too far from the receive time; filed under the receive day' },
   failed_validation: {
     bit: 3,
-    doc: 'a value is outside its plausible range, e.g. a price that is not positive',
+    doc: 'it breaks a rule: a price or size is not above zero, the best bid not below the best ask, or the price too far from the one before it',
   },
   replayed: { bit: 4, doc: 'sent as history on subscribing (last_match, trade snapshot), not live' },
   no_event_time: { bit: 5, doc: 'the message has no event time; the time columns hold the receive time' },

@@ -21,6 +21,7 @@ test('an empty file gives the defaults that are promised to users', () => {
     journal: { enabled: true, sync_ms: 200, segment_bytes: 268_435_456, max_bytes: 10_737_418_240 },
     feed: { workers: 'auto' },
     symbols: { refresh_secs: 600 },
+    validation: { action: 'flag', jump_percent_max: 0, breaker_percent: 50, breaker_rows: 1000 },
     http: { host: '127.0.0.1', port: 9090, allowed_hosts: [] },
     network: { proxy: '', name_servers: [], address_timeout_secs: 2.5 },
     websocket: {
@@ -109,7 +110,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, network, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, validation, http, network, websocket, exchanges',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],
