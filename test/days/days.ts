@@ -17,7 +17,6 @@ import { tradeChannel, tradesOf } from '../faults/observed.js';
 import { falselyListed } from '../faults/truth.js';
 import { startFastClock } from '../support/fast_clock.js';
 import {
-  afterProcesses,
   type LoggerProcess,
   type SimulatorProcess,
   sleep,
@@ -58,10 +57,13 @@ export interface DaysResult {
 const DAY_SECS = 86_400;
 /** What the logger is told of the age at which connections are closed, as a share of it: a day is short here. */
 const EXPECTED = 0.6;
-/** Real seconds between two things that happen. */
-const BETWEEN_SECS = [0.3, 1.7] as const;
-const AWAY_SECS = 5;
-const CHANNELS = ['ticker', 'bbo', 'book'];
+/** Real seconds between two things that happen; exchanges allow only so many requests in a real minute. */
+const BETWEEN_SECS = [1, 4] as const;
+/** How often symbols are looked up, and for how long one is away: three lists have to lack it. */
+const REFRESH_SECS = 4;
+const AWAY_SECS = 18;
+const REPAIR_SECS = 300;
+const CHANNELS = ['ticker', 'bbo'];
 /** Causes that something of what happens here has. */
 const TRUE_CAUSES: readonly string[] = [
   'disconnect',
@@ -69,7 +71,6 @@ const TRUE_CAUSES: readonly string[] = [
   'handover',
   'unsubscribed',
   'snapshot',
-  'checksum',
   'silence',
   'out_of_reach',
   'absent',
@@ -79,7 +80,7 @@ type Happening = (simulator: SimulatorProcess, random: Random, symbols: readonly
 
 /** What happens, with how often of a hundred. */
 const HAPPENINGS: readonly (readonly [name: string, weight: number, happens: Happening])[] = [
-  ['drops', 30, (s, r) => s.fault({ kind: 'drop', count: 1 + r.below(30) })],
+  ['drops', 30, (s, r, names) => s.fault({ kind: 'drop', symbol: r.of(names), count: 1 + r.below(30) })],
   ['duplicates', 15, (s, r) => s.fault({ kind: 'duplicate', count: 1 + r.below(10) })],
   ['reorders', 15, (s, r) => s.fault({ kind: 'reorder', count: 1 + r.below(10) })],
   ['cuts', 12, (s, r) => s.fault({ kind: 'cut', connections: r.of(['one', 'all']) })],
@@ -112,7 +113,6 @@ export async function runDays(options: DaysOptions): Promise<DaysResult> {
   const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
   // all of it lies in the past, so that the files are those of closed days
   const clock = await startFastClock(DAY_SECS / daySecs, days + 3);
-  afterProcesses(() => clock.stop());
   const flags = { symbols, rate, seed, 'close-after': daySecs };
   const simulator = await startSimulatorProcess(
     ledger,
@@ -127,7 +127,7 @@ export async function runDays(options: DaysOptions): Promise<DaysResult> {
     `connection_secs_max = ${daySecs * EXPECTED}`,
     'symbols = "all"',
   ];
-  const env = { ...clock.env, LOGGER__SYMBOLS__REFRESH_SECS: '1' };
+  const env = { ...clock.env, LOGGER__SYMBOLS__REFRESH_SECS: String(REFRESH_SECS) };
   const logger = startLoggerProcess({ folder, env, exchangeLines: { [exchange]: lines } }, simulator);
   await logger.ready();
   const names = listedSymbols(data, exchange, symbols);
@@ -135,6 +135,7 @@ export async function runDays(options: DaysOptions): Promise<DaysResult> {
   const handovers = await lastHandovers(logger, exchange);
   const repaired = (await logger.health()).exchanges[exchange].rows_repaired;
   const problems = await end(simulator, logger, data, exchange);
+  clock.stop();
   const compared = compareLedger(ledger, data).channels;
   const left = gapsLeft(data, exchange);
   const strange = Object.keys(left).filter((text) => !text.split(' ').every((c) => TRUE_CAUSES.includes(c)));
@@ -209,9 +210,9 @@ async function end(
   exchange: string,
 ): Promise<string[]> {
   // a symbol that is away comes back, and a last message of each shows what was missed before
-  await sleep((AWAY_SECS + 10) * 1000);
+  await sleep((AWAY_SECS + 2 * REFRESH_SECS) * 1000);
   const open = () => tradeGaps(data, exchange).filter(({ state }) => state === 'open').length;
-  const closed = await until('no gap is open', () => open() === 0, 120).catch(() => false);
+  const closed = await until('no gap is open', () => open() === 0, REPAIR_SECS).catch(() => false);
   await simulator.finish();
   await logger.quiet();
   const status = await logger.stop();

@@ -12,7 +12,7 @@ const HELP = `npm run test:days -- [options]
   --day-secs <s>     how long a day takes (20)
   --seed <n>         what happens when (1)
   --symbols <n>      symbols of an exchange (4)
-  --rate <n>         messages per second (300)
+  --rate <n>         messages per second (150)
 Needs faketime. Examples:
   npm run test:days -- --days 30 --exchange okx
   npm run test:days -- --days 2 --exchange all --seed 7`;
@@ -24,7 +24,7 @@ const { values } = parseArgs({
     'day-secs': { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     symbols: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '300' },
+    rate: { type: 'string', default: '150' },
     help: { type: 'boolean', default: false },
   },
 });

@@ -44,7 +44,7 @@ const PATIENCE_SECS = 240;
 /** A gap in ids is listed after two seconds, and rows of GAPS reach their files within another. */
 const CALM_MS = 4000;
 const CHANNELS = ['trades', 'ticker', 'bbo', 'book'];
-const WRONG = ['unexpected', 'different', 'wrong_books'] as const;
+const WRONG = ['missing', 'repeated', 'unexpected', 'different', 'wrong_books'] as const;
 
 export async function runClass(fault: FaultClass, rounds = fault.rounds ?? 3): Promise<Outcome> {
   const { exchanges, channels = CHANNELS, flags = [], lines = [], env = {}, named = false } = fault;
@@ -59,7 +59,8 @@ export async function runClass(fault: FaultClass, rounds = fault.rounds ?? 3): P
     const problems = status === 0 ? [] : [`the logger ended with ${status}: ${scene.said()}`];
     return await judged(fault, scene, done, problems);
   } catch (error) {
-    throw new Error(`${fault.name}: ${error}\n${(error as Error).cause ?? ''}\n${scene.said()}`);
+    await scene.kill();
+    throw new Error(`${error}\n${(error as Error).cause ?? ''}\n${scene.said()}`);
   }
 }
 
@@ -174,11 +175,9 @@ async function judged(
 }
 
 /** Everything that is not as it should be. */
-export function problemsOf({ fault, problems, lost, twice, listed }: Outcome): string[] {
+export function problemsOf({ fault, problems, listed }: Outcome): string[] {
   return [
     ...problems,
-    ...(lost === 0 ? [] : [`${lost} rows are lost`]),
-    ...(twice === 0 ? [] : [`${twice} rows are there twice`]),
     ...(listed === 0 || fault.unrepairable !== undefined ? [] : [`${listed} trades are only listed`]),
   ];
 }

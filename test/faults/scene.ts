@@ -137,6 +137,12 @@ export class Scene {
     return status;
   }
 
+  /** Ends everything at once. */
+  async kill(): Promise<void> {
+    await Promise.all([this.logger.kill(), this.simulator.stop()]);
+    this.names?.close();
+  }
+
   /** The end of what the logger has said. */
   said(): string {
     const { lines, stderr } = this.logger;

@@ -11,7 +11,6 @@ import { compareLedger, formatComparison } from '../../src/simulator/compare/com
 import { startFastClock } from '../support/fast_clock.js';
 import { textOf } from '../support/printed.js';
 import {
-  afterProcesses,
   FAKETIME,
   type SimulatorProcess,
   sleep,
@@ -155,7 +154,6 @@ test('down for five minutes of a clock that runs fast, and every trade is there 
   const data = join(folder, 'data');
   const exchanges = ['binance', 'coinbase', 'kraken', 'okx'];
   const clock = await startFastClock(speed, 1);
-  afterProcesses(() => clock.stop());
   const flags = ['--symbols', '2', '--rate', '400'];
   const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join(), clock.env);
   const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, ['channels = ["trades"]']]));
@@ -177,6 +175,7 @@ test('down for five minutes of a clock that runs fast, and every trade is there 
     );
   }
   assert.equal(await second.stop(), EXIT.ok);
+  clock.stop();
   await isWhole(simulator, data);
 });
 
