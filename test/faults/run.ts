@@ -4,32 +4,22 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/arguments.js';
 import { FAULT_CLASSES, type FaultClass } from './classes.js';
 import { type Outcome, problemsOf, runClass } from './rounds.js';
 import { faultPage, faultTable } from './table.js';
 
 const PAGE = 'docs/internals/faults.md';
 
-const HELP = `npm run test:faults -- [options]
-  --only <text>    classes whose names contain it, several separated by commas (all)
-  --rounds <n>     how often each fault happens (3, of long ones fewer)
-  --at-once <n>    classes that run at the same time (1)
-  --write          write ${PAGE}
-  --list           print the names and end
-Examples:
-  npm run test:faults -- --only half-open,stall --rounds 5
-  npm run test:faults -- --at-once 2 --write`;
-
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    rounds: { type: 'string' },
-    'at-once': { type: 'string', default: '1' },
-    write: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
+const values = programOptions('npm run test:faults -- [options]', {
+  only: { default: '', doc: 'classes whose names contain one of these', value: 'a,b' },
+  rounds: {
+    default: undefined,
+    doc: 'how often each fault happens; otherwise 3 times, long ones less often',
   },
+  'at-once': { default: '1', doc: 'classes that run at the same time' },
+  write: { default: false, doc: `write ${PAGE}` },
+  list: { default: false, doc: 'print the names and end' },
 });
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -57,8 +47,7 @@ async function runAll(): Promise<(Outcome | string)[]> {
   return outcomes;
 }
 
-if (values.help) print(HELP);
-else if (values.list) print(FAULT_CLASSES.map(({ name, what }) => `${name.padEnd(18)}${what}`).join('\n'));
+if (values.list) print(FAULT_CLASSES.map(({ name, what }) => `${name.padEnd(18)}${what}`).join('\n'));
 else {
   const all = await runAll();
   const outcomes = all.filter((outcome) => typeof outcome !== 'string');
