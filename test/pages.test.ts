@@ -40,6 +40,8 @@ const RUN_BY: readonly (readonly [line: RegExp, file: string, text: string])[] =
 const SCRIPT_RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = {
   'test:crash': ['test/crash/programs.test.ts', 'dist/test/crash/run.js'],
   'test:rotation': ['test/rotation/rotation.test.ts', 'dist/test/rotation/run.js'],
+  'test:faults': ['test/faults/faults.test.ts', 'dist/test/faults/run.js'],
+  'test:days': ['test/days/days.test.ts', 'dist/test/days/run.js'],
   'test:damage': ['test/crash/programs.test.ts', 'dist/test/crash/damage.js'],
   'test:images': ['test/crash/programs.test.ts', 'dist/test/crash/images.js'],
   'test:power': ['test/crash/programs.test.ts', 'scripts/power.mjs'],

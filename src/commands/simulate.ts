@@ -31,6 +31,7 @@ interface Flags {
   tls: boolean;
   cert?: string;
   key?: string;
+  faultProxy: boolean;
   ledger?: string;
   play?: string;
   fault: FaultRequest[];
@@ -45,7 +46,7 @@ ${Object.entries(FAULT_KINDS)
   .map(([kind, doc]) => `  ${kind.padEnd(16)}${doc}`)
   .join('\n')}
 Fields: exchange, symbol, channel, count, probability, seconds, rate, code, connections (all, one),
-  target (rest, upgrade), status, bytes, after (seconds), every (seconds).
+  target (rest, upgrade), status, bytes, delay, after (seconds), every (seconds).
 
 Control port: POST /fault, GET /ledger (flushes the ledger, answers totals), POST /finish (no more events,
 connections stay), POST /stop.
@@ -58,6 +59,7 @@ ${exitStatuses({ ok: 'stopped', failed: 'a port or a file cannot be used' })}${e
   'logger simulate --rate 0 --mix 1:0:0 --messages 1000000',
   'logger simulate --exchanges binance,okx --close-after 60 --notice 5',
   'logger simulate --tls --fault cut:after=10,every=30 --fault drop:probability=0.001',
+  'logger simulate --fault-proxy --fault net-half-open:seconds=5,after=10,every=60',
   'logger simulate --exchanges binance --play recording.jsonl.gz --rate 5000',
 )}`;
 
@@ -104,6 +106,7 @@ function optionsOf(flags: Flags): SimulatorOptions {
     port_base: flags.portBase,
     tls: flags.tls || cert !== undefined,
     certificate: cert === undefined || key === undefined ? undefined : { cert_path: cert, key_path: key },
+    fault_proxy: flags.faultProxy,
     ledger_directory: flags.ledger,
     play: flags.play,
     faults: flags.fault,
@@ -186,6 +189,11 @@ export function simulateCommand(): Command {
     .option('--tls', 'wss:// and https:// with a new self-signed certificate', false)
     .option('--cert <file>', 'certificate to use for TLS, PEM (default: a new one)')
     .option('--key <file>', 'its private key, PEM (default: a new one)')
+    .option(
+      '--fault-proxy',
+      'clients come through a proxy, which the faults net-… need; costs CPU (default: straight to the exchange)',
+      false,
+    )
     .option('--ledger <dir>', 'keep a ledger of every event there (default: none)')
     .option(
       '--play <file>',

@@ -13,6 +13,7 @@ import { STATES } from './connection/state.js';
 import { Arbiter, NOBODY, SEATS } from './continuity/arbiter.js';
 import { rotationAgeMs } from './continuity/rotation.js';
 import { type Remedy, Silence } from './continuity/silence.js';
+import { Stillness } from './continuity/stillness.js';
 import type { Exchange } from './exchange.js';
 import type { StreamSpec } from './rows/streams.js';
 import { type LossCause, Session } from './session.js';
@@ -50,6 +51,7 @@ export class SessionSet {
   private uncoveredMs = 0;
   private wasUp = false;
   private readonly silence: Silence;
+  private readonly stillness = new Stillness();
   /** monotonic ms */
   private listenedMs = 0;
   /** as they were reported */
@@ -141,6 +143,7 @@ export class SessionSet {
     const isSubscribed = (slot: number, channel: string) =>
       session.isSubscribed({ channel, native: streams.specs[slot].native });
     for (const remedy of this.silence.second(streams.size, isSubscribed)) this.carryOut(remedy, session);
+    if (this.stillness.second(this.silence.moved)) this.replaceStill();
     const names = this.silence.silent.map(({ slot, channel }) => `${streams.specs[slot].native} ${channel}`);
     if (names.join() === this.silent) return;
     this.silent = names.join();
@@ -155,6 +158,15 @@ export class SessionSet {
     this.group.logMessage(`${channel} of ${native} has stopped; it is subscribed again`);
     if (kind === 'replace') this.replaceDelivering(session, `${channel} of ${native} stays silent`);
     else for (const each of this.sessions) each.resubscribe({ channel, native }, slot);
+  }
+
+  /** Nothing comes any more: what was missed shows when another connection brings something. */
+  private replaceStill(): void {
+    const { group } = this;
+    group.counters[SESSION.silences]++;
+    group.logMessage('nothing comes any more although the connection is up');
+    for (const sequence of group.sequences.values()) sequence.interrupted('silence');
+    for (const session of [...this.sessions]) this.replaceDelivering(session, 'nothing comes any more');
   }
 
   // ---- symbols whose rows break rules

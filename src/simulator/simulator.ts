@@ -11,7 +11,8 @@ import { guardOf } from '../server/guard.js';
 import { jsonAnswer } from '../server/routing.js';
 import { startServer } from '../server/start.js';
 import { LEVELS_DEFAULT } from './market/market.js';
-import { type FaultRequest, parseFault } from './server/faults.js';
+import { FaultProxy } from './server/fault_proxy.js';
+import { type FaultRequest, isNetworkFault, parseFault } from './server/faults.js';
 import { LOOPBACK } from './server/loopback.js';
 import type { VenueTimings } from './server/protocol.js';
 import { readRecording } from './server/recording.js';
@@ -53,6 +54,8 @@ export interface SimulatorOptions {
   readonly port_base?: number;
   readonly tls?: boolean;
   readonly certificate?: Certificate;
+  /** whether clients come through a proxy that has the faults of networks */
+  readonly fault_proxy?: boolean;
   readonly ledger_directory?: string;
   /** recording to play instead of a market */
   readonly play?: string;
@@ -84,6 +87,7 @@ export interface LedgerSummary {
 export class Simulator {
   readonly #options: SimulatorOptions;
   readonly #venues: readonly Venue[];
+  readonly #proxies = new Map<Venue, FaultProxy>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #certificate: Certificate | undefined;
   #control: Server | undefined;
@@ -117,7 +121,7 @@ export class Simulator {
         seconds: settings.seconds ?? 0,
         close_after: settings.close_after ?? 0,
         notice: settings.notice ?? 0,
-        port: portAt(settings.port_base, i + 1),
+        port: settings.fault_proxy === true ? 0 : portAt(settings.port_base, i + 1),
         certificate: this.#certificate,
         ledger_directory: settings.ledger_directory,
         recording,
@@ -128,21 +132,31 @@ export class Simulator {
 
   /** Opens the ports; the faults of the options are timed from here. */
   async start(): Promise<Endpoints> {
-    for (const venue of this.#venues) await venue.listen();
+    for (const [i, venue] of this.#venues.entries()) {
+      await venue.listen();
+      if (this.#options.fault_proxy === true)
+        await this.#proxy(venue, portAt(this.#options.port_base, i + 1));
+    }
     this.#control = await this.#startControl();
     for (const fault of this.#options.faults ?? []) this.fault(fault);
     const [ws, http] = this.#certificate === undefined ? ['ws', 'http'] : ['wss', 'https'];
     return {
       ready: true,
       exchanges: Object.fromEntries(
-        this.#venues.map(({ id, port }) => [
-          id,
-          { ws: `${ws}://127.0.0.1:${port}`, rest: `${http}://127.0.0.1:${port}` },
-        ]),
+        this.#venues.map((venue) => {
+          const { port } = this.#proxies.get(venue) ?? venue;
+          return [venue.id, { ws: `${ws}://127.0.0.1:${port}`, rest: `${http}://127.0.0.1:${port}` }];
+        }),
       ),
       control: `http://127.0.0.1:${this.#control.port}`,
       ...(this.#certificate === undefined ? {} : { ca: this.#certificate.cert_path }),
     };
+  }
+
+  async #proxy(venue: Venue, port: number): Promise<void> {
+    const proxy = new FaultProxy(venue.port);
+    this.#proxies.set(venue, proxy);
+    await proxy.listen(port);
   }
 
   /** Carries out a fault on the exchanges it names, now or on its schedule. */
@@ -152,6 +166,8 @@ export class Simulator {
     const hit = this.#venues.filter(({ id }) => request.exchange === undefined || request.exchange === id);
     if (request.kind === 'corrupt' && !hit.some(({ id }) => PROTOCOLS[id].checksums === true))
       throw new LoggerError('USAGE', `fault: ${hit.map(({ id }) => id).join(', ')} sends no checksums`);
+    if (isNetworkFault(request.kind) && this.#options.fault_proxy !== true)
+      throw new LoggerError('USAGE', `fault: ${request.kind} needs --fault-proxy`);
     this.#schedule(request);
   }
 
@@ -183,6 +199,7 @@ export class Simulator {
     if (this.#stopped) return summary;
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    for (const proxy of this.#proxies.values()) proxy.close();
     for (const venue of this.#venues) venue.close();
     this.#control?.close();
     if (this.#options.ledger_directory !== undefined) {
@@ -195,7 +212,9 @@ export class Simulator {
   #schedule(request: FaultRequest): void {
     const apply = () => {
       for (const venue of this.#venues) {
-        if (request.exchange === undefined || request.exchange === venue.id) venue.fault(request);
+        if (request.exchange !== undefined && request.exchange !== venue.id) continue;
+        if (isNetworkFault(request.kind)) this.#proxies.get(venue)?.fault(request);
+        else venue.fault(request);
       }
       if (request.every !== undefined && request.every > 0)
         this.#timers.push(setTimeout(apply, request.every * 1000));

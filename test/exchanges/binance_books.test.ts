@@ -273,6 +273,23 @@ describe('changes and snapshots', () => {
     ]);
   });
 
+  it('asks again when the exchange begins to count anew, and lists what was missed by its times', () => {
+    const scene = new Scene(spot);
+    scene.harness.feed(change(101, 102));
+    scene.answer(102);
+    scene.harness.feed(change(103, 104));
+    scene.harness.feed(change(105, 105));
+    assert.equal(scene.harness.feed(change(103, 104)), RESULT.unsynced, 'repeated, and so is the next');
+    assert.equal(scene.harness.feed(change(105, 105)), RESULT.unsynced);
+    assert.equal(scene.harness.feed(change(1, 2)), RESULT.unsynced, 'one alone may be late');
+    assert.equal(scene.harness.feed(change(3, 4)), RESULT.buffered);
+    scene.turn();
+    scene.harness.feed(change(5, 6));
+    scene.answer(4);
+    assert.deepEqual(scene.rows(), ['S102', 'S102', '104', '105', 'S4', 'S4', '6']);
+    assert.deepEqual(scene.gaps().slice(1), [[0, 0, 'unknown']]);
+  });
+
   it('follows the futures by the number of the change before', () => {
     const scene = new Scene(futures);
     assert.equal(scene.harness.feed(futuresChange(100, 110, 90)), RESULT.buffered);

@@ -8,8 +8,10 @@ import { test } from 'node:test';
 import { EXIT } from '../../src/base/errors.js';
 import { runGaps } from '../../src/commands/gaps.js';
 import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
+import { startFastClock } from '../support/fast_clock.js';
 import { textOf } from '../support/printed.js';
 import {
+  FAKETIME,
   type SimulatorProcess,
   sleep,
   startLoggerProcess,
@@ -65,6 +67,8 @@ async function areRepaired(data: string, exchanges: readonly string[]): Promise<
     );
   }
 }
+
+const skip = FAKETIME === undefined ? 'libfaketime is not installed' : false;
 
 /** Every event that the simulator sent is on disk, and none is only listed. */
 async function isWhole(simulator: SimulatorProcess, data: string): Promise<void> {
@@ -143,6 +147,37 @@ async function cutAndStopped(exchanges: readonly string[], rate: number): Promis
 test('every venue that has pages: cut and stopped, and every trade is there once', () =>
   // some send their last hundred trades on subscribing: more than these are missed
   cutAndStopped(['binance-futures', 'coinbase', 'coinbase-advanced', 'kraken', 'okx', 'upbit'], 300));
+
+test('down for five minutes of a clock that runs fast, and every trade is there once', { skip }, async () => {
+  const [speed, minutes] = [20, 5];
+  const folder = temporaryFolder('backfill-long');
+  const data = join(folder, 'data');
+  const exchanges = ['binance', 'coinbase', 'kraken', 'okx'];
+  const clock = await startFastClock(speed, 1);
+  const flags = ['--symbols', '2', '--rate', '400'];
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join(), clock.env);
+  const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, ['channels = ["trades"]']]));
+  const options = { folder, exchangeLines, env: clock.env };
+  const first = startLoggerProcess(options, simulator);
+  await first.ready();
+  await until('rows are written', async () => (await first.health()).writer.rows_written > 1000);
+  assert.equal(await first.stop(), EXIT.ok);
+  const stopped = clock.now();
+  await until('it has been down for long', () => clock.now() - stopped > minutes * 60_000);
+  const second = startLoggerProcess(options, simulator);
+  await second.ready();
+  for (const id of exchanges) {
+    const gaps = await untilClosed(data, id, ['downtime']);
+    assert.deepEqual(
+      gaps.filter(({ state }) => state !== 'repaired'),
+      [],
+      id,
+    );
+  }
+  assert.equal(await second.stop(), EXIT.ok);
+  clock.stop();
+  await isWhole(simulator, data);
+});
 
 test('Bybit: what is missed within its last trades is there once', () =>
   cutAndStopped(['bybit', 'bybit-linear'], 5));

@@ -28,6 +28,8 @@ export class RestBooks {
   private requested = new Uint8Array(0);
   /** 1 while nothing has followed the snapshot: the next change may overlap with it */
   private fresh = new Uint8Array(0);
+  /** newest number of the last change of each slot that lay within what was known */
+  private passed = new Float64Array(0);
 
   /** `path`: where the REST interface has the snapshot of a symbol. */
   constructor(
@@ -44,8 +46,7 @@ export class RestBooks {
     const { books } = this;
     if (!books.isLive(slot)) return this.wait(slot, change);
     const last = books.last(slot);
-    // within what is known already
-    if (change.last <= last) return RESULT.unsynced;
+    if (change.last <= last) return this.pass(slot, change);
     const follows = this.fresh[slot] === 1 ? change.previous <= last : change.previous === last;
     if (!follows) {
       books.broken(slot, 'unknown');
@@ -57,6 +58,20 @@ export class RestBooks {
       books.follow(slot, change.last);
     } else books.broken(slot, result === RESULT.ringFull ? 'ring_full' : 'malformed');
     return result;
+  }
+
+  /**
+   * Cold: a change within what is known already. Two that follow each other are of a new numbering, unless the second is
+   * the newest that is known, sent again, or a snapshot was taken in front of both.
+   */
+  private pass(slot: number, change: BookChange): number {
+    const { books } = this;
+    if (this.fresh[slot] === 1 || change.last === books.last(slot)) return RESULT.unsynced;
+    const follows = change.previous === this.passed[slot];
+    this.passed[slot] = change.last;
+    if (!follows) return RESULT.unsynced;
+    books.broken(slot, 'unknown');
+    return this.wait(slot, change);
   }
 
   private wait(slot: number, change: BookChange): number {
@@ -90,13 +105,13 @@ export class RestBooks {
   }
 
   private grow(slots: number): void {
-    const grown = (old: Uint8Array) => {
-      const made = new Uint8Array(slots);
+    const grown = <A extends Uint8Array | Float64Array>(old: A, made: A): A => {
       made.set(old);
       return made;
     };
-    this.requested = grown(this.requested);
-    this.fresh = grown(this.fresh);
+    this.requested = grown(this.requested, new Uint8Array(slots));
+    this.fresh = grown(this.fresh, new Uint8Array(slots));
+    this.passed = grown(this.passed, new Float64Array(slots).fill(-1));
   }
 
   /** The answer to a request: a snapshot with the number of the newest change in it, or undefined when there is none. */

@@ -176,6 +176,11 @@ export class Silence {
     return [{ slot, channel: this.channels[c].name, kind, since: stream.receivedAt }];
   }
 
+  /** Whether any stream has moved in the last second. */
+  get moved(): boolean {
+    return this.streams.some((ofChannel) => ofChannel.some(({ moved }) => moved));
+  }
+
   /** The streams that are silent now. */
   get silent(): { slot: number; channel: string }[] {
     return this.streams.flatMap((ofChannel, c) =>

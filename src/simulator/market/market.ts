@@ -110,6 +110,8 @@ export class SymbolMarket<L extends Listener = Listener> {
   started = 0;
   /** sends nothing for now */
   halted = false;
+  /** pages of trades over REST repeat so many trades of their neighbours */
+  page_overlap = 0;
   /** bit per channel that a client gets now */
   listened = 0;
   /** bit per channel whose turn cannot wait: a finished candle, a full list of changes or aggregates */

@@ -8,6 +8,7 @@ import type { BookShape } from '../market/book.js';
 import { SLOTS, type Slab } from '../market/bytes.js';
 import type { Channel } from '../market/channels.js';
 import type { SymbolMarket } from '../market/market.js';
+import { nowMs } from './clock.js';
 import type { Link, Session, VenueProtocol } from './protocol.js';
 
 /** Bytes that may wait for a client before the market waits for it. */
@@ -40,7 +41,7 @@ export class Connection implements Link {
   queued = 0;
   wrapped = false;
   sequence = 0;
-  readonly opened_ms = performance.timeOrigin + performance.now();
+  readonly opened_ms = nowMs();
   sent_ms = this.opened_ms;
   /** its end has been announced */
   announced = false;
@@ -104,7 +105,7 @@ export class Connection implements Link {
   }
 
   #sent(): void {
-    this.sent_ms = performance.timeOrigin + performance.now();
+    this.sent_ms = nowMs();
   }
 
   sendFrame(bytes: Uint8Array, binary: boolean): void {

@@ -3,6 +3,7 @@
  * words of their exchange. Runs in the simulator process.
  */
 import type { Channel } from '../market/channels.js';
+import { nowMs } from './clock.js';
 
 /** Why a subscription is refused; each exchange has words for those that it knows. */
 export const DENIAL_WORDS = ['unknown', 'login', 'anonymous'] as const;
@@ -23,10 +24,6 @@ interface DenialRequest {
   readonly words?: DenialWords;
   readonly seconds?: number;
   readonly count?: number;
-}
-
-function nowMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 export class Denials {

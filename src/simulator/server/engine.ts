@@ -82,6 +82,7 @@ export class Engine implements Events {
   listen(symbol: VenueSymbol, channel: Channel, connection: Connection, shape: BookShape = {}): void {
     this.#start(symbol, channel, shape);
     if (channel === 'book' && (shape.tag ?? 0) !== symbol.book.tag) return;
+    if (this.#options.faults.isMuted(symbol.listing.name, channel)) return;
     symbol.listeners[channel].push(connection);
     symbol.listened |= CHANNEL_BITS[channel];
     this.#admit(symbol);

@@ -8,8 +8,23 @@ import { CHANNELS, type Channel } from '../market/channels.js';
 import { Random } from '../market/random.js';
 import { DENIAL_WORDS, type DenialWords } from './denials.js';
 
+/** What the network does to connections, with or without TLS; the fault proxy stands for it. */
+const NETWORK_FAULT_KINDS = {
+  'net-cut': 'connections end without a close frame, with `bytes` after so many more bytes of the exchange',
+  'net-reset': 'the same with a reset (RST)',
+  'net-half-open':
+    'connections stay open and nothing arrives any more in either direction; new ones have to wait for `seconds`',
+  'net-stall': 'nothing passes for `seconds`, then everything',
+  'net-slow': '`rate` bytes/s pass for `seconds`, `bytes` at a time',
+  'net-delay': 'what is sent within `seconds` arrives `delay` seconds later',
+  'net-corrupt': 'the next `count` pieces of data from the exchange have a wrong bit',
+  'net-refuse': 'new connections are refused for `seconds`',
+  'net-certificate': 'for `seconds` new connections meet somebody with another certificate',
+} as const;
+
 /** Every kind, with what it does. */
 export const FAULT_KINDS = {
+  ...NETWORK_FAULT_KINDS,
   drop: 'an event is not sent (default channel trades); the ledger lists it as not delivered',
   duplicate: 'an event is sent twice',
   reorder: 'an event is sent after the next one of the same symbol and channel',
@@ -20,8 +35,10 @@ export const FAULT_KINDS = {
   slow: 'at most `rate` messages/s for `seconds`',
   cut: 'connections end, abruptly or with close code `code`',
   'close-24h': 'connections end as after 24 hours, announced where the exchange does that',
-  mute: 'subscriptions of `symbol` and `channel` (default: trades) send nothing any more, until they are made anew',
+  mute: 'subscriptions of `symbol` and `channel` (default: trades) send nothing any more, until they are made anew, and those that are made within `seconds` nothing either',
   refuse: 'new connections and requests are dropped unanswered for `seconds`',
+  'overlap-pages':
+    'from now on pages of trades over REST repeat `count` trades of their neighbours: Binance, Coinbase, OKX',
   http: 'REST (or `target` upgrade) answers `status` for `seconds` or `count` times, with Retry-After `retry_after` and a body of JSON or, with `body` html, a page',
   delist: '`symbol` is not listed any more, and unknown to those who subscribe to it',
   list: '`symbol` is listed again, as if it were new',
@@ -42,6 +59,11 @@ export const FAULT_KINDS = {
 
 export type FaultKind = keyof typeof FAULT_KINDS;
 
+/** Whether it needs the fault proxy. */
+export function isNetworkFault(kind: FaultKind): kind is keyof typeof NETWORK_FAULT_KINDS {
+  return Object.hasOwn(NETWORK_FAULT_KINDS, kind);
+}
+
 export interface FaultRequest {
   readonly kind: FaultKind;
   /** absent: every exchange */
@@ -60,6 +82,8 @@ export interface FaultRequest {
   readonly target?: 'rest' | 'upgrade';
   readonly status?: number;
   readonly bytes?: number;
+  /** seconds */
+  readonly delay?: number;
   /** value of Retry-After in seconds; 1 for 429 and 503 when absent, 0 for none */
   readonly retry_after?: number;
   readonly body?: 'json' | 'html';
@@ -78,6 +102,7 @@ const NUMBERS = [
   'code',
   'status',
   'bytes',
+  'delay',
   'retry_after',
   'after',
   'every',
@@ -153,6 +178,7 @@ export class Faults {
   slow_rate = 0;
   slow_consumer_bytes = 0;
   stale_books = 0;
+  readonly #mutes = new Set<FaultRequest>();
   #http: { request: FaultRequest; left: number; until_ms: number } | undefined;
 
   constructor(seed: number) {
@@ -180,6 +206,19 @@ export class Faults {
       return request.kind as EventFault;
     }
     return undefined;
+  }
+
+  /** What is subscribed meanwhile sends nothing; answers what ends it. */
+  mute(request: FaultRequest): () => void {
+    this.#mutes.add(request);
+    return () => this.#mutes.delete(request);
+  }
+
+  /** Whether a new subscription sends nothing. */
+  isMuted(symbol: string, channel: Channel): boolean {
+    return [...this.#mutes].some(
+      (mute) => mute.channel === channel && (mute.symbol === undefined || mute.symbol === symbol),
+    );
   }
 
   setHttp(request: FaultRequest, now_ms: number): void {

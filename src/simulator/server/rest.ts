@@ -34,10 +34,10 @@ export abstract class VenueRest {
   protected abstract limited(): RestAnswer;
 }
 
-/** The trades of a page that are still known, from id `newest` down to `oldest`. */
+/** The trades of a page that are still known, from id `newest` down to `oldest`; a fault may add some in front. */
 export function tradesDown(symbol: SymbolMarket, newest: number, oldest: number): PastTrade[] {
   const trades: PastTrade[] = [];
-  for (let id = Math.min(newest, symbol.last_id); id >= Math.max(1, oldest); id--) {
+  for (let id = Math.min(newest + symbol.page_overlap, symbol.last_id); id >= Math.max(1, oldest); id--) {
     const trade = symbol.past(id);
     if (trade !== undefined) trades.push(trade);
   }

@@ -1,6 +1,4 @@
-/**
- * A certificate for `localhost` and 127.0.0.1, made with the openssl command. Runs in the simulator process at start.
- */
+/** Certificates, made with the openssl command. Runs in the simulator process at start. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,11 +10,11 @@ export interface Certificate {
   readonly key_path: string;
 }
 
-/** Makes a self-signed certificate in a new directory under the system's temporary directory. */
-export function makeCertificate(): Certificate {
+/** Makes a self-signed certificate for a host, and 127.0.0.1, in a new directory under the temporary directory. */
+export function makeCertificate(host = 'localhost'): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'logger-simulator-'));
   const [cert_path, key_path] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host},IP:127.0.0.1`];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key_path];
   try {
     execFileSync('openssl', ['req', '-x509', ...key, '-out', cert_path, '-days', '30', ...subject], {

@@ -17,6 +17,7 @@ import type { Listing } from '../market/catalogue.js';
 import { CHANNELS, type Channel, channelWeights } from '../market/channels.js';
 import type { Frame } from '../market/frame.js';
 import { historyPerSymbol, SymbolMarket } from '../market/market.js';
+import { nowMs, Stamps } from './clock.js';
 import { Connection, type VenueSymbol } from './connection.js';
 import { Denials } from './denials.js';
 import { Engine } from './engine.js';
@@ -65,21 +66,13 @@ export interface VenueOptions {
   readonly timings: Partial<VenueTimings>;
 }
 
-/** Wall clock in microseconds, monotonic within the process. */
-function clockUs(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
-}
-
-function nowMs(): number {
-  return clockUs() / 1000;
-}
-
 export class Venue implements VenueView {
   readonly #options: VenueOptions;
   readonly #engine: Engine;
   readonly #pacer: Pacer;
   readonly #player: Player | undefined;
   readonly #faults: Faults;
+  readonly #stamps = new Stamps();
   readonly #connections = new Set<Connection>();
   readonly #rest: RestSide;
   readonly #connects: TokenBucket;
@@ -106,7 +99,7 @@ export class Venue implements VenueView {
     const history = historyPerSymbol(open.length);
     const symbols = open.map(
       (listing, index): VenueSymbol =>
-        new SymbolMarket(listing, index, seed, history, clockUs(), options.levels),
+        new SymbolMarket(listing, index, seed, history, this.#stamps.us(), options.levels),
     );
     this.#markets = new Map(symbols.map((symbol) => [symbol.listing.name, symbol]));
     this.#listed = this.listings;
@@ -121,7 +114,7 @@ export class Venue implements VenueView {
       mix: channelWeights(options.mix),
       runs_alone: options.rate > 0,
       ledger_directory: options.ledger_directory,
-      clock_us: clockUs,
+      clock_us: this.#stamps.us,
     });
     this.#pacer = new Pacer({
       rate: options.rate,
@@ -241,9 +234,10 @@ export class Venue implements VenueView {
         break;
       }
       case 'mute':
-        for (const symbol of this.symbols.values())
-          if (request.symbol === undefined || request.symbol === symbol.listing.name)
-            this.#engine.mute(symbol as VenueSymbol, request.channel ?? 'trades');
+        this.#mute(request);
+        break;
+      case 'overlap-pages':
+        for (const symbol of this.symbols.values()) symbol.page_overlap = request.count ?? 1;
         break;
       case 'refuse':
         this.#faults.refuse_until_ms = until_ms;
@@ -273,6 +267,16 @@ export class Venue implements VenueView {
       default:
         for (const connection of chosen) sendBroken(connection, request);
     }
+  }
+
+  #mute(request: FaultRequest): void {
+    const { symbol: name, channel = 'trades', seconds } = request;
+    for (const symbol of this.symbols.values())
+      if (name === undefined || name === symbol.listing.name)
+        this.#engine.mute(symbol as VenueSymbol, channel);
+    if (seconds === undefined) return;
+    const unmute = this.#faults.mute({ ...request, channel });
+    setTimeout(unmute, seconds * 1000).unref();
   }
 
   /** Lists a symbol or not, and lets it trade or not. */
@@ -380,7 +384,7 @@ export class Venue implements VenueView {
     const refusal = this.#refusal('rest', path);
     if (refusal !== undefined) return refusal;
     if (method !== 'GET') return { status: 404, headers: {}, body: '' };
-    return this.#rest.answer({ path, query: new URLSearchParams(query), now_ms: nowMs() });
+    return this.#rest.answer({ path, query: new URLSearchParams(query), now_ms: this.#stamps.us() / 1000 });
   }
 }
 

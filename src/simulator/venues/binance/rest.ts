@@ -176,9 +176,13 @@ export class BinanceRest {
     if (typeof count !== 'number') return count;
     const from = historical ? integerParameter(query, 'fromId') : undefined;
     if (Number.isNaN(from ?? 0)) return illegal('fromId', '^[0-9]{1,20}$');
-    const first = from ?? Math.max(1, symbol.last_id - count + 1);
+    const first = from ?? symbol.last_id - count + 1;
     const rows: Record<string, unknown>[] = [];
-    for (let id = first; id <= symbol.last_id && rows.length < count; id++) {
+    for (
+      let id = Math.max(1, first - symbol.page_overlap);
+      id <= symbol.last_id && rows.length < count;
+      id++
+    ) {
       const trade = symbol.past(id) ?? symbol.past((id = symbol.oldest_kept));
       if (trade !== undefined) rows.push(this.#tradeRow(trade, symbol.listing));
     }
