@@ -4,8 +4,8 @@
  * rings, files or other exchanges.
  */
 import type { BookRule } from '../book/rules.js';
-import type { Table } from '../schema/layout.js';
 import type { InstrumentValues } from '../schema/instrument.js';
+import type { Table } from '../schema/layout.js';
 import type { InstrumentState, KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
 import type { BackfillRecipe } from './continuity/recipe.js';

@@ -55,3 +55,46 @@ test('new listings are taken up, delisted symbols let go, halted ones stay; no c
   assert.equal(existsSync(join(folder, 'data', 'coinbase', 'XRP-USD')), false, 'it is left out');
   assert.equal(await logger.stop(), 0, logger.stderr());
 });
+
+test('a connection that has lost its last symbol rests, and opens again when one comes', async () => {
+  const folder = temporaryFolder('resting');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'okx');
+  const logger = startLoggerProcess(
+    {
+      folder,
+      env: { LOGGER__SYMBOLS__REFRESH_SECS: '1' },
+      exchangeLines: { okx: ['symbols = ["BTC-*"]'] },
+    },
+    simulator,
+  );
+  const connections = async () => {
+    const { okx } = (await logger.health()).exchanges as unknown as Record<
+      string,
+      { symbols: number; connections: { reconnects: number; state: string }[] }
+    >;
+    return okx.connections.map(({ reconnects, state }) => `${state} ${reconnects}`).join();
+  };
+  await until('it is up', async () => (await connections()) === 'ACTIVE 0');
+  await simulator.fault({ kind: 'delist', symbol: 'BTC-USDT' });
+  await until('it rests', async () => (await connections()) === 'RESTING 0');
+  // nothing is down
+  await logger.ready();
+  await simulator.fault({ kind: 'list', symbol: 'BTC-USDT' });
+  await until('it is up again', async () => (await connections()) === 'ACTIVE 0');
+  assert.equal(await logger.stop(), 0, logger.stderr());
+});
+
+test('a symbol that is listed and refused keeps no readiness from coming, alone on its connection', async () => {
+  const folder = temporaryFolder('refused');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'okx');
+  await simulator.fault({ kind: 'deny', symbol: 'ETH-USDT' });
+  const logger = startLoggerProcess(
+    { folder, symbolsPerConnection: 1, exchangeLines: { okx: ['symbols = ["BTC-USDT", "ETH-USDT"]'] } },
+    simulator,
+  );
+  await logger.ready();
+  const { status, reasons } = await logger.health();
+  assert.match(`${status} ${reasons}`, /^degraded okx: .*ETH-USDT/);
+  assert.doesNotMatch(`${reasons}`, /not up/);
+  assert.equal(await logger.stop(), 0, logger.stderr());
+});
