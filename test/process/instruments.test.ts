@@ -72,17 +72,9 @@ test('a row says what is listed of a symbol, and another one what has changed, a
 
   assert.deepEqual(history('BTC-USD'), ['trading 1e-2', 'trading 1e-3']);
   assert.deepEqual(history('XRP-USD'), [], 'it was never captured');
-  const columns = ['--columns', 'state,tick_size,lot_size'];
-  const { text } = await runProgram(
-    'dist/src/cli.js',
-    'read',
-    'coinbase',
-    'BTC-USD',
-    'INSTRUMENTS',
-    '--data',
-    data,
-    ...columns,
-  );
+  const flags = ['--data', data, '--format', 'csv', '--columns', 'state,tick_size,lot_size'];
+  const symbol = ['coinbase', 'BTC-USD', 'INSTRUMENTS'];
+  const { text } = await runProgram('dist/src/cli.js', 'read', ...symbol, ...flags);
   assert.equal(text, 'state,tick_size,lot_size\ntrading,0.01,0.00000001\ntrading,0.001,0.00000001\n');
   assert.equal(await verifyProblems(data), '');
 });

@@ -90,7 +90,7 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   [
     'one is down beside one that rests',
-    { sessions: [session({ session: 1, state: 'RESTING' }), down(0, 10)] },
+    { sessions: [{ ...down(1, 99), state: 'RESTING' }, down(0, 10)] },
     'unhealthy',
     /no connection is up/,
   ],
@@ -194,7 +194,7 @@ describe('health', () => {
     assert.deepEqual([other.connected, other.last_message, other.last_row_on_disk], [false, null, null]);
     assert.deepEqual(
       [health.messages_dropped, health.connections, health.writer.bytes_written],
-      [13, { up: 2, total: 3 }, 192],
+      [13, { up: 2, resting: 0, total: 3 }, 192],
     );
     assert.doesNotThrow(() => JSON.stringify(health));
   });
