@@ -84,19 +84,19 @@ test('a connection that has lost its last symbol rests, and opens again when one
   assert.equal(await logger.stop(), 0, logger.stderr());
 });
 
-test('a symbol that is listed and refused keeps no readiness from coming, alone on its connection', async () => {
-  const folder = temporaryFolder('refused');
+test('a symbol that is listed but does not trade keeps nobody waiting, alone on its connections', async () => {
+  const folder = temporaryFolder('suspended');
   const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'okx');
-  await simulator.fault({ kind: 'deny', symbol: 'ETH-USDT' });
+  const symbols = 'symbols = ["BTC-USDT", "LUNC-EUR"]';
   const logger = startLoggerProcess(
-    { folder, symbolsPerConnection: 1, exchangeLines: { okx: ['symbols = ["BTC-USDT", "ETH-USDT"]'] } },
+    { folder, symbolsPerConnection: 1, exchangeLines: { okx: [symbols] } },
     simulator,
   );
   await logger.ready();
-  await until('only the refusal is named', async () => {
+  await until('it is named, and nothing is down', async () => {
     const { status, reasons } = await logger.health();
     const [reason, ...others] = reasons;
-    return status === 'degraded' && others.length === 0 && /^okx: .* refused: ETH-USDT/.test(reason);
+    return status === 'degraded' && others.length === 0 && /^okx: .* refused: LUNC-EUR/.test(reason);
   });
   await logger.ready();
   assert.equal(await logger.stop(), 0, logger.stderr());
