@@ -64,10 +64,11 @@ export function stopShard(thread: ShardThread | undefined): Promise<void> {
 }
 
 export function writerStreams({ shard }: SessionSlot, streams: readonly StreamSpec[]): WriterStream[] {
-  return streams.map(({ stream, exchange, directory }) => ({
+  return streams.map(({ stream, exchange, directory, symbol }) => ({
     stream,
     exchange,
     directory,
+    symbol,
     ring: shard.shard,
   }));
 }
