@@ -9,14 +9,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { LoggerError } from '../base/errors.js';
+import { type Beginning, parseBeginning } from '../config/beginning.js';
 import { readWhole, type StoreIo } from '../store/disk/io.js';
 import { type Checkpoint, parseCheckpoint } from '../store/journal/checkpoint.js';
-import {
-  cursorPath,
-  readCursorFile,
-  removeCursorFile,
-  writeCursorFile,
-} from '../store/journal/cursors.js';
+import { cursorPath, readCursorFile, removeCursorFile, writeCursorFile } from '../store/journal/cursors.js';
 import { CHECKPOINT_FILE } from '../store/journal/format.js';
 import type { ColumnPosition, Position } from './source.js';
 
@@ -40,16 +36,6 @@ export interface SinkCursor {
   readonly state?: unknown;
 }
 
-/** `start`: everything that is on disk · `now`: what comes from now on · a time: what was received since */
-export type Beginning = 'start' | 'now' | { readonly since: number };
-
-/** A beginning as it is written; undefined for something else. */
-export function parseBeginning(text: string): Beginning | undefined {
-  if (text === 'start' || text === 'now') return text;
-  const ms = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(ms) || ms < 0 ? undefined : { since: Math.floor(ms / 1000) };
-}
-
 export function cursorText(cursor: SinkCursor): string {
   return JSON.stringify(cursor);
 }
@@ -65,6 +51,12 @@ export function parseCursor(value: unknown): SinkCursor | undefined {
   return isOne ? cursor : undefined;
 }
 
+/** A cursor with the checkpoint from which the sink counts. */
+export interface Resumed {
+  readonly cursor: SinkCursor;
+  readonly checkpoint: Checkpoint;
+}
+
 export class CursorFiles {
   constructor(
     private readonly io: StoreIo,
@@ -73,7 +65,7 @@ export class CursorFiles {
   ) {}
 
   /** The cursor with its checkpoint, as it was left; undefined when the sink has to begin. */
-  resume(): { readonly cursor: SinkCursor; readonly checkpoint: Checkpoint } | undefined {
+  resume(): Resumed | undefined {
     const cursor = parseCursor(readCursorFile(this.io, this.journal, this.sink, 'cursor'));
     const checkpoint = this.checkpointAt(cursorPath(this.journal, this.sink, 'checkpoint'));
     // a crash between both leaves the newer checkpoint with the older cursor
@@ -85,10 +77,10 @@ export class CursorFiles {
     return fits ? { cursor, checkpoint } : undefined;
   }
 
-  /** Begins. `durable`: the newest durable block. */
-  begin(from: Beginning, durable: () => number): { cursor: SinkCursor; checkpoint: Checkpoint } {
+  /** Begins. `durable`: the newest durable block; `state`: what the target wants to have back from before. */
+  begin(from: Beginning, durable: () => number, state = this.lostState()): Resumed {
     const run = randomUUID();
-    const claim = { position: 0, delivered: 0, columns: null, run, since: 0, received: 0 };
+    const claim = { position: 0, delivered: 0, columns: null, run, since: 0, received: 0, state };
     this.write(claim);
     const checkpoint = this.takeCheckpoint(Number.POSITIVE_INFINITY);
     if (checkpoint === undefined)
@@ -105,8 +97,16 @@ export class CursorFiles {
 
   /** Where a sink begins that has no cursor: behind what it had when it was cut off, or where it is told to. */
   beginning(from: Beginning): Beginning {
-    const lost = parseCursor(readCursorFile(this.io, this.journal, this.sink, 'cutOff'));
+    const lost = this.lost();
     return lost === undefined ? from : behind(lost);
+  }
+
+  private lost(): SinkCursor | undefined {
+    return parseCursor(readCursorFile(this.io, this.journal, this.sink, 'cutOff'));
+  }
+
+  private lostState(): unknown {
+    return this.lost()?.state;
   }
 
   /** Copies the checkpoint if it is not beyond a block; undefined when it is. */
@@ -147,7 +147,11 @@ export class CursorFiles {
 
 /** What a sink that has lost its place in the journal begins with: some rows come again, and none is left out. */
 export function behind({ received, since }: SinkCursor): Beginning {
-  return received === 0 ? (since === 0 ? 'start' : { since }) : { since: Math.max(since, received - CUT_OFF_MARGIN_SECS) };
+  return received === 0
+    ? since === 0
+      ? 'start'
+      : { since }
+    : { since: Math.max(since, received - CUT_OFF_MARGIN_SECS) };
 }
 
 /** How far a cursor is. */

@@ -4,7 +4,7 @@
  * schemas, keys of JSON) is a loop over these.
  */
 import { type Column, isWrittenFor } from '../schema/columns.js';
-import { type Table } from '../schema/layout.js';
+import type { Table } from '../schema/layout.js';
 import { BOOK, BOOK_SIDE, GAPS, SIDE, TABLES, tableById } from '../schema/tables.js';
 import { textOfF32 } from '../store/read/decimals.js';
 import { type NumberRole, rolesOf } from '../store/read/roles.js';
@@ -116,7 +116,7 @@ function namesIn(table: Table, column: string): ((value: number) => string) | un
 }
 
 /** Kind and text of a column by itself. */
-function valueOf(table: Table, column: Column): { kind: FieldKind; text: Text; nanosWord?: number } {
+function readingOf(table: Table, column: Column): { kind: FieldKind; text: Text; nanosWord?: number } {
   const { name, word } = column;
   const roles = rolesOf(table);
   const role = roles.numbers.find(({ value }) => value === name);
@@ -135,7 +135,7 @@ function valueOf(table: Table, column: Column): { kind: FieldKind; text: Text; n
 }
 
 function fieldOf(table: Table, column: Column): Field {
-  const { kind, text, nanosWord = -1 } = valueOf(table, column);
+  const { kind, text, nanosWord = -1 } = readingOf(table, column);
   const missing = table.missing[column.name];
   return {
     ...{ name: column.name, kind, doc: column.doc, word: column.word, nanosWord },

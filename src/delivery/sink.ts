@@ -17,6 +17,7 @@
  */
 import type { Option } from '../config/kinds.js';
 import type { Options } from '../config/options.js';
+import type { SinkKind } from '../config/sinks.js';
 import type { Batch } from './batch.js';
 import type { RecordView } from './record_view.js';
 
@@ -55,6 +56,8 @@ export interface SinkType<O extends Options = Options> {
   readonly doc: string;
   /** besides those that every sink has (config/sink_options.ts) */
   readonly options: O;
+  /** sizes of a batch that suit the target; users may say otherwise */
+  readonly batch?: Partial<SinkKind['batch']>;
   /**
    * Connects to the target, makes what it needs there and sees to it that nothing stands there that no flush() has
    * covered. Throws what a person can act on.

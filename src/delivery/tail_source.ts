@@ -7,8 +7,8 @@ import { DAY_WORD, recordTableId, recordWords, STREAM_WORD, type Table } from '.
 import { isLiteral, TEXT_AT, TEXT_TABLE_ID } from '../schema/text.js';
 import type { Checkpoint } from '../store/journal/checkpoint.js';
 import { BLOCK_KIND } from '../store/journal/format.js';
-import type { Streams } from '../store/journal/streams.js';
 import { decodeStates, type States } from '../store/journal/states.js';
+import type { Streams } from '../store/journal/streams.js';
 import type { JournalTail, TailBlock } from '../store/journal/tail.js';
 import type { Filter } from './filter.js';
 import { type Place, placeOf, type SymbolNames, tableDayKey } from './place.js';
@@ -151,7 +151,9 @@ export class TailSource implements RecordSource {
     const name = streams.get(stream);
     const table = tables.find(({ id }) => id === tableId);
     if (name === undefined || table === undefined)
-      throw new Error(`the journal holds a record of stream ${stream} and table ${tableId}, which it does not name`);
+      throw new Error(
+        `the journal holds a record of stream ${stream} and table ${tableId}, which it does not name`,
+      );
     const key = tableDayKey(name.exchange, name.directory, table.name, day);
     let counted = this.counted.get(key);
     if (counted === undefined) {

@@ -31,7 +31,5 @@ export const TEXT_AT = {
 
 /** Whether the record at `index` is the text of a number of the row before it. */
 export function isLiteral(words: Uint32Array, index: number): boolean {
-  return (
-    recordTableId(words[index]) === TEXT_TABLE_ID && words[index + TEXT_AT.kind] === TEXT_KIND.literal
-  );
+  return recordTableId(words[index]) === TEXT_TABLE_ID && words[index + TEXT_AT.kind] === TEXT_KIND.literal;
 }

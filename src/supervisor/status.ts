@@ -1,7 +1,14 @@
 /** What /health and /ready answer, and what the watchdog asks. Main thread. */
 import { counterTotals } from './counter_totals.js';
 import { findings, HEALTH_SECS, isUnwritten } from './health_rules.js';
-import { byExchange, dropped, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
+import {
+  byExchange,
+  dropped,
+  type SessionStatus,
+  type SinkStatus,
+  type Snapshot,
+  symbolsOf,
+} from './snapshot.js';
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
 
@@ -63,6 +70,7 @@ export function healthOf(s: Snapshot) {
       passes: s.sealer.passes,
       failures: s.sealer.failures,
     },
+    sinks: Object.fromEntries(s.sinks.map((sink) => [sink.name, sinkHealth(sink)])),
     counters: counterTotals(s),
   };
 }
@@ -114,6 +122,24 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
       ring_fill: session.ringFill / 1000,
       restarts: session.restarts,
     })),
+  };
+}
+
+function sinkHealth({ type, trouble, restarts, lagRows, lagSecs, counters }: SinkStatus) {
+  return {
+    type,
+    trouble: trouble ?? null,
+    from_files: counters.from_files === 1,
+    lag_rows: lagRows,
+    lag_seconds: Math.round(lagSecs * 10) / 10,
+    oldest_waiting: iso(counters.waiting_since),
+    delivered_until: iso(counters.delivered_until),
+    rows_delivered: counters.delivered_rows,
+    dead_letters: counters.dead_letters,
+    errors: counters.errors,
+    retries: counters.retries,
+    cut_offs: counters.cut_offs,
+    restarts,
   };
 }
 
