@@ -57,6 +57,7 @@ test('an empty file gives the defaults that are promised to users', () => {
         kline_intervals: ['1m', '5m', '15m', '1h'],
       },
     },
+    sinks: {},
   });
 });
 
