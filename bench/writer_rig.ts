@@ -73,6 +73,7 @@ export class WriterRig {
         stream,
         exchange: EXCHANGE,
         directory: directoryOf(stream),
+        symbol: directoryOf(stream),
         ring: stream % connections,
       })),
       doorbell,

@@ -2,7 +2,7 @@
 // ADD_NEW_EXCHANGE.md from their declarations in src/. Run after a build: `node scripts/generate.mjs`; with --check
 // nothing is written and a file that would change is a failure.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { exchangeDefaults } from '../dist/src/commands/exchanges.js';
+import { pluginsOf } from '../dist/src/commands/plugins.js';
 import { sampleToml } from '../dist/src/config/document.js';
 import { loadExchanges } from '../dist/src/exchanges/index.js';
 import { evidenceTable } from './evidence_table.mjs';
@@ -14,10 +14,10 @@ import { tablesPage } from './tables_page.mjs';
 
 const root = new URL('../', import.meta.url);
 const exchanges = await loadExchanges();
-const defaults = exchangeDefaults(exchanges);
+const plugins = await pluginsOf(exchanges);
 const FILES = {
-  'logger.toml': sampleToml(defaults),
-  'OPTIONS.md': optionsPage(defaults),
+  'logger.toml': sampleToml(plugins),
+  'OPTIONS.md': optionsPage(plugins),
   'TABLES.md': tablesPage(),
   'src/schema/own_columns.ts': ownColumnsFile(exchanges),
   'README.md': withTable('README.md', current('README.md'), channelsTable(exchanges)),

@@ -21,6 +21,13 @@ function sectionTable({ path, options }) {
   ];
 }
 
+/** What the sinks of a type can be told, whatever their name. */
+function sinkSection(plugins, kind) {
+  const section = declaredSections(plugins, new Map([['<name>', kind]])).at(-1);
+  const heading = `## [sinks.<name>] with type = ${JSON.stringify(kind.type)}`;
+  return ['', heading, '', section.doc, '', ...sectionTable(section)];
+}
+
 function healthSection() {
   return [
     '## Health',
@@ -58,7 +65,7 @@ function counterSection() {
 }
 
 /** The whole page. */
-export function optionsPage(exchanges) {
+export function optionsPage(plugins) {
   const lines = [
     '# Options',
     '',
@@ -79,9 +86,10 @@ export function optionsPage(exchanges) {
     '- *change* says when a changed value takes effect: `reload` when the running logger is asked to read its',
     '  configuration again, `restart` at its next start.',
   ];
-  for (const section of declaredSections(exchanges)) {
+  for (const section of declaredSections(plugins)) {
     lines.push('', `## [${section.path.join('.')}]`, '', section.doc, '', ...sectionTable(section));
   }
+  lines.push(...plugins.sinks.flatMap((kind) => sinkSection(plugins, kind)));
   lines.push(
     '',
     '## Rules between options',

@@ -92,6 +92,8 @@ export const JOURNAL_HELD_BYTES_MAX = 64 * 1024 * 1024;
 export const WRITER_STOP_MS_MAX = 6000;
 /** What the last checkpoint may take of that; without it the next start redoes what the journal holds. */
 export const LAST_CHECKPOINT_MS_MAX = 4000;
+/** What a sink may take to deliver what is left when it ends; the rest is in the journal for the next start. */
+export const SINK_STOP_MS_MAX = 5000;
 
 assert((RING_WORDS & (RING_WORDS - 1)) === 0, 'the ring size is a power of two, positions are masked');
 assert(RECORD_WORDS_MAX * 4 <= RING_WORDS, 'several of the largest records fit into a ring');

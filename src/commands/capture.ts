@@ -9,7 +9,7 @@ import { EXIT, LoggerError, messageOf } from '../base/errors.js';
 import { printable } from '../base/printable.js';
 import { diffConfig } from '../config/diff.js';
 import { loadConfig } from '../config/load.js';
-import type { Config } from '../config/options.js';
+import type { Config, Plugins } from '../config/options.js';
 import type { Exchange } from '../feed/exchange.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import { serverNotice } from '../server/start.js';
@@ -19,7 +19,6 @@ import { openToOthers } from '../supervisor/resources.js';
 import { isAlive } from '../supervisor/status.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { loadSymbolMapper, symbolFile } from '../symbols/file.js';
-import { exchangeDefaults } from './exchanges.js';
 
 /** How often the state is looked at for the service manager, and the data directory for its identity. */
 const WATCH_MS = 250;
@@ -42,8 +41,8 @@ const FOR_PEOPLE: PrettyOptions = {
   translateTime: 'SYS:standard',
   hideObject: true,
   messageFormat: (log, messageKey) => {
-    const { level, time, thread, connection, exchange, shard, [messageKey]: text, ...rest } = log;
-    const about = thread ?? connection ?? exchange ?? (shard === undefined ? '' : `shard-${shard}`);
+    const { level, time, thread, sink, connection, exchange, shard, [messageKey]: text, ...rest } = log;
+    const about = thread ?? sink ?? connection ?? exchange ?? (shard === undefined ? '' : `shard-${shard}`);
     const values = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     return printable([about, text, ...values].filter((part) => part !== '').join(' '));
   },
@@ -170,14 +169,14 @@ export function stopRequested(seconds?: number): Promise<string> {
 export function reloadOnHangup(
   file: string,
   first: Config,
-  exchanges: readonly Exchange[],
+  plugins: Plugins,
   capture: Capture,
   log: Logger,
 ): void {
   let current = first;
   process.on('SIGHUP', async () => {
     try {
-      const next = loadConfig(file, exchangeDefaults(exchanges));
+      const next = loadConfig(file, plugins);
       const changes = diffConfig(current, next);
       for (const change of changes.filter((c) => c.applies === 'restart')) {
         log.warn({ key: change.key }, 'changed, but needs a restart to take effect');

@@ -16,7 +16,7 @@ import { readCa } from '../supervisor/resources.js';
 import { SymbolChoice } from '../supervisor/symbol_choice.js';
 import { selectionOf } from '../symbols/selection.js';
 import { configOption, examples, exitStatuses } from './common.js';
-import { exchangeDefaults } from './exchanges.js';
+import { pluginsOf } from './plugins.js';
 
 interface CheckConfigOptions {
   readonly config: string;
@@ -53,10 +53,10 @@ async function planLines(exchange: Exchange, config: Config, online = false): Pr
 }
 
 async function checkConfig(exchanges: readonly Exchange[], options: CheckConfigOptions): Promise<void> {
-  const defaults = exchangeDefaults(exchanges);
-  const { config, origins } = readConfig(options.config, defaults);
+  const plugins = await pluginsOf(exchanges);
+  const { config, origins } = readConfig(options.config, plugins);
   process.stdout.write(`# Values in force, and where each comes from\n\n`);
-  process.stdout.write(effectiveToml(config, origins, defaults));
+  process.stdout.write(effectiveToml(config, origins, plugins));
   process.stdout.write('\n# Shard plan\n# exchange          connection  symbols\n');
   const failures: LoggerError[] = [];
   for (const exchange of exchanges) {
@@ -85,7 +85,7 @@ export function checkConfigCommand(): Command {
     )
     .action(async (options: CheckConfigOptions) => {
       const exchanges = await loadExchanges();
-      if (options.printDefault) process.stdout.write(sampleToml(exchangeDefaults(exchanges)));
+      if (options.printDefault) process.stdout.write(sampleToml(await pluginsOf(exchanges)));
       else await checkConfig(exchanges, options);
     })
     .addHelpText(

@@ -8,7 +8,7 @@ import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/options.js';
 import { loadExchanges } from '../exchanges/index.js';
 import { CONFIG_FILE } from './common.js';
-import { exchangeDefaults } from './exchanges.js';
+import { pluginsOf } from './plugins.js';
 
 export interface ConfigOptions {
   readonly config?: string;
@@ -39,7 +39,7 @@ export function addDataOptions(command: Command): Command {
 /** The configuration that is named, else that of the working directory, else the defaults. */
 export async function configOf({ config }: ConfigOptions): Promise<Config> {
   const file = config ?? (existsSync(CONFIG_FILE) ? CONFIG_FILE : undefined);
-  return loadConfig(file, exchangeDefaults(await loadExchanges()));
+  return loadConfig(file, await pluginsOf(await loadExchanges()));
 }
 
 /** The options with the data directory that they mean. */

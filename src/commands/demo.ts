@@ -87,7 +87,7 @@ function demoConfig(options: DemoOptions, endpoints: Endpoints, exchanges: reado
   }
   const file = join(options.data, OWN_FOLDER, 'demo.toml');
   writeFileSync(file, `${lines.join('\n')}\n`);
-  return loadConfig(file, exchangeDefaults(exchanges), {});
+  return loadConfig(file, { exchanges: exchangeDefaults(exchanges), sinks: [] }, {});
 }
 
 /** Waits until every exchange has rows on disk: a comparison with nothing would say nothing. Throws ENDED_EARLY. */

@@ -7,8 +7,8 @@ import { loadExchanges } from '../exchanges/index.js';
 import type { Exchange } from '../feed/exchange.js';
 import { createLog, reloadOnHangup, startCapture, stopRequested } from './capture.js';
 import { configOption, examples, exitStatuses, secondsOption } from './common.js';
-import { exchangeDefaults } from './exchanges.js';
 import { LiveTable } from './live_table.js';
+import { pluginsOf } from './plugins.js';
 
 interface RunOptions {
   readonly config: string;
@@ -17,7 +17,8 @@ interface RunOptions {
 }
 
 async function run(exchanges: readonly Exchange[], options: RunOptions): Promise<void> {
-  const config = loadConfig(options.config, exchangeDefaults(exchanges));
+  const plugins = await pluginsOf(exchanges);
+  const config = loadConfig(options.config, plugins);
   const log = createLog(config.logger.log_level, options.table);
   const stopping = stopRequested(options.seconds);
   // nothing is captured before the start is complete: until then there is nothing to stop in order
@@ -26,7 +27,7 @@ async function run(exchanges: readonly Exchange[], options: RunOptions): Promise
     log.info(`stopping: ${capture}; the start was not complete`);
     return;
   }
-  reloadOnHangup(options.config, config, exchanges, capture, log);
+  reloadOnHangup(options.config, config, plugins, capture, log);
   log.info(`capturing into ${config.logger.data_path}, health at ${capture.http.url}/health`);
   const table = options.table ? new LiveTable(process.stdout) : undefined;
   table?.start(() => capture.supervisor.snapshot());
@@ -58,7 +59,7 @@ export function runCommand(): Command {
     .action(runAndEnd)
     .addHelpText(
       'after',
-      `\nSIGHUP reads the configuration again: symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(
+      `\nSIGHUP reads the configuration again: sinks, symbol lists and the log level change at once,\nthe log names what needs a restart. A second SIGINT ends the process immediately.\n${exitStatuses({ ok: 'stopped in order', failed: 'could not start, or was stopped twice' }, 'locked', 'refused')}${examples(
         'logger run --config logger.toml',
         'logger run --table',
         'LOGGER__EXCHANGES__BINANCE__ENABLED=false logger run',

@@ -41,6 +41,18 @@ function compare(
     }));
 }
 
+/** A sink is begun, ended or begun again as a whole. */
+function compareSinks(before: Config['sinks'], after: Config['sinks']): ConfigChange[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    .map((name) => ({
+      key: `sinks.${name}`,
+      before: before[name],
+      after: after[name],
+      applies: 'reload',
+    }));
+}
+
 /** Every changed key, in the order of the file. Both configurations were loaded with the same exchanges. */
 export function diffConfig(before: Config, after: Config): ConfigChange[] {
   return [
@@ -50,5 +62,6 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     ...Object.keys(before.exchanges).flatMap((id) =>
       compare(`exchanges.${id}`, EXCHANGE_OPTIONS, before.exchanges[id], after.exchanges[id]),
     ),
+    ...compareSinks(before.sinks, after.sinks),
   ];
 }

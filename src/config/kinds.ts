@@ -2,6 +2,7 @@
  * The kinds of options: what each accepts and how that is said in words. Used only by the declarations in
  * options.ts; loading, error messages, OPTIONS.md and the sample file derive from what is built here.
  */
+import { BEGINNING_FORM, parseBeginning } from './beginning.js';
 
 /** reload: a changed value can be applied while the logger runs · restart: it takes effect at the next start */
 export type Applies = 'reload' | 'restart';
@@ -108,6 +109,15 @@ export function optionalText(common: Common<string>): Option<string> {
     common,
     'text, or "" for none',
     unless((value) => typeof value === 'string'),
+  );
+}
+
+/** Where a sink begins. */
+export function beginning(common: Common<string>): Option<string> {
+  return option(
+    common,
+    BEGINNING_FORM,
+    unless((value) => typeof value === 'string' && parseBeginning(value) !== undefined),
   );
 }
 

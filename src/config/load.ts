@@ -13,10 +13,11 @@ import {
   type Config,
   type DeclaredSection,
   declaredSections,
-  type ExchangeDefaults,
   envName,
+  type Plugins,
   RELATIONS,
 } from './options.js';
+import { findSinks, SINKS } from './sinks.js';
 import { isTree, keyLines, parseToml, parseTomlValue, type Tree } from './toml.js';
 
 const ENV_PREFIX = 'LOGGER__';
@@ -40,7 +41,11 @@ class Loading {
   /** all of these and every option */
   private readonly known: readonly string[];
 
-  constructor(sections: readonly DeclaredSection[]) {
+  constructor(
+    sections: readonly DeclaredSection[],
+    /** by key: why a section cannot be read */
+    readonly unreadable: ReadonlyMap<string, string> = new Map(),
+  ) {
     for (const { path, options } of sections) {
       path.forEach((_, i) => {
         this.tables.add(path.slice(0, i + 1).join('.'));
@@ -53,6 +58,7 @@ class Loading {
         this.origins.set(key, 'default');
       }
     }
+    this.tables.add(SINKS);
     this.known = [...this.tables, ...this.options.keys()];
   }
 
@@ -95,7 +101,9 @@ function applyFile(
     const place = `${file}:${lines.get(key)}`;
     // a quoted name with a dot in it is no path
     const literal = name.includes('.');
-    if (loading.options.has(key) && !literal) {
+    const unreadable = loading.unreadable.get(key);
+    if (unreadable !== undefined) loading.problems.push(`${place}: ${unreadable}`);
+    else if (loading.options.has(key) && !literal) {
       loading.set(key, value, place);
     } else if (!loading.tables.has(key) || literal) {
       const what = isTree(value) ? `section [${key}]` : `key ${key}`;
@@ -145,7 +153,7 @@ function deepFreeze<T>(value: T): T {
 
 /** The frozen object; the declarations give its type, so the one cast here holds by construction. */
 function build(loading: Loading): Config {
-  const config: Record<string, unknown> = { exchanges: {} };
+  const config: Record<string, unknown> = { exchanges: {}, sinks: {} };
   for (const [key, value] of loading.values) {
     const path = key.split('.');
     const name = path.pop()!;
@@ -177,14 +185,15 @@ function readFile(path: string): string {
  */
 export function readConfig(
   path: string | undefined,
-  exchanges: readonly ExchangeDefaults[],
+  plugins: Plugins,
   env: Environment = process.env,
 ): { readonly config: Config; readonly origins: Origins } {
-  const loading = new Loading(declaredSections(exchanges));
-  if (path !== undefined) {
-    const source = readFile(path);
-    applyFile(loading, parseToml(source, path), '', path, keyLines(source));
-  }
+  const source = path === undefined ? '' : readFile(path);
+  const tree = parseToml(source, path ?? '');
+  const { kinds, problems } = findSinks(tree, plugins);
+  const unreadable = new Map([...problems].map(([name, problem]) => [`${SINKS}.${name}`, problem]));
+  const loading = new Loading(declaredSections(plugins, kinds), unreadable);
+  applyFile(loading, tree, '', path ?? '', keyLines(source));
   applyEnvironment(loading, env);
   refuseUncheckedTls(loading, env);
   const config = build(loading);
@@ -200,8 +209,8 @@ export function readConfig(
 /** Reads the configuration: defaults, then the file, then `LOGGER__SECTION__KEY` variables. Deeply frozen. */
 export function loadConfig(
   path: string | undefined,
-  exchanges: readonly ExchangeDefaults[],
+  plugins: Plugins,
   env: Environment = process.env,
 ): Config {
-  return readConfig(path, exchanges, env).config;
+  return readConfig(path, plugins, env).config;
 }

@@ -20,8 +20,15 @@ import {
   text,
   url,
 } from './kinds.js';
+import { SINKS, type SinkConfig, type SinkKind, sinkOptions } from './sinks.js';
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
+
+/** What brings sections of its own: exchanges, and types of sinks. */
+export interface Plugins {
+  readonly exchanges: readonly ExchangeDefaults[];
+  readonly sinks: readonly SinkKind[];
+}
 
 export interface Section<O extends Options = Options> {
   readonly doc: string;
@@ -320,6 +327,7 @@ export type ExchangeConfig = Values<ReturnType<typeof exchangeSection>['options'
 /** The whole configuration, typed from the declarations above. */
 export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]['options']> } & {
   readonly exchanges: Readonly<Record<string, ExchangeConfig>>;
+  readonly sinks: Readonly<Record<string, SinkConfig>>;
 };
 
 /** Rules between options; a broken one is reported at `key`. */
@@ -338,6 +346,11 @@ export const RELATIONS: readonly {
     rule: 'must be at least twice journal.segment_bytes',
     holds: ({ journal }) => journal.max_bytes >= 2 * journal.segment_bytes,
   },
+  {
+    key: 'journal.enabled',
+    rule: 'must be true while there is a section [sinks.*]: a sink reads the journal',
+    holds: ({ journal, sinks }) => journal.enabled || Object.keys(sinks).length === 0,
+  },
 ];
 
 /** A section with its place in the file, e.g. `exchanges.coinbase`. */
@@ -347,18 +360,33 @@ export interface DeclaredSection extends Section {
   readonly samples: Readonly<Record<string, unknown>>;
 }
 
-/** Every section in the order of the file. */
-export function declaredSections(exchanges: readonly ExchangeDefaults[]): DeclaredSection[] {
+/** The types of the sinks of a configuration, by name. */
+export function sinkKinds({ sinks }: Config, plugins: Plugins): Map<string, SinkKind> {
+  const kindOf = (type: string) => plugins.sinks.find((kind) => kind.type === type) as SinkKind;
+  return new Map(Object.entries(sinks).map(([name, { type }]) => [name, kindOf(type)]));
+}
+
+/** Every section in the order of the file; `sinks`: the type of each by name. */
+export function declaredSections(
+  plugins: Plugins,
+  sinks: ReadonlyMap<string, SinkKind> = new Map(),
+): DeclaredSection[] {
   return [
     ...Object.entries<Section>(SECTIONS).map(([name, section]) => ({
       ...section,
       path: [name],
       samples: {},
     })),
-    ...exchanges.map((exchange) => ({
+    ...plugins.exchanges.map((exchange) => ({
       ...exchangeSection(exchange),
       path: ['exchanges', exchange.id],
       samples: { enabled: true, symbols: exchange.sample_symbols },
+    })),
+    ...[...sinks].map(([name, kind]) => ({
+      doc: kind.doc,
+      options: sinkOptions(plugins, kind),
+      path: [SINKS, name],
+      samples: {},
     })),
   ];
 }

@@ -124,6 +124,26 @@ export const SEALER_COUNTERS = {
   damaged: gauge('table-days that differ from their checksum file'),
 } as const satisfies CounterSpecs;
 
+/** One block per sink, written by its thread. */
+export const SINK_COUNTERS = {
+  delivered_rows: counter('rows delivered: safe in the target'),
+  batches: counter('batches delivered'),
+  errors: counter('times that the target, or the way to it, failed'),
+  retries: counter('batches that were delivered again after an error'),
+  dead_letters: counter('rows that the target can never take; they are in dead_letters/'),
+  cut_offs: counter(
+    'times that the sink had lost its place in the journal and began again from the column files',
+  ),
+  position: gauge('the last block of the journal that was delivered, modulo 2^32', 'number', 'max'),
+  from_files: gauge('1 while rows come from the column files', 'number'),
+  waiting_since: gauge(
+    'receive time of the oldest row that was read and is not safe in the target, since 1970; 0 when there is none',
+    's',
+    'max',
+  ),
+  delivered_until: gauge('receive time of the newest row that was delivered, since 1970', 's', 'max'),
+} as const satisfies CounterSpecs;
+
 /** One block per ring, written by the writer: what became of a shard's rows. */
 export const DRAIN_COUNTERS = {
   rows_drained: counter('rows taken from this ring'),
@@ -146,12 +166,14 @@ export const COUNTER_BLOCKS = {
   ring: { of: 'process', specs: DRAIN_COUNTERS, doc: 'all rings together, as the writer empties them' },
   writer: { of: 'process', specs: WRITER_COUNTERS, doc: 'the writer' },
   sealer: { of: 'process', specs: SEALER_COUNTERS, doc: 'checksum files of closed days' },
+  sink: { of: 'process', specs: SINK_COUNTERS, doc: 'all sinks together' },
 } as const satisfies Record<string, { of: 'exchange' | 'process'; specs: CounterSpecs; doc: string }>;
 
 export const SESSION = slotsOf(SESSION_COUNTERS);
 export const SHARD = slotsOf(SHARD_COUNTERS);
 export const WRITER = slotsOf(WRITER_COUNTERS);
 export const SEALER = slotsOf(SEALER_COUNTERS);
+export const SINK = slotsOf(SINK_COUNTERS);
 export const DRAIN = slotsOf(DRAIN_COUNTERS);
 export const STORED = slotsOf(STORED_COUNTERS);
 /** Values of the writer's `stopped`. */

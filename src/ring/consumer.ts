@@ -12,6 +12,8 @@ export class RingConsumer {
   private head: number;
   /** index of the first word of the run that take() found */
   start = 0;
+  /** words that were published behind it: at the beginning of the memory, when the run goes up to its end */
+  behind = 0;
 
   constructor(ring: SharedArrayBuffer) {
     this.capacity = ring.byteLength / 4 - DATA_WORD;
@@ -25,7 +27,9 @@ export class RingConsumer {
   take(): number {
     const available = (Atomics.load(this.control, TAIL_WORD) - this.head) | 0;
     this.start = this.head & this.mask;
-    return Math.min(available, this.capacity - this.start);
+    const run = Math.min(available, this.capacity - this.start);
+    this.behind = available - run;
+    return run;
   }
 
   /** Gives the first `words` words of the run back to the producer. */

@@ -8,9 +8,10 @@
  *   word 6    length of the text in bytes
  *   word 7…   the bytes, padded to a whole word
  *
- * A `literal` belongs to the row of the same stream and table that precedes it in the same ring.
+ * A `literal` belongs to the row of the same stream and table that precedes it in the same ring, and in the same block of
+ * the journal.
  */
-import { HEADER_WORDS } from './layout.js';
+import { HEADER_WORDS, recordTableId } from './layout.js';
 
 export const TEXT_TABLE_ID = 255;
 export const TEXT_KIND = {
@@ -27,3 +28,8 @@ export const TEXT_AT = {
   bytes: HEADER_WORDS + 3,
   text: HEADER_WORDS + 4,
 } as const;
+
+/** Whether the record at `index` is the text of a number of the row before it. */
+export function isLiteral(words: Uint32Array, index: number): boolean {
+  return recordTableId(words[index]) === TEXT_TABLE_ID && words[index + TEXT_AT.kind] === TEXT_KIND.literal;
+}

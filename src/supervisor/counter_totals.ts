@@ -32,6 +32,7 @@ export function counterTotals(s: Snapshot): { exchanges: Readonly<Record<string,
       ring: s.shards.map(({ drained }) => drained),
       writer: [s.writer],
       sealer: [s.sealer],
+      sink: s.sinks.map(({ counters }) => counters),
     }),
   };
 }

@@ -409,9 +409,9 @@ export class Fleet {
     const { directory, writer } = this.options;
     const known = directory.find(exchange, native);
     if (known !== undefined || this.shards.length === 0) return known?.stream;
-    const { stream, directory: folder } = directory.stream(exchange, native);
-    await writer.announce([], [{ stream, exchange: exchange.id, directory: folder, ring: 0 }]);
-    return stream;
+    const spec = directory.stream(exchange, native);
+    await writer.announce([], writerStreams({ shard: this.shards[0] }, [spec]));
+    return spec.stream;
   }
 
   private async takeUp(slot: SessionSlot, natives: readonly string[]): Promise<void> {

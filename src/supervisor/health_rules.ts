@@ -21,6 +21,8 @@ export const HEALTH_SECS = {
   diskSilentAtCheckpoint: 5,
   /** what was lost shows for so long */
   lossShown: 60,
+  /** a row that a sink has not delivered after so long is late */
+  sinkLag: 60,
 } as const;
 /** Refusals that a reason names; connections list all of them. */
 const REFUSALS_NAMED = 5;
@@ -266,6 +268,20 @@ export const HEALTH_RULES: readonly HealthRule[] = [
         s.dropQuietSecs < HEALTH_SECS.lossShown,
         `messages were dropped in the last ${HEALTH_SECS.lossShown} s`,
       ),
+  },
+  {
+    status: 'degraded',
+    doc: 'a sink does not deliver: the reason is that of its target; the journal keeps what it has not, and capture is as it was',
+    find: ({ sinks }) =>
+      sinks.flatMap(({ name, trouble }) => (trouble === undefined ? [] : [`sink ${name}: ${trouble}`])),
+  },
+  {
+    status: 'degraded',
+    doc: `a sink that follows the journal has not delivered a row that was received more than ${HEALTH_SECS.sinkLag} s ago`,
+    find: ({ sinks }) =>
+      sinks
+        .filter(({ lagSecs, counters }) => lagSecs > HEALTH_SECS.sinkLag && counters.from_files === 0)
+        .map(({ name, lagSecs }) => `sink ${name}: it is ${Math.round(lagSecs)} s behind`),
   },
   {
     status: 'warning',

@@ -12,7 +12,7 @@ const DESCRIPTORS_RESERVED = 2048;
 const DESCRIPTORS_MAX = 65_536;
 
 /** The journal's part of the configuration; undefined when none is kept. */
-export function journalOf({ journal }: Config): WriterJournal | undefined {
+export function journalOf({ journal }: Config, progress: SharedArrayBuffer): WriterJournal | undefined {
   if (!journal.enabled) return undefined;
   const { sync_ms, segment_bytes, max_bytes } = journal;
   return {
@@ -20,6 +20,7 @@ export function journalOf({ journal }: Config): WriterJournal | undefined {
     segmentBytes: segment_bytes,
     bytesMax: max_bytes,
     checkpointMs: CHECKPOINT_MS,
+    progress,
   };
 }
 

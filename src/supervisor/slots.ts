@@ -65,11 +65,15 @@ export function stopShard(thread: ShardThread | undefined): Promise<void> {
   });
 }
 
-export function writerStreams({ shard }: SessionSlot, streams: readonly StreamSpec[]): WriterStream[] {
-  return streams.map(({ stream, exchange, directory }) => ({
+export function writerStreams(
+  { shard }: Pick<SessionSlot, 'shard'>,
+  streams: readonly StreamSpec[],
+): WriterStream[] {
+  return streams.map(({ stream, exchange, directory, symbol }) => ({
     stream,
     exchange,
     directory,
+    symbol,
     ring: shard.shard,
   }));
 }

@@ -7,6 +7,7 @@ import type {
   SEALER_COUNTERS,
   SESSION_COUNTERS,
   SHARD_COUNTERS,
+  SINK_COUNTERS,
   STORED_COUNTERS,
   WRITER_COUNTERS,
 } from '../counters/declarations.js';
@@ -56,6 +57,21 @@ export interface ShardStatus {
   readonly drained: Values<typeof DRAIN_COUNTERS>;
 }
 
+/** A sink. */
+export interface SinkStatus {
+  readonly name: string;
+  readonly type: string;
+  /** why nothing is delivered; undefined when it is */
+  readonly trouble: string | undefined;
+  /** times that its thread was started again */
+  readonly restarts: number;
+  /** rows that it has not delivered, estimated from the blocks of the journal that it has not */
+  readonly lagRows: number;
+  /** age of the oldest row that it has not delivered */
+  readonly lagSecs: number;
+  readonly counters: Values<typeof SINK_COUNTERS>;
+}
+
 export interface Snapshot extends StalenessTimes {
   readonly nowMs: number;
   readonly startedMs: number;
@@ -73,6 +89,7 @@ export interface Snapshot extends StalenessTimes {
   /** undefined before the first look */
   readonly disk: DiskState | undefined;
   readonly sealer: Values<typeof SEALER_COUNTERS>;
+  readonly sinks: readonly SinkStatus[];
   /** receive to ring, by exchange, µs */
   readonly latency: Readonly<Record<string, Quantiles>>;
   /** the same of the last seconds */

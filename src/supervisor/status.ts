@@ -7,6 +7,7 @@ import {
   dropped,
   isUp,
   type SessionStatus,
+  type SinkStatus,
   type Snapshot,
   symbolsOf,
 } from './snapshot.js';
@@ -72,6 +73,7 @@ export function healthOf(s: Snapshot) {
       passes: s.sealer.passes,
       failures: s.sealer.failures,
     },
+    sinks: Object.fromEntries(s.sinks.map((sink) => [sink.name, sinkHealth(sink)])),
     counters: counterTotals(s),
   };
 }
@@ -124,6 +126,24 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
       ring_fill: session.ringFill / 1000,
       restarts: session.restarts,
     })),
+  };
+}
+
+function sinkHealth({ type, trouble, restarts, lagRows, lagSecs, counters }: SinkStatus) {
+  return {
+    type,
+    trouble: trouble ?? null,
+    from_files: counters.from_files === 1,
+    lag_rows: lagRows,
+    lag_seconds: Math.round(lagSecs * 10) / 10,
+    oldest_waiting: iso(counters.waiting_since),
+    delivered_until: iso(counters.delivered_until),
+    rows_delivered: counters.delivered_rows,
+    dead_letters: counters.dead_letters,
+    errors: counters.errors,
+    retries: counters.retries,
+    cut_offs: counters.cut_offs,
+    restarts,
   };
 }
 

@@ -22,6 +22,7 @@ import { InstrumentHistory } from './instrument_history.js';
 import { readCa, writable } from './resources.js';
 import { SealLink } from './seal_link.js';
 import { SessionResources } from './session_init.js';
+import { Sinks } from './sinks.js';
 import type { Snapshot } from './snapshot.js';
 import { SAMPLE_MS, Staleness } from './staleness.js';
 import { readinessOf } from './status.js';
@@ -53,6 +54,7 @@ export class Supervisor {
   private readonly histories: ReadonlyMap<Exchange, InstrumentHistory>;
   private readonly disk: DiskWatch;
   private readonly sealing: SealLink;
+  private readonly sinks: Sinks;
   private sampler: NodeJS.Timeout | undefined;
   private readonly startedMs: number;
   private connectingMs: number;
@@ -69,8 +71,9 @@ export class Supervisor {
     this.log = log;
     this.enabled = exchanges.filter(({ id }) => config.exchanges[id].enabled);
     this.resources = new SessionResources(config, readCa(config.websocket.ca_file));
+    this.sinks = new Sinks({ config, mapper, log });
     this.writer = new WriterLink({
-      ...{ config, doorbell, log, fatal },
+      ...{ config, doorbell, log, fatal, progress: this.sinks.progress },
       exchanges: this.enabled.map(({ id }) => id),
       covered: (request) => this.sealing.covered(request),
     });
@@ -116,6 +119,7 @@ export class Supervisor {
     this.connectingMs = Date.now();
     fleet.start();
     symbols.start();
+    this.sinks.start();
     this.sampler = setInterval(() => this.sample(), SAMPLE_MS);
     this.latest = this.takeSnapshot();
   }
@@ -194,6 +198,7 @@ export class Supervisor {
       flushIntervalSecs: this.config.logger.flush_interval_secs,
       disk: this.disk.state,
       sealer: this.sealing.counters(),
+      sinks: this.sinks.status(writer),
       latency: fleet.latencies.total(),
       recentLatency: fleet.latencies.recent(),
       writerLatency: this.writer.latency(),
@@ -208,9 +213,9 @@ export class Supervisor {
     return this.latest;
   }
 
-  /** Takes over what may change at run time: symbols, without touching connections that keep theirs. */
+  /** Takes over what may change at run time: sinks, and symbols without touching connections that keep theirs. */
   async reload(config: Config): Promise<void> {
-    await this.symbols?.change(config);
+    await Promise.all([this.symbols?.change(config), this.sinks.reload(config)]);
   }
 
   /** Closes sockets, drains rings, writes everything; answers whether every row is in its file or in the journal. */
@@ -219,6 +224,7 @@ export class Supervisor {
     this.symbols?.stop();
     await Promise.all([this.sealing.stop(), this.fleet.stop()]);
     const complete = await this.writer.stop(() => this.journaled());
+    await this.sinks.stop();
     clearInterval(this.sampler);
     this.latest = this.takeSnapshot();
     this.stopped = true;

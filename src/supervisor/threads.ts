@@ -2,6 +2,7 @@
  * The one place that knows how to start threads. Main thread only.
  */
 import { Worker } from 'node:worker_threads';
+import type { SinkCommand, SinkInit, SinkReport } from '../delivery/thread.js';
 import type { ShardCommand, ShardInit, ShardReport } from '../feed/shard.js';
 import { createSyncWord, runSync } from '../store/disk/background_sync.js';
 import { createFileSyncWords } from '../store/disk/file_sync.js';
@@ -51,6 +52,7 @@ function start<Command, Report>(
 export type ShardThread = Thread<ShardCommand, ShardReport>;
 export type WriterThread = Thread<WriterCommand, WriterReport>;
 export type SealerThread = Thread<SealerCommand, SealerReport>;
+export type SinkThread = Thread<SinkCommand, SinkReport>;
 
 export function startShard(init: ShardInit): ShardThread {
   const heapMbMax = HEAP_MB_MAX + HEAP_MB_PER_SESSION * init.sessions.length;
@@ -78,4 +80,8 @@ export function startWriter(init: WriterInit): WriterThread {
 
 export function startSealer(init: SealerInit): SealerThread {
   return start('sealer', 'sealer', init);
+}
+
+export function startSink(init: SinkInit): SinkThread {
+  return start('sink', `sink-${init.name}`, init);
 }

@@ -17,6 +17,8 @@ export interface WriterLinkOptions {
   readonly config: Config;
   readonly exchanges: readonly string[];
   readonly doorbell: SharedArrayBuffer;
+  /** where the writer tells how far the journal is */
+  readonly progress: SharedArrayBuffer;
   readonly log: Logger;
   /** the process cannot go on without the writer */
   readonly fatal: (exitStatus: number) => void;
@@ -45,7 +47,7 @@ export class WriterLink {
 
   /** Resolves when the writer can take rows. */
   start(rings: readonly WriterRing[], streams: readonly WriterStream[]): Promise<void> {
-    const { config, doorbell, log, fatal } = this.options;
+    const { config, doorbell, progress, log, fatal } = this.options;
     const { logger } = config;
     const thread = startWriter({
       dataPath: logger.data_path,
@@ -53,7 +55,7 @@ export class WriterLink {
       rowsPerTableDay: logger.buffer_size,
       exact: logger.exact,
       descriptorsMax: descriptorBudget(),
-      journal: journalOf(config),
+      journal: journalOf(config, progress),
       rings,
       streams,
       doorbell,

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { parse } from 'smol-toml';
 import { effectiveToml, sampleToml } from '../../src/config/document.js';
 import { declaredSections } from '../../src/config/options.js';
-import { EXCHANGES, read } from './fixtures.js';
+import { EXCHANGES, PLUGINS, read } from './fixtures.js';
 
 test('the sample file is valid and says nothing but the defaults, and symbols that fit', () => {
-  const { exchanges, ...sample } = read(sampleToml(EXCHANGES)).config;
+  const { exchanges, ...sample } = read(sampleToml(PLUGINS)).config;
   const { exchanges: defaults, ...rest } = read('').config;
   assert.deepEqual(sample, rest);
   for (const { id, sample_symbols } of EXCHANGES) {
@@ -16,8 +16,8 @@ test('the sample file is valid and says nothing but the defaults, and symbols th
 });
 
 test('the sample file names every option, and every default is allowed by its own option', () => {
-  const tree = parse(sampleToml(EXCHANGES));
-  for (const { path, options } of declaredSections(EXCHANGES)) {
+  const tree = parse(sampleToml(PLUGINS));
+  for (const { path, options } of declaredSections(PLUGINS)) {
     const section = path.reduce<Record<string, unknown>>(
       (table, name) => table[name] as Record<string, unknown>,
       tree,
@@ -31,7 +31,7 @@ test('the effective values read back as the same configuration', () => {
   const { config, origins } = read('[exchanges.coinbase]\nsymbols = ["A\\"#", "B"]\n', {
     LOGGER__LOGGER__DATA_PATH: 'a "quoted" # path\n',
   });
-  const text = effectiveToml(config, origins, EXCHANGES);
+  const text = effectiveToml(config, origins, PLUGINS);
   assert.deepEqual(read(text).config, config);
   assert.match(text, /^data_path = .* {2}# LOGGER__LOGGER__DATA_PATH$/m);
   assert.match(text, /^port = 9090 +# default$/m);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LoggerError } from '../../src/base/errors.js';
 import { type Environment, readConfig } from '../../src/config/load.js';
-import type { ExchangeDefaults } from '../../src/config/options.js';
+import type { ExchangeDefaults, Plugins } from '../../src/config/options.js';
+import { loadSinkKinds } from '../../src/sinks/index.js';
 
 export const EXCHANGES: readonly ExchangeDefaults[] = [
   {
@@ -33,6 +34,8 @@ export const EXCHANGES: readonly ExchangeDefaults[] = [
   },
 ];
 
+export const PLUGINS: Plugins = { exchanges: EXCHANGES, sinks: await loadSinkKinds() };
+
 const folder = mkdtempSync(join(tmpdir(), 'logger-config-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
@@ -46,14 +49,14 @@ export function fileWith(text: string): string {
 
 /** Loads a configuration from its text. */
 export function read(text: string, env: Environment = {}) {
-  return readConfig(fileWith(text), EXCHANGES, env);
+  return readConfig(fileWith(text), PLUGINS, env);
 }
 
 /** The problems of a configuration, one a line, with the path of the file as FILE. */
 export function problems(text: string, env: Environment = {}): string[] {
   const path = fileWith(text);
   try {
-    readConfig(path, EXCHANGES, env);
+    readConfig(path, PLUGINS, env);
   } catch (error) {
     if (!(error instanceof LoggerError) || error.code !== 'CONFIG_INVALID') throw error;
     return error.message.replaceAll(path, 'FILE').split('\n');

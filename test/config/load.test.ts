@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LoggerError } from '../../src/base/errors.js';
 import { loadConfig } from '../../src/config/load.js';
-import { EXCHANGES, fileWith, problems, read } from './fixtures.js';
+import { EXCHANGES, fileWith, PLUGINS, problems, read } from './fixtures.js';
 
 test('an empty file gives the defaults that are promised to users', () => {
   const { config } = read('');
@@ -58,6 +58,7 @@ test('an empty file gives the defaults that are promised to users', () => {
         kline_intervals: ['1m', '5m', '15m', '1h'],
       },
     },
+    sinks: {},
   });
 });
 
@@ -110,7 +111,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, validation, http, network, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, validation, http, network, websocket, exchanges, sinks',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],
@@ -215,7 +216,7 @@ test('an environment that switches the checks of certificates off is refused, an
     problems('', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }).map((line) => line.split(',')[0]),
     ['NODE_TLS_REJECT_UNAUTHORIZED: must not be 0'],
   );
-  assert.ok(loadConfig(fileWith(''), EXCHANGES, { NODE_TLS_REJECT_UNAUTHORIZED: '1' }));
+  assert.ok(loadConfig(fileWith(''), PLUGINS, { NODE_TLS_REJECT_UNAUTHORIZED: '1' }));
 });
 
 test('all problems are reported together, each on one line, as wrong use', () => {
@@ -225,7 +226,7 @@ test('all problems are reported together, each on one line, as wrong use', () =>
     ['FILE:2:', 'FILE:3:', 'FILE:5:', 'LOGGER__HTTP__HOST:', 'LOGGER__NO:'],
   );
   assert.throws(
-    () => loadConfig(fileWith(text), EXCHANGES, {}),
+    () => loadConfig(fileWith(text), PLUGINS, {}),
     (error: unknown) => error instanceof LoggerError && error.exitStatus === 2,
   );
 });
@@ -238,12 +239,12 @@ test('broken TOML names line, column and reason', () => {
 });
 
 test('a missing file says how to make one, an unreadable one why', () => {
-  assert.throws(() => loadConfig('/nowhere/logger.toml', EXCHANGES, {}), {
+  assert.throws(() => loadConfig('/nowhere/logger.toml', PLUGINS, {}), {
     code: 'CONFIG_INVALID',
     message:
       '/nowhere/logger.toml: no such file; make one with: logger check-config --print-default > /nowhere/logger.toml',
   });
-  assert.throws(() => loadConfig('/', EXCHANGES, {}), /^LoggerError: \/: cannot be read: /);
+  assert.throws(() => loadConfig('/', PLUGINS, {}), /^LoggerError: \/: cannot be read: /);
 });
 
 test('environment variables win over the file; values are TOML or bare text', () => {

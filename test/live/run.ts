@@ -96,7 +96,7 @@ function configure(exchange: Exchange, folder: string, wanted: Options) {
     file,
     `[logger]\ndata_path = ${JSON.stringify(join(folder, 'data'))}\nflush_interval_secs = 1\n[http]\nport = 0\n[exchanges.${exchange.id}]\nenabled = true\n${lines.join('\n')}\n`,
   );
-  return loadConfig(file, exchangeDefaults([exchange]), {});
+  return loadConfig(file, { exchanges: exchangeDefaults([exchange]), sinks: [] }, {});
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -75,6 +75,7 @@ export function snapshot(changes: SnapshotChanges = {}): Snapshot {
     recentLatency: { venue: quantiles },
     writerLatency: quantiles,
     sealer: zeros(SEALER_COUNTERS),
+    sinks: [],
     disk: { free_bytes: 1e12, free_inodes: null, runway_seconds: null, forecast: null, level: 'ok' },
     ...changes,
     writer: zeros(WRITER_COUNTERS, changes.writer),

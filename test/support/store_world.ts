@@ -27,9 +27,9 @@ export const FIRST_DAY = 20_000;
 
 /** Streams with their table and ring; exchange x is on ring 0, y on ring 1. */
 export const STREAMS: readonly (WriterStream & { readonly table: Table })[] = [
-  { stream: 0, exchange: 'x', directory: 'A', ring: 0, table: TRADES },
-  { stream: 1, exchange: 'x', directory: 'B', ring: 0, table: GAPS },
-  { stream: 2, exchange: 'y', directory: 'A', ring: 1, table: TRADES },
+  { stream: 0, exchange: 'x', directory: 'A', symbol: 'A', ring: 0, table: TRADES },
+  { stream: 1, exchange: 'x', directory: 'B', symbol: 'B', ring: 0, table: GAPS },
+  { stream: 2, exchange: 'y', directory: 'A', symbol: 'A', ring: 1, table: TRADES },
 ];
 export const RINGS = 2;
 

@@ -35,8 +35,11 @@ export function isoDay(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
+/** Rows that a sink could not deliver (delivery/dead_letters.ts). */
+export const DEAD_LETTERS_FOLDER = 'dead_letters';
+
 /** Folders of the data directory that hold no exchange. */
-export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['journal', 'quarantine']);
+export const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['journal', 'quarantine', DEAD_LETTERS_FOLDER]);
 
 /** Folder of a table; `symbolName` comes from encodeName. */
 export function tableDirectory(

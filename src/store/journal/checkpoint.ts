@@ -48,7 +48,11 @@ export function checkpointBytes(checkpoint: Checkpoint): Buffer {
 /** The checkpoint of a journal folder: undefined when there is none, 'damaged' when it cannot be read. */
 export function readCheckpoint(io: StoreIo, folder: string): Checkpoint | 'damaged' | undefined {
   const bytes = readWhole(io, `${folder}/${CHECKPOINT_FILE}`);
-  if (bytes === undefined) return undefined;
+  return bytes === undefined ? undefined : parseCheckpoint(bytes);
+}
+
+/** The checkpoint that a file holds. */
+export function parseCheckpoint(bytes: Buffer): Checkpoint | 'damaged' {
   const match = /^([0-9a-f]{8}) (.*)\n$/.exec(bytes.toString('utf8'));
   if (match === null || crcOf(match[2]) !== match[1]) return 'damaged';
   const encoded = JSON.parse(match[2]) as Encoded;

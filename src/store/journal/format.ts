@@ -133,8 +133,11 @@ export function jsonPayload(value: unknown): Buffer {
   return padded;
 }
 
-/** Number, exchange and folder name of a stream. */
-export type StreamEntry = readonly [stream: number, exchange: string, directory: string];
+/**
+ * Number, exchange, folder name and normalized symbol of a stream. The number means the same only within one process;
+ * segments of earlier versions lack the symbol.
+ */
+export type StreamEntry = readonly [stream: number, exchange: string, directory: string, symbol?: string];
 
 interface TableLayout {
   readonly id: number;

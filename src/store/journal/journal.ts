@@ -164,11 +164,13 @@ export class Journal {
     return this.segment;
   }
 
-  /** Appends the records words[from, to) of a ring as one block. */
-  appendRecords(words: Uint32Array, from: number, to: number): void {
-    const length = (to - from) * 4;
+  /** Appends the records words[from, to) of a ring as one block, with words[0, wrapped) behind them. */
+  appendRecords(words: Uint32Array, from: number, to: number, wrapped = 0): void {
+    const length = (to - from + wrapped) * 4;
     this.makeRoom(length);
-    this.heldWords.set(words.subarray(from, to), (this.heldEnd + BLOCK_HEADER_BYTES) / 4);
+    const at = (this.heldEnd + BLOCK_HEADER_BYTES) / 4;
+    this.heldWords.set(words.subarray(from, to), at);
+    if (wrapped > 0) this.heldWords.set(words.subarray(0, wrapped), at + to - from);
     this.complete(BLOCK_KIND.records, length);
   }
 

@@ -1,6 +1,7 @@
 /**
- * Reads segments of the journal (format: format.ts), up to the size that they have when they are opened: for recovery,
- * and for a writer that starts. Changes nothing. Synchronous, in fixed memory but for the longest block.
+ * Reads segments of the journal (format: format.ts), up to the size that they have when they are opened or refreshed: for
+ * recovery, for a writer that starts, and for who follows the journal (tail.ts). Changes nothing. Synchronous, in fixed
+ * memory but for the longest block.
  *
  * A reader never goes past a block that is not whole: what stands behind it has no meaning by itself. Whether that is
  * the normal end after a crash or damage is for the caller to judge, from what lookBehind() finds.
@@ -95,11 +96,13 @@ export function newestOf(firsts: readonly number[], i: number, newest: number): 
 }
 
 export class SegmentReader {
-  readonly size: number;
+  /** of the file, as it was seen last */
+  size: number;
   /** of the block that next() reads */
   offset = 0;
   /** undefined when the first block is not whole */
   readonly head: SegmentHead | undefined;
+  private readonly path: string;
   private readonly fd: number;
   private window: Buffer<ArrayBuffer>;
   private view: Uint32Array<ArrayBuffer>;
@@ -113,9 +116,9 @@ export class SegmentReader {
     folder: string,
     readonly id: number,
   ) {
-    const path = join(folder, segmentFile(id));
-    this.fd = io.openToRead(path);
-    this.size = io.sizeOf(path);
+    this.path = join(folder, segmentFile(id));
+    this.fd = io.openToRead(this.path);
+    this.size = io.sizeOf(this.path);
     this.window = roomFor(Math.min(WINDOW_BYTES, this.size));
     this.view = new Uint32Array(this.window.buffer);
     this.head = this.readHead();
@@ -123,6 +126,12 @@ export class SegmentReader {
 
   close(): void {
     this.io.close(this.fd);
+  }
+
+  /** Sees what was written since, also where there was something else before. */
+  refresh(): void {
+    this.size = this.io.sizeOf(this.path);
+    this.windowEnd = this.windowAt;
   }
 
   private readHead(): SegmentHead | undefined {

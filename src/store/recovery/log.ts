@@ -6,8 +6,9 @@ import type { Table } from '../../schema/layout.js';
 import { LAYOUT_HASH } from '../../schema/tables.js';
 import type { StoreIo } from '../disk/io.js';
 import type { Checkpoint } from '../journal/checkpoint.js';
-import { BLOCK_KIND, type StreamEntry } from '../journal/format.js';
+import { BLOCK_KIND } from '../journal/format.js';
 import { type Block, listSegments, newestOf, type SegmentHead, SegmentReader } from '../journal/reader.js';
+import { addStreams, type StreamName, type Streams } from '../journal/streams.js';
 import type { CaseLabel, Finding } from './cases.js';
 
 export interface SegmentFound {
@@ -30,12 +31,10 @@ export interface LogRange {
   readonly findings: readonly Finding[];
 }
 
-/** Streams of the segment that a block belongs to. */
-export type Streams = ReadonlyMap<number, { readonly exchange: string; readonly directory: string }>;
-
 export interface WalkedBlock {
   readonly block: Block;
   readonly tables: readonly Table[];
+  /** of the segment that the block belongs to */
   readonly streams: Streams;
   /** of the records of this segment, as far as they were met, by stream and table (records.ts) */
   readonly places: Map<number, Place[]>;
@@ -179,7 +178,7 @@ export function* walkLog(
   let done = checkpoint.sequence;
   for (const { id, head } of range.redo) {
     const { header, tables } = head as SegmentHead;
-    const streams = new Map<number, { exchange: string; directory: string }>();
+    const streams = new Map<number, StreamName>();
     const places = new Map<number, Place[]>();
     addStreams(streams, header.streams);
     const reader = new SegmentReader(io, folder, id);
@@ -195,11 +194,4 @@ export function* walkLog(
       reader.close();
     }
   }
-}
-
-function addStreams(
-  streams: Map<number, { exchange: string; directory: string }>,
-  entries: readonly StreamEntry[],
-): void {
-  for (const [stream, exchange, directory] of entries) streams.set(stream, { exchange, directory });
 }

@@ -14,6 +14,7 @@ import { checkpointBytes, writeCheckpoint } from '../journal/checkpoint.js';
 import { cursorPath, cutOff, readCursors, removableUpTo } from '../journal/cursors.js';
 import { CHECKPOINT_FILE } from '../journal/format.js';
 import type { Journal } from '../journal/journal.js';
+import type { ProgressWriter } from '../journal/progress.js';
 import { NO_STATES, type States } from '../journal/states.js';
 import type { StagedSnapshot, Staging } from './staging.js';
 
@@ -24,6 +25,8 @@ export interface CheckpointerOptions {
   readonly intervalMs: number;
   readonly journalBytesMax: number;
   readonly counters: Uint32Array;
+  /** who follows the journal sees it there */
+  readonly progress: ProgressWriter | undefined;
   readonly disk: DiskHealth;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -247,6 +250,7 @@ export class Checkpointer {
     this.covered = sequence;
     this.coveredSegment = segment;
     this.options.counters[WRITER.checkpoints]++;
+    this.options.progress?.checkpoint(sequence);
   }
 
   /** The segment that the checkpoint names stays. */

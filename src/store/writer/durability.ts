@@ -8,6 +8,7 @@ import type { DiskHealth, Log } from '../disk/disk_health.js';
 import type { StoreIo } from '../disk/io.js';
 import type { StreamEntry } from '../journal/format.js';
 import { Journal, type JournalEvent } from '../journal/journal.js';
+import type { ProgressWriter } from '../journal/progress.js';
 import { journalFolder, startOfJournal } from '../journal/start.js';
 import type { WriterJournal } from './messages.js';
 
@@ -23,6 +24,8 @@ export interface DurabilityOptions {
   /** counters of every ring */
   readonly drains: readonly Uint32Array[];
   readonly counters: Uint32Array;
+  /** who follows the journal sees it there */
+  readonly progress: ProgressWriter | undefined;
   readonly disk: DiskHealth;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -53,6 +56,7 @@ export class Durability {
       { segmentBytes: journal.segmentBytes, streams, event, poisoned: (why) => this.poisoned(why) },
       start,
     );
+    options.progress?.durable(this.journal.synced);
   }
 
   private event(event: JournalEvent, amount: number): void {
@@ -66,6 +70,7 @@ export class Durability {
       for (let ring = 0; ring < drains.length; ring++) this.covered[ring] = drains[ring][DRAIN.rows_drained];
     } else {
       this.coveredSinceMs = 0;
+      this.options.progress?.durable(this.journal.synced);
       counters[WRITER.journal_syncs]++;
       counters[WRITER.journal_sync_us] = Math.round(amount * 1000);
       // a ring may have been added meanwhile

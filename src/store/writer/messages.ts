@@ -5,6 +5,8 @@ export interface WriterStream {
   readonly stream: number;
   readonly exchange: string;
   readonly directory: string;
+  /** normalized name, for those who read the journal */
+  readonly symbol: string;
   readonly ring: number;
 }
 
@@ -20,6 +22,8 @@ export interface WriterJournal {
   /** size at which the slowest sink is cut off */
   readonly bytesMax: number;
   readonly checkpointMs: number;
+  /** where followers see how far it has come (journal/progress.ts) */
+  readonly progress?: SharedArrayBuffer;
 }
 
 export interface WriterInit {

@@ -14,7 +14,7 @@ import {
   type Table,
 } from '../../schema/layout.js';
 import { GAPS, TABLES } from '../../schema/tables.js';
-import { TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
+import { isLiteral, TEXT_KIND, TEXT_TABLE_ID } from '../../schema/text.js';
 import { Damaged } from '../columns/found_files.js';
 import { RejectedLog } from '../columns/rejected.js';
 import { RowArena } from '../columns/row_arena.js';
@@ -150,20 +150,24 @@ export class Staging {
     this.slots = slots;
   }
 
-  /** Stages whole records of words[from, to) of a ring until one has no room; answers the end of what it has staged. */
-  take(words: Uint32Array, from: number, to: number, ring: number): number {
+  /**
+   * Stages whole records of words[from, to) of a ring until one has no room; answers the end of what it has staged. Texts
+   * of the last row are taken with it, up to `end`.
+   */
+  take(words: Uint32Array, from: number, to: number, end: number, ring: number): number {
     let rows = 0;
     let at = from;
     let least = -1;
     this.openedNow = 0;
-    while (at < to) {
+    while (at < end) {
+      if (at >= to && !isLiteral(words, at)) break;
       if (this.openedNow >= OPENED_PER_TAKE) {
         if (least < 0) least = behindGaps(words, at, to);
-        if (at >= least) break;
+        if (at >= least && !isLiteral(words, at)) break;
       }
       const id = recordTableId(words[at]);
       const size = recordWords(words[at]);
-      if (id === PADDING_TABLE_ID || at + size > to) break;
+      if (id === PADDING_TABLE_ID || at + size > end) break;
       if (id === TEXT_TABLE_ID) {
         if (!this.text(words, at)) break;
       } else if (this.row(words, at, ring)) rows++;

@@ -10,8 +10,6 @@ import { EXIT } from '../../base/errors.js';
 import { STAGED_BYTES_MAX } from '../../base/limits.js';
 import { DRAIN, STOPPED, WRITER } from '../../counters/declarations.js';
 import { HistogramWriter } from '../../counters/histogram.js';
-import { RingConsumer } from '../../ring/consumer.js';
-import { PADDING_TABLE_ID, recordTableId } from '../../schema/layout.js';
 import type { LostRows } from '../columns/lost_rows.js';
 import type { TableDay } from '../columns/table_day.js';
 import { DiskHealth, DiskUnreliable, type Log } from '../disk/disk_health.js';
@@ -21,6 +19,7 @@ import { isoDay } from '../disk/paths.js';
 import { Quarantine, quarantineName } from '../disk/quarantine.js';
 import { BLOCK_KIND, type StreamEntry } from '../journal/format.js';
 import type { Journal } from '../journal/journal.js';
+import { ProgressWriter } from '../journal/progress.js';
 import { journalFolder } from '../journal/start.js';
 import { encodeStates, type RejectedState, type TableDayState } from '../journal/states.js';
 import { Checkpointer } from './checkpointer.js';
@@ -37,15 +36,14 @@ import type {
 } from './messages.js';
 import { OwnRows } from './own_rows.js';
 import { RemovedFiles } from './removed_files.js';
+import { RingIntake } from './ring_intake.js';
 import { Sleep } from './sleep.js';
-import { countRows, receivedMs, Staging } from './staging.js';
+import { countRows, Staging } from './staging.js';
 import { StoreRequests } from './store_requests.js';
 import { LongestAge } from './windows.js';
 
 export type { WriterCommand, WriterInit, WriterReport, WriterRing, WriterStream } from './messages.js';
 
-/** Words taken from one ring before the next has its turn. */
-const TURN_WORDS = 64 * 1024;
 /** A turn that found less than this is followed by a sleep: a few large writes cost less than many small ones. */
 const QUIET_WORDS = 8 * 1024;
 /** Rings that were found fuller than one turn can empty are gone on with for so long. */
@@ -60,7 +58,7 @@ export class Writer {
   private readonly checkpointer: Checkpointer | undefined;
   private readonly staging: Staging;
   private readonly disk: DiskHealth;
-  private readonly rings: RingConsumer[] = [];
+  private readonly rings: RingIntake[] = [];
   private readonly drains: Uint32Array[] = [];
   private readonly streams: StreamEntry[] = [];
   private readonly counters: Uint32Array;
@@ -70,9 +68,6 @@ export class Writer {
   private readonly ownRows: OwnRows;
   private readonly losses: Losses;
   private readonly noted: NotedLosses | undefined;
-  /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
-  private readonly taken: number[] = [];
-  private readonly receivedMs: number[] = [];
   private uncommitted = false;
   private readonly ringWait = new LongestAge();
   private readonly unjournaled = new LongestAge();
@@ -138,10 +133,11 @@ export class Writer {
     if (journal !== undefined) {
       const { drains } = this;
       const streams = () => this.streams;
-      const shared = { io, dataPath, drains, counters, disk, log, nowMs };
+      const progress = journal.progress && new ProgressWriter(journal.progress);
+      const shared = { io, dataPath, drains, counters, progress, disk, log, nowMs };
       this.durability = new Durability({ ...shared, journal, streams });
       this.journal = this.durability.journal;
-      this.checkpointer = this.startCheckpoints(this.journal, journal, log);
+      this.checkpointer = this.startCheckpoints(this.journal, journal, progress, log);
       this.noted = new NotedLosses(io, journalFolder(dataPath), this.losses);
       this.noted.add(init.streams);
     }
@@ -159,7 +155,12 @@ export class Writer {
     });
   }
 
-  private startCheckpoints(journal: Journal, options: WriterJournal, log: Log): Checkpointer {
+  private startCheckpoints(
+    journal: Journal,
+    options: WriterJournal,
+    progress: ProgressWriter | undefined,
+    log: Log,
+  ): Checkpointer {
     const { io, counters, disk, nowMs } = this;
     const { dataPath } = this.init;
     const checkpointer = new Checkpointer(journal, this.staging, {
@@ -168,10 +169,7 @@ export class Writer {
       folder: journalFolder(dataPath),
       intervalMs: options.checkpointMs,
       journalBytesMax: options.bytesMax,
-      counters,
-      disk,
-      log,
-      nowMs,
+      ...{ counters, progress, disk, log, nowMs },
     });
     checkpointer.start();
     return checkpointer;
@@ -179,13 +177,13 @@ export class Writer {
 
   private add(rings: readonly WriterRing[], streams: readonly WriterStream[]): void {
     for (const { ring, drain } of rings) {
-      this.rings.push(new RingConsumer(ring));
+      this.rings.push(new RingIntake(ring, this.rings.length));
       this.drains.push(new Uint32Array(drain));
       this.staging.addRing(this.drains[this.drains.length - 1]);
-      this.taken.push(0);
-      this.receivedMs.push(0);
     }
-    const entries = streams.map(({ stream, exchange, directory }) => [stream, exchange, directory] as const);
+    const entries = streams.map(
+      ({ stream, exchange, directory, symbol }) => [stream, exchange, directory, symbol] as const,
+    );
     for (const stream of streams) this.staging.addStream(stream);
     this.noted?.add(streams);
     this.streams.push(...entries);
@@ -234,7 +232,7 @@ export class Writer {
   }
 
   private backlog(): number {
-    return this.rings.reduce((words, ring) => words + ring.backlog(), 0);
+    return this.rings.reduce((words, { ring }) => words + ring.backlog(), 0);
   }
 
   private givesUp(): boolean {
@@ -264,7 +262,7 @@ export class Writer {
       if (staging.overfull && !staging.relieve()) break;
       if (this.durability?.full()) break;
       // not always the same ring first when there is not room for all
-      words += this.drain((this.firstRing + n) % rings.length);
+      words += this.drain(rings[(this.firstRing + n) % rings.length]);
     }
     this.firstRing++;
     this.commit();
@@ -282,36 +280,27 @@ export class Writer {
   }
 
   private appendOwn(record: Uint32Array): void {
-    this.appendRecords(record, 0, record.length);
+    this.appendRecords(record, 0, record.length, 0);
     this.uncommitted = true;
   }
 
   /** Stages one run of records of one ring and appends it to the journal. */
-  private drain(ringIndex: number): number {
-    const ring = this.rings[ringIndex];
-    const available = ring.take();
-    if (available === 0) return 0;
-    const end = ring.start + available;
-    const stop = Math.min(end, ring.start + TURN_WORDS);
-    const words = ring.u32;
-    const recordsEnd = this.staging.take(words, ring.start, stop, ringIndex);
-    const padded = recordsEnd < end && recordTableId(words[recordsEnd]) === PADDING_TABLE_ID;
-    const taken = (padded ? end : recordsEnd) - ring.start;
-    const received = receivedMs(words, ring.start);
-    this.receivedMs[ringIndex] = received;
-    if (received > 0) this.ringWait.seen(this.wallMs() - received);
-    this.taken[ringIndex] = taken;
+  private drain(intake: RingIntake): number {
+    const words = intake.take(this.staging);
+    if (intake.receivedMs > 0) this.ringWait.seen(this.wallMs() - intake.receivedMs);
+    if (words === 0) return 0;
     this.uncommitted = true;
-    if (recordsEnd > ring.start) this.appendRecords(words, ring.start, recordsEnd);
-    return taken;
+    const { ring, from, to, wrapped } = intake;
+    if (to > from) this.appendRecords(ring.u32, from, to, wrapped);
+    return words;
   }
 
-  private appendRecords(words: Uint32Array, from: number, to: number): void {
+  private appendRecords(words: Uint32Array, from: number, to: number, wrapped: number): void {
     const { journal } = this;
     if (journal === undefined) return;
     this.appendBases();
     this.durability?.appending();
-    journal.appendRecords(words, from, to);
+    journal.appendRecords(words, from, to, wrapped);
   }
 
   private appendJson(kind: number, value: unknown): void {
@@ -359,13 +348,12 @@ export class Writer {
     this.uncommitted = false;
     this.clock.read();
     const now = this.wallMs();
-    for (let ring = 0; ring < this.taken.length; ring++) {
-      if (this.taken[ring] === 0) continue;
-      this.rings[ring].release(this.taken[ring]);
-      this.taken[ring] = 0;
-      if (this.receivedMs[ring] === 0) continue;
-      this.latency.record((now - this.receivedMs[ring]) * 1000, 1);
-      this.unjournaled.seen(now - this.receivedMs[ring]);
+    for (const intake of this.rings) {
+      if (intake.taken === 0) continue;
+      intake.release();
+      if (intake.receivedMs === 0) continue;
+      this.latency.record((now - intake.receivedMs) * 1000, 1);
+      this.unjournaled.seen(now - intake.receivedMs);
     }
     return true;
   }
@@ -487,10 +475,10 @@ export class Writer {
 
   /** Rows that are still in the rings: the disk has refused to the end. */
   private countLeft(): void {
-    for (const [i, ring] of this.rings.entries()) {
+    for (const intake of this.rings) {
+      const { ring } = intake;
       // what was taken is staged and was counted there
-      ring.release(this.taken[i]);
-      this.taken[i] = 0;
+      intake.release();
       for (let words = ring.take(); words > 0; words = ring.take()) {
         this.counters[WRITER.dropped_rows] += countRows(ring.u32, ring.start, ring.start + words);
         ring.release(words);

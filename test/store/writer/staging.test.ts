@@ -116,8 +116,8 @@ test('many table-days that begin at once go to the journal in parts, but rows ne
     return { words, ends };
   };
   const plain = records(20, table(-1));
-  assert.equal(staging.take(plain.words, 0, plain.ends[20], 0), plain.ends[8]);
+  assert.equal(staging.take(plain.words, 0, plain.ends[20], plain.ends[20], 0), plain.ends[8]);
   const late = records(20, table(14));
   const again = scene().staging;
-  assert.equal(again.take(late.words, 0, late.ends[20], 0), late.ends[15]);
+  assert.equal(again.take(late.words, 0, late.ends[20], late.ends[20], 0), late.ends[15]);
 });

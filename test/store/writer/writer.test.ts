@@ -56,6 +56,7 @@ class Rig {
       stream,
       exchange: 'venue',
       directory,
+      symbol: directory,
       ring: stream >> 1,
     }));
     const doorbell = createDoorbell();
@@ -434,7 +435,7 @@ describe('the writer thread', () => {
     rig.publish();
     await until(() => rig.ids('A').length === 20);
     const ring = createRing(1 << 12);
-    const stream = { stream: 4, exchange: 'other', directory: 'E', ring: 2 };
+    const stream = { stream: 4, exchange: 'other', directory: 'E', symbol: 'E', ring: 2 };
     writer.send({
       kind: 'add',
       rings: [{ ring, drain: createCounters(DRAIN_COUNTERS) }],
