@@ -17,24 +17,53 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT, LoggerError } from '../../src/base/errors.js';
 import { DataLock, isOwned } from '../../src/supervisor/lock.js';
+import { until } from '../support/processes.js';
 
 const RACERS = 100;
 const KILLED_ROUNDS = 3;
 const skip = process.platform === 'linux' ? false : 'abstract sockets are a matter of Linux';
 
 const root = mkdtempSync(join(tmpdir(), 'logger-lock-'));
-after(() => rmSync(root, { recursive: true, force: true }));
+const children: ChildProcessWithoutNullStreams[] = [];
+after(() => {
+  // one that is left by a test that failed, perhaps stopped, would keep this process running
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+});
 
-interface Racer {
-  readonly child: ChildProcessWithoutNullStreams;
-  text: string;
+/** A process that takes a lock when it is told to, and what it says. */
+class Racer {
+  text = '';
+  errors = '';
+
+  constructor(readonly child: ChildProcessWithoutNullStreams) {
+    child.stdout.on('data', (chunk) => (this.text += chunk));
+    child.stderr.on('data', (chunk) => (this.errors += chunk));
+    // one that has died does not read any more
+    child.stdin.on('error', () => {});
+  }
+
+  /** A child that has not begun to read yet finds its line in the pipe. */
+  go(): void {
+    this.child.stdin.write('go\n');
+  }
+
+  /** However it ended: one that is killed has no exit code. */
+  get ended(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Resolves when it owns the directory. */
+  async owns(): Promise<void> {
+    await until('it has said whether it owns the directory', () => this.ended || this.text.endsWith('\n'));
+    assert.match(this.text, /^owner /, this.errors);
+  }
 }
 
 function start(directory: string, ...more: string[]): Racer {
   const child = spawn(process.execPath, ['dist/test/support/take_lock.js', directory, ...more]);
-  const racer = { child, text: '' };
-  child.stdout.on('data', (chunk) => (racer.text += chunk));
-  return racer;
+  children.push(child);
+  return new Racer(child);
 }
 
 const refusal = (text: RegExp) => (error: unknown) =>
@@ -43,26 +72,28 @@ const refusal = (text: RegExp) => (error: unknown) =>
 test('of a hundred racing starts one owns the directory and the others name it', { skip }, async () => {
   const directory = join(root, 'race');
   const racers = Array.from({ length: RACERS }, () => start(directory));
-  // a child that has not begun to read yet finds its line in the pipe
-  for (const { child } of racers) child.stdin.write('go\n');
-  while (racers.filter(({ child }) => child.exitCode === null).length > 1) await delay();
-  const owners = () => racers.filter(({ text }) => text.startsWith('owner'));
-  while (owners().length === 0) await delay();
-  assert.equal(owners().length, 1);
-  const [owner] = owners();
-  const losers = racers.filter((racer) => racer !== owner);
-  assert.deepEqual(new Set(losers.map(({ child }) => child.exitCode)), new Set([EXIT.locked]));
-  for (const { text } of losers)
-    assert.match(text, new RegExp(`process ${owner.child.pid}, running since 2`));
+  for (const racer of racers) racer.go();
+  const running = () => racers.filter(({ ended }) => !ended);
+  await until('all but one have ended', () => running().length <= 1);
+  const [owner] = running();
+  await owner.owns();
+  for (const { child, text, errors } of racers.filter((racer) => racer !== owner)) {
+    assert.equal(child.exitCode, EXIT.locked, `${child.signalCode} ${errors}`);
+    // an owner among a hundred processes that start may need too long to say who it is
+    assert.match(text, new RegExp(`process ${owner.child.pid}, running since 2|does not answer`));
+  }
+  await until('the owner says who it is', async () => {
+    await assert.rejects(
+      DataLock.take(directory),
+      refusal(new RegExp(`process ${owner.child.pid}, running`)),
+    );
+    return true;
+  });
 
   // killed, not asked: the next one starts at once
   owner.child.kill('SIGKILL');
   (await DataLock.take(directory)).release();
 });
-
-function delay(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
-}
 
 test('the lock is one of the directory, whatever path leads to it', { skip }, async () => {
   const directory = join(root, 'real');
@@ -85,9 +116,10 @@ test('the name leaves nothing to padding, which differs between versions of Node
 
 test('an owner that is stopped still owns', { skip }, async () => {
   const directory = join(root, 'stopped');
-  const { child } = start(directory);
-  child.stdin.write('go\n');
-  await once(child.stdout, 'data');
+  const racer = start(directory);
+  racer.go();
+  await racer.owns();
+  const { child } = racer;
   child.kill('SIGSTOP');
   await assert.rejects(DataLock.take(directory), refusal(/does not answer/));
   child.kill('SIGKILL');
@@ -148,11 +180,11 @@ test('a link in the place of the lock file is not followed', { skip }, async () 
 test('what the owner starts does not keep the lock when the owner is killed', { skip }, async () => {
   const directory = join(root, 'children');
   for (let round = 0; round < KILLED_ROUNDS; round++) {
-    const { child } = start(directory, 'with-child');
-    child.stdin.write('go\n');
-    const [text] = (await once(child.stdout, 'data')) as [Buffer];
-    const grandchild = Number(/child (\d+)/.exec(text.toString())?.[1]);
-    child.kill('SIGKILL');
+    const racer = start(directory, 'with-child');
+    racer.go();
+    await racer.owns();
+    const grandchild = Number(/child (\d+)/.exec(racer.text)?.[1]);
+    racer.child.kill('SIGKILL');
     const lock = await DataLock.take(directory);
     assert.equal(lock.holds(), true);
     assert.equal(process.kill(grandchild, 0), true, 'the child lives on');
