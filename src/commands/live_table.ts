@@ -3,7 +3,14 @@
  * a terminal, a plain copy every few seconds. What has no room on the terminal is left out, the least informative first.
  */
 import type { WriteStream } from 'node:tty';
-import { byExchange, type SessionStatus, type Snapshot, symbolsOf } from '../supervisor/snapshot.js';
+import {
+  awake,
+  byExchange,
+  isUp,
+  type SessionStatus,
+  type Snapshot,
+  symbolsOf,
+} from '../supervisor/snapshot.js';
 import { healthOf } from '../supervisor/status.js';
 
 const REDRAW_MS = 1000;
@@ -65,8 +72,7 @@ const COLUMNS: readonly Column[] = [
   {
     heading: 'up',
     rank: 2,
-    cell: ({ sessions }) =>
-      `${sessions.filter((session) => session.state === 'ACTIVE').length}/${sessions.length}`,
+    cell: ({ sessions }) => `${sessions.filter(isUp).length}/${awake(sessions).length}`,
   },
   {
     heading: 'symbols',

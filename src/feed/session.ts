@@ -196,15 +196,14 @@ export class Session {
         this.host.log('info', `connected, subscribing to ${this.connection.subscriptions.size} streams`);
       },
       lost: (reason, stale, code) => {
-        const cause = code === TOO_BIG ? 'limit' : 'disconnect';
         counters[SESSION.failures]++;
         if (stale) counters[SESSION.stale]++;
-        this.times[1] = 0;
-        this.partial = 0;
-        this.events.lost(this, cause);
-        this.books?.interrupted(cause);
-        this.parser.reconnected?.();
+        this.gone(code === TOO_BIG ? 'limit' : 'disconnect');
         this.host.log('warn', reason);
+      },
+      rested: (reason) => {
+        this.gone('disconnect');
+        this.host.log('info', `${reason}: the connection rests`);
       },
       closing: (reason) => this.events.closing(this, reason),
       refused: (s, reason) =>
@@ -214,6 +213,15 @@ export class Session {
       unanswered: () => giveBack(this.init.connects, this.exchange.limits.connectsPerMinute),
       reserveConnect: () => reserve(this.init.connects, this.exchange.limits.connectsPerMinute),
     });
+  }
+
+  /** The connection is gone, and everything with it that was only true of it. */
+  private gone(cause: LossCause): void {
+    this.times[1] = 0;
+    this.partial = 0;
+    this.events.lost(this, cause);
+    this.books?.interrupted(cause);
+    this.parser.reconnected?.();
   }
 
   start(): void {

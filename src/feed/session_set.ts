@@ -266,19 +266,19 @@ export class SessionSet {
 
   /** The state of the best of them is that of the group. */
   private showState(): void {
-    const states = this.sessions.map(({ state }) => STATES.indexOf(state));
-    const active = STATES.indexOf('ACTIVE');
-    const isUp = states.includes(active);
-    this.group.counters[SESSION.up] = states.filter((state) => state === active).length;
-    this.group.counters[SESSION.state] = isUp ? active : (states[0] ?? 0);
-    this.countUncovered(isUp);
+    const states = this.sessions.map(({ state }) => state);
+    const isUp = states.includes('ACTIVE');
+    this.group.counters[SESSION.up] = states.filter((state) => state === 'ACTIVE').length;
+    this.group.counters[SESSION.state] = STATES.indexOf(isUp ? 'ACTIVE' : (states[0] ?? 'STOPPED'));
+    if (isUp) this.wasUp = true;
+    this.countUncovered(isUp || states.includes('RESTING'));
   }
 
-  private countUncovered(isUp: boolean): void {
+  /** `isCovered`: everything is received that the exchange would send. */
+  private countUncovered(isCovered: boolean): void {
     const now = monotonicMs();
     if (this.uncoveredMs > 0) this.group.counters[SESSION.uncovered_ms] += Math.round(now - this.uncoveredMs);
-    if (isUp) this.wasUp = true;
-    this.uncoveredMs = isUp || !this.wasUp || this.stopping ? 0 : now;
+    this.uncoveredMs = isCovered || !this.wasUp || this.stopping ? 0 : now;
   }
 
   /** Everything that is due; called a few times a second, with the clock read. */

@@ -7,7 +7,7 @@ import { groupBy } from '../base/group_by.js';
 import type { Refusal } from '../feed/connection/subscriptions.js';
 import { DISK_LEVELS, type DiskLevel, durationText } from './disk.js';
 import type { SymbolsStatus } from './exchange_symbols.js';
-import { byExchange, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
+import { awake, byExchange, isUp, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
 
 /** Seconds. */
 export const HEALTH_SECS = {
@@ -73,7 +73,12 @@ const begunMs = (s: Snapshot, sessions: readonly SessionStatus[]) =>
   Math.max(s.connectingMs, ...sessions.map(({ createdMs }) => createdMs));
 const isYoung = (s: Snapshot, sessions: readonly SessionStatus[]) =>
   (s.nowMs - begunMs(s, sessions)) / 1000 < HEALTH_SECS.firstRows;
-const isUp = ({ state }: SessionStatus) => state === 'ACTIVE';
+
+/** Whether all that an exchange could send is missing. */
+const isDown = (sessions: readonly SessionStatus[]) => {
+  const needed = awake(sessions);
+  return needed.length > 0 && !needed.some(isUp);
+};
 
 /** Seconds since an exchange was heard of, or since it is being connected to. */
 function unheardSecs(s: Snapshot, sessions: readonly SessionStatus[]): number {
@@ -163,7 +168,7 @@ export const HEALTH_RULES: readonly HealthRule[] = [
     find: each((s, sessions) => {
       const unheard = unheardSecs(s, sessions);
       return (
-        !sessions.some(isUp) &&
+        isDown(sessions) &&
         unheard >= HEALTH_SECS.disconnected &&
         `no connection is up, nothing has been received for ${Math.round(unheard)} s`
       );
@@ -212,9 +217,11 @@ export const HEALTH_RULES: readonly HealthRule[] = [
     status: 'degraded',
     doc: 'a connection is not up, but the exchange was heard of lately or has others',
     find: each((s, sessions) => {
-      const up = sessions.filter(isUp).length;
-      if (up === 0) return unheardSecs(s, sessions) < HEALTH_SECS.disconnected && 'no connection is up';
-      return up < sessions.length && `${sessions.length - up} of ${sessions.length} connections are not up`;
+      if (isDown(sessions))
+        return unheardSecs(s, sessions) < HEALTH_SECS.disconnected && 'no connection is up';
+      const needed = awake(sessions);
+      const down = needed.filter((session) => !isUp(session)).length;
+      return down > 0 && `${down} of ${needed.length} connections are not up`;
     }),
   },
   {

@@ -86,6 +86,13 @@ export function byExchange(s: Snapshot): Map<string, SessionStatus[]> {
   return map;
 }
 
+/** Connections that have something to carry: one that rests is neither up nor down. */
+export function awake(sessions: readonly SessionStatus[]): SessionStatus[] {
+  return sessions.filter(({ state }) => state !== 'RESTING');
+}
+
+export const isUp = ({ state }: SessionStatus) => state === 'ACTIVE';
+
 /**
  * A count of symbols of one exchange. Each address carries all of them, so the counts of connections add up within an
  * address; the largest of these sums stands for the exchange.

@@ -1,7 +1,15 @@
 /** What /health and /ready answer, and what the watchdog asks. Main thread. */
 import { counterTotals } from './counter_totals.js';
 import { findings, HEALTH_SECS, isUnwritten } from './health_rules.js';
-import { byExchange, dropped, type SessionStatus, type Snapshot, symbolsOf } from './snapshot.js';
+import {
+  awake,
+  byExchange,
+  dropped,
+  isUp,
+  type SessionStatus,
+  type Snapshot,
+  symbolsOf,
+} from './snapshot.js';
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
 
@@ -25,7 +33,8 @@ export function healthOf(s: Snapshot) {
     warnings: warning,
     uptime_seconds: Math.floor((s.nowMs - s.startedMs) / 1000),
     connections: {
-      up: s.sessions.filter((session) => session.state === 'ACTIVE').length,
+      up: s.sessions.filter(isUp).length,
+      resting: s.sessions.length - awake(s.sessions).length,
       total: s.sessions.length,
     },
     messages_dropped: dropped(s),
@@ -82,7 +91,7 @@ function exchangeHealth(s: Snapshot, id: string, sessions: readonly SessionStatu
     sessions.reduce((n, session) => n + pick(session), 0);
   const last = Math.max(0, ...sessions.map((session) => session.counters.last_message));
   return {
-    connected: sessions.some((session) => session.state === 'ACTIVE'),
+    connected: sessions.some(isUp),
     symbols: symbolsOf(sessions, (session) => session.symbols),
     symbols_listed: s.symbols[id]?.listed ?? null,
     symbols_trouble: s.symbols[id]?.trouble ?? null,
@@ -121,10 +130,13 @@ function iso(seconds: number): string | null {
   return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
 }
 
-/** Body of GET /ready: every connection is up, and nothing waits for its confirmation or for a list of symbols. */
+/**
+ * Body of GET /ready: every connection is up or has nothing to carry, and nothing waits for its confirmation or for a list
+ * of symbols.
+ */
 export function readinessOf(s: Snapshot) {
-  const waiting = s.sessions
-    .filter((session) => session.state !== 'ACTIVE')
+  const waiting = awake(s.sessions)
+    .filter((session) => !isUp(session))
     .map((session) => `${session.exchange}-${session.session} ${session.state}`);
   for (const [exchange, symbols] of Object.entries(s.symbols))
     if (symbols.waiting) waiting.push(`${exchange} symbols`);

@@ -55,3 +55,49 @@ test('new listings are taken up, delisted symbols let go, halted ones stay; no c
   assert.equal(existsSync(join(folder, 'data', 'coinbase', 'XRP-USD')), false, 'it is left out');
   assert.equal(await logger.stop(), 0, logger.stderr());
 });
+
+test('a connection that has lost its last symbol rests, and opens again when one comes', async () => {
+  const folder = temporaryFolder('resting');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'okx');
+  const logger = startLoggerProcess(
+    {
+      folder,
+      env: { LOGGER__SYMBOLS__REFRESH_SECS: '1' },
+      exchangeLines: { okx: ['symbols = ["BTC-*"]'] },
+    },
+    simulator,
+  );
+  const connections = async () => {
+    const { okx } = (await logger.health()).exchanges as unknown as Record<
+      string,
+      { symbols: number; connections: { reconnects: number; state: string }[] }
+    >;
+    return [...new Set(okx.connections.map(({ reconnects, state }) => `${state} ${reconnects}`))].join();
+  };
+  await until('it is up', async () => (await connections()) === 'ACTIVE 0');
+  await simulator.fault({ kind: 'delist', symbol: 'BTC-USDT' });
+  await until('it rests', async () => (await connections()) === 'RESTING 0');
+  // nothing is down
+  await logger.ready();
+  await simulator.fault({ kind: 'list', symbol: 'BTC-USDT' });
+  await until('it is up again', async () => (await connections()) === 'ACTIVE 0');
+  assert.equal(await logger.stop(), 0, logger.stderr());
+});
+
+test('a symbol that is listed but does not trade keeps nobody waiting, alone on its connections', async () => {
+  const folder = temporaryFolder('suspended');
+  const simulator = await startSimulatorProcess(join(folder, 'ledger'), ['--symbols', '2'], 'okx');
+  const symbols = 'symbols = ["BTC-USDT", "LUNC-EUR"]';
+  const logger = startLoggerProcess(
+    { folder, symbolsPerConnection: 1, exchangeLines: { okx: [symbols] } },
+    simulator,
+  );
+  await logger.ready();
+  await until('it is named, and nothing is down', async () => {
+    const { status, reasons } = await logger.health();
+    const [reason, ...others] = reasons;
+    return status === 'degraded' && others.length === 0 && /^okx: .* refused: LUNC-EUR/.test(reason);
+  });
+  await logger.ready();
+  assert.equal(await logger.stop(), 0, logger.stderr());
+});

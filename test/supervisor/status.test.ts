@@ -74,6 +74,27 @@ const CASES: readonly [string, SnapshotChanges, 'healthy' | 'degraded' | 'unheal
   ],
   ['one of two is down', { sessions: [session(), down(1)] }, 'degraded', /1 of 2 connections/],
   [
+    'one has nothing to carry',
+    { sessions: [session(), session({ session: 1, state: 'RESTING', symbols: 0 })] },
+    'healthy',
+    /^$/,
+  ],
+  [
+    'none has anything to carry',
+    {
+      sessions: [session({ state: 'RESTING', symbols: 0, counters: { last_message: NOW_SECS - 3600 } })],
+      stored: { venue: stored({ last_row: NOW_SECS - 3600 }) },
+    },
+    'healthy',
+    /^$/,
+  ],
+  [
+    'one is down beside one that rests',
+    { sessions: [{ ...down(1, 99), state: 'RESTING' }, down(0, 10)] },
+    'unhealthy',
+    /no connection is up/,
+  ],
+  [
     'another exchange is down',
     { sessions: [session(), { ...down(0, 11), exchange: 'other' }] },
     'unhealthy',
@@ -173,7 +194,7 @@ describe('health', () => {
     assert.deepEqual([other.connected, other.last_message, other.last_row_on_disk], [false, null, null]);
     assert.deepEqual(
       [health.messages_dropped, health.connections, health.writer.bytes_written],
-      [13, { up: 2, total: 3 }, 192],
+      [13, { up: 2, resting: 0, total: 3 }, 192],
     );
     assert.doesNotThrow(() => JSON.stringify(health));
   });
@@ -216,6 +237,13 @@ describe('readiness', () => {
         waiting: ['venue-4 SUBSCRIBING'],
       },
     );
+    const resting = session({ session: 4, state: 'RESTING' });
+    assert.equal(readinessOf(snapshot({ sessions: [session(), resting] })).ready, true);
+    assert.deepEqual(healthOf(snapshot({ sessions: [session(), resting, down(1)] })).connections, {
+      up: 1,
+      resting: 1,
+      total: 3,
+    });
     assert.equal(readinessOf(snapshot({ sessions: [] })).ready, false);
     assert.equal(readinessOf(snapshot({ writer: { disk_failing: 1 } })).ready, false);
   });

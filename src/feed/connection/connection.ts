@@ -54,6 +54,8 @@ export interface ConnectionEvents {
   opened(): void;
   /** the connection is gone without having been asked to go */
   lost(reason: string, stale: boolean, code: number): void;
+  /** it was given up, as the exchange would send nothing on it */
+  rested(reason: string): void;
   /** the exchange has announced that it will end the connection */
   closing(reason: string): void;
   refused(subscription: Subscription, reason: string): void;
@@ -102,8 +104,10 @@ export class Connection {
     this.subscriptions = new Subscriptions(exchange, events, options.ackTimeoutMs, monotonicMs);
   }
 
+  /** What is tried for the sake of refused symbols alone counts as resting until one is confirmed. */
   get state(): ConnectionState {
-    return this.current;
+    const { current } = this;
+    return current !== 'ACTIVE' && current !== 'STOPPED' && this.subscriptions.isIdle ? 'RESTING' : current;
   }
 
   /** For how long the connection has been open, ms. */
@@ -124,6 +128,10 @@ export class Connection {
 
   start(subscriptions: readonly Subscription[]): void {
     this.subscriptions.add(subscriptions);
+    this.begin();
+  }
+
+  private begin(): void {
     this.enter('CONNECTING');
     this.retryTimer = setTimeout(() => this.connect(), this.events.reserveConnect());
   }
@@ -143,6 +151,10 @@ export class Connection {
   }
 
   private connect(): void {
+    if (this.subscriptions.uselessMs > 0) {
+      this.rest();
+      return;
+    }
     this.enter('CONNECTING');
     // another connection may have been told to stay away meanwhile
     const waitMs = this.gate.waitMs();
@@ -241,16 +253,40 @@ export class Connection {
   }
 
   private settle(): void {
-    if (this.current === 'SUBSCRIBING' && this.subscriptions.settled) {
-      if (this.subscriptions.count('confirmed') > 0 || this.subscriptions.size === 0) this.enter('ACTIVE');
-      else this.giveUp('the exchange confirmed none of the subscriptions');
-    }
+    const { current, subscriptions } = this;
+    if (subscriptions.uselessMs > 0) this.restInstead();
+    else if (current === 'SUBSCRIBING' && subscriptions.settled && subscriptions.count('confirmed') > 0)
+      this.enter('ACTIVE');
   }
 
-  /** Changes what is subscribed without touching the connection. */
+  /** There is nothing that the exchange would send: an open connection would be closed by it, again and again. */
+  private restInstead(): void {
+    if (this.client === undefined || this.stopped !== undefined) return;
+    this.client.destroy();
+    this.leave();
+    this.rest();
+    const isEmpty = this.subscriptions.size === 0;
+    this.events.rested(isEmpty ? 'no symbol is left' : 'the exchange refuses all subscriptions');
+  }
+
+  /** No connection until something can be asked for. */
+  private rest(): void {
+    const { uselessMs } = this.subscriptions;
+    this.enter('RESTING');
+    if (Number.isFinite(uselessMs)) this.retryTimer = setTimeout(() => this.begin(), Math.ceil(uselessMs));
+  }
+
+  private wake(): void {
+    if (this.subscriptions.uselessMs > 0) return;
+    clearTimeout(this.retryTimer);
+    this.begin();
+  }
+
+  /** Changes what is subscribed without touching the connection; one that rests is opened for what is new. */
   change(added: readonly Subscription[], removed: readonly Subscription[]): void {
     const requests = this.subscriptions.remove(removed);
     this.subscriptions.add(added);
+    if (this.current === 'RESTING') this.wake();
     if (this.current !== 'SUBSCRIBING' && this.current !== 'ACTIVE') return;
     if (added.length > 0) this.enter('SUBSCRIBING');
     this.send([...requests, ...this.subscriptions.requests()]);
@@ -369,15 +405,23 @@ export class Connection {
     this.ended(`${info.reason} (${info.kind} ${info.code})`, false, answered, info.code);
   }
 
-  private ended(reason: string, stale: boolean, answered = true, code = NO_ANSWER): void {
+  private leave(): void {
     this.client = undefined;
     clearTimeout(this.sendTimer);
     this.sendTimer = undefined;
     this.openedMs = 0;
+  }
+
+  private ended(reason: string, stale: boolean, answered = true, code = NO_ANSWER): void {
+    this.leave();
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
     if (!answered) this.events.unanswered();
-    const busyMs = Math.max(this.gate.waitMs(), this.subscriptions.uselessMs);
-    const delay = Math.max(backoffMs, busyMs, this.events.reserveConnect());
+    if (this.subscriptions.uselessMs > 0) {
+      this.rest();
+      this.events.lost(`${reason}; the connection rests`, stale, code);
+      return;
+    }
+    const delay = Math.max(backoffMs, this.gate.waitMs(), this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);
     this.retryTimer = setTimeout(() => this.connect(), delay);

@@ -1,5 +1,6 @@
 /**
- * States of a connection, as /health shows them. The number stands in the `state` counter of the shard.
+ * States of a connection, as /health shows them. The number stands in the `state` counter of the shard. RESTING: there is
+ * nothing that the exchange would send, as no symbol is left or all of them are refused; the latter are tried now and then.
  */
 export const STATES = [
   'STOPPED',
@@ -9,6 +10,7 @@ export const STATES = [
   'ACTIVE',
   'RECONNECTING',
   'ERROR',
+  'RESTING',
 ] as const;
 
 export type ConnectionState = (typeof STATES)[number];

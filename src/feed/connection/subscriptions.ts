@@ -13,15 +13,19 @@
  */
 import { groupBy } from '../../base/group_by.js';
 import type { ControlEvent, ControlRequest, Exchange, Limit, Subscription } from '../exchange.js';
+import { SubscriptionMap } from './subscription_map.js';
 
 /** What is asked for together and apart from the rest, because a request that named it was refused. */
 interface Part {
   readonly entries: readonly Entry[];
 }
 
+type State = 'wanted' | 'requested' | 'confirmed' | 'refused';
+
 interface Entry {
   readonly subscription: Subscription;
-  state: 'wanted' | 'requested' | 'confirmed' | 'refused';
+  /** changed by enter() alone */
+  state: State;
   part: Part | undefined;
   /** id of the request that named it last */
   request: number;
@@ -75,10 +79,10 @@ const RETRY_LONGEST_MS = 900_000;
 const PAUSE_FIRST_MS = 2000;
 const PAUSE_LONGEST_MS = 60_000;
 
-const keyOf = (s: Subscription) => `${s.channel} ${s.native}`;
-
 export class Subscriptions {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new SubscriptionMap<Entry>();
+  /** entries by state */
+  private readonly tally: Record<State, number> = { wanted: 0, requested: 0, confirmed: 0, refused: 0 };
   private readonly open = new Map<number, Open>();
   private parts: Part[] = [];
   private doubts: Doubt[] = [];
@@ -106,18 +110,30 @@ export class Subscriptions {
   /** Adds what is not there yet; requests() will ask for it. */
   add(subscriptions: readonly Subscription[]): void {
     for (const subscription of subscriptions) {
-      const key = keyOf(subscription);
-      if (!this.entries.has(key)) this.entries.set(key, entryOf(subscription));
+      if (this.entries.get(subscription) !== undefined) continue;
+      this.entries.add(subscription, entryOf(subscription));
+      this.tally.wanted++;
     }
+  }
+
+  private enter(entry: Entry, state: State): void {
+    // what a request or a part still names may have been removed
+    if (this.entries.get(entry.subscription) === entry) {
+      this.tally[entry.state]--;
+      this.tally[state]++;
+    }
+    entry.state = state;
   }
 
   /** Forgets them and answers the messages that end what was asked for. */
   remove(subscriptions: readonly Subscription[]): ControlRequest[] {
     const asked = subscriptions.filter((s) => {
-      const entry = this.entries.get(keyOf(s));
-      if (entry !== undefined && entry.refusals > 0) this.revision++;
-      this.entries.delete(keyOf(s));
-      return entry !== undefined && entry.state !== 'refused';
+      const entry = this.entries.get(s);
+      if (entry === undefined) return false;
+      if (entry.refusals > 0) this.revision++;
+      this.entries.delete(s);
+      this.tally[entry.state]--;
+      return entry.state !== 'refused';
     });
     if (asked.length === 0) return [];
     if (this.exchange.subscribeReplacesAll === true) {
@@ -129,7 +145,7 @@ export class Subscriptions {
 
   /** Messages that end one subscription and ask for it again: the exchange answers with a new snapshot. */
   resubscribe(subscription: Subscription): ControlRequest[] {
-    const entry = this.entries.get(keyOf(subscription));
+    const entry = this.entries.get(subscription);
     if (entry === undefined || entry.state === 'refused') return [];
     if (this.exchange.subscribeReplacesAll === true) return this.ask([entry]);
     return [...this.number(this.exchange.unsubscribe([subscription], this.nextId)), ...this.ask([entry])];
@@ -142,7 +158,8 @@ export class Subscriptions {
     this.stale = false;
     this.unanswered = false;
     this.pausedUntilMs = 0;
-    this.again([...this.entries.values()].filter((e) => e.state !== 'refused'));
+    this.again(this.entries.values().filter((e) => e.state !== 'refused'));
+    this.retryDue();
   }
 
   /** Messages that ask for everything that may be asked for now. */
@@ -151,9 +168,7 @@ export class Subscriptions {
     const requests = this.ask(this.in('wanted').filter((e) => e.part === undefined));
     while (this.parts.length > 0 && !(this.oneByOne && this.count('requested') > 0)) {
       const { entries } = this.parts.shift() as Part;
-      const left = entries.filter(
-        (e) => e.state === 'wanted' && this.entries.get(keyOf(e.subscription)) === e,
-      );
+      const left = entries.filter((e) => e.state === 'wanted' && this.entries.get(e.subscription) === e);
       if (left.length > 0) requests.push(...this.ask(left));
     }
     return requests;
@@ -162,7 +177,7 @@ export class Subscriptions {
   private ask(entries: readonly Entry[]): ControlRequest[] {
     if (entries.length === 0 && !this.stale) return [];
     this.stale = false;
-    for (const entry of entries) entry.state = 'requested';
+    for (const entry of entries) this.enter(entry, 'requested');
     const named =
       this.exchange.subscribeReplacesAll === true
         ? [...this.in('confirmed'), ...this.in('requested')]
@@ -183,7 +198,7 @@ export class Subscriptions {
   }
 
   private coveredBy({ covers }: ControlRequest): Entry[] {
-    return covers.map((s) => this.entries.get(keyOf(s))).filter((e) => e !== undefined);
+    return covers.map((s) => this.entries.get(s)).filter((e) => e !== undefined);
   }
 
   /** A request has left: its time begins. */
@@ -200,8 +215,7 @@ export class Subscriptions {
   /** Takes what the exchange says; answers further requests that follow from it. */
   take(event: ControlEvent): ControlRequest[] {
     if (event.kind === 'accepted') this.accepted(event.id, event.native);
-    else if (event.kind === 'state')
-      for (const s of event.subscriptions) this.confirm(this.entries.get(keyOf(s)));
+    else if (event.kind === 'state') for (const s of event.subscriptions) this.confirm(this.entries.get(s));
     else if (event.kind === 'refused') this.refuse(event);
     else if (event.kind === 'throttled') this.throttle(event.id);
     return this.requests();
@@ -219,7 +233,8 @@ export class Subscriptions {
   private confirm(entry: Entry | undefined): void {
     if (entry === undefined) return;
     if (entry.refusals > 0) this.revision++;
-    Object.assign(entry, { state: 'confirmed', part: undefined, timeouts: 0, refusals: 0, reason: '' });
+    this.enter(entry, 'confirmed');
+    Object.assign(entry, { part: undefined, timeouts: 0, refusals: 0, reason: '' });
     this.pauseMs = PAUSE_FIRST_MS;
   }
 
@@ -228,7 +243,7 @@ export class Subscriptions {
     const request = id === undefined ? undefined : this.open.get(id)?.request;
     // of a request that was given up
     if (id !== undefined && request === undefined && native === undefined && channel === undefined) return;
-    const pool = request === undefined ? [...this.entries.values()] : this.coveredBy(request);
+    const pool = request === undefined ? this.entries.values() : this.coveredBy(request);
     const suspects = pool.filter((e) => e.state === 'requested');
     const isMeant = ({ subscription: s }: Entry) =>
       (native === undefined || s.native === native) && (channel === undefined || s.channel === channel);
@@ -281,8 +296,7 @@ export class Subscriptions {
     const size = Math.ceil(entries.length / ways);
     const groups = channels.size > 1 ? [...channels.values()] : chunksOf(entries, size);
     const parts = groups.map((group) => ({ entries: group }));
-    for (const part of parts)
-      for (const entry of part.entries) Object.assign(entry, { state: 'wanted', part });
+    for (const part of parts) this.want(part);
     this.parts.unshift(...parts);
   }
 
@@ -296,15 +310,8 @@ export class Subscriptions {
       const delay = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(entry.refusals, 30));
       const retryMs = this.now() + delay;
       const refusals = entry.refusals + 1;
-      Object.assign(entry, {
-        state: 'refused',
-        part: undefined,
-        timeouts: 0,
-        reason,
-        byName,
-        refusals,
-        retryMs,
-      });
+      this.enter(entry, 'refused');
+      Object.assign(entry, { part: undefined, timeouts: 0, reason, byName, refusals, retryMs });
       if (isNews || refusals === 1) this.revision++;
       if (isNews) this.events.refused(entry.subscription, reason);
     }
@@ -315,7 +322,7 @@ export class Subscriptions {
   /** Wanted again, in the parts that they belonged to. */
   private again(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      entry.state = 'wanted';
+      this.enter(entry, 'wanted');
       if (entry.part !== undefined && !this.parts.includes(entry.part)) this.parts.unshift(entry.part);
     }
   }
@@ -342,7 +349,7 @@ export class Subscriptions {
       this.open.delete(id);
       this.late(this.coveredBy(request), id);
     }
-    this.retry(this.in('refused').filter((e) => now >= e.retryMs));
+    this.retryDue();
   }
 
   /** The exchange has not answered to these in time. */
@@ -369,13 +376,22 @@ export class Subscriptions {
   }
 
   /** Asks for what was refused again: in one request where the exchange names culprits, otherwise each by itself. */
-  private retry(entries: readonly Entry[]): void {
+  private retryDue(): void {
+    const now = this.now();
+    const entries = this.in('refused').filter((e) => now >= e.retryMs);
     const named = entries.filter((e) => e.byName);
     const groups = [named, ...entries.filter((e) => !e.byName).map((e) => [e])];
     for (const group of groups.filter(({ length }) => length > 0)) {
       const part = { entries: group };
-      for (const entry of group) Object.assign(entry, { state: 'wanted', part });
+      this.want(part);
       this.parts.push(part);
+    }
+  }
+
+  private want(part: Part): void {
+    for (const entry of part.entries) {
+      this.enter(entry, 'wanted');
+      entry.part = part;
     }
   }
 
@@ -386,36 +402,38 @@ export class Subscriptions {
 
   /** Whether nothing is wanted or asked for any more, but for what is tried again after a refusal. */
   get settled(): boolean {
-    return ![...this.entries.values()].some(
-      ({ state, refusals }) => (state === 'wanted' || state === 'requested') && refusals === 0,
-    );
+    return ![...this.in('wanted'), ...this.in('requested')].some(({ refusals }) => refusals === 0);
   }
 
-  /** Until when a connection would be of no use: everything was refused. 0: something can be asked for now. */
+  /** For how long a connection would be of no use: everything was refused, or nothing is wanted at all. */
   get uselessMs(): number {
-    if (this.size === 0 || this.count('refused') < this.size) return 0;
+    if (this.count('refused') < this.size) return 0;
     return Math.max(0, Math.min(...this.in('refused').map((e) => e.retryMs)) - this.now());
+  }
+
+  /** Whether nothing is wanted but what was refused before, be it that it is asked for again. */
+  get isIdle(): boolean {
+    return this.count('confirmed') === 0 && this.settled;
   }
 
   /** Everything that the exchange refuses at present; what is being tried again is. */
   refusals(): Refusal[] {
-    return [...this.entries.values()]
+    return this.entries
+      .values()
       .filter((e) => e.refusals > 0)
       .map(({ subscription, reason }) => ({ ...subscription, reason }));
   }
 
-  private in(state: Entry['state']): Entry[] {
-    return [...this.entries.values()].filter((e) => e.state === state);
+  private in(state: State): Entry[] {
+    return this.tally[state] === 0 ? [] : this.entries.values().filter((e) => e.state === state);
   }
 
   isConfirmed(subscription: Subscription): boolean {
-    return this.entries.get(keyOf(subscription))?.state === 'confirmed';
+    return this.entries.get(subscription)?.state === 'confirmed';
   }
 
-  count(state: Entry['state']): number {
-    let n = 0;
-    for (const entry of this.entries.values()) if (entry.state === state) n++;
-    return n;
+  count(state: State): number {
+    return this.tally[state];
   }
 
   get size(): number {

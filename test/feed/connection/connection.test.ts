@@ -31,6 +31,7 @@ interface Request {
 class Rig {
   readonly states: string[] = [];
   readonly lost: string[] = [];
+  readonly rested: string[] = [];
   readonly refused: string[] = [];
   readonly surplus: string[] = [];
   readonly logs: string[] = [];
@@ -86,6 +87,7 @@ class Rig {
           rig.lost.push(reason);
           if (stale) rig.stale++;
         },
+        rested: (reason) => rig.rested.push(reason),
         closing: () => {},
         unanswered: () => rig.unanswered++,
         surplus: (natives, limit) => rig.surplus.push(`${limit}: ${natives.join()}`),
@@ -352,6 +354,45 @@ test('changes its subscriptions without touching the connection', async (t) => {
     ],
   );
   assert.deepEqual([rig.connection.subscriptions.count('confirmed'), rig.sockets.length], [2, 1]);
+});
+
+test('a connection without a symbol is closed and rests until one comes', async (t) => {
+  const rig = await Rig.start(t, quick, trades(['AAA']), accept);
+  await rig.active();
+  rig.connection.change([], trades(['AAA']));
+  assert.equal(rig.connection.state, 'RESTING');
+  await until(() => rig.closes.length === 1);
+  rig.connection.change(trades(['BBB']), []);
+  await rig.active();
+  assert.deepEqual([rig.sockets.length, rig.lost, rig.rested], [2, [], ['no symbol is left']]);
+  assert.deepEqual(rig.requests.at(-1)?.body.params, ['bbb@trade']);
+});
+
+test('one that lost its symbols while it was down does not connect before there is one', async (t) => {
+  const rig = await Rig.start(t, quick, trades(['AAA']), accept);
+  await rig.active();
+  rig.sockets[0].terminate();
+  await until(() => rig.lost.length === 1);
+  rig.connection.change([], trades(['AAA']));
+  await until(() => rig.states.at(-1) === 'RESTING');
+  rig.connection.change(trades(['BBB']), []);
+  await rig.active();
+  assert.equal(rig.sockets.length, 2);
+});
+
+test('a connection of which all is refused rests, and opens at once for a symbol that is new', async (t) => {
+  const refusing = (socket: WebSocket, body: Request['body']) => {
+    if (body.params?.includes('aaa@trade'))
+      tell(socket, { kind: 'refused', id: body.id, whole: true, reason: 'unknown' });
+    else accept(socket, body);
+  };
+  const rig = await Rig.start(t, quick, trades(['AAA']), refusing);
+  await until(() => rig.connection.state === 'RESTING' && rig.closes.length === 1);
+  assert.deepEqual(rig.rested, ['the exchange refuses all subscriptions']);
+  rig.connection.change(trades(['BBB']), []);
+  await rig.active();
+  assert.deepEqual([rig.sockets.length, rig.lost], [2, []]);
+  assert.deepEqual(rig.requests.at(-1)?.body.params, ['bbb@trade']);
 });
 
 test('announced shutdowns are said, and what follows is an ordinary reconnect', async (t) => {

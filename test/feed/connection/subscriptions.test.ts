@@ -367,7 +367,45 @@ describe('refusals, whatever their wording', () => {
     assert.equal(rig.subscriptions.uselessMs, 0);
     play(rig, (_, { id }) => [{ kind: 'refused', id, whole: true, reason: 'no' }], 1);
     assert.ok(rig.subscriptions.uselessMs > 18_000 && rig.subscriptions.uselessMs <= 20_000);
+    assert.equal(rig.subscriptions.isIdle, true);
     rig.subscriptions.reset();
     assert.deepEqual(rig.subscriptions.requests(), [], 'a new connection does not ask for it either');
+    rig.clock.ms += rig.subscriptions.uselessMs;
+    rig.subscriptions.reset();
+    const [request, ...others] = rig.subscriptions.requests();
+    assert.deepEqual([request.covers.length + others.length, rig.subscriptions.uselessMs], [2, 0]);
+    assert.equal(rig.subscriptions.isIdle, true, 'nothing else is wanted');
+    rig.subscriptions.take({ kind: 'accepted', id: request.id });
+    assert.equal(rig.subscriptions.isIdle, false);
+  });
+
+  it('a connection is of no use without a symbol', () => {
+    const rig = make(binance);
+    rig.subscriptions.add(named(1));
+    rig.subscriptions.remove(named(1));
+    assert.deepEqual(
+      [rig.subscriptions.uselessMs, rig.subscriptions.isIdle, rig.subscriptions.size],
+      [Number.POSITIVE_INFINITY, true, 0],
+    );
+  });
+
+  it('are counted by state through whatever is added, refused, confirmed and removed', () => {
+    const rig = make(coinbase);
+    rig.subscriptions.add(named(4));
+    rig.subscriptions.add(named(4));
+    const counts = () =>
+      (['wanted', 'requested', 'confirmed', 'refused'] as const).map((state) =>
+        rig.subscriptions.count(state),
+      );
+    assert.deepEqual(counts(), [4, 0, 0, 0]);
+    rig.subscriptions.requests();
+    rig.subscriptions.take({ kind: 'refused', native: 'S1', reason: 'no' });
+    rig.subscriptions.take({ kind: 'state', subscriptions: [trades('S0'), trades('S2')] });
+    rig.subscriptions.remove([trades('S2'), trades('S9')]);
+    assert.deepEqual(counts(), [0, 1, 1, 1]);
+    rig.subscriptions.reset();
+    assert.deepEqual(counts(), [2, 0, 0, 1]);
+    rig.subscriptions.remove(named(4));
+    assert.deepEqual([counts(), rig.subscriptions.size], [[0, 0, 0, 0], 0]);
   });
 });
