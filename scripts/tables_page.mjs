@@ -4,7 +4,7 @@ import { REJECTED_REASONS } from '../dist/src/feed/rows/result.js';
 import { COLUMN_TYPES, isWrittenFor } from '../dist/src/schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../dist/src/schema/flags.js';
 import { OWN_COLUMNS } from '../dist/src/schema/own_columns.js';
-import { GAP_CAUSES, TABLES } from '../dist/src/schema/tables.js';
+import { GAP_CAUSES, INSTRUMENT_STATES, TABLES } from '../dist/src/schema/tables.js';
 import { REJECTED_FILE_BYTES_MAX } from '../dist/src/store/columns/rejected.js';
 import {
   checksumsFile,
@@ -122,6 +122,12 @@ export function tablesPage() {
     '| cause | name | meaning |',
     '|---|---|---|',
     ...Object.entries(GAP_CAUSES).map(([name, { id, doc }]) => `| ${id} | ${name} | ${doc} |`),
+    '',
+    '## Instrument states',
+    '',
+    '| state | name | meaning |',
+    '|---|---|---|',
+    ...Object.entries(INSTRUMENT_STATES).map(([name, { id, doc }]) => `| ${id} | ${name} | ${doc} |`),
     '',
     '## Other files',
     '',

@@ -333,7 +333,10 @@ async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
     const listed = symbolOf(native, entry, ['price_increment', 'base_increment']);
     const closed = entry.is_disabled === true || entry.view_only === true;
     const alias = (entry.alias ?? '') !== '';
-    return [{ ...listed, ...(closed && listed.state !== 'delisted' ? { state: 'halted' } : {}), alias }];
+    const since = Date.parse(stringOf(entry, 'new_at') ?? '');
+    const listedMs = since > 0 ? since : undefined;
+    const halted = closed && listed.state !== 'delisted' ? ({ state: 'halted' } as const) : {};
+    return [{ ...listed, ...halted, alias, listedMs }];
   });
 }
 

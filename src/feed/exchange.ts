@@ -4,8 +4,9 @@
  * rings, files or other exchanges.
  */
 import type { BookRule } from '../book/rules.js';
+import type { InstrumentValues } from '../schema/instrument.js';
 import type { Table } from '../schema/layout.js';
-import type { KlineInterval } from '../schema/tables.js';
+import type { InstrumentState, KlineInterval } from '../schema/tables.js';
 import type { Books } from './books/books.js';
 import type { BackfillRecipe } from './continuity/recipe.js';
 import type { Sequence } from './continuity/sequence.js';
@@ -57,20 +58,17 @@ export type ControlEvent =
   /** the exchange is about to close the connection */
   | { readonly kind: 'closing'; readonly reason: string };
 
-/** pre_trading: listed, but not trading yet · halted: it will or may trade again · delisted: it will not */
-export type SymbolState = 'pre_trading' | 'trading' | 'halted' | 'delisted';
+/** Of a symbol that is listed. */
+export type SymbolState = Exclude<InstrumentState, 'unlisted'>;
 
 /** A symbol as the exchange lists it. */
-export interface SymbolInfo {
+export interface SymbolInfo extends InstrumentValues {
   readonly native: string;
   readonly base: string;
   readonly quote: string;
   readonly state: SymbolState;
   /** the state in the exchange's own words; '' where it has none */
   readonly status: string;
-  /** smallest steps of price and size, as the exchange writes them; '' where it does not say */
-  readonly tick: string;
-  readonly lot: string;
   /** it is another name of a symbol that is listed, too: captured when it is named alone */
   readonly alias?: boolean;
 }

@@ -303,7 +303,48 @@ export const GAP_CAUSES = {
 
 export type GapCause = keyof typeof GAP_CAUSES;
 
-export const TABLES: readonly Table[] = [MD, TRADES, BBO, GAPS, AGG_TRADES, BOOK, ...Object.values(KLINES)];
+/** What the exchange lists. The newest row holds until the next one. */
+export const INSTRUMENTS = deriveTable({
+  id: 7,
+  name: 'INSTRUMENTS',
+  doc: 'what the exchange lists of the symbol: one row when it is first seen, and one per change',
+  time: ['time', 'nanos'],
+  exactNumbers: ['tick_size', 'lot_size'],
+  columns: {
+    time: u32('when the list came that says so, whole seconds since 1970 UTC'),
+    nanos: u32('nanoseconds within that second'),
+    state: u32('whether it trades, as listed under Instrument states'),
+    tick_size: f32('smallest step of the price', OPTIONAL),
+    lot_size: f32('smallest step of the base size', OPTIONAL),
+    listed_time: u32(
+      'since when it is listed, as the exchange says, whole seconds since 1970 UTC; another symbol may have had the name before',
+      OPTIONAL,
+    ),
+    tick_size_digits: digits('tick_size'),
+    lot_size_digits: digits('lot_size'),
+    scales,
+    flags,
+  },
+});
+
+/** Whether a symbol trades. */
+export const INSTRUMENT_STATES = {
+  unlisted: { id: 0, doc: 'not listed any more: several lists in a row have lacked it' },
+  pre_trading: { id: 1, doc: 'listed, but not trading yet' },
+  trading: { id: 2, doc: 'trading' },
+  halted: { id: 3, doc: 'not trading now; it will or may trade again' },
+  delisted: { id: 4, doc: 'still listed, but it will not trade again' },
+} as const;
+
+export type InstrumentState = keyof typeof INSTRUMENT_STATES;
+
+export const TABLES: readonly Table[] = [
+  ...[MD, TRADES, BBO, GAPS, AGG_TRADES, BOOK, INSTRUMENTS],
+  ...Object.values(KLINES),
+];
+
+/** Tables that get rows when there is something to say: a day may pass without any. */
+export const OCCASIONAL: ReadonlySet<Table> = new Set<Table>([GAPS, INSTRUMENTS]);
 
 const byId = new Map(TABLES.map((t) => [t.id, t]));
 const byName = new Map(TABLES.map((t) => [t.name, t]));

@@ -52,7 +52,7 @@ export class StreamDirectory {
   /** The stream of a symbol, as an earlier process left it. Throws UNSAFE_NAME. */
   stream(exchange: Resumable, native: string): StreamSpec {
     const { id } = exchange;
-    const known = this.byName.get(nameOf(id, native));
+    const known = this.find(exchange, native);
     if (known !== undefined) return known;
     assert(this.byName.size < STREAMS_MAX, 'streams are fewer than STREAMS_MAX');
     const directory = encodeName(native);
@@ -70,14 +70,14 @@ export class StreamDirectory {
     return spec;
   }
 
-  /** Whether this process has captured the symbol before. */
-  knows({ id }: Resumable, native: string): boolean {
-    return this.byName.has(nameOf(id, native));
+  /** The stream of a symbol that this process has captured. */
+  find({ id }: Resumable, native: string): StreamSpec | undefined {
+    return this.byName.get(nameOf(id, native));
   }
 
   /** The stream of a symbol that is taken up at run time: one that was let go before continues behind its files. */
   again(exchange: Resumable, native: string): StreamSpec {
-    const known = this.byName.get(nameOf(exchange.id, native));
+    const known = this.find(exchange, native);
     return known === undefined
       ? this.stream(exchange, native)
       : this.resumed(exchange, known, 'unsubscribed');

@@ -19,6 +19,12 @@ const SHOWN_MAX = 20;
 
 type Symbols = 'all' | readonly string[];
 
+interface List {
+  readonly symbols: readonly SymbolInfo[];
+  /** ms since 1970 */
+  readonly seenMs: number;
+}
+
 /** What /health says of an exchange's symbols. */
 export interface SymbolsStatus {
   /** symbols that the exchange lists; undefined until it has told */
@@ -44,6 +50,8 @@ export interface ExchangeSymbolsOptions {
   readonly capture: (symbols: readonly string[]) => Promise<void>;
   /** Is told of every list. */
   readonly listed: (symbols: readonly SymbolInfo[]) => void;
+  /** Keeps a list that came at `seenMs`, once what it means is captured. */
+  readonly record: (symbols: readonly SymbolInfo[], seenMs: number) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -99,11 +107,11 @@ export class ExchangeSymbols {
       this.symbols = symbols;
       try {
         const names = this.withoutList();
-        const isNew = await this.look();
+        const list = await this.look();
         if (this.size !== undefined) await this.captureListed();
         else if (selectionOf(symbols).needsList) throw new LoggerError('REST_FAILED', `${this.trouble}`);
         else await this.capture(names);
-        if (isNew) this.recovered();
+        if (list !== undefined) await this.carriedOut(list);
       } catch (error) {
         this.symbols = before;
         throw error;
@@ -130,29 +138,30 @@ export class ExchangeSymbols {
 
   private async lookAgain(): Promise<void> {
     try {
-      const isNew = await this.look();
+      const list = await this.look();
       if (this.size !== undefined) await this.captureListed();
-      if (isNew) this.recovered();
+      if (list !== undefined) await this.carriedOut(list);
     } catch (error) {
       this.failed(`its symbols cannot be captured: ${messageOf(error)}`);
     }
   }
 
-  /** Asks for the list, and has it asked for again later; answers whether it came. */
-  private async look(): Promise<boolean> {
+  /** Asks for the list, and has it asked for again later; undefined when it did not come. */
+  private async look(): Promise<List | undefined> {
     const { log, exchange, list, listed, intervalMs } = this.options;
     this.lookLater(intervalMs);
     try {
       const symbols = await list();
+      const seenMs = Date.now();
       if (symbols.length === 0) throw new LoggerError('REST_FAILED', 'it is empty');
       for (const { was, is } of this.choice.take(symbols))
         log.info({ exchange, symbol: is.native, was: was?.status, is: is.status }, 'listing changed');
       this.size = symbols.length;
       listed(symbols);
-      return true;
+      return { symbols, seenMs };
     } catch (error) {
       this.failed(`the list of symbols cannot be had: ${messageOf(error)}`);
-      return false;
+      return undefined;
     }
   }
 
@@ -170,8 +179,10 @@ export class ExchangeSymbols {
     this.lookLater(delay);
   }
 
-  private recovered(): void {
-    const { log, exchange } = this.options;
+  /** What a list means is captured. */
+  private async carriedOut({ symbols, seenMs }: List): Promise<void> {
+    const { log, exchange, record } = this.options;
+    if (!this.stopped) await record(symbols, seenMs);
     if (this.trouble !== undefined) log.info({ exchange }, 'the symbols are in order again');
     this.trouble = undefined;
     this.backoff.reset();

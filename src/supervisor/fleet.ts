@@ -392,9 +392,24 @@ export class Fleet {
     natives: readonly string[],
     slots: readonly SessionSlot[],
   ): Promise<void> {
-    const { directory, writer } = this.options;
-    if (!natives.some((native) => directory.knows(exchange, native))) return;
+    const { writer } = this.options;
+    if (!natives.some((native) => this.knows(exchange, native))) return;
     await Promise.all([...new Set(slots.map(({ shard }) => shard.shard))].map((ring) => writer.store(ring)));
+  }
+
+  /** Whether the symbol is captured, or was. */
+  knows(exchange: Exchange, native: string): boolean {
+    return this.options.directory.find(exchange, native) !== undefined;
+  }
+
+  /** The stream of any symbol, which the writer knows from then on; undefined as long as no symbol has a ring. */
+  async streamOf(exchange: Exchange, native: string): Promise<number | undefined> {
+    const { directory, writer } = this.options;
+    const known = directory.find(exchange, native);
+    if (known !== undefined || this.shards.length === 0) return known?.stream;
+    const { stream, directory: folder } = directory.stream(exchange, native);
+    await writer.announce([], [{ stream, exchange: exchange.id, directory: folder, ring: 0 }]);
+    return stream;
   }
 
   private async takeUp(slot: SessionSlot, natives: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * The main thread's part: brings the files in order, resolves symbols, starts writer and shards, watches them, applies a
- * new configuration, and ends all of it in order. It never touches a row.
+ * new configuration, and ends all of it in order. It never touches a row of a market.
  */
 import type { Logger } from 'pino';
 import { EXIT, LoggerError } from '../base/errors.js';
@@ -18,6 +18,7 @@ import { planOf, StreamDirectory } from './discovery.js';
 import { DiskWatch } from './disk.js';
 import { Fleet } from './fleet.js';
 import { diskSilentSecs, silenceText, writerWaits } from './health_rules.js';
+import { InstrumentHistory } from './instrument_history.js';
 import { readCa, writable } from './resources.js';
 import { SealLink } from './seal_link.js';
 import { SessionResources } from './session_init.js';
@@ -49,6 +50,7 @@ export class Supervisor {
   private readonly writer: WriterLink;
   private readonly fleet: Fleet;
   private symbols: SymbolWatch | undefined;
+  private readonly histories: ReadonlyMap<Exchange, InstrumentHistory>;
   private readonly disk: DiskWatch;
   private readonly sealing: SealLink;
   private sampler: NodeJS.Timeout | undefined;
@@ -77,6 +79,7 @@ export class Supervisor {
       directory: new StreamDirectory(config.logger.data_path, mapper),
       resources: this.resources,
     });
+    this.histories = new Map(this.enabled.map((exchange) => [exchange, this.historyOf(exchange)]));
     this.disk = new DiskWatch(config.logger.data_path, (disk) =>
       log[disk.level === 'ok' ? 'info' : 'warn'](disk, `room on the disk: ${disk.level}`),
     );
@@ -117,12 +120,18 @@ export class Supervisor {
     this.latest = this.takeSnapshot();
   }
 
+  private historyOf(exchange: Exchange): InstrumentHistory {
+    const { fleet, writer } = this;
+    return new InstrumentHistory({ exchange, dataPath: this.config.logger.data_path, fleet, writer });
+  }
+
   private watchSymbols(): SymbolWatch {
     const { config, log } = this;
     this.symbols = new SymbolWatch({
       ...{ config, log, exchanges: this.enabled, mapper: this.options.mapper },
       rest: (exchange) => this.resources.rest(exchange),
       capture: (exchange, symbols) => this.fleet.changeSymbols(exchange, symbols),
+      record: async (exchange, symbols, seenMs) => this.histories.get(exchange)?.take(symbols, seenMs),
     });
     return this.symbols;
   }

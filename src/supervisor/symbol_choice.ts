@@ -12,7 +12,7 @@ import type { SymbolInfo } from '../feed/exchange.js';
 import { type SymbolSelection, selectionOf, unknownText } from '../symbols/selection.js';
 
 /** A symbol that so many lists in a row lack is let go: one list may have come from a server that is starting. */
-const MISSING_LISTS = 3;
+export const MISSING_LISTS = 3;
 
 export interface Chosen {
   readonly symbols: readonly string[];

@@ -16,6 +16,8 @@ export interface SymbolWatchOptions {
   readonly log: Logger;
   /** Captures these symbols of an exchange and no others. */
   readonly capture: (exchange: Exchange, symbols: readonly string[]) => Promise<void>;
+  /** Keeps what an exchange lists. */
+  readonly record: (exchange: Exchange, symbols: readonly SymbolInfo[], seenMs: number) => Promise<void>;
 }
 
 export class SymbolWatch {
@@ -38,8 +40,21 @@ export class SymbolWatch {
       list: () => exchange.listSymbols(rest(exchange)),
       capture: (symbols) => capture(exchange, symbols),
       listed: (symbols) => this.register(exchange.id, symbols),
+      record: (symbols, seenMs) => this.record(exchange, symbols, seenMs),
       log,
     });
+  }
+
+  /** The history lacks a row then, which the next list brings; nothing else has to do with that. */
+  private async record(exchange: Exchange, symbols: readonly SymbolInfo[], seenMs: number): Promise<void> {
+    try {
+      await this.options.record(exchange, symbols, seenMs);
+    } catch (error) {
+      this.options.log.error(
+        { exchange: exchange.id },
+        `the history of instruments is not written: ${messageOf(error)}`,
+      );
+    }
   }
 
   private register(exchange: string, symbols: readonly SymbolInfo[]): void {

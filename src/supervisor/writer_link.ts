@@ -110,6 +110,11 @@ export class WriterLink {
     });
   }
 
+  /** Has rows of INSTRUMENTS written, of streams that it knows. */
+  writeInstruments(records: readonly Uint32Array[]): void {
+    this.thread?.send({ kind: 'instruments', records });
+  }
+
   /** Asks for a checkpoint that covers what the files hold now. */
   cover(request: number): void {
     this.thread?.send({ kind: 'cover', request });

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FLAGS, MISSING_SHIFT } from '../../src/schema/flags.js';
-import { GAP_CAUSES, TABLES } from '../../src/schema/tables.js';
+import { GAP_CAUSES, INSTRUMENT_STATES, TABLES } from '../../src/schema/tables.js';
 
 function snapshot(): string {
   const lines: string[] = [];
@@ -23,6 +23,8 @@ function snapshot(): string {
   for (const [name, { bit }] of Object.entries(FLAGS)) lines.push(`  ${bit} ${name}`);
   lines.push('gap causes');
   for (const [name, { id }] of Object.entries(GAP_CAUSES)) lines.push(`  ${id} ${name}`);
+  lines.push('instrument states');
+  for (const [name, { id }] of Object.entries(INSTRUMENT_STATES)) lines.push(`  ${id} ${name}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -47,6 +49,7 @@ test('ids and bits are given once', () => {
     TABLES.map(({ id }) => id),
     Object.values(FLAGS).map(({ bit }) => bit),
     Object.values(GAP_CAUSES).map(({ id }) => id),
+    Object.values(INSTRUMENT_STATES).map(({ id }) => id),
   ]) {
     assert.equal(new Set<number>(numbers).size, numbers.length);
   }

@@ -37,6 +37,7 @@ for (const [what, text] of [
         captured.push([...natives]);
       },
       listed: () => undefined,
+      record: async () => undefined,
       log: pino({ level: 'silent' }),
     });
     t.after(() => symbols.stop());

@@ -11,7 +11,14 @@ import {
   type SymbolInfo,
   type SymbolState,
 } from '../../feed/exchange.js';
-import { isObject, type JsonObject, type JsonValue, objectsOf, stringOf } from '../../feed/json/document.js';
+import {
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  millisOf,
+  objectsOf,
+  stringOf,
+} from '../../feed/json/document.js';
 import { kindOf, textOf } from '../../feed/json/fields.js';
 import { KLINE_INTERVALS, type KlineInterval } from '../../schema/tables.js';
 
@@ -72,6 +79,8 @@ function symbolOf(entry: JsonObject): SymbolInfo[] {
       status,
       tick: stringOf(prices, 'tickSize') ?? '',
       lot: stringOf(sizes, 'qtyStep') ?? stringOf(sizes, 'basePrecision') ?? '',
+      // of contracts alone
+      listedMs: millisOf(entry, 'launchTime'),
     },
   ];
 }

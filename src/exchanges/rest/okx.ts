@@ -10,7 +10,7 @@ import {
   type SymbolInfo,
   type SymbolState,
 } from '../../feed/exchange.js';
-import { isObject, objectsOf, stringOf } from '../../feed/json/document.js';
+import { isObject, millisOf, objectsOf, stringOf } from '../../feed/json/document.js';
 import { KLINE_INTERVALS, type KlineInterval } from '../../schema/tables.js';
 
 const INSTRUMENT_KEYS = ['instId', 'baseCcy', 'quoteCcy', 'state', 'tickSz', 'lotSz'];
@@ -28,7 +28,8 @@ export async function listSymbols(fetchJson: FetchJson): Promise<SymbolInfo[]> {
   return instruments.flatMap((entry) => {
     const [native, base, quote, status, tick, lot] = INSTRUMENT_KEYS.map((key) => stringOf(entry, key) ?? '');
     if (native === '' || status === 'test') return [];
-    return [{ native, base, quote, status, tick, lot, state: STATES[status] ?? 'halted' }];
+    const listedMs = millisOf(entry, 'listTime');
+    return [{ native, base, quote, status, tick, lot, listedMs, state: STATES[status] ?? 'halted' }];
   });
 }
 

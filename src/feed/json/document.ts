@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { LoggerError } from '../../base/errors.js';
 import { JSON_DEPTH_MAX } from '../../base/limits.js';
-import { JsonNumber } from './fields.js';
+import { JsonNumber, kindOf, textOf } from './fields.js';
 
 export type JsonObject = { [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | JsonNumber | JsonValue[] | JsonObject;
@@ -184,6 +184,13 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
 export function stringOf(object: JsonObject, key: string): string | undefined {
   const value = Object.hasOwn(object, key) ? object[key] : undefined;
   return typeof value === 'string' ? value : undefined;
+}
+
+/** A time in ms since 1970, as a number or as text; undefined where there is none. */
+export function millisOf(object: JsonObject, key: string): number | undefined {
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
+  const ms = Number(textOf(value, kindOf(value)));
+  return ms > 0 && Number.isFinite(ms) ? ms : undefined;
 }
 
 /** The objects of a list; none when it is no list. */

@@ -27,6 +27,7 @@ export const FAULT_KINDS = {
   list: '`symbol` is listed again, as if it were new',
   halt: '`symbol` is listed as halted and sends nothing',
   resume: '`symbol` trades again',
+  tick: '`symbol` is listed with a tenth of its tick; its prices stay as they are',
   deny: 'subscriptions of `symbol` and `channel` are refused for `seconds`, with `words` unknown, login or anonymous',
   allow: 'takes back what `deny` said of `symbol` and `channel`',
   'limit-streams': 'at most `count` streams of `channel` on a connection',

@@ -93,6 +93,8 @@ export class Venue implements VenueView {
   readonly #markets: ReadonlyMap<string, VenueSymbol>;
   readonly #listed: readonly Listing[];
   readonly #halted = new Set<string>();
+  /** symbols that are listed with a smaller tick than their market has */
+  readonly #finer = new Set<string>();
   port = 0;
   connections_opened = 0;
 
@@ -260,6 +262,10 @@ export class Venue implements VenueView {
       case 'resume':
         this.#changeListing(request);
         break;
+      case 'tick':
+        this.#finer.add(request.symbol ?? '');
+        this.#list();
+        break;
       case 'deny':
       case 'allow':
       case 'limit-streams':
@@ -286,9 +292,16 @@ export class Venue implements VenueView {
     if (kind === 'halt') this.#halted.add(symbol);
     else this.#halted.delete(symbol);
     this.#engine.halt(market, kind === 'halt');
+    this.#list();
+  }
+
+  #list(): void {
     this.listings = this.#listed
       .filter(({ name }) => !this.#markets.has(name) || this.symbols.has(name))
-      .map((listing) => (this.#halted.has(listing.name) ? { ...listing, closed: true } : listing));
+      .map((listing) => (this.#halted.has(listing.name) ? { ...listing, closed: true } : listing))
+      .map((listing) =>
+        this.#finer.has(listing.name) ? { ...listing, price_scale: listing.price_scale + 1 } : listing,
+      );
   }
 
   /** Connections that carry a channel. */

@@ -8,6 +8,7 @@ export const CHECKS = {
   flags: 'only bits that have a meaning',
   time: 'nanoseconds below 1e9, event day is the file day unless the clock is suspect, receive time present',
   side: 'sides are 0, 1 or 2',
+  state: 'states of instruments have a meaning',
   missing: 'NaN exactly where the flags say that a value is missing',
   digits: 'the f32 is the correctly rounded value of the exact digits',
   sidecar: 'side-car lines can be read and belong to rows with the flag',

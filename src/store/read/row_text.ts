@@ -6,7 +6,7 @@
 import { type Column, isWrittenFor } from '../../schema/columns.js';
 import { FLAGS, MISSING_SHIFT } from '../../schema/flags.js';
 import type { Table } from '../../schema/layout.js';
-import { GAP_CAUSES, GAPS, SIDE, tableById } from '../../schema/tables.js';
+import { GAP_CAUSES, GAPS, INSTRUMENT_STATES, INSTRUMENTS, SIDE, tableById } from '../../schema/tables.js';
 import { decimalOf, type Literals, readLiterals, textOfF32 } from './decimals.js';
 import { type Block, f32Of, type TableDay, u32Of, u64Of, uuidOf } from './reader.js';
 import { type NumberRole, rolesOf } from './roles.js';
@@ -63,7 +63,12 @@ export function flagNames(table: Table, flags: number): string {
 }
 
 const SIDE_NAMES = new Map(Object.entries(SIDE).map(([name, id]): [number, string] => [id, name]));
-const CAUSE_NAMES = new Map(Object.entries(GAP_CAUSES).map(([name, { id }]): [number, string] => [id, name]));
+const CAUSE_NAMES = namesById(GAP_CAUSES);
+const STATE_NAMES = namesById(INSTRUMENT_STATES);
+
+function namesById(declared: Readonly<Record<string, { readonly id: number }>>): Map<number, string> {
+  return new Map(Object.entries(declared).map(([name, { id }]) => [id, name]));
+}
 
 /** Name of a cause in GAPS. */
 export function causeName(cause: number): string {
@@ -156,6 +161,7 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
 function namesOfNumbers(table: Table, column: string): ((value: number) => string) | undefined {
   if (rolesOf(table).sides.includes(column)) return (value) => SIDE_NAMES.get(value) ?? String(value);
   if (table === GAPS && column === 'cause') return causeName;
+  if (table === INSTRUMENTS && column === 'state') return (value) => STATE_NAMES.get(value) ?? String(value);
   if (table === GAPS && column === 'table') return (value) => tableById(value)?.name ?? String(value);
   return undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { nearestFloat32 } from '../../base/exact.js';
 import { FLAGS } from '../../schema/flags.js';
-import { GAP_CAUSES, GAPS, tableById } from '../../schema/tables.js';
+import { GAP_CAUSES, GAPS, INSTRUMENT_STATES, INSTRUMENTS, tableById } from '../../schema/tables.js';
 import {
   decimalOf,
   f32OfText,
@@ -36,6 +36,7 @@ export function checkBlock(block: Block, literals: Literals, problems: Problems)
   checkSidecarFlag(block, literals, problems);
   for (const role of rolesOf(block.tableDay.table).numbers) checkNumber(block, role, literals, problems);
   if (block.tableDay.table === GAPS) checkGaps(block, problems);
+  if (block.tableDay.table === INSTRUMENTS) checkStates(block, problems);
 }
 
 function checkFlags(block: Block, problems: Problems): void {
@@ -185,4 +186,12 @@ function checkGaps(block: Block, problems: Problems): void {
     if (from[i]! > to[i]!)
       problems.add('gaps', () => `row ${row}: from_id ${from[i]} is above to_id ${to[i]}`);
   }
+}
+
+const STATES: ReadonlySet<number> = new Set(Object.values(INSTRUMENT_STATES).map(({ id }) => id));
+
+function checkStates(block: Block, problems: Problems): void {
+  for (const [i, state] of u32Of(block, 'state').entries())
+    if (!STATES.has(state))
+      problems.add('state', () => `row ${block.fromRow + i}: state ${state} is unknown`);
 }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { isWrittenFor } from '../../schema/columns.js';
-import { GAPS } from '../../schema/tables.js';
+import { OCCASIONAL } from '../../schema/tables.js';
 import { foreignFolder } from '../columns/found_files.js';
 import type { TableDayKey } from '../columns/table_day.js';
 import { isOfPath, openWithFolder, type StoreIo } from '../disk/io.js';
@@ -70,10 +70,10 @@ export class NextDayFiles {
     }
   }
 
-  /** A day may pass without a gap: GAPS gets its files when there is something to say. */
+  /** A day may pass without a gap: GAPS and its like get their files when there is something to say. */
   private prepare(key: TableDayKey): void {
     const { table, day, folder } = key;
-    if (table === GAPS || this.prepared.has(folder)) return;
+    if (OCCASIONAL.has(table) || this.prepared.has(folder)) return;
     this.prepared.add(folder);
     if (foreignFolder(this.io, folder) !== undefined) return;
     this.queue.push(...filesToMake(this.io, key, day + 1, this.exact));

@@ -1,9 +1,9 @@
 /**
  * Rows of GAPS that the writer itself has to write: what it found damaged when it opened a table-day, and what a recovery
- * has cut off. They take the way of rows from a ring, through the journal, at the next turn. Writer thread only.
+ * has cut off. They are written at the next turn (own_rows.ts). Writer thread only.
  */
 import { WallClock } from '../../base/clock.js';
-import { DRAIN, WRITER } from '../../counters/declarations.js';
+import { WRITER } from '../../counters/declarations.js';
 import { gapRecord } from '../../schema/gap.js';
 import { tableByName } from '../../schema/tables.js';
 import { gapsOf, type LostRows } from '../columns/lost_rows.js';
@@ -12,25 +12,24 @@ import type { StoreIo } from '../disk/io.js';
 import type { Journal } from '../journal/journal.js';
 import { keepLosses, type NotedLoss, readLosses } from '../journal/losses.js';
 import type { WriterStream } from './messages.js';
-import type { Staging } from './staging.js';
+import type { OwnRows } from './own_rows.js';
 
 export class Losses {
   private readonly clock = new WallClock();
-  private readonly waiting: { readonly record: Uint32Array; readonly ring: number }[] = [];
 
   constructor(
     private readonly counters: Uint32Array,
-    private readonly drains: readonly Uint32Array[],
+    private readonly rows: OwnRows,
   ) {}
 
   /** Rows of the files of a table-day are in the quarantine and not in its files any more. */
   add({ stream, ring }: WriterStream, key: TableDayKey, lost: LostRows): void {
-    const { counters, clock, waiting } = this;
+    const { counters, clock, rows } = this;
     counters[WRITER.damages]++;
     counters[WRITER.damaged_rows] += lost.rows;
     clock.read();
     for (const gap of gapsOf(key, lost, clock.now))
-      waiting.push({ record: gapRecord(stream, gap, clock.now).record, ring });
+      rows.addGap(gapRecord(stream, gap, clock.now).record, ring);
   }
 
   /** Rows that a recovery has cut off, of streams that are captured; answers those of the others. */
@@ -52,26 +51,13 @@ export class Losses {
         ...times,
         messages: loss.rows,
       } as const;
-      this.waiting.push({ record: gapRecord(stream.stream, gap, this.clock.now).record, ring: stream.ring });
+      this.rows.addGap(gapRecord(stream.stream, gap, this.clock.now).record, stream.ring);
       return false;
     });
   }
 
   get empty(): boolean {
-    return this.waiting.length === 0;
-  }
-
-  /** Stages what waits and hands each record to the journal; what finds no room waits on. */
-  stage(staging: Staging, append: (record: Uint32Array) => void): void {
-    const { waiting, counters, drains } = this;
-    while (waiting.length > 0) {
-      const { record, ring } = waiting[0];
-      if (!staging.row(record, 0, ring)) return;
-      waiting.shift();
-      append(record);
-      counters[WRITER.rows_drained]++;
-      drains[ring][DRAIN.rows_drained]++;
-    }
+    return !this.rows.hasGaps;
   }
 }
 

@@ -45,6 +45,8 @@ export type WriterCommand =
   | { readonly kind: 'stop' }
   /** write what stands in a ring now without regard to its age; asks for `stored` with the same number */
   | { readonly kind: 'store'; readonly ring: number; readonly request: number }
+  /** rows of INSTRUMENTS, of streams that were announced */
+  | { readonly kind: 'instruments'; readonly records: readonly Uint32Array[] }
   /** asks for `covered` with the same number */
   | { readonly kind: 'cover'; readonly request: number }
   | {

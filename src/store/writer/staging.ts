@@ -243,7 +243,8 @@ export class Staging {
     return tableDay;
   }
 
-  private announced(stream: number): WriterStream {
+  /** A stream by its number. */
+  announced(stream: number): WriterStream {
     const spec = this.streams[stream];
     assert(spec !== undefined, `stream ${stream} was announced to the writer`);
     return spec;

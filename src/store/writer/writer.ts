@@ -35,6 +35,7 @@ import type {
   WriterRing,
   WriterStream,
 } from './messages.js';
+import { OwnRows } from './own_rows.js';
 import { RemovedFiles } from './removed_files.js';
 import { Sleep } from './sleep.js';
 import { countRows, receivedMs, Staging } from './staging.js';
@@ -66,6 +67,7 @@ export class Writer {
   private readonly latency: HistogramWriter;
   private readonly sleep: Sleep;
   private readonly quarantine: Quarantine;
+  private readonly ownRows: OwnRows;
   private readonly losses: Losses;
   private readonly noted: NotedLosses | undefined;
   /** by ring: words that are staged but not yet in the journal's file, and when the oldest of them was received */
@@ -103,7 +105,8 @@ export class Writer {
     const disk = (this.disk = new DiskHealth(counters, log, nowMs));
     const { dataPath, journal } = init;
     this.quarantine = new Quarantine(io, dataPath, quarantineName(Date.now()));
-    this.losses = new Losses(counters, this.drains);
+    this.ownRows = new OwnRows(counters, this.drains, (record) => this.appendOwn(record));
+    this.losses = new Losses(counters, this.ownRows);
     const files = new FilePool(io, init.descriptorsMax, () => counters[WRITER.files_opened]++);
     this.staging = new Staging(
       {
@@ -254,7 +257,7 @@ export class Writer {
   private drainOnce(): number {
     if (!this.commit()) return 0;
     const { rings, staging } = this;
-    this.listLosses();
+    this.ownRows.stage(staging);
     this.clock.read();
     let words = 0;
     for (let n = 0; n < rings.length; n++) {
@@ -278,11 +281,9 @@ export class Writer {
     this.losses.add(this.staging.streamOf(key), key, lost as LostRows);
   }
 
-  private listLosses(): void {
-    this.losses.stage(this.staging, (record) => {
-      this.appendRecords(record, 0, record.length);
-      this.uncommitted = true;
-    });
+  private appendOwn(record: Uint32Array): void {
+    this.appendRecords(record, 0, record.length);
+    this.uncommitted = true;
   }
 
   /** Stages one run of records of one ring and appends it to the journal. */
@@ -420,6 +421,7 @@ export class Writer {
       this.stopping = true;
       this.stopMs = this.nowMs();
     } else if (command.kind === 'store') this.stores.add(command.ring, command.request);
+    else if (command.kind === 'instruments') this.ownRows.addInstruments(command.records);
     else if (command.kind === 'cover')
       this.checkpointer?.cover(() => this.post({ kind: 'covered', request: command.request }));
     else {
@@ -434,7 +436,7 @@ export class Writer {
     this.removedFiles.sample(true);
     this.disk.retryNow();
     if (this.disk.isFailing('files')) this.removedFiles.doWork();
-    this.listLosses();
+    this.ownRows.stage(staging, true);
     const journaled = this.durability !== undefined && this.commit() && this.durability.complete();
     if (journaled) this.forgetListed();
     const unwritten = staging.flushAll();

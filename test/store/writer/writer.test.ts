@@ -16,10 +16,18 @@ import { RowWriter } from '../../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../../src/feed/rows/streams.js';
 import { createDoorbell, createRing } from '../../../src/ring/layout.js';
 import { RingProducer } from '../../../src/ring/producer.js';
-import { MD, TRADES } from '../../../src/schema/tables.js';
+import { factsOf, instrumentRecord } from '../../../src/schema/instrument.js';
+import { STREAM_WORD, type Table } from '../../../src/schema/layout.js';
+import { INSTRUMENTS, MD, TRADES } from '../../../src/schema/tables.js';
 import { DiskIo, type StoreIo } from '../../../src/store/disk/io.js';
+import { newestInstrument } from '../../../src/store/read/instruments.js';
 import { resumeStream } from '../../../src/store/read/resume.js';
-import { Writer, type WriterInit, type WriterReport } from '../../../src/store/writer/writer.js';
+import {
+  Writer,
+  type WriterCommand,
+  type WriterInit,
+  type WriterReport,
+} from '../../../src/store/writer/writer.js';
 import { startWriter } from '../../../src/supervisor/threads.js';
 import { until } from '../../feed/connection/websocket/helpers.js';
 import { randomFrom } from '../../support/random.js';
@@ -119,9 +127,10 @@ class Rig {
   }
 
   /** Runs the writer on this thread over everything published, until it has stopped. */
-  run(io: StoreIo = new DiskIo(), stopAtOnce = true): void {
+  run(io: StoreIo = new DiskIo(), stopAtOnce = true, commands: readonly WriterCommand[] = []): void {
     this.publish();
     const { port1, port2 } = new MessageChannel();
+    for (const command of commands) port2.postMessage(command);
     this.stop = () => port2.postMessage({ kind: 'stop' });
     if (stopAtOnce) this.stop();
     const port = Object.assign(port1, { postMessage: (report: WriterReport) => this.reports.push(report) });
@@ -148,7 +157,7 @@ class Rig {
   }
 
   /** Row counts of every column file of a table-day; they must agree. */
-  rowsIn(symbol: string, table: typeof TRADES | typeof MD = TRADES, stamp = STAMP, exact = true): number {
+  rowsIn(symbol: string, table: Table = TRADES, stamp = STAMP, exact = true): number {
     const counts = table.columns
       .filter((column) => (exact || !column.exact) && column.own !== true)
       .map(
@@ -163,6 +172,31 @@ class Rig {
 const upTo = (n: number, from = 1) => Array.from({ length: n }, (_, i) => from + i);
 
 describe('writer', () => {
+  it('writes what the main thread knows of instruments, every row of it before it ends', (t) => {
+    const rig = new Rig(t);
+    const records = upTo(200).map((n) => {
+      const record = instrumentRecord({ state: 'trading', tick: `0.${n}`, lot: '1' }, NOON * 1000 + n);
+      record[STREAM_WORD] = n % 4;
+      return record;
+    });
+    rig.trade(0, 1);
+    rig.run(new DiskIo(), true, [{ kind: 'instruments', records }]);
+    for (const symbol of ['A', 'B', 'C', 'D']) assert.equal(rig.rowsIn(symbol, INSTRUMENTS), 50);
+    const digits = readFileSync(rig.path('B', 'INSTRUMENTS', `tick_size_digits.${STAMP}.bin`));
+    assert.deepEqual(
+      Array.from({ length: 50 }, (_, row) => Number(digits.readBigUInt64LE(row * 8))),
+      upTo(50).map((n) => n * 4 - 3),
+    );
+    const { rows_drained, rows_written, dropped_rows } = rig.counters();
+    assert.deepEqual([rows_drained, rows_written, dropped_rows], [201, 201, 0]);
+    const [last] = records.slice(-4);
+    assert.equal(
+      newestInstrument(rig.folder, 'venue', 'B'),
+      factsOf((column) => last[INSTRUMENTS.at[column]]),
+    );
+    assert.equal(newestInstrument(rig.folder, 'venue', 'E'), undefined);
+  });
+
   it('writes the rows of many streams, tables and days each to its own files, in order', (t) => {
     const rig = new Rig(t, { ringWords: 1 << 18 });
     const random = randomFrom(4);

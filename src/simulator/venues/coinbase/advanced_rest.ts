@@ -59,6 +59,7 @@ function productOf(listing: Listing, symbol: SymbolMarket | undefined, alias = '
     price_increment: tick,
     display_name: id,
     product_venue: 'CBE',
+    new_at: '2023-01-01T00:00:00Z',
   };
 }
 

@@ -51,6 +51,7 @@ function instrumentOf({
     instFamily: '',
     instId: name,
     instType: 'SPOT',
+    listTime: '1611907686000',
     lotSz: decimalText(1, size_scale),
     minSz: decimalText(1, size_scale),
     quoteCcy: quote,
