@@ -3,11 +3,13 @@
  * whenever a list says something else of it than its newest row on disk. It goes on for symbols that are not captured
  * any more. What a crash keeps from reaching the disk is no loss: the next start finds the same difference. Main thread.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Exchange, SymbolInfo } from '../feed/exchange.js';
 import { factsOf, type InstrumentValues, instrumentRecord } from '../schema/instrument.js';
 import { STREAM_WORD } from '../schema/layout.js';
 import { INSTRUMENTS } from '../schema/tables.js';
-import { newestInstruments } from '../store/read/instruments.js';
+import { newestInstrument } from '../store/read/instruments.js';
+import { listSymbols } from '../store/read/reader.js';
 import type { Fleet } from './fleet.js';
 import { MISSING_LISTS } from './symbol_choice.js';
 import type { WriterLink } from './writer_link.js';
@@ -33,8 +35,8 @@ export class InstrumentHistory {
 
   /** Takes a list that came at `seenMs`, when the symbols that it means are captured. */
   async take(symbols: readonly SymbolInfo[], seenMs: number): Promise<void> {
-    const { exchange, dataPath, fleet, writer } = this.options;
-    this.newest ??= newestInstruments(dataPath, exchange.id);
+    const { exchange, fleet, writer } = this.options;
+    this.newest ??= await this.stored();
     // a name that stands in it twice counts once
     const listed = new Map<string, Instrument>(symbols.map((symbol) => [symbol.native, symbol]));
     const records: Uint32Array[] = [];
@@ -52,6 +54,18 @@ export class InstrumentHistory {
       this.newest.set(native, facts);
     }
     if (records.length > 0) writer.writeInstruments(records);
+  }
+
+  private async stored(): Promise<Map<string, string>> {
+    const { exchange, dataPath } = this.options;
+    const newest = new Map<string, string>();
+    for (const symbol of listSymbols(dataPath, exchange.id)) {
+      const facts = newestInstrument(dataPath, exchange.id, symbol);
+      if (facts !== undefined) newest.set(symbol, facts);
+      // there may be thousands, and whoever asks for /health does not wait for them
+      await setImmediate();
+    }
+    return newest;
   }
 
   /** Symbols with a history that are not listed any more. */

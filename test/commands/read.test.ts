@@ -101,6 +101,10 @@ test('table: aligned, times in ISO with nanoseconds, flags by name', async (t) =
     { time: DAY_START, table: 2, cause: 1, from_id: 5, to_id: 6, to_time: DAY_START, messages: 2 },
   ]);
   assert.match(await read(root, { format: 'table' }, 'GAPS'), /Z {2}TRADES {2}disconnect +5 +6 /);
+  const instrument = { time: DAY_START, state: 3, tick_size: 0.01, tick_size_digits: 10, scales: 3 };
+  writeTableDay(root, { table: 'INSTRUMENTS' }, [{ ...instrument, lot_size: Number.NaN, flags: 6 << 16 }]);
+  const [, listed] = (await read(root, { format: 'table' }, 'INSTRUMENTS')).split('\n');
+  assert.match(listed!, /^2026-11-21T00:00:00\.0{9}Z {2}halted +0\.010 .* no_lot_size\|no_listed_time$/);
 });
 
 test('table: every time of every table is one for people, nanoseconds or not', async (t) => {

@@ -329,6 +329,20 @@ test('problems come before everything else, and many gaps are few lines', async 
   });
 });
 
+test('a state of an instrument without a meaning is found', async (t) => {
+  const root = dataDirectory(t);
+  const row = { time: DAY_START, tick_size: Number.NaN, lot_size: Number.NaN, flags: 7 << 16 };
+  writeTableDay(root, { table: 'INSTRUMENTS' }, [
+    { ...row, state: 4 },
+    { ...row, state: 5 },
+  ]);
+  const { problems } = await verify(root);
+  assert.deepEqual(
+    problems.map(({ check, text }) => [check, text]),
+    [['state', 'row 1: state 5 is unknown']],
+  );
+});
+
 test('bad GAPS rows are found', async (t) => {
   const root = dataDirectory(t);
   writeTableDay(root, { table: 'GAPS' }, [

@@ -15,6 +15,8 @@ const TRADES =
 const GAPS =
   'time:u4 nanos:u4 table:u4 cause:u4 from_id:u8 to_id:u8 from_time:u4 from_nanos:u4 to_time:u4 to_nanos:u4 ' +
   'messages:u8 flags:u4';
+const INSTRUMENTS =
+  'time:u4 nanos:u4 state:u4 tick_size:f4 lot_size:f4 listed_time:u4 tick_size_digits:u8 lot_size_digits:u8 scales:u4 flags:u4';
 const BOOK =
   'time:u4 nanos:u4 recv_time:u4 recv_nanos:u4 seq:u8 side:u4 price:f4 size:f4 price_digits:u8 size_digits:u8 ' +
   'scales:u4 flags:u4 checksum:u4';
@@ -22,7 +24,7 @@ const KLINES_1m =
   'open_time:u4 close_time:u4 open:f4 high:f4 low:f4 close:f4 volume:f4 quote_volume:f4 taker_buy_base:f4 ' +
   'taker_buy_quote:f4 trades:u4 recv_time:u4 recv_nanos:u4 open_digits:u8 high_digits:u8 low_digits:u8 close_digits:u8 ' +
   'volume_digits:u8 quote_volume_digits:u8 taker_buy_base_digits:u8 taker_buy_quote_digits:u8 scales:u4 scales_high:u4 flags:u4';
-const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, BOOK, KLINES_1m };
+const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, INSTRUMENTS, BOOK, KLINES_1m };
 
 export type Row = Record<string, number | bigint | string>;
 

@@ -264,9 +264,9 @@ export class Connection {
     if (this.client === undefined || this.stopped !== undefined) return;
     this.client.destroy();
     this.leave();
+    this.rest();
     const isEmpty = this.subscriptions.size === 0;
     this.events.rested(isEmpty ? 'no symbol is left' : 'the exchange refuses all subscriptions');
-    this.rest();
   }
 
   /** No connection until something can be asked for. */
@@ -416,7 +416,11 @@ export class Connection {
     this.leave();
     const backoffMs = this.backoff.next(answered ? undefined : UNANSWERED_RETRY_MS);
     if (!answered) this.events.unanswered();
-    // one that would be of no use rests when its turn has come
+    if (this.subscriptions.uselessMs > 0) {
+      this.rest();
+      this.events.lost(`${reason}; the connection rests`, stale, code);
+      return;
+    }
     const delay = Math.max(backoffMs, this.gate.waitMs(), this.events.reserveConnect());
     this.enter(this.backoff.count > ERROR_AFTER_FAILURES ? 'ERROR' : 'RECONNECTING');
     this.events.lost(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`, stale, code);

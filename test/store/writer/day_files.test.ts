@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { GAPS, MD, TRADES } from '../../../src/schema/tables.js';
+import { GAPS, INSTRUMENTS, MD, TRADES } from '../../../src/schema/tables.js';
 import { DiskIo } from '../../../src/store/disk/io.js';
 import { columnFile } from '../../../src/store/disk/paths.js';
 import { NextDayFiles, PREPARE_SECS } from '../../../src/store/writer/day_files.js';
@@ -12,7 +12,7 @@ const DAY = 20_000;
 const MIDNIGHT_MS = (DAY + 1) * 86_400_000;
 
 function tableDays(folder: string) {
-  return [MD, TRADES, GAPS].flatMap((table) =>
+  return [MD, TRADES, GAPS, INSTRUMENTS].flatMap((table) =>
     [DAY - 1, DAY].map((day) => ({
       key: { table, day, exchange: 'x', directory: 'A', ring: 0, folder: join(folder, table.name) },
     })),
@@ -39,7 +39,7 @@ test('files of the next day come in the last minutes, a few per turn, for tables
       .map((c) => columnFile(c.name, DAY + 1));
     assert.deepEqual(readdirSync(join(folder, table.name)).sort(), wanted.sort());
   }
-  assert.equal(existsSync(join(folder, GAPS.name)), false);
+  for (const { name } of [GAPS, INSTRUMENTS]) assert.equal(existsSync(join(folder, name)), false, name);
 });
 
 test('a file that is there keeps its bytes', () => {

@@ -16,11 +16,11 @@ import { RowWriter } from '../../../src/feed/rows/row_writer.js';
 import { StreamIndex } from '../../../src/feed/rows/streams.js';
 import { createDoorbell, createRing } from '../../../src/ring/layout.js';
 import { RingProducer } from '../../../src/ring/producer.js';
-import { instrumentRecord } from '../../../src/schema/instrument.js';
+import { factsOf, instrumentRecord } from '../../../src/schema/instrument.js';
 import { STREAM_WORD, type Table } from '../../../src/schema/layout.js';
 import { INSTRUMENTS, MD, TRADES } from '../../../src/schema/tables.js';
 import { DiskIo, type StoreIo } from '../../../src/store/disk/io.js';
-import { newestInstruments } from '../../../src/store/read/instruments.js';
+import { newestInstrument } from '../../../src/store/read/instruments.js';
 import { resumeStream } from '../../../src/store/read/resume.js';
 import {
   Writer,
@@ -190,7 +190,12 @@ describe('writer', () => {
     );
     const { rows_drained, rows_written, dropped_rows } = rig.counters();
     assert.deepEqual([rows_drained, rows_written, dropped_rows], [201, 201, 0]);
-    assert.deepEqual([...newestInstruments(rig.folder, 'venue').keys()], ['A', 'B', 'C', 'D']);
+    const [last] = records.slice(-4);
+    assert.equal(
+      newestInstrument(rig.folder, 'venue', 'B'),
+      factsOf((column) => last[INSTRUMENTS.at[column]]),
+    );
+    assert.equal(newestInstrument(rig.folder, 'venue', 'E'), undefined);
   });
 
   it('writes the rows of many streams, tables and days each to its own files, in order', (t) => {
