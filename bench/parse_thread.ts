@@ -10,8 +10,9 @@ import { loadExchange } from '../src/exchanges/index.js';
 import type { Exchange } from '../src/feed/exchange.js';
 import { loadSimdjson, parseKeepingText } from '../src/feed/json/document.js';
 import { RESULT } from '../src/feed/rows/result.js';
+import type { RuleOptions } from '../src/feed/rows/rules.js';
 import { TRADES } from '../src/schema/tables.js';
-import { Harness } from '../test/support/harness.js';
+import { DEFAULT_RULES, Harness } from '../test/support/harness.js';
 import type { Case } from './case.js';
 import { loadCases } from './cases/index.js';
 
@@ -29,6 +30,8 @@ export interface CaseResult {
   readonly table: string;
   /** nanoseconds per message, one per run */
   readonly scan: number[];
+  /** the same without the rules that rows have to keep */
+  readonly unchecked: number[];
   readonly parse: number[];
   /** of trades only; undefined: the package is not there */
   readonly simdjson?: number[];
@@ -69,8 +72,12 @@ interface Scanner {
   readonly table: string;
 }
 
-function scanner(exchange: Exchange, { symbol, channels, before, answer, message }: Case): Scanner {
-  const harness = new Harness(exchange, [symbol], { channels });
+function scanner(
+  exchange: Exchange,
+  { symbol, channels, before, answer, message }: Case,
+  rules?: RuleOptions,
+): Scanner {
+  const harness = new Harness(exchange, [symbol], { channels, rules });
   if (before !== undefined) harness.feed(before);
   if (answer !== undefined) harness.respond(0, parseKeepingText(answer));
   harness.release();
@@ -151,10 +158,11 @@ function measure(
   growth: Growth[],
   { runs, ms }: ParseThreadInit,
 ): CaseResult {
-  const { batch, table } = scanner(exchange, test);
+  const { batch, table } = scanner(exchange, test, DEFAULT_RULES);
+  const unchecked = scanner(exchange, test).batch;
   const simdjson = table === TRADES.name ? simdjsonOf() : undefined;
   const parsers = simdjson === undefined ? [JSON.parse] : [JSON.parse, simdjson];
-  const batches = [batch, ...parsers.map((parse) => textBatch(test.message, parse))];
+  const batches = [batch, unchecked, ...parsers.map((parse) => textBatch(test.message, parse))];
   const values = batches.map((): number[] => []);
   const allocated: number[] = [];
   fastest(batches, ms);
@@ -168,8 +176,9 @@ function measure(
     for (let i = 0; i < best.length; i++) values[i].push(best[i]);
     allocated.push(allocatedBytes(batch));
   }
-  const [scan, parse, binding] = values;
-  return { name: test.name, message: filled(test.message), table, scan, parse, simdjson: binding, allocated };
+  const [scan, bare, parse, simd] = values;
+  const message = filled(test.message);
+  return { name: test.name, message, table, scan, unchecked: bare, parse, simdjson: simd, allocated };
 }
 
 const init = workerData as ParseThreadInit;

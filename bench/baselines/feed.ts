@@ -20,6 +20,7 @@ import { RingConsumer } from '../../src/ring/consumer.js';
 import { createDoorbell, createRing, DOORBELL } from '../../src/ring/layout.js';
 import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/layout.js';
 import { TRADES } from '../../src/schema/tables.js';
+import { DEFAULT_RULES } from '../../test/support/harness.js';
 import { task, tell } from './client.js';
 import { quantilesOf } from './quantiles.js';
 import type { StampedShardInit } from './stamped_shard.js';
@@ -59,7 +60,7 @@ function sessionInit(exchange: Exchange, natives: readonly string[], from: numbe
     candles: [],
     parser: 'scan',
     clockSkewSecondsMax: 86_400,
-    rules: { setsAside: false, jumpPercentMax: 0, breakerPercent: 50, breakerRows: 1000 },
+    rules: DEFAULT_RULES,
     connection: {
       endpoint: task.ws,
       route: exchange.channels[task.channel].route,

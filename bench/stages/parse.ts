@@ -32,7 +32,7 @@ function runThread(init: ParseThreadInit, signal: AbortSignal): Promise<ParseThr
 }
 
 function* figuresOf(exchange: string, result: CaseResult): Iterable<Figure> {
-  const { name, table, scan, parse, simdjson, allocated } = result;
+  const { name, table, scan, unchecked, parse, simdjson, allocated } = result;
   const common = { unit: 'ns/message', better: 'less', group: exchange } as const;
   const baseline = `${name}, JSON.parse`;
   const ratio = FREQUENT_TABLES.includes(table) ? FREQUENT_RATIO : OTHER_RATIO;
@@ -44,6 +44,7 @@ function* figuresOf(exchange: string, result: CaseResult): Iterable<Figure> {
     limit: { of: FRAME_WALK, ratio: 1 },
   };
   yield { ...common, name: baseline, values: parse };
+  yield { ...common, name: `${name}, rows not checked`, values: unchecked };
   if (simdjson !== undefined) yield { ...common, name: `${name}, simdjson`, values: simdjson };
   yield {
     name: `${name}, allocated`,

@@ -2,7 +2,7 @@
  * HOT: one message at a time from the frame reader to the parser, with everything counted that does not become a row.
  * Shard threads.
  */
-import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND } from '../base/limits.js';
+import { REFUSED_KEPT_BYTES, REFUSED_KEPT_PER_SECOND, TEXT_BYTES_MAX } from '../base/limits.js';
 import { SESSION } from '../counters/declarations.js';
 import type { MessageParser } from './exchange.js';
 import { decodeUtf8, type JsonParser, type JsonValue, sampleOf } from './json/document.js';
@@ -60,9 +60,9 @@ export class MessageHandler {
     return result;
   }
 
-  /** Cold: a row of the message broke a rule and was not stored. */
+  /** Cold: a row of the message broke a rule and was not stored; breakers bound how many do. */
   private keepSetAside(bytes: Uint8Array, start: number, end: number): void {
-    this.keep(this.rows.setAside, bytes, start, end);
+    this.rows.rejected(this.rows.setAside, sampleOf(bytes, start, end, TEXT_BYTES_MAX));
     this.rows.setAside = 0;
   }
 

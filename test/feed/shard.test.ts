@@ -21,6 +21,7 @@ import { type DecodedRow, decodeRecords } from '../../src/schema/codec.js';
 import { type FlagName, flag } from '../../src/schema/flags.js';
 import { PADDING_TABLE_ID, recordTableId, recordWords } from '../../src/schema/layout.js';
 import { GAP_CAUSES } from '../../src/schema/tables.js';
+import { DEFAULT_RULES } from '../support/harness.js';
 import { test, until } from './connection/websocket/helpers.js';
 import { wsServer } from './connection/websocket/servers.js';
 
@@ -102,7 +103,7 @@ class Rig {
         channels: ['trades', 'ticker'],
         parser: 'scan',
         clockSkewSecondsMax: 86_400,
-        rules: { setsAside: false, jumpPercentMax: 0, breakerPercent: 50, breakerRows: 1000 },
+        rules: DEFAULT_RULES,
         connection: {
           endpoint: url,
           frameBytesMax: 1 << 20,

@@ -25,6 +25,13 @@ const KLINES_1m =
   'taker_buy_quote:f4 trades:u4 recv_time:u4 recv_nanos:u4 open_digits:u8 high_digits:u8 low_digits:u8 close_digits:u8 ' +
   'volume_digits:u8 quote_volume_digits:u8 taker_buy_base_digits:u8 taker_buy_quote_digits:u8 scales:u4 scales_high:u4 flags:u4';
 const LAYOUTS: Record<string, string> = { MD, TRADES, GAPS, INSTRUMENTS, BOOK, KLINES_1m };
+/** Columns of TRADES that only these exchanges have. */
+const OWN: Record<string, string> = {
+  'binance-futures': 'trade_kind:u4',
+  bybit: 'trade_kind:u4',
+  'bybit-linear': 'trade_uuid:id trade_kind:u4',
+  okx: 'trade_kind:u4',
+};
 
 export type Row = Record<string, number | bigint | string>;
 
@@ -72,7 +79,8 @@ export function writeTableDay(root: string, place: Place, rows: readonly Row[]):
   const { exchange = 'coinbase', symbol = 'BTC-USD', table, stamp = STAMP, without = [] } = place;
   const directory = join(root, exchange, symbol, table);
   mkdirSync(directory, { recursive: true });
-  for (const entry of LAYOUTS[table]!.split(' ')) {
+  const own = table === 'TRADES' && exchange in OWN ? ` ${OWN[exchange]}` : '';
+  for (const entry of (LAYOUTS[table]! + own).split(' ')) {
     const [name, type] = entry.split(':') as [string, string];
     if (without.includes(name)) continue;
     const bytes = Buffer.concat(rows.map((row) => bytesOf(type, row[name] ?? 0)));

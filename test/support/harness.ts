@@ -22,6 +22,14 @@ import type { Table } from '../../src/schema/layout.js';
 
 export type ParserName = 'scan' | 'json' | 'simdjson';
 
+/** As an empty configuration has them. */
+export const DEFAULT_RULES: RuleOptions = {
+  setsAside: false,
+  jumpPercentMax: 0,
+  breakerPercent: 50,
+  breakerRows: 1000,
+};
+
 export interface HarnessOptions {
   readonly parser?: ParserName;
   readonly channels?: readonly string[];
@@ -31,7 +39,7 @@ export interface HarnessOptions {
   /** every message is read in full */
   readonly withoutTemplates?: boolean;
   /** rows are checked; without them they are not */
-  readonly rules?: RuleOptions;
+  readonly rules?: RuleOptions | undefined;
 }
 
 const SLOTS = slotsOf(SESSION_COUNTERS);

@@ -7,12 +7,12 @@ import { RULES, type RuleOptions } from '../../../src/feed/rows/rules.js';
 import type { DecodedRow, DecodedText } from '../../../src/schema/codec.js';
 import { flag } from '../../../src/schema/flags.js';
 import { TEXT_KIND } from '../../../src/schema/text.js';
-import { Harness, type ParserName } from '../../support/harness.js';
+import { DEFAULT_RULES, Harness, type ParserName } from '../../support/harness.js';
 
 const binance = await loadExchange('binance');
 const bybit = await loadExchange('bybit');
 const kraken = await loadExchange('kraken');
-const FLAG: RuleOptions = { setsAside: false, jumpPercentMax: 0, breakerPercent: 50, breakerRows: 1000 };
+const FLAG = DEFAULT_RULES;
 const ASIDE: RuleOptions = { ...FLAG, setsAside: true };
 const FAILED = flag('failed_validation');
 const SUSPECT = flag('suspect_clock');

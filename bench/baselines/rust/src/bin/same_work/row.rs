@@ -3,8 +3,8 @@ use baseline::messages::Trade;
 use baseline::Failure;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Words of a record: size and table, stream, day, then the columns; the last of them is one that other exchanges have.
-pub const ROW_WORDS: usize = 30;
+/// Words of a record: size and table, stream, day, then the columns; the last of them are those that other exchanges have.
+pub const ROW_WORDS: usize = 31;
 pub type Row = [u32; ROW_WORDS];
 
 const TABLE_ID: u32 = 2;
