@@ -135,7 +135,6 @@ export async function runDays(options: DaysOptions): Promise<DaysResult> {
   const handovers = await lastHandovers(logger, exchange);
   const repaired = (await logger.health()).exchanges[exchange].rows_repaired;
   const problems = await end(simulator, logger, data, exchange);
-  clock.stop();
   const compared = compareLedger(ledger, data).channels;
   const left = gapsLeft(data, exchange);
   const strange = Object.keys(left).filter((text) => !text.split(' ').every((c) => TRUE_CAUSES.includes(c)));

@@ -40,6 +40,8 @@ async function gapsOf(data: string, exchange: string, table = 'TRADES'): Promise
 const channelOf = (id: string) => (id === 'binance-futures' ? 'agg_trades' : 'trades');
 const tableOf = (id: string) => channelOf(id).toUpperCase();
 
+const CLOSED_SECS = 180;
+
 /** Waits until gaps with these causes are listed, and every one is closed. */
 async function untilClosed(
   data: string,
@@ -47,13 +49,14 @@ async function untilClosed(
   causes: readonly string[],
   table = 'TRADES',
 ): Promise<ListedGap[]> {
-  return until<ListedGap[]>(`gaps of ${exchange} are closed: ${causes}`, async () => {
+  const closed = async () => {
     const gaps = await gapsOf(data, exchange, table);
     const found = causes.every((cause) => gaps.some((gap) => gap.cause === cause));
     if (!found || gaps.some(({ state }) => state === 'open'))
       throw new Error(JSON.stringify(gaps, undefined, 1));
     return gaps;
-  });
+  };
+  return until<ListedGap[]>(`gaps of ${exchange} are closed: ${causes}`, closed, CLOSED_SECS);
 }
 
 /** Waits until what was missed behind a cut and a stop is repaired, of every exchange. */
@@ -152,9 +155,9 @@ test('down for five minutes of a clock that runs fast, and every trade is there 
   const [speed, minutes] = [20, 5];
   const folder = temporaryFolder('backfill-long');
   const data = join(folder, 'data');
-  const exchanges = ['binance', 'coinbase', 'kraken', 'okx'];
+  const exchanges = ['binance', 'kraken'];
   const clock = await startFastClock(speed, 1);
-  const flags = ['--symbols', '2', '--rate', '400'];
+  const flags = ['--symbols', '2', '--rate', '300'];
   const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, exchanges.join(), clock.env);
   const exchangeLines = Object.fromEntries(exchanges.map((id) => [id, ['channels = ["trades"]']]));
   const options = { folder, exchangeLines, env: clock.env };
@@ -175,7 +178,6 @@ test('down for five minutes of a clock that runs fast, and every trade is there 
     );
   }
   assert.equal(await second.stop(), EXIT.ok);
-  clock.stop();
   await isWhole(simulator, data);
 });
 

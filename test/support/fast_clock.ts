@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fakeClock } from './processes.js';
 
@@ -11,9 +12,9 @@ export interface FastClock {
   readonly env: Readonly<Record<string, string>>;
   /** ms since 1970 by this clock */
   now(): number;
-  stop(): void;
 }
 
+/** Ends with the process that has started it. */
 const HOLDER = 'console.log(process.env.FAKETIME_SHARED, Date.now()); process.stdin.resume()';
 
 /**
@@ -28,11 +29,13 @@ export async function startFastClock(speed: number, daysAgo: number): Promise<Fa
   });
   const [line] = (await once(createInterface(holder.stdout), 'line')) as [string];
   const started = performance.now();
+  // it does not keep anybody waiting
+  holder.unref();
+  for (const stream of [holder.stdin, holder.stdout]) (stream as unknown as Socket).unref();
   const words = line.split(' ');
   const first = Number(words.pop());
   return {
     env: fakeClock({ FAKETIME: offset, FAKETIME_SHARED: words.join(' ') }),
     now: () => first + (performance.now() - started) * speed,
-    stop: () => holder.stdin.end(),
   };
 }
