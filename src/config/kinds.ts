@@ -202,6 +202,18 @@ export function names(
   );
 }
 
+const ADDRESS = /^(\[[\da-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i;
+
+/** Where servers listen. */
+export function addresses(common: Common<readonly string[]>): Option<readonly string[]> {
+  return option(common, 'a list of addresses, each host:port, at least one, none twice', (value) => {
+    const refused = refusesNames(value);
+    if (refused !== undefined) return refused;
+    const other = (value as string[]).find((address) => !ADDRESS.test(address));
+    return other === undefined ? undefined : `the list holds ${shown(other)}`;
+  });
+}
+
 /** A selection from a fixed list. */
 export function selection(
   common: Common<readonly string[]> & { readonly values: readonly string[] },
