@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type * as Kafka from '@platformatic/kafka';
 import { LoggerError, messageOf } from '../base/errors.js';
 import {
@@ -103,7 +104,7 @@ const options = {
     placeholders: ['topic', 'record'],
     doc: 'Subject of a schema; `{record}` is the full name of its type, e.g. `logger.Trades`, which belongs here when rows of several tables share a topic.',
   }),
-  registry_user: optionalText({ ...RELOAD, default: '', doc: 'User of the schema registry; "": none.' }),
+  registry_username: optionalText({ ...RELOAD, default: '', doc: 'User of the schema registry; "": none.' }),
   registry_password_env: PASSWORD_OPTIONS.password_env,
   registry_password_file: PASSWORD_OPTIONS.password_file,
   compression: choice({
@@ -130,7 +131,7 @@ const options = {
     max: 104_857_600,
     doc: 'Bytes that are sent together, before compression; brokers take 1 MB for a partition unless their message.max.bytes says otherwise.',
   }),
-  request_secs: number({
+  timeout_secs: number({
     ...RELOAD,
     default: 30,
     min: 1,
@@ -138,20 +139,20 @@ const options = {
     doc: 'Seconds that an answer may take.',
   }),
   tls: boolean({ ...RELOAD, default: false, doc: 'Whether connections are encrypted.' }),
-  tls_ca_file: optionalText({
+  ca_file: optionalText({
     ...RELOAD,
     default: '',
     doc: 'Certificates to trust, PEM; "": those of Node.',
   }),
-  tls_cert_file: optionalText({ ...RELOAD, default: '', doc: 'Certificate of the client, PEM; "": none.' }),
-  tls_key_file: optionalText({ ...RELOAD, default: '', doc: 'Key of that certificate, PEM.' }),
+  cert_file: optionalText({ ...RELOAD, default: '', doc: 'Certificate of the client, PEM; "": none.' }),
+  key_file: optionalText({ ...RELOAD, default: '', doc: 'Key of that certificate, PEM.' }),
   sasl: choice({
     ...RELOAD,
     values: ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
     default: 'none',
     doc: 'How the logger proves who it is; plain shows the password to whoever reads along, unless tls = true.',
   }),
-  user: optionalText({ ...RELOAD, default: '', doc: 'User of SASL.' }),
+  username: optionalText({ ...RELOAD, default: '', doc: 'User of SASL.' }),
   ...PASSWORD_OPTIONS,
 };
 
@@ -176,19 +177,24 @@ interface Form {
   readonly encode: (view: RecordView) => Uint8Array;
 }
 
+interface KeptLink {
+  readonly settings: Settings;
+  readonly link: KafkaLink;
+}
+
 /** Links that have something in doubt, by folder and name of the sink: the next one that is opened goes on with it. */
-const kept = new Map<string, KafkaLink>();
+const kept = new Map<string, KeptLink>();
 
 const NO_FRAME = Buffer.alloc(0);
 
-class KafkaSink implements Sink {
+class KafkaSink implements Sink, KeptLink {
   private readonly forms = new WeakMap<Place, Form>();
   private readonly encoders = new Map<RowSchema, (view: RecordView) => Uint8Array>();
 
   constructor(
-    private readonly settings: Settings,
+    readonly settings: Settings,
     private readonly context: SinkContext,
-    private readonly link: KafkaLink,
+    readonly link: KafkaLink,
     private readonly encoding: Encoding,
     private readonly registry: SchemaRegistry | undefined,
   ) {}
@@ -210,7 +216,7 @@ class KafkaSink implements Sink {
       await this.link.close();
       return;
     }
-    kept.set(key, this.link);
+    kept.set(key, this);
     this.link.disconnect();
   }
 
@@ -299,20 +305,20 @@ function pem(option: string, path: string): Buffer | undefined {
 
 function tlsOf(settings: Settings): Pick<Kafka.BaseOptions, 'tls' | 'tlsServerName'> {
   if (!settings.tls) return {};
-  const ca = pem('tls_ca_file', settings.tls_ca_file);
-  const cert = pem('tls_cert_file', settings.tls_cert_file);
-  const key = pem('tls_key_file', settings.tls_key_file);
+  const ca = pem('ca_file', settings.ca_file);
+  const cert = pem('cert_file', settings.cert_file);
+  const key = pem('key_file', settings.key_file);
   // a name is no address
   const isNamed = settings.brokers.every((broker) => isIP(broker.replace(/:\d+$/, '')) === 0);
   return { tls: { ca, cert, key }, tlsServerName: isNamed };
 }
 
 async function saslOf(settings: Settings): Promise<Pick<Kafka.BaseOptions, 'sasl'>> {
-  const { sasl, user } = settings;
+  const { sasl, username } = settings;
   if (sasl === 'none') return {};
   const password = (await passwordOf(settings)) ?? '';
   const mechanism = sasl.toUpperCase() as Kafka.SASLMechanismValue;
-  return { sasl: { mechanism, username: user, password } };
+  return { sasl: { mechanism, username, password } };
 }
 
 /** A compression that this Node or this installation lacks is told before anything is sent. */
@@ -331,14 +337,14 @@ function tryCompression({ compressionsAlgorithms }: Driver, { compression }: Set
 }
 
 async function newLink(driver: Driver, settings: Settings): Promise<KafkaLink> {
-  const { brokers, client_id, acks, idempotent, compression, request_secs, create_topics } = settings;
+  const { brokers, client_id, acks, idempotent, compression, timeout_secs, create_topics } = settings;
   return new KafkaLink(driver, {
     client: {
       ...{ clientId: client_id, bootstrapBrokers: [...brokers] },
       ...tlsOf(settings),
       ...(await saslOf(settings)),
     },
-    ...{ acks: ACKS[acks], idempotent: idempotent && acks === 'all', compression, seconds: request_secs },
+    ...{ acks: ACKS[acks], idempotent: idempotent && acks === 'all', compression, seconds: timeout_secs },
     createTopics: create_topics,
     partitions: settings.partitions || -1,
     replicas: settings.replication_factor || -1,
@@ -346,7 +352,7 @@ async function newLink(driver: Driver, settings: Settings): Promise<KafkaLink> {
 }
 
 async function registryOf(settings: Settings, encoding: Encoding): Promise<SchemaRegistry | undefined> {
-  const { registry_url: url, registry_user: user, request_secs: seconds } = settings;
+  const { registry_url: url, registry_username: user, timeout_secs: seconds } = settings;
   if (url === '') return undefined;
   const password = await passwordOf({
     password_env: settings.registry_password_env,
@@ -360,7 +366,9 @@ async function open(settings: Settings, context: SinkContext): Promise<Sink> {
   tryCompression(driver, settings);
   const encoding = await loadEncoding(settings.encoding);
   const registry = await registryOf(settings, encoding);
-  const link = kept.get(linkKey(context)) ?? (await newLink(driver, settings));
+  const last = kept.get(linkKey(context));
+  const goesOn = last !== undefined && isDeepStrictEqual(last.settings, settings);
+  const link = goesOn ? last.link : await newLink(driver, settings);
   return new KafkaSink(settings, context, link, encoding, registry);
 }
 

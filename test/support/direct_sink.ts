@@ -41,6 +41,8 @@ export interface MadeTrade {
   /** of the price, as it does not fit digits */
   readonly text?: string;
   readonly recvSeconds?: number;
+  /** high half of the id */
+  readonly tradeIdHigh?: number;
 }
 
 /** A batch of trades with the cursor `cursor`. */
@@ -48,9 +50,10 @@ export function tradeBatch(cursor: string, trades: readonly MadeTrade[]): Batch 
   const batch = new Batch();
   const view = new RecordView();
   const { at } = TRADES;
-  for (const { row, place = PLACE, text, recvSeconds = 1_728_000_100 } of trades) {
+  for (const { row, place = PLACE, text, recvSeconds = 1_728_000_100, tradeIdHigh = 0 } of trades) {
     const words = new Uint32Array(TRADES.words);
     words[at.trade_id] = 1000 + row;
+    words[at.trade_id + 1] = tradeIdHigh;
     words[at.trade_time] = 1_728_000_000;
     words[at.trade_nanos] = 123_456_789;
     words[at.trade_side] = 1;

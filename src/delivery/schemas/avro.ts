@@ -1,9 +1,9 @@
 /** Rows as Avro: a record per schema, times as nanoseconds, decimals as exact text. */
 import type * as Avsc from 'avsc';
-import { type Field, type FieldKind, ROW_KEY } from '../fields.js';
+import { type Field, type FieldKind, ROW_KEY, u64Text } from '../fields.js';
 import type { RecordView } from '../record_view.js';
 import { fieldDoc, NAMESPACE, NANOS_DOC, type RowSchema, typeName } from './row_schema.js';
-import { type Halves, valuesOf } from './values.js';
+import { type Halves, type Values, valuesOf } from './values.js';
 
 type AvroType = string | { readonly type: string; readonly logicalType: string };
 
@@ -74,10 +74,30 @@ function longType({ types }: typeof Avsc) {
   });
 }
 
+/** The same bytes; only a type that is a mere name is taken from a registry. */
+function withoutLogicalTypes(schema: object): unknown {
+  return JSON.parse(JSON.stringify(schema), (_, value) => (value?.logicalType ? value.type : value));
+}
+
 /** Encodes rows of a schema; throws where a number of 64 bits exceeds what Avro can hold. */
 export function avroEncoder(avsc: typeof Avsc, schema: RowSchema): (view: RecordView) => Buffer {
   const read = valuesOf(schema);
   const registry = { long: longType(avsc) };
-  const type = avsc.Type.forSchema(avroSchema(schema) as Avsc.Schema, { registry });
-  return (view) => type.toBuffer(read(view));
+  const type = avsc.Type.forSchema(withoutLogicalTypes(avroSchema(schema)) as Avsc.Schema, { registry });
+  return (view) => {
+    const values = read(view);
+    try {
+      return type.toBuffer(values);
+    } catch (error) {
+      throw explained(values) ?? error;
+    }
+  };
+}
+
+/** The field that a long does not hold; undefined when there is none. */
+function explained(values: Values): Error | undefined {
+  for (const [name, value] of Object.entries(values))
+    if (value !== null && typeof value === 'object' && value.high >= BEYOND_LONG)
+      return new RangeError(`${name} exceeds 63 bits: ${u64Text(value.low, value.high)}`);
+  return undefined;
 }
