@@ -18,6 +18,7 @@ import {
   optionalText,
   template,
   text,
+  url,
 } from '../config/kinds.js';
 import { fillTemplate } from '../config/template.js';
 import type { Batch } from '../delivery/batch.js';
@@ -48,6 +49,16 @@ function topicTemplate(option: Option<string>): Option<string> {
         `a topic has no ${JSON.stringify(character)}, only letters, digits, dots, dashes and underscores`
       );
     },
+  };
+}
+
+/** A URL that may be left out. */
+function optionalUrl(option: Option<string>): Option<string> {
+  const { allowed, refuses } = option;
+  return {
+    ...option,
+    allowed: `${allowed}, or "" for none`,
+    refuses: (value) => (value === '' ? undefined : refuses(value)),
   };
 }
 
@@ -93,11 +104,14 @@ const options = {
     default: 'json',
     doc: 'What a message is; `logger schema` prints the schemas.',
   }),
-  registry_url: optionalText({
-    ...RELOAD,
-    default: '',
-    doc: 'Schema registry with the interface of Confluent\'s: schemas are registered, and messages begin with the number of theirs. "": none.',
-  }),
+  registry_url: optionalUrl(
+    url({
+      ...RELOAD,
+      default: '',
+      schemes: ['http', 'https'],
+      doc: "Schema registry with the interface of Confluent's: schemas are registered, and messages begin with the number of theirs.",
+    }),
+  ),
   registry_subject: template({
     ...RELOAD,
     default: '{topic}-value',
@@ -186,6 +200,8 @@ interface KeptLink {
 const kept = new Map<string, KeptLink>();
 
 const NO_FRAME = Buffer.alloc(0);
+/** Of a message beside its key and value, at most. */
+const OVERHEAD_BYTES = 32;
 
 class KafkaSink implements Sink, KeptLink {
   private readonly forms = new WeakMap<Place, Form>();
@@ -252,15 +268,16 @@ class KafkaSink implements Sink, KeptLink {
   /** The messages of a batch, in parts that a broker takes; the same for the same batch. */
   private partsOf(batch: Batch): Message[][] {
     const parts: Message[][] = [];
-    let bytes = Number.POSITIVE_INFINITY;
+    let room = 0;
     batch.each((view) => {
       const message = this.messageOf(view);
       if (message === undefined) return;
-      bytes += message.value.length + message.key.length + OVERHEAD_BYTES;
-      if (bytes > this.settings.request_bytes) {
+      const size = message.key.length + message.value.length + OVERHEAD_BYTES;
+      if (parts.length === 0 || size > room) {
         parts.push([]);
-        bytes = message.value.length + message.key.length + OVERHEAD_BYTES;
+        room = this.settings.request_bytes;
       }
+      room -= size;
       parts[parts.length - 1].push(message);
     });
     return parts;
@@ -281,9 +298,6 @@ class KafkaSink implements Sink, KeptLink {
     }
   }
 }
-
-/** Of a message beside its key and value, at most. */
-const OVERHEAD_BYTES = 32;
 
 function refusesTopic(topic: string): string {
   const isName = topic.length <= TOPIC_CHARS_MAX && topic !== '.' && topic !== '..' && topic !== '';
@@ -352,13 +366,13 @@ async function newLink(driver: Driver, settings: Settings): Promise<KafkaLink> {
 }
 
 async function registryOf(settings: Settings, encoding: Encoding): Promise<SchemaRegistry | undefined> {
-  const { registry_url: url, registry_username: user, timeout_secs: seconds } = settings;
-  if (url === '') return undefined;
+  const { registry_url, registry_username: user, timeout_secs: seconds } = settings;
+  if (registry_url === '') return undefined;
   const password = await passwordOf({
     password_env: settings.registry_password_env,
     password_file: settings.registry_password_file,
   });
-  return new SchemaRegistry({ url, user, password: password ?? '', seconds }, encoding);
+  return new SchemaRegistry({ url: registry_url, user, password: password ?? '', seconds }, encoding);
 }
 
 async function open(settings: Settings, context: SinkContext): Promise<Sink> {
