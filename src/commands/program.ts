@@ -64,6 +64,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./symbols.js')).symbolsCommand(),
   },
   {
+    name: 'schema',
+    description: 'print what rows look like as Avro, Protocol Buffers, JSON Schema or SQL',
+    load: async () => (await import('./schema.js')).schemaCommand(),
+  },
+  {
     name: 'bench',
     description: 'measure this program on this machine',
     load: async () => (await import('./bench.js')).benchCommand(),

@@ -3,6 +3,7 @@
  * options.ts; loading, error messages, OPTIONS.md and the sample file derive from what is built here.
  */
 import { BEGINNING_FORM, parseBeginning } from './beginning.js';
+import { refusesTemplate, type TemplateRule } from './template.js';
 
 /** reload: a changed value can be applied while the logger runs · restart: it takes effect at the next start */
 export type Applies = 'reload' | 'restart';
@@ -121,6 +122,26 @@ export function beginning(common: Common<string>): Option<string> {
   );
 }
 
+/** A name with placeholders; "" where a target may go without such names. */
+export function template(
+  common: Common<string> & TemplateRule & { readonly optional?: boolean },
+): Option<string> {
+  const { placeholders, required = [], optional = false } = common;
+  const listed = placeholders.map((name) => `{${name}}`).join(', ');
+  const needs =
+    required.length === 0 ? '' : `, at least ${required.map((name) => `{${name}}`).join(' and ')}`;
+  return option(
+    common,
+    `text with any of ${listed}${needs}${optional ? ', or "" for none' : ''}`,
+    (value) => {
+      if (value === '' && optional) return undefined;
+      if (typeof value !== 'string' || value === '') return `it is ${shown(value)}`;
+      const reason = refusesTemplate(value, common);
+      return reason === undefined ? undefined : `${reason}: ${shown(value)}`;
+    },
+  );
+}
+
 const PROXY_SCHEMES = ['http:', 'https:', 'socks5:', 'socks5h:'];
 
 /** The URL of a proxy, with a user and a password or without. What is refused is not shown: it may hold them. */
@@ -179,6 +200,18 @@ export function names(
   return option(common, `a list of ${common.what}, none twice`, (value) =>
     Array.isArray(value) && value.length === 0 ? undefined : refusesNames(value),
   );
+}
+
+const ADDRESS = /^(\[[\da-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i;
+
+/** Where servers listen. */
+export function addresses(common: Common<readonly string[]>): Option<readonly string[]> {
+  return option(common, 'a list of addresses, each host:port, at least one, none twice', (value) => {
+    const refused = refusesNames(value);
+    if (refused !== undefined) return refused;
+    const other = (value as string[]).find((address) => !ADDRESS.test(address));
+    return other === undefined ? undefined : `the list holds ${shown(other)}`;
+  });
 }
 
 /** A selection from a fixed list. */
