@@ -1,0 +1,219 @@
+/**
+ * A folder of Parquet files that grows: rows are staged by place, and become a file when there are enough of them or the
+ * oldest has waited for long enough. What has been delivered is what the folder holds, by place and number, so a row that
+ * comes again is passed over, whatever crashed in between. Sink threads.
+ */
+import { join } from 'node:path';
+import { monotonicMs } from '../../base/clock.js';
+import { LoggerError } from '../../base/errors.js';
+import { DiskIo, readWhole, replaceFile, type StoreIo } from '../../store/disk/io.js';
+import type { Batch } from '../batch.js';
+import { type Place, tableDayKey } from '../place.js';
+import { ParquetFile, type ParquetFormat } from './file.js';
+import { completeRows, fileName, makePlaceFolder, type RowRange } from './folder.js';
+import { BlockBuffer, StagedRows } from './staged_rows.js';
+
+const STAGING = '.staging';
+const OWNER = 'sink';
+const STAGED = '.rows';
+const UNFINISHED = '.part';
+/** From so many files on one sync of the file system costs less than one of each. */
+const SYNC_EACH_MAX = 64;
+
+export interface StoreOptions {
+  readonly root: string;
+  /** the sink that the folder belongs to */
+  readonly owner: string;
+  readonly format: ParquetFormat;
+  readonly rotateRows: number;
+  readonly rotateMs: number;
+}
+
+/** A place of which rows are waiting, or were there when its folder was read. */
+interface Slot {
+  readonly key: string;
+  readonly complete: readonly RowRange[];
+  staged: StagedRows | undefined;
+}
+
+export class ParquetStore {
+  private readonly staging: string;
+  private readonly slots = new Map<string, Slot>();
+  /** written to since the last sync */
+  private readonly dirty = new Set<StagedRows>();
+  private readonly buffer = new BlockBuffer();
+
+  constructor(
+    private readonly options: StoreOptions,
+    private readonly io: StoreIo = new DiskIo(),
+  ) {
+    this.staging = join(options.root, STAGING);
+    this.claim();
+    for (const name of io.list(this.staging)) this.takeUp(name);
+  }
+
+  /** Two sinks would write the same rows twice. */
+  private claim(): void {
+    const { io } = this;
+    const { root, owner } = this.options;
+    const found = readWhole(io, join(this.staging, OWNER))?.toString('utf8');
+    if (found !== undefined && found !== owner)
+      throw new LoggerError(
+        'CONFIG_INVALID',
+        `${root} belongs to the sink ${found}; give ${owner} a path of its own`,
+      );
+    if (found !== undefined) return;
+    io.makeFolder(this.staging);
+    replaceFile(io, this.staging, OWNER, Buffer.from(owner));
+  }
+
+  /** What a stop has left. */
+  private takeUp(name: string): void {
+    const { io } = this;
+    const { root } = this.options;
+    const path = join(this.staging, name);
+    if (name.endsWith(UNFINISHED)) io.unlink(path);
+    if (!name.endsWith(STAGED)) return;
+    const staged = StagedRows.open(io, path);
+    const complete = staged === undefined ? [] : completeRows(io, root, staged.place);
+    if (staged === undefined || holds(complete, staged.range.first)) {
+      // nothing was in it, or its file was complete and only this was not removed yet
+      io.unlink(path);
+      return;
+    }
+    const key = keyOf(staged.place);
+    this.slots.set(key, { key, complete, staged });
+    this.dirty.add(staged);
+  }
+
+  /** Takes the rows of a batch but those that are there. */
+  add(batch: Batch): void {
+    const places = new Map<Place, number[]>();
+    batch.each(({ place }, index) => {
+      const indexes = places.get(place);
+      if (indexes === undefined) places.set(place, [index]);
+      else indexes.push(index);
+    });
+    for (const [place, indexes] of places) this.addRows(batch, place, indexes);
+  }
+
+  private addRows(batch: Batch, place: Place, indexes: readonly number[]): void {
+    let run: number[] = [];
+    let next = -1;
+    for (const index of indexes) {
+      const { row } = batch.at(index);
+      if (this.isThere(place, row)) continue;
+      if (row !== next) {
+        this.append(batch, place, run);
+        run = [];
+      }
+      run.push(index);
+      next = row + 1;
+    }
+    this.append(batch, place, run);
+  }
+
+  private isThere(place: Place, row: number): boolean {
+    const { complete, staged } = this.slotOf(place);
+    return holds(complete, row) || (staged !== undefined && holds([staged.range], row));
+  }
+
+  private slotOf(place: Place): Slot {
+    const key = keyOf(place);
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
+      slot = { key, complete: completeRows(this.io, this.options.root, place), staged: undefined };
+      this.slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  /** Consecutive rows. */
+  private append(batch: Batch, place: Place, indexes: readonly number[]): void {
+    if (indexes.length === 0) return;
+    const { row } = batch.at(indexes[0]);
+    const staged = this.stagedFor(place, row);
+    this.dirty.add(staged);
+    staged.append(this.buffer.encode(batch, indexes, place.table.words), indexes.length);
+    if (staged.rows >= this.options.rotateRows) this.complete(this.slotOf(place));
+  }
+
+  private stagedFor(place: Place, row: number): StagedRows {
+    const before = this.slotOf(place);
+    const { staged } = before;
+    if (staged !== undefined && staged.next === row && staged.place.exact === place.exact) return staged;
+    this.complete(before);
+    const slot = this.slotOf(place);
+    const { exchange, directory, table, day } = place;
+    const name = [exchange, directory, table.name, day, row].join('~');
+    return (slot.staged = StagedRows.begin(this.io, join(this.staging, name + STAGED), place, row));
+  }
+
+  /** Makes everything durable that was added. */
+  sync(): void {
+    const { io } = this;
+    if (this.dirty.size > SYNC_EACH_MAX) io.syncFs(this.staging);
+    else if (this.dirty.size > 0) {
+      for (const staged of this.dirty) staged.sync();
+      io.syncFolder(this.staging);
+    }
+    this.dirty.clear();
+  }
+
+  /** Makes files of what has waited for long enough, for about so long; false when there is more. */
+  completeDue(nowMs: number, budgetMs: number): boolean {
+    const { rotateMs } = this.options;
+    const due = [...this.slots.values()].filter(({ staged }) => {
+      const age = nowMs - (staged?.begunMs ?? 0);
+      // a clock that was set back does not keep rows waiting
+      return age >= rotateMs || age < 0;
+    });
+    const end = monotonicMs() + budgetMs;
+    for (const slot of due) {
+      if (monotonicMs() > end) return false;
+      this.complete(slot);
+    }
+    return true;
+  }
+
+  completeAll(): void {
+    for (const slot of this.slots.values()) this.complete(slot);
+  }
+
+  /** The place is read anew when its next row comes. */
+  private complete({ key, staged }: Slot): void {
+    if (staged !== undefined) {
+      this.write(staged);
+      staged.remove();
+      this.dirty.delete(staged);
+    }
+    this.slots.delete(key);
+  }
+
+  private write(staged: StagedRows): void {
+    const { io } = this;
+    const { root, format } = this.options;
+    const { place, range } = staged;
+    const unfinished = staged.path + UNFINISHED;
+    // of an attempt that failed
+    if (io.sizeOf(unfinished) >= 0) io.unlink(unfinished);
+    const file = new ParquetFile(io, unfinished, place, format);
+    try {
+      staged.each((view) => file.add(view));
+      file.finish();
+    } finally {
+      file.close();
+    }
+    const folder = makePlaceFolder(io, root, place);
+    io.rename(unfinished, join(folder, fileName(place, range)));
+    io.syncFolder(folder);
+  }
+}
+
+function keyOf({ exchange, directory, table, day }: Place): string {
+  return tableDayKey(exchange, directory, table.name, day);
+}
+
+function holds(ranges: readonly RowRange[], row: number): boolean {
+  return ranges.some(({ first, last }) => row >= first && row <= last);
+}
