@@ -48,12 +48,3 @@ export function completeRows(io: StoreIo, root: string, place: Place): RowRange[
   }
   return joined;
 }
-
-/** Makes the folder of a place, and its name durable. */
-export function makePlaceFolder(io: StoreIo, root: string, place: Place): string {
-  const folder = placeFolder(root, place);
-  if (io.kindOf(folder) === 'folder') return folder;
-  io.makeFolder(folder);
-  for (let parent = folder; parent !== root; parent = join(parent, '..')) io.syncFolder(join(parent, '..'));
-  return folder;
-}

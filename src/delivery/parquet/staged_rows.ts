@@ -3,11 +3,13 @@
  * of them they stand in a file of blocks, as the journal has them, and a crash costs none that was synced.
  *
  *   a line of JSON: the place; padded to whole words
- *   blocks   word 0  magic · word 1  CRC-32 of everything behind it · word 2  rows · word 3  bytes of texts
+ *   blocks   word 0  magic · word 1  CRC-32 of everything behind it, begun with that of the line and where the block stands,
+ *            so that what an old file has left on the disk is no block of this one · word 2  rows · word 3  bytes of texts
  *            the records, then the texts of numbers that fit no digits, as JSON padded to whole words
  *
  * The rows are consecutive. What stands behind the last whole block is cut off when the file is opened.
  */
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { LoggerError } from '../../base/errors.js';
 import { layoutHash } from '../../schema/layout.js';
@@ -28,6 +30,9 @@ const CRC_FROM = AT.rows * WORD_BYTES;
 const NO_TEXTS = new Map<number, ReadonlyMap<number, string>>();
 /** Of the first line; names are far shorter. */
 const HEAD_BYTES_MAX = 8192;
+
+const EXTENSION = '.rows';
+const UNFINISHED = '.part';
 
 type Texts = readonly (readonly [number, readonly (readonly [number, string])[]])[];
 
@@ -60,8 +65,9 @@ export class BlockBuffer {
     return this.words;
   }
 
-  /** The bytes of a block with these rows of a batch; valid until the next call. */
-  encode(batch: Batch, indexes: readonly number[], size: number): Uint8Array {
+  /** The bytes of a block with these rows of a batch; valid until the next call. `seed`: what its sum begins with. */
+  encode(batch: Batch, indexes: readonly number[], seed: number): Uint8Array {
+    const size = batch.at(indexes[0]).place.table.words;
     const records = HEADER_WORDS + indexes.length * size;
     const found: [number, [number, string][]][] = [];
     const words = this.ensure(records);
@@ -71,10 +77,10 @@ export class BlockBuffer {
       if (view.texts !== undefined) found.push([row, [...view.texts]]);
     });
     const texts = Buffer.from(found.length === 0 ? '' : padded(JSON.stringify(found)));
-    return this.close(records, indexes.length, texts);
+    return this.close(records, indexes.length, texts, seed);
   }
 
-  private close(records: number, rows: number, texts: Buffer): Uint8Array {
+  private close(records: number, rows: number, texts: Buffer, seed: number): Uint8Array {
     const before = this.words;
     const words = this.ensure(records + texts.length / WORD_BYTES);
     if (words !== before) words.set(before.subarray(0, records));
@@ -83,7 +89,7 @@ export class BlockBuffer {
     words[AT.magic] = MAGIC;
     words[AT.rows] = rows;
     words[AT.textBytes] = texts.length;
-    words[AT.crc] = crc32(bytes.subarray(CRC_FROM));
+    words[AT.crc] = crc32(bytes.subarray(CRC_FROM), seed);
     return bytes;
   }
 }
@@ -94,28 +100,41 @@ function padded(text: string, end = ''): string {
   return text + ' '.repeat(over === 0 ? 0 : WORD_BYTES - over) + end;
 }
 
+/** Names from exchanges are escaped in it, and it is of no other rows. */
+function nameOf({ exchange, directory, table, day }: Place, first: number): string {
+  return [exchange, directory, table.name, day, first].join('~') + EXTENSION;
+}
+
 export class StagedRows {
+  rows = 0;
+  readonly begunMs: number;
+  private readonly first: number;
+  private readonly headBytes: number;
+  /** what sums of blocks begin with */
+  private readonly seed: number;
+  private bytes: number;
+
   private constructor(
     private readonly io: StoreIo,
-    readonly path: string,
+    private readonly path: string,
     readonly place: Place,
-    private readonly first: number,
-    /** ms since 1970 */
-    readonly begunMs: number,
-    /** of the first line */
-    private readonly headBytes: number,
-    private bytes: number,
-    public rows: number,
-  ) {}
+    { first, begunMs }: Pick<Head, 'first' | 'begunMs'>,
+    line: Buffer,
+  ) {
+    this.first = first;
+    this.begunMs = begunMs;
+    this.headBytes = this.bytes = line.length;
+    this.seed = crc32(line);
+  }
 
-  /** `path` must not exist. */
-  static begin(io: StoreIo, path: string, place: Place, first: number): StagedRows {
-    const begunMs = Date.now();
-    const layout = layoutHash([place.table]);
-    const head: Head = { ...place, table: place.table.name, layout, first, begunMs };
+  static begin(io: StoreIo, folder: string, place: Place, first: number): StagedRows {
+    const { table, ...rest } = place;
+    const times = { first, begunMs: Date.now() };
+    const head: Head = { ...rest, table: table.name, layout: layoutHash([table]), ...times };
     const line = Buffer.from(padded(JSON.stringify(head), '\n'));
+    const path = join(folder, nameOf(place, first));
     withFile(io, io.open(path), (fd) => io.write(fd, line, 0, line.length, 0));
-    return new StagedRows(io, path, place, first, begunMs, line.length, line.length, 0);
+    return new StagedRows(io, path, place, head, line);
   }
 
   /** Goes on with a file; undefined when there is no row in it. */
@@ -123,9 +142,9 @@ export class StagedRows {
     const size = io.sizeOf(path);
     return withFile(io, io.openExisting(path), (fd) => {
       const found = readHead(io, fd);
-      if (found === undefined) return undefined;
-      const { place, first, begunMs, bytes } = found;
-      const staged = new StagedRows(io, path, place, first, begunMs, bytes, bytes, 0);
+      // a file whose beginning is not its own was not on disk yet when the power went
+      if (found === undefined || nameOf(found.place, found.head.first) !== basename(path)) return undefined;
+      const staged = new StagedRows(io, path, found.place, found.head, found.line);
       for (const { rows, end } of staged.blocks(fd)) {
         staged.rows += rows;
         staged.bytes = end;
@@ -133,6 +152,20 @@ export class StagedRows {
       if (staged.bytes < size) io.truncate(fd, staged.bytes);
       return staged.rows === 0 ? undefined : staged;
     });
+  }
+
+  /** Whether a name is that of a file of staged rows. */
+  static isOne(name: string): boolean {
+    return name.endsWith(EXTENSION);
+  }
+
+  /** Name of the Parquet file while it is written. */
+  get unfinishedPath(): string {
+    return this.path + UNFINISHED;
+  }
+
+  static isUnfinished(name: string): boolean {
+    return name.endsWith(UNFINISHED);
   }
 
   get range(): RowRange {
@@ -144,11 +177,13 @@ export class StagedRows {
     return this.first + this.rows;
   }
 
-  append(block: Uint8Array, rows: number): void {
+  /** Takes rows of a batch that follow each other and those that are here. */
+  append(buffer: BlockBuffer, batch: Batch, indexes: readonly number[]): void {
     const { io, path, bytes } = this;
+    const block = buffer.encode(batch, indexes, this.seed + bytes);
     withFile(io, io.openExisting(path), (fd) => io.write(fd, block, 0, block.length, bytes));
     this.bytes += block.length;
-    this.rows += rows;
+    this.rows += indexes.length;
   }
 
   sync(): void {
@@ -169,14 +204,15 @@ export class StagedRows {
           visit(view);
         }
     });
+    if (number !== this.next) throw new LoggerError('DATA_UNREADABLE', `${path} has become unreadable`);
   }
 
   /** All that are whole. */
   private *blocks(fd: number): Generator<Block> {
-    const { io, path, place, headBytes } = this;
+    const { io, path, place, headBytes, seed } = this;
     const size = io.sizeOf(path);
     for (let at = headBytes; ; ) {
-      const block = readBlock(io, fd, at, size, place.table.words);
+      const block = readBlock(io, { fd, at, size }, place.table.words, seed + at);
       if (block === undefined) return;
       yield block;
       at = block.end;
@@ -190,24 +226,23 @@ export class StagedRows {
 
 function readHead(io: StoreIo, fd: number) {
   const start = Buffer.alloc(HEAD_BYTES_MAX);
-  const bytes = start.subarray(0, io.read(fd, start, 0, 0)).indexOf('\n') + 1;
-  const head = parseHead(start.toString('utf8', 0, bytes));
+  const line = start.subarray(0, start.subarray(0, io.read(fd, start, 0, 0)).indexOf('\n') + 1);
+  const head = parseHead(line.toString('utf8'));
   if (head === undefined) return undefined;
-  const { layout, first, begunMs, table: name, ...rest } = head;
+  const { layout, first: _, begunMs: __, table: name, ...rest } = head;
   const table = tableByName(name);
   if (table === undefined || layoutHash([table]) !== layout)
     throw new LoggerError(
       'DATA_UNREADABLE',
       `rows of ${rest.exchange} ${rest.native} ${name} wait for their Parquet file in the layout of another version; run that once more, or remove the folder .staging and send the sink back with logger sinks rewind: what is complete does not come twice`,
     );
-  return { place: { ...rest, table }, first, begunMs, bytes };
+  return { place: { ...rest, table }, head, line };
 }
 
 function parseHead(line: string): Head | undefined {
   try {
     return JSON.parse(line);
   } catch {
-    // it was not on disk yet when the power went
     return undefined;
   }
 }
@@ -215,20 +250,19 @@ function parseHead(line: string): Head | undefined {
 /** The block at a place of a file; undefined when there is none, or not all of it. */
 function readBlock(
   io: StoreIo,
-  fd: number,
-  at: number,
-  size: number,
+  { fd, at, size }: { readonly fd: number; readonly at: number; readonly size: number },
   recordWords: number,
+  seed: number,
 ): Block | undefined {
   const header = new Uint32Array(HEADER_WORDS);
   if (io.read(fd, new Uint8Array(header.buffer), 0, at) < header.byteLength) return undefined;
   const rows = header[AT.rows];
   const recordBytes = HEADER_BYTES + rows * recordWords * WORD_BYTES;
   const end = at + recordBytes + header[AT.textBytes];
-  if (header[AT.magic] !== MAGIC || end > size) return undefined;
+  if (header[AT.magic] !== MAGIC || end > size || end % WORD_BYTES !== 0) return undefined;
   const words = new Uint32Array((end - at) / WORD_BYTES);
   const bytes = Buffer.from(words.buffer);
-  if (io.read(fd, bytes, 0, at) < bytes.length || crc32(bytes.subarray(CRC_FROM)) !== header[AT.crc])
+  if (io.read(fd, bytes, 0, at) < bytes.length || crc32(bytes.subarray(CRC_FROM), seed) !== header[AT.crc])
     return undefined;
   const texts = bytes.toString('utf8', recordBytes);
   return { words, rows, texts: texts === '' ? NO_TEXTS : textsOf(JSON.parse(texts)), end };

@@ -3,20 +3,18 @@
  * oldest has waited for long enough. What has been delivered is what the folder holds, by place and number, so a row that
  * comes again is passed over, whatever crashed in between. Sink threads.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { monotonicMs } from '../../base/clock.js';
 import { LoggerError } from '../../base/errors.js';
 import { DiskIo, readWhole, replaceFile, type StoreIo } from '../../store/disk/io.js';
 import type { Batch } from '../batch.js';
 import { type Place, tableDayKey } from '../place.js';
 import { ParquetFile, type ParquetFormat } from './file.js';
-import { completeRows, fileName, makePlaceFolder, type RowRange } from './folder.js';
+import { completeRows, fileName, placeFolder, type RowRange } from './folder.js';
 import { BlockBuffer, StagedRows } from './staged_rows.js';
 
 const STAGING = '.staging';
 const OWNER = 'sink';
-const STAGED = '.rows';
-const UNFINISHED = '.part';
 /** From so many files on one sync of the file system costs less than one of each. */
 const SYNC_EACH_MAX = 64;
 
@@ -42,14 +40,28 @@ export class ParquetStore {
   /** written to since the last sync */
   private readonly dirty = new Set<StagedRows>();
   private readonly buffer = new BlockBuffer();
+  private readonly durableFolders = new Set<string>();
 
   constructor(
     private readonly options: StoreOptions,
     private readonly io: StoreIo = new DiskIo(),
   ) {
     this.staging = join(options.root, STAGING);
+    this.ensureFolder(this.staging);
     this.claim();
     for (const name of io.list(this.staging)) this.takeUp(name);
+  }
+
+  /** Makes a folder and those above it. A name that was there need not have been durable, so it is made so once. */
+  private ensureFolder(folder: string): void {
+    const { io, durableFolders } = this;
+    const parent = dirname(folder);
+    const isOurs = folder.startsWith(this.options.root);
+    if (durableFolders.has(folder) || (!isOurs && io.kindOf(folder) === 'folder')) return;
+    this.ensureFolder(parent);
+    io.makeFolder(folder);
+    io.syncFolder(parent);
+    durableFolders.add(folder);
   }
 
   /** Two sinks would write the same rows twice. */
@@ -63,7 +75,6 @@ export class ParquetStore {
         `${root} belongs to the sink ${found}; give ${owner} a path of its own`,
       );
     if (found !== undefined) return;
-    io.makeFolder(this.staging);
     replaceFile(io, this.staging, OWNER, Buffer.from(owner));
   }
 
@@ -72,8 +83,8 @@ export class ParquetStore {
     const { io } = this;
     const { root } = this.options;
     const path = join(this.staging, name);
-    if (name.endsWith(UNFINISHED)) io.unlink(path);
-    if (!name.endsWith(STAGED)) return;
+    if (StagedRows.isUnfinished(name)) io.unlink(path);
+    if (!StagedRows.isOne(name)) return;
     const staged = StagedRows.open(io, path);
     const complete = staged === undefined ? [] : completeRows(io, root, staged.place);
     if (staged === undefined || holds(complete, staged.range.first)) {
@@ -134,7 +145,7 @@ export class ParquetStore {
     const { row } = batch.at(indexes[0]);
     const staged = this.stagedFor(place, row);
     this.dirty.add(staged);
-    staged.append(this.buffer.encode(batch, indexes, place.table.words), indexes.length);
+    staged.append(this.buffer, batch, indexes);
     if (staged.rows >= this.options.rotateRows) this.complete(this.slotOf(place));
   }
 
@@ -143,10 +154,7 @@ export class ParquetStore {
     const { staged } = before;
     if (staged !== undefined && staged.next === row && staged.place.exact === place.exact) return staged;
     this.complete(before);
-    const slot = this.slotOf(place);
-    const { exchange, directory, table, day } = place;
-    const name = [exchange, directory, table.name, day, row].join('~');
-    return (slot.staged = StagedRows.begin(this.io, join(this.staging, name + STAGED), place, row));
+    return (this.slotOf(place).staged = StagedRows.begin(this.io, this.staging, place, row));
   }
 
   /** Makes everything durable that was added. */
@@ -193,19 +201,21 @@ export class ParquetStore {
   private write(staged: StagedRows): void {
     const { io } = this;
     const { root, format } = this.options;
-    const { place, range } = staged;
-    const unfinished = staged.path + UNFINISHED;
+    const { place, range, unfinishedPath } = staged;
     // of an attempt that failed
-    if (io.sizeOf(unfinished) >= 0) io.unlink(unfinished);
-    const file = new ParquetFile(io, unfinished, place, format);
+    if (io.sizeOf(unfinishedPath) >= 0) io.unlink(unfinishedPath);
+    const file = new ParquetFile(io, unfinishedPath, place, format);
     try {
       staged.each((view) => file.add(view));
       file.finish();
     } finally {
       file.close();
     }
-    const folder = makePlaceFolder(io, root, place);
-    io.rename(unfinished, join(folder, fileName(place, range)));
+    const folder = placeFolder(root, place);
+    // somebody may have taken it away
+    if (io.kindOf(folder) !== 'folder') this.durableFolders.clear();
+    this.ensureFolder(folder);
+    io.rename(unfinishedPath, join(folder, fileName(place, range)));
     io.syncFolder(folder);
   }
 }
