@@ -4,6 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Batch } from '../../src/delivery/batch.js';
+import { type Place, placeOf } from '../../src/delivery/place.js';
+import { RecordView } from '../../src/delivery/record_view.js';
+import { TRADES } from '../../src/schema/tables.js';
+import parquet from '../../src/sinks/parquet.js';
 import { compareDelivered, comparisonText } from '../support/delivered.js';
 import { channelsOf, EXCHANGES } from '../support/fixtures.js';
 import {
@@ -57,6 +62,9 @@ function complete(path: string): string[] {
   return filesIn(path).filter((name) => name.endsWith('.parquet'));
 }
 
+/** Places whose rows are not in a file yet. */
+const waiting = (path: string) => filesIn(path).filter((name) => name.endsWith('.rows')).length;
+
 const sinkOf = async (logger: LoggerProcess) => (await logger.health()).sinks['files'];
 
 test('every row of nine exchanges and all tables is in a file that other programs read, once and exact', {
@@ -64,9 +72,9 @@ test('every row of nine exchanges and all tables is in a file that other program
 }, async () => {
   const folder = temporaryFolder('parquet');
   const path = join(folder, 'files');
-  const flags = ['--symbols', '3', '--rate', '300'];
+  const flags = ['--symbols', '2', '--rate', '60'];
   const simulator = await startSimulatorProcess(join(folder, 'ledger'), flags, ALL);
-  const sink = sinkLines(path, ['rotate_rows = 700', 'rotate_secs = 2', 'row_group_rows = 300']);
+  const sink = sinkLines(path, ['rotate_rows = 2000', 'rotate_secs = 5', 'row_group_rows = 700']);
   const options = { folder, exchangeLines: EXCHANGE_LINES, sinkLines: { files: sink } };
   const logger = startLoggerProcess(options, simulator);
   await until('rows are delivered', async () => (await sinkOf(logger)).rows_delivered > 20_000, 300);
@@ -76,9 +84,9 @@ test('every row of nine exchanges and all tables is in a file that other program
   await simulator.finish();
   await logger.quiet();
   await until('nothing is left', async () => (await sinkOf(logger)).lag_rows === 0);
+  await until('all rows are in files', () => waiting(path) === 0, 180);
   assert.equal(await logger.stop(), 0, logger.stderr());
   await simulator.stop();
-  assert.deepEqual(readdirSync(join(path, '.staging')), ['sink']);
   const comparison = compareDelivered(join(folder, 'data'), readRows(path));
   assert.equal(comparisonText(comparison), '');
   assert.ok(comparison.rows > 20_000);
@@ -100,10 +108,11 @@ test('a logger that is killed again and again leaves no broken file, no row out 
     await logger.kill();
   }
   const logger = startLoggerProcess(options, simulator);
-  await logger.ready();
+  await until('it captures', async () => (await sinkOf(logger)).rows_delivered > 0);
   await simulator.finish();
   await logger.quiet();
   await until('nothing is left', async () => (await sinkOf(logger)).lag_rows === 0);
+  await until('all rows are in files', () => waiting(path) === 0, 180);
   assert.equal(await logger.stop(), 0, logger.stderr());
   await simulator.stop();
   for (const name of complete(path))
@@ -111,3 +120,69 @@ test('a logger that is killed again and again leaves no broken file, no row out 
   const comparison = compareDelivered(join(folder, 'data'), readRows(path));
   assert.equal(comparisonText(comparison), '');
 });
+
+/** What DuckDB and pandas make of the files: names of types, and sums that text would not give. */
+const READERS = `
+import sys, duckdb, pandas
+path = sys.argv[1]
+files = duckdb.sql(f"from read_parquet('{path}/**/*.parquet', hive_partitioning = true)")
+print(dict(zip(files.columns, map(str, files.types))))
+print(files.aggregate("exchange, symbol, date::text, count(*)::int, sum(trade_price)::text, sum(trade_price_f64)").fetchall())
+print(files.filter("trade_price > 1000.5").aggregate("count(*)").fetchall())
+frame = pandas.read_parquet(path)
+print(len(frame), frame["trade_time"].dtype, frame["trade_price_f64"].dtype, frame["trade_id"].dtype, frame["trade_price"].sum())
+`;
+
+test('the end of a sink makes files, in which databases and data frames see numbers and times', {
+  skip: LACKING,
+}, async () => {
+  const path = temporaryFolder('parquet-readers');
+  const settings = Object.fromEntries(
+    Object.entries(parquet.options).map(([name, option]) => [name, option.default]),
+  );
+  const context = { name: 'files', dataPath: path, state: undefined, log: () => {}, refuse: () => {} };
+  const sink = await parquet.open({ ...settings, path } as Parameters<typeof parquet.open>[0], context);
+  const place = placeOf(
+    { exchange: 'kraken', directory: 'BTC%2FUSD', symbol: 'BTC-USD' },
+    TRADES,
+    20_778,
+    () => undefined,
+  );
+  const batch = new Batch();
+  for (let row = 0; row < 10; row++) addTrade(batch, place, row);
+  await sink.deliver(batch);
+  await sink.flush();
+  await sink.close();
+  assert.deepEqual(complete(path), [
+    'exchange=kraken/symbol=BTC-USD/table=TRADES/date=2026-11-21/BTC%2FUSD.0000000000-0000000009.parquet',
+  ]);
+  const [types, sums, above, frame] = python(['-c', READERS, path]).trim().split('\n');
+  for (const type of [
+    "'trade_id': 'UBIGINT'",
+    "'trade_time': 'TIMESTAMPTZ_NS'",
+    "'trade_price': 'DECIMAL(38,18)'",
+    "'trade_price_f64': 'DOUBLE'",
+    "'trade_side': 'VARCHAR'",
+    "'date': 'DATE'",
+  ])
+    assert.ok(types.includes(type), types);
+  assert.equal(sums, "[('kraken', 'BTC-USD', '2026-11-21', 10, '10004.500000000000000000', 10004.5)]");
+  assert.equal(above, '[(4,)]');
+  assert.equal(frame, '10 datetime64[ns, UTC] float64 uint64 10004.500000000000000000');
+});
+
+/** Prices from 1000.0 on, in steps of 0.1; ids beyond what a double or a signed number holds. */
+function addTrade(batch: Batch, place: Place, row: number): void {
+  const words = new Uint32Array(TRADES.words);
+  const { at } = TRADES;
+  words[at.trade_id] = row;
+  words[at.trade_id + 1] = 0xffff_ffff;
+  words[at.trade_time] = words[at.recv_time] = 1_795_219_200 + row;
+  words[at.trade_nanos] = 123_456_789;
+  words[at.price_digits] = 10_000 + row;
+  words[at.size_digits] = 5;
+  words[at.scales] = 1 | (1 << 8);
+  const view = new RecordView();
+  view.show(words, 0, place, row);
+  batch.add(view);
+}

@@ -87,11 +87,13 @@ export class ParquetStore {
     if (!StagedRows.isOne(name)) return;
     const staged = StagedRows.open(io, path);
     const complete = staged === undefined ? [] : completeRows(io, root, staged.place);
-    if (staged === undefined || holds(complete, staged.range.first)) {
-      // nothing was in it, or its file was complete and only this was not removed yet
-      io.unlink(path);
-      return;
-    }
+    if (staged === undefined) io.unlink(path);
+    // its file was complete, only this was not removed yet
+    else if (holds(complete, staged.range.first)) this.replaced(staged);
+    else this.goOn(staged, complete);
+  }
+
+  private goOn(staged: StagedRows, complete: readonly RowRange[]): void {
     const key = keyOf(staged.place);
     this.slots.set(key, { key, complete, staged });
     this.dirty.add(staged);
@@ -192,7 +194,6 @@ export class ParquetStore {
   private complete({ key, staged }: Slot): void {
     if (staged !== undefined) {
       this.write(staged);
-      staged.remove();
       this.dirty.delete(staged);
     }
     this.slots.delete(key);
@@ -216,7 +217,15 @@ export class ParquetStore {
     if (io.kindOf(folder) !== 'folder') this.durableFolders.clear();
     this.ensureFolder(folder);
     io.rename(unfinishedPath, join(folder, fileName(place, range)));
-    io.syncFolder(folder);
+    this.replaced(staged);
+  }
+
+  /** A file has the rows; they are let go when its name is durable. */
+  private replaced(staged: StagedRows): void {
+    const folder = placeFolder(this.options.root, staged.place);
+    this.ensureFolder(folder);
+    this.io.syncFolder(folder);
+    staged.remove();
   }
 }
 
