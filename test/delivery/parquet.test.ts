@@ -3,46 +3,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
 import * as driver from 'hyparquet-writer';
-import { Batch } from '../../src/delivery/batch.js';
+import type { Batch } from '../../src/delivery/batch.js';
 import { placeFolder } from '../../src/delivery/parquet/folder.js';
 import { ParquetStore } from '../../src/delivery/parquet/store.js';
-import { type Place, placeOf } from '../../src/delivery/place.js';
-import { RecordView } from '../../src/delivery/record_view.js';
-import { flag } from '../../src/schema/flags.js';
-import { TRADES } from '../../src/schema/tables.js';
+import type { Place } from '../../src/delivery/place.js';
 import { readWhole } from '../../src/store/disk/io.js';
+import { batchOf, tradesOf } from '../support/batches.js';
 import { Random } from '../support/random.js';
 import { SimulatedDisk } from '../support/simulated_disk.js';
 
 const ROOT = '/data/files';
-const PRICE = TRADES.columns.findIndex(({ name }) => name === 'trade_price');
+const PLACES = ['BTC-USD', 'ETH-USD', 'SOL-USD'].map((symbol) => tradesOf('coinbase', symbol, symbol));
 
-const placeAt = (directory: string): Place =>
-  placeOf({ exchange: 'coinbase', directory, symbol: directory }, TRADES, 20_778, () => undefined);
-const PLACES = ['BTC-USD', 'ETH-USD', 'SOL-USD'].map(placeAt);
+/** The price of every seventh row fits no digits. */
+const irregularOf = (row: number) => (row % 7 === 0 ? `-${row}.5e-3` : undefined);
 
-/** The number of every seventh row fits no digits. */
-const priceOf = (row: number) => (row % 7 === 0 ? `-${row}.5e-3` : `${row}.50`);
-
-function addRow(batch: Batch, place: Place, row: number): void {
-  const words = new Uint32Array(TRADES.words);
-  const { at } = TRADES;
-  const isIrregular = row % 7 === 0;
-  words[at.trade_id] = row;
-  words[at.trade_time] = words[at.recv_time] = 1_790_000_000 + row;
-  words[at.price_digits] = isIrregular ? 0 : row * 100 + 50;
-  words[at.scales] = 2;
-  words[at.flags] = isIrregular ? flag('literal_in_sidecar') : 0;
-  const view = new RecordView();
-  view.show(words, 0, place, row);
-  if (isIrregular) view.texts = new Map([[PRICE, priceOf(row)]]);
-  batch.add(view);
-}
-
-function batchOf(rows: readonly (readonly [Place, number])[]): Batch {
-  const batch = new Batch();
-  for (const [place, row] of rows) addRow(batch, place, row);
-  return batch;
+function rowsOf(rows: readonly (readonly [Place, number])[]): Batch {
+  return batchOf(rows.map(([place, row]) => ({ place, row, priceText: irregularOf(row) })));
 }
 
 function storeOn(disk: SimulatedDisk, owner = 'files', rotateRows = 12): ParquetStore {
@@ -68,14 +45,14 @@ async function checkRows(disk: SimulatedDisk, place: Place, count: number, why: 
   const all = Array.from({ length: count }, (_, row) => row);
   assert.deepEqual(numbers, all, `${why}: ${place.native}`);
   for (const { row, trade_id, irregular, trade_price_f64, trade_price_scale } of rows) {
-    const text = priceOf(Number(row));
-    const isIrregular = Number(row) % 7 === 0;
-    const scale = isIrregular ? null : 2;
-    const texts = isIrregular ? JSON.stringify({ trade_price: text }) : null;
-    assert.deepEqual(
-      [Number(trade_id), irregular ?? null, trade_price_f64, trade_price_scale ?? null],
-      [Number(row), texts, Number(text), scale],
-    );
+    const number = Number(row);
+    const text = irregularOf(number);
+    const wanted =
+      text === undefined
+        ? [null, (10_000 + number) / 10, 1]
+        : [JSON.stringify({ trade_price: text }), Number(text), null];
+    const got = [irregular ?? null, trade_price_f64, trade_price_scale ?? null];
+    assert.deepEqual([trade_id, ...got], [0xffff_ffff_0000_0000n + BigInt(number), ...wanted]);
   }
 }
 
@@ -123,7 +100,7 @@ class History {
       Array.from({ length: counts[i] }, (_, n) => [place, this.sent[i] + n] as const),
     );
     for (const i of PLACES.keys()) this.most[i] = Math.max(this.most[i], this.sent[i] + counts[i]);
-    store.add(batchOf(rows));
+    store.add(rowsOf(rows));
     for (const i of PLACES.keys()) this.sent[i] += counts[i];
   }
 
@@ -141,7 +118,7 @@ class History {
     const rows = PLACES.flatMap((place, i) =>
       Array.from({ length: most[i] - safe[i] }, (_, n) => [place, safe[i] + n] as const),
     );
-    store.add(batchOf(rows));
+    store.add(rowsOf(rows));
     store.completeAll();
     const left = disk.list(`${ROOT}/.staging`).filter((name) => !name.startsWith('sink'));
     assert.deepEqual(left, [], why);
@@ -168,7 +145,7 @@ test('rows that do not follow each other stand in files of their own, and gaps b
   const disk = new SimulatedDisk(new Random(1));
   const [place] = PLACES;
   const rows = (from: number, to: number) =>
-    batchOf(Array.from({ length: to - from }, (_, i) => [place, from + i] as const));
+    rowsOf(Array.from({ length: to - from }, (_, i) => [place, from + i] as const));
   const store = storeOn(disk, 'files', 1000);
   for (const [from, to] of [
     [20, 30],

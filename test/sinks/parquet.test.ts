@@ -4,11 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Batch } from '../../src/delivery/batch.js';
-import { type Place, placeOf } from '../../src/delivery/place.js';
-import { RecordView } from '../../src/delivery/record_view.js';
-import { TRADES } from '../../src/schema/tables.js';
 import parquet from '../../src/sinks/parquet.js';
+import { batchOf, tradesOf } from '../support/batches.js';
 import { compareDelivered, comparisonText } from '../support/delivered.js';
 import { channelsOf, EXCHANGES } from '../support/fixtures.js';
 import {
@@ -142,15 +139,8 @@ test('the end of a sink makes files, in which databases and data frames see numb
   );
   const context = { name: 'files', dataPath: path, state: undefined, log: () => {}, refuse: () => {} };
   const sink = await parquet.open({ ...settings, path } as Parameters<typeof parquet.open>[0], context);
-  const place = placeOf(
-    { exchange: 'kraken', directory: 'BTC%2FUSD', symbol: 'BTC-USD' },
-    TRADES,
-    20_778,
-    () => undefined,
-  );
-  const batch = new Batch();
-  for (let row = 0; row < 10; row++) addTrade(batch, place, row);
-  await sink.deliver(batch);
+  const place = tradesOf('kraken', 'BTC%2FUSD', 'BTC-USD');
+  await sink.deliver(batchOf(Array.from({ length: 10 }, (_, row) => ({ place, row }))));
   await sink.flush();
   await sink.close();
   assert.deepEqual(complete(path), [
@@ -170,19 +160,3 @@ test('the end of a sink makes files, in which databases and data frames see numb
   assert.equal(above, '[(4,)]');
   assert.equal(frame, '10 datetime64[ns, UTC] float64 uint64 10004.500000000000000000');
 });
-
-/** Prices from 1000.0 on, in steps of 0.1; ids beyond what a double or a signed number holds. */
-function addTrade(batch: Batch, place: Place, row: number): void {
-  const words = new Uint32Array(TRADES.words);
-  const { at } = TRADES;
-  words[at.trade_id] = row;
-  words[at.trade_id + 1] = 0xffff_ffff;
-  words[at.trade_time] = words[at.recv_time] = 1_795_219_200 + row;
-  words[at.trade_nanos] = 123_456_789;
-  words[at.price_digits] = 10_000 + row;
-  words[at.size_digits] = 5;
-  words[at.scales] = 1 | (1 << 8);
-  const view = new RecordView();
-  view.show(words, 0, place, row);
-  batch.add(view);
-}
