@@ -15,6 +15,7 @@ import { journalFolder } from '../store/journal/start.js';
 import { TailLost } from '../store/journal/tail.js';
 import { Batch } from './batch.js';
 import {
+  agreed,
   behind,
   CursorFiles,
   cursorText,
@@ -120,7 +121,7 @@ export class Runner {
     const request = monotonicMs() - this.cursorMs >= CURSOR_MS ? this.files.rewind() : undefined;
     if (request !== undefined) await this.beginAgain(request, () => this.files.rewound());
     if (this.cursor === undefined) this.takeCursor(this.files.resume() ?? this.begin(this.options.from));
-    if (this.sink === undefined) await this.openSink();
+    while (this.sink === undefined) await this.openSink();
     this.source ??= this.openSource(this.cursor as SinkCursor, this.checkpoint as Checkpoint);
   }
 
@@ -142,20 +143,25 @@ export class Runner {
     this.deadLetters.forget();
     const refuse: SinkContext['refuse'] = (row, reason) => this.deadLetters.add(row, reason);
     this.sink = await open({ name, dataPath, state, log, refuse });
-    this.adopt(this.sink.cursor);
+    await this.adopt(this.sink.cursor);
   }
 
-  /** What the target says that it holds is not delivered again. */
-  private adopt(held: string | undefined): void {
+  /** What the target says that it holds is not delivered again, and what it does not hold any more is. */
+  private async adopt(held: string | null | undefined): Promise<void> {
     if (held === undefined) return;
     const at = this.unsafe.findIndex((batch) => batch.cursor === held);
     if (at >= 0) this.taken = at + 1;
     if (this.source !== undefined) return;
-    const ours = this.cursor as SinkCursor;
-    const theirs = parseCursor(parseJson(held));
-    if (theirs?.run !== ours.run) return;
-    const { delivered, columns, received } = theirs;
-    this.cursor = { ...ours, delivered, columns, received };
+    const theirs = held === null ? undefined : parseCursor(parseJson(held));
+    const found = agreed(this.cursor as SinkCursor, theirs, this.options.from);
+    if (!('from' in found)) this.cursor = found;
+    else {
+      this.options.log(
+        'warn',
+        'the target lacks what was delivered; it is delivered again from the column files',
+      );
+      await this.beginAgain(found.from, () => {});
+    }
   }
 
   private openSource(cursor: SinkCursor, checkpoint: Checkpoint): SinkSource {
@@ -168,7 +174,7 @@ export class Runner {
   private async redeliver(): Promise<void> {
     while (this.taken < this.unsafe.length) {
       this.options.counters[SINK.retries]++;
-      await this.sink?.deliver(this.unsafe[this.taken]);
+      await (this.sink as Sink).deliver(this.unsafe[this.taken]);
       this.taken++;
     }
   }
@@ -220,16 +226,18 @@ export class Runner {
   private async deliver(): Promise<void> {
     const batch = this.filling;
     batch.position = this.source?.position as Position;
+    batch.number = (this.unsafe.at(-1)?.number ?? (this.cursor as SinkCursor).batches) + 1;
     batch.cursor = cursorText(this.behindBatch(batch));
     this.unsafe.push(batch);
     this.filling = this.spare.pop() ?? new Batch();
-    await this.sink?.deliver(batch);
+    await (this.sink as Sink).deliver(batch);
     this.taken++;
   }
 
-  private behindBatch({ position, newestSeconds }: Batch): SinkCursor {
+  private behindBatch({ position, newestSeconds, number }: Batch): SinkCursor {
     const { state: _, ...cursor } = this.cursor as SinkCursor;
-    return { ...movedTo(cursor, position), received: this.receivedBehind(position, newestSeconds) };
+    const received = this.receivedBehind(position, newestSeconds);
+    return { ...movedTo(cursor, position), received, batches: number };
   }
 
   /** Files are read day by day: before all of them were read nothing is known of what is missing. */
@@ -245,7 +253,7 @@ export class Runner {
 
   private async flush(): Promise<void> {
     const { counters } = this.options;
-    const state = await this.sink?.flush();
+    const state = await (this.sink as Sink).flush();
     const refused = this.deadLetters.waiting;
     this.deadLetters.flush();
     const last = this.unsafe[this.unsafe.length - 1];
