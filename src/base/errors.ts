@@ -26,6 +26,8 @@ export const ERROR_CODES = {
   REST_FAILED: EXIT.failed,
   HANDSHAKE_FAILED: EXIT.failed,
   DEPENDENCY_MISSING: EXIT.failed,
+  TARGET_SILENT: EXIT.failed,
+  TARGET_REFUSED: EXIT.failed,
   DATA_UNREADABLE: EXIT.failed,
   DISK_WRITE: EXIT.ioError,
   DATA_LOCKED: EXIT.locked,

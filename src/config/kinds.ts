@@ -3,6 +3,7 @@
  * options.ts; loading, error messages, OPTIONS.md and the sample file derive from what is built here.
  */
 import { BEGINNING_FORM, parseBeginning } from './beginning.js';
+import { refusesTemplate, type TemplateRule } from './template.js';
 
 /** reload: a changed value can be applied while the logger runs · restart: it takes effect at the next start */
 export type Applies = 'reload' | 'restart';
@@ -118,6 +119,26 @@ export function beginning(common: Common<string>): Option<string> {
     common,
     BEGINNING_FORM,
     unless((value) => typeof value === 'string' && parseBeginning(value) !== undefined),
+  );
+}
+
+/** A name with placeholders; "" where a target may go without such names. */
+export function template(
+  common: Common<string> & TemplateRule & { readonly optional?: boolean },
+): Option<string> {
+  const { placeholders, required = [], optional = false } = common;
+  const listed = placeholders.map((name) => `{${name}}`).join(', ');
+  const needs =
+    required.length === 0 ? '' : `, at least ${required.map((name) => `{${name}}`).join(' and ')}`;
+  return option(
+    common,
+    `text with any of ${listed}${needs}${optional ? ', or "" for none' : ''}`,
+    (value) => {
+      if (value === '' && optional) return undefined;
+      if (typeof value !== 'string' || value === '') return `it is ${shown(value)}`;
+      const reason = refusesTemplate(value, common);
+      return reason === undefined ? undefined : `${reason}: ${shown(value)}`;
+    },
   );
 }
 
