@@ -1,10 +1,11 @@
 // Simulated power cuts in any number: `npm run test:power -- --histories 100000 [--seed 1]`. A failure names its seed,
 // and `--histories 1 --seed N` repeats it.
-import { parseArgs } from 'node:util';
+import { programOptions } from '../dist/test/support/arguments.js';
 import { runHistories } from '../dist/test/support/power.js';
 
-const { values } = parseArgs({
-  options: { histories: { type: 'string', default: '10000' }, seed: { type: 'string' } },
+const values = programOptions('npm run test:power -- [options]', {
+  histories: { default: '10000', doc: 'how many' },
+  seed: { default: undefined, doc: 'the first one; at random when it is left out' },
 });
 const histories = Number(values.histories);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));

@@ -29,6 +29,12 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
   ['supervisor', 'simulator'],
   ['http', 'simulator'],
   ['sinks', 'simulator'],
+  ['sinks', 'supervisor'],
+  ['sinks', 'http'],
+  ['sinks', 'feed'],
+  ['sinks', 'exchanges'],
+  ['delivery', 'feed'],
+  ['delivery', 'exchanges'],
 ];
 
 /** The bench measures the program from outside; only the command that starts it knows it. */
@@ -49,7 +55,11 @@ const EXCHANGES = join('src', 'exchanges');
 const EXCHANGES_INDEX = join(EXCHANGES, 'index.ts');
 const VENUES = join('src', 'simulator', 'venues');
 
-const SYNC_FILES_ALLOWED = ['store', 'commands', 'simulator', 'config', 'symbols', 'supervisor'];
+const SYNC_FILES_ALLOWED = [
+  ...['store', 'commands', 'simulator', 'config', 'symbols', 'supervisor'],
+  // on threads of their own, each with one target
+  ...['delivery', 'sinks'],
+];
 const THREADS_FILE = join('src', 'supervisor', 'threads.ts');
 const LINES_MAX = 500;
 const HOT_BANNED = ['JSON.parse', 'BigInt', 'new Map', '.subarray(', '.slice('];
@@ -138,6 +148,23 @@ rule(
       )
       .map((target) => `${path} imports ${target}`);
   },
+);
+
+/** A target knows what rows are, not where they come from. */
+const SINK_IMPORTS = ['base', 'schema', 'config', 'delivery', 'sinks'];
+/** What of the store is behind a sink: the journal and the column files, and never what writes them. */
+const DELIVERY_OF_STORE = ['disk', 'journal', 'read'].map((room) => join('src', 'store', room) + sep);
+
+rule('sinks know delivery, and delivery knows how the store is read', ({ path, room, imports }) =>
+  imports
+    .filter((target) =>
+      room === 'sinks'
+        ? !SINK_IMPORTS.includes(target.split(sep)[1])
+        : room === 'delivery' &&
+          target.split(sep)[1] === 'store' &&
+          !DELIVERY_OF_STORE.some((start) => target.startsWith(start)),
+    )
+    .map((target) => `${path} imports ${target}`),
 );
 
 rule('a file is read in one sitting', ({ path, text }) => {

@@ -37,7 +37,7 @@ class Loading {
   /** full key by environment variable */
   readonly variables = new Map<string, string>();
   /** every section and everything above one, e.g. `exchanges` and `exchanges.coinbase` */
-  readonly tables = new Set<string>([SINKS]);
+  readonly tables = new Set<string>();
   /** all of these and every option */
   private readonly known: readonly string[];
 
@@ -58,6 +58,7 @@ class Loading {
         this.origins.set(key, 'default');
       }
     }
+    this.tables.add(SINKS);
     this.known = [...this.tables, ...this.options.keys()];
   }
 

@@ -18,7 +18,7 @@ import type { RecordView } from './record_view.js';
 export type FieldKind = 'time' | 'decimal' | 'float' | 'u32' | 'u64' | 'uuid' | 'name';
 
 export interface Field {
-  /** the column */
+  /** as the column, but for one of GAPS whose name is taken by what names the row */
   readonly name: string;
   readonly kind: FieldKind;
   readonly doc: string;
@@ -40,6 +40,16 @@ export function nanosOf({ word, nanosWord }: Field, view: RecordView): bigint | 
   if (seconds === 0) return null;
   return BigInt(seconds) * 1_000_000_000n + BigInt(nanosWord < 0 ? 0 : view.u32(nanosWord));
 }
+
+/** What names a row for good and comes in front of its fields, the same in every target. */
+export const ROW_KEY = {
+  exchange: 'id of the exchange',
+  symbol: "normalized name of the symbol, the exchange's own where there is none",
+  native: "the exchange's own name of the symbol",
+  table: `the table, one of ${TABLES.map(({ name }) => name).join(', ')}`,
+  day: 'UTC day under which the row is filed, days since 1970',
+  row: 'its number among the rows of exchange, native symbol, table and day, from 0',
+} as const;
 
 const HIGH_WORD = 4_294_967_296;
 /** High words up to here make numbers that a double holds. */
@@ -138,7 +148,13 @@ function fieldOf(table: Table, column: Column): Field {
   const { kind, text, nanosWord = -1 } = readingOf(table, column);
   const missing = table.missing[column.name];
   return {
-    ...{ name: column.name, kind, doc: column.doc, word: column.word, nanosWord },
+    ...{
+      name: column.name in ROW_KEY ? `of_${column.name}` : column.name,
+      kind,
+      doc: column.doc,
+      word: column.word,
+      nanosWord,
+    },
     nullable: column.optional === true || ['time', 'uuid', 'decimal'].includes(kind),
     isIn: (exchange) => isWrittenFor(exchange, column),
     text: missing === 0 ? text : (view) => (view.isMissing(missing) ? null : text(view)),
@@ -160,13 +176,3 @@ export function fieldsOf(table: Table): readonly Field[] {
   if (fields === undefined) derived.set(table, (fields = derive(table)));
   return fields;
 }
-
-/** What names a row for good and comes in front of its fields, the same in every target. */
-export const ROW_KEY = {
-  exchange: 'id of the exchange',
-  symbol: "normalized name of the symbol, the exchange's own where there is none",
-  native: "the exchange's own name of the symbol",
-  table: `the table, one of ${TABLES.map(({ name }) => name).join(', ')}`,
-  day: 'UTC day under which the row is filed, days since 1970',
-  row: 'its number among the rows of exchange, native symbol, table and day, from 0',
-} as const;

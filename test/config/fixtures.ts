@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { LoggerError } from '../../src/base/errors.js';
 import { type Environment, readConfig } from '../../src/config/load.js';
 import type { ExchangeDefaults, Plugins } from '../../src/config/options.js';
+import { loadSinkKinds } from '../../src/sinks/index.js';
 
 export const EXCHANGES: readonly ExchangeDefaults[] = [
   {
@@ -33,7 +34,7 @@ export const EXCHANGES: readonly ExchangeDefaults[] = [
   },
 ];
 
-export const PLUGINS: Plugins = { exchanges: EXCHANGES, sinks: [] };
+export const PLUGINS: Plugins = { exchanges: EXCHANGES, sinks: await loadSinkKinds() };
 
 const folder = mkdtempSync(join(tmpdir(), 'logger-config-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -57,6 +57,7 @@ test('an empty file gives the defaults that are promised to users', () => {
         kline_intervals: ['1m', '5m', '15m', '1h'],
       },
     },
+    sinks: {},
   });
 });
 
@@ -109,7 +110,7 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     'names that objects inherit',
     '[constructor]\na = 1\n[http]\n"__proto__" = 1\n',
     [
-      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, network, websocket, exchanges',
+      'FILE:1: unknown section [constructor]; known are logger, journal, feed, symbols, http, network, websocket, exchanges, sinks',
       'FILE:4: unknown key http.__proto__; known are host, port, allowed_hosts',
     ],
   ],

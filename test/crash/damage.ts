@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/arguments.js';
 import { startSimulatorProcess } from '../support/processes.js';
 import { DAMAGES } from './damages.js';
 import { makeBases, SYMBOLS, Trial } from './trial.js';
@@ -14,8 +14,9 @@ import { makeBases, SYMBOLS, Trial } from './trial.js';
 /** Data messages per second and exchange. */
 const RATE = 500;
 
-const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, keep: { type: 'boolean', default: false } },
+const values = programOptions('npm run test:damage -- [options]', {
+  only: { default: '', doc: 'kinds of damage whose names contain it', value: 'text' },
+  keep: { default: false, doc: 'keep what was captured and damaged' },
 });
 
 const root = mkdtempSync(join(tmpdir(), 'logger-damage-'));

@@ -8,8 +8,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
+import { programOptions } from '../support/arguments.js';
 import {
   afterProcesses,
   sleep,
@@ -20,12 +20,10 @@ import {
 } from '../support/processes.js';
 import { lostTrades } from './rounds.js';
 
-const { values } = parseArgs({
-  options: {
-    cuts: { type: 'string', default: '20' },
-    fs: { type: 'string', default: 'ext4,xfs' },
-    window: { type: 'string', default: '1500' },
-  },
+const values = programOptions('npm run test:images -- [options], as root', {
+  cuts: { default: '20', doc: 'power cuts on each file system' },
+  fs: { default: 'ext4,xfs', doc: 'file systems', value: 'a,b' },
+  window: { default: '1500', doc: 'milliseconds that a life may last', value: 'ms' },
 });
 const IMAGE_BYTES = 400 * 1024 * 1024;
 const CLI = resolve('dist/src/cli.js');

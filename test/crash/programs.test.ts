@@ -33,3 +33,15 @@ test('real power cuts', { skip: noMount }, () =>
 );
 
 test('simulated power cuts', () => passes(/^0 bad$/m, 'scripts/power.mjs', '--histories', '100'));
+
+test('each of them has a help, and says which option it does not know', async () => {
+  const programs = ['crash/run', 'crash/damage', 'crash/images', 'fuzz/run', 'rotation/run'];
+  for (const program of [...programs.map((name) => `dist/test/${name}.js`), 'scripts/power.mjs']) {
+    const help = await runProgram(program, '--help');
+    assert.equal(help.status, 0, help.text);
+    assert.match(help.text, /^usage: npm run test:\w+ -- \[options\]/);
+    const unknown = await runProgram(program, '--rouns', '1');
+    assert.equal(unknown.status, 2, unknown.text);
+    assert.match(unknown.text, /--rouns/);
+  }
+});

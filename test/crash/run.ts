@@ -7,24 +7,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/arguments.js';
 import { type CrashOptions, type CrashResult, killAtRandom, killAtSyscalls, stopAtRandom } from './rounds.js';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '100' },
-    minutes: { type: 'string', default: 'Infinity' },
-    seed: { type: 'string', default: String(Date.now() % 100_000) },
-    window: { type: 'string', default: '1500' },
-    symbols: { type: 'string', default: '12' },
-    rate: { type: 'string', default: '2000' },
-    signal: { type: 'string', default: 'SIGKILL' },
-    syscall: { type: 'string' },
-    points: { type: 'string', default: '25' },
-    life: { type: 'string', default: '2500' },
-    unjournaled: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-  },
+const values = programOptions('npm run test:crash -- [options]', {
+  rounds: { default: '100', doc: 'kills' },
+  minutes: { default: 'Infinity', doc: 'ends early behind so many' },
+  seed: { default: String(Date.now() % 100_000), doc: 'of the moments' },
+  window: { default: '1500', doc: 'milliseconds that a life may last', value: 'ms' },
+  symbols: { default: '12', doc: 'of each exchange' },
+  rate: { default: '2000', doc: 'messages per second and exchange' },
+  signal: { default: 'SIGKILL', doc: 'SIGTERM: orderly stops under load', value: 'name' },
+  syscall: { default: undefined, doc: 'kill within these system calls instead; needs strace', value: 'a,b' },
+  points: { default: '25', doc: 'calls of each kind, over all of a life' },
+  life: { default: '2500', doc: 'length of that life', value: 'ms' },
+  unjournaled: { default: false, doc: 'without a journal' },
+  keep: { default: false, doc: 'keep what was captured' },
 });
 
 /** One capture with everything that happens to it; answers the number of problems. */

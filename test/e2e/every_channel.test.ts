@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { Exchange } from '../../src/feed/exchange.js';
 import { compareLedger, formatComparison } from '../../src/simulator/compare/compare.js';
 import { PROTOCOLS } from '../../src/simulator/venues/index.js';
-import { EXCHANGES } from '../support/fixtures.js';
+import { channelsOf, EXCHANGES } from '../support/fixtures.js';
 import {
   startLoggerProcess,
   startSimulatorProcess,
@@ -19,16 +19,6 @@ import {
 } from '../support/processes.js';
 
 const INTERVALS = ['1m', '5m'];
-
-/** The first channel of each table, as a configuration names them. */
-function channelsOf({ channels }: Exchange): string[] {
-  const names = new Map<string, string>();
-  for (const [name, { table, interval }] of Object.entries(channels)) {
-    const first = names.get(table.name) ?? name;
-    names.set(table.name, interval === undefined ? first : 'klines');
-  }
-  return [...new Set(names.values())];
-}
 
 /** What the simulator has sent of these channels. */
 function sentChannels({ id, channels }: Exchange): string[] {

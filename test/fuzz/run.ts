@@ -2,20 +2,22 @@
  * The fuzzers for as long as is wanted: `npm run test:fuzz -- --seconds 600 [--seed 1]`. They take turns; what they find
  * is printed with its seed, and `--seconds 0 --seed N` repeats that one. The status is 1 when anything was found.
  */
-import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/errors.js';
+import { programOptions } from '../support/arguments.js';
 import { fuzzFrames, noFrameCounts } from './frames.js';
 import { fuzzParsers, noParserCounts } from './parsers.js';
 
 /** What is found is printed up to here: one mistake shows in many seeds. */
 const PRINTED_MAX = 10;
 
-const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } },
+const USAGE = 'npm run test:fuzz -- [options]';
+const values = programOptions(USAGE, {
+  seconds: { default: '60', doc: 'how long; 0 for one seed' },
+  seed: { default: undefined, doc: 'the first one; at random when it is left out' },
 });
 const [seconds, first] = [Number(values.seconds), Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))];
 if (!(seconds >= 0) || !Number.isSafeInteger(first)) {
-  console.error('usage: npm run test:fuzz -- --seconds 600 --seed 1');
+  console.error(`usage: ${USAGE}, seconds from 0 and a whole number as the seed`);
   process.exit(2);
 }
 

@@ -47,3 +47,13 @@ export const EXCHANGES: readonly Exchange[] = await loadExchanges();
 export const recordingFolders = (): string[] => [
   ...new Set(EXCHANGES.map(({ id }) => readFixtures(id).recordings)),
 ];
+
+/** The first channel of each table, as a configuration names them. */
+export function channelsOf({ channels }: Exchange): string[] {
+  const names = new Map<string, string>();
+  for (const [name, { table, interval }] of Object.entries(channels)) {
+    const first = names.get(table.name) ?? name;
+    names.set(table.name, interval === undefined ? first : 'klines');
+  }
+  return [...new Set(names.values())];
+}

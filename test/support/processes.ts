@@ -150,6 +150,8 @@ export interface LoggerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** lines for the sections of exchanges, by id */
   readonly exchangeLines?: Readonly<Record<string, readonly string[]>>;
+  /** lines for the sections of sinks, by name */
+  readonly sinkLines?: Readonly<Record<string, readonly string[]>>;
   /** flags of Node before the program */
   readonly nodeFlags?: readonly string[];
   /** a program in front of Node, e.g. strace with its flags */
@@ -204,6 +206,22 @@ export interface Health {
     readonly passes: number;
     readonly failures: number;
   };
+  readonly sinks: Readonly<
+    Record<
+      string,
+      {
+        readonly trouble: string | null;
+        readonly from_files: boolean;
+        readonly lag_rows: number;
+        readonly lag_seconds: number;
+        readonly rows_delivered: number;
+        readonly dead_letters: number;
+        readonly errors: number;
+        readonly cut_offs: number;
+        readonly restarts: number;
+      }
+    >
+  >;
   readonly exchanges: Readonly<
     Record<
       string,
@@ -239,6 +257,8 @@ export function writeConfig(options: LoggerOptions, simulator: SimulatorProcess)
     if (endpoint === undefined) return `[exchanges.${id}]\nenabled = false\n`;
     return `[exchanges.${id}]\nenabled = true\nws_endpoint = "${endpoint.ws}"\nrest_endpoint = "${endpoint.rest}"\nmax_connections = 20\nsymbols_per_connection = ${symbolsPerConnection}\n${(options.exchangeLines?.[id] ?? []).join('\n')}\n`;
   });
+  for (const [name, lines] of Object.entries(options.sinkLines ?? {}))
+    sections.push(`[sinks.${name}]\n${lines.join('\n')}\n`);
   writeFileSync(
     file,
     `[logger]\ndata_path = ${JSON.stringify(options.dataPath ?? join(folder, 'data'))}\nflush_interval_secs = ${flushSecs}\nbuffer_size = ${bufferSize}\n[http]\nport = 0\n[websocket]\ninitial_retry_delay_secs = 0.1\nmax_retry_delay_secs = 0.5\n${simulator.ca === undefined ? '' : `ca_file = "${simulator.ca}"\n`}${sections.join('')}`,

@@ -9,7 +9,7 @@
 import { FLAGS } from '../../schema/flags.js';
 import type { ListedGaps } from '../../schema/gap.js';
 import type { Table } from '../../schema/layout.js';
-import { AGG_TRADES, GAPS, TABLES, TRADES } from '../../schema/tables.js';
+import { AGG_TRADES, GAPS, TRADES } from '../../schema/tables.js';
 import { tableDirectory } from '../disk/paths.js';
 import { gapsBetween, type Interval, subtract, union } from './intervals.js';
 import { behindReset, type GapRow, listings, type Moment, readGaps } from './listings.js';
@@ -20,6 +20,7 @@ import {
   listDays,
   readColumns,
   tableDayAt,
+  tablesIn,
   u32Of,
   u64Of,
   usable,
@@ -63,6 +64,13 @@ const ROW_KIND = { live: 0, suspect: 1, fetched: 2, old: 3 } as const;
 const SUSPECT_CLOCK = 1 << FLAGS.suspect_clock.bit;
 const REPAIRED = 1 << FLAGS.repaired.bit;
 
+const NO_GAPS: ListedGaps = { open: [], filled: [] };
+/** Of a symbol that was never captured. */
+const NOTHING: StreamResume = {
+  ...{ lastTradeId: '', recentTradeIds: [], unlistedIds: [], lastAggregateId: '' },
+  ...{ gaps: NO_GAPS, lastReceived: {} },
+};
+
 /** A table of one symbol, and the days of it that are looked at, newest first. */
 interface Place {
   readonly directory: string;
@@ -83,12 +91,18 @@ export function resumeStream(
   nowSeconds = Date.now() / 1000,
   idColumn = TRADE_ID,
 ): StreamResume {
+  const present = tablesIn(dataPath, exchange, directory);
+  if (present.length === 0) return NOTHING;
   const placeOf = (table: Table): Place => {
     const folder = tableDirectory(dataPath, exchange, directory, table.name);
-    return { directory: folder, table, days: listDays(folder, table).reverse() };
+    return {
+      directory: folder,
+      table,
+      days: present.includes(table) ? listDays(folder, table).reverse() : [],
+    };
   };
   const lastReceived: Record<string, readonly [number, number]> = {};
-  for (const table of TABLES) {
+  for (const table of present) {
     if (table === GAPS || !(RECV_TIME in table.at)) continue;
     const received = lastReceipt(placeOf(table), nowSeconds);
     if (received !== undefined) lastReceived[table.name] = received;
@@ -107,7 +121,7 @@ export function resumeStream(
         ? []
         : unlisted(ids, trades, union([...listed, ...there]).merged),
     lastAggregateId: numbered.includes(AGG_TRADES) ? lastAggregate(placeOf(AGG_TRADES), all) : '',
-    gaps: openGaps(dataPath, exchange, directory, numbered, idColumn),
+    gaps: present.includes(GAPS) ? openGaps(dataPath, exchange, directory, numbered, idColumn) : NO_GAPS,
     lastReceived,
   };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rmSync, truncateSync } from 'node:fs';
+import fs, { rmSync, truncateSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { GAP_CAUSES, TRADES } from '../../../src/schema/tables.js';
@@ -29,6 +30,38 @@ test('nothing on disk', (t) => {
     gaps: { open: [], filled: [] },
     lastReceived: {},
   });
+});
+
+/** Folders that are listed while `act` runs. */
+function foldersListed(act: () => void): number {
+  const original = fs.readdirSync;
+  let calls = 0;
+  fs.readdirSync = ((...args: Parameters<typeof original>) => {
+    calls++;
+    return original(...args);
+  }) as typeof original;
+  syncBuiltinESMExports();
+  try {
+    act();
+  } finally {
+    fs.readdirSync = original;
+    syncBuiltinESMExports();
+  }
+  return calls;
+}
+
+test('a symbol without files costs one look, others one for each table that they have: a start has thousands', (t) => {
+  const root = dataDirectory(t);
+  assert.equal(
+    foldersListed(() => resume(root)),
+    1,
+  );
+  trades(root, ids(1, 2, 3));
+  // the symbol, the table as what was received last, and as what has ids
+  assert.equal(
+    foldersListed(() => resume(root)),
+    3,
+  );
 });
 
 test('the newest id, wherever it stands, and the receive time of the last row of each table', (t) => {
