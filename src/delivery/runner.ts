@@ -120,7 +120,7 @@ export class Runner {
     const request = monotonicMs() - this.cursorMs >= CURSOR_MS ? this.files.rewind() : undefined;
     if (request !== undefined) await this.beginAgain(request, () => this.files.rewound());
     if (this.cursor === undefined) this.takeCursor(this.files.resume() ?? this.begin(this.options.from));
-    if (this.sink === undefined) await this.openSink();
+    while (this.sink === undefined) await this.openSink();
     this.source ??= this.openSource(this.cursor as SinkCursor, this.checkpoint as Checkpoint);
   }
 
@@ -142,20 +142,28 @@ export class Runner {
     this.deadLetters.forget();
     const refuse: SinkContext['refuse'] = (row, reason) => this.deadLetters.add(row, reason);
     this.sink = await open({ name, dataPath, state, log, refuse });
-    this.adopt(this.sink.cursor);
+    await this.adopt(this.sink.cursor);
   }
 
-  /** What the target says that it holds is not delivered again. */
-  private adopt(held: string | undefined): void {
+  /** What the target says that it holds is not delivered again, and what it does not hold any more is. */
+  private async adopt(held: string | null | undefined): Promise<void> {
     if (held === undefined) return;
     const at = this.unsafe.findIndex((batch) => batch.cursor === held);
     if (at >= 0) this.taken = at + 1;
     if (this.source !== undefined) return;
     const ours = this.cursor as SinkCursor;
-    const theirs = parseCursor(parseJson(held));
-    if (theirs?.run !== ours.run) return;
-    const { delivered, columns, received } = theirs;
-    this.cursor = { ...ours, delivered, columns, received };
+    const theirs = held === null ? undefined : parseCursor(parseJson(held));
+    const missed = missedBy(ours, theirs, this.options.from);
+    if (missed !== undefined) {
+      this.options.log(
+        'warn',
+        'the target lacks what was delivered; it is delivered again from the column files',
+      );
+      await this.beginAgain(missed, () => {});
+    } else if (theirs?.run === ours.run) {
+      const { delivered, columns, received } = theirs;
+      this.cursor = { ...ours, delivered, columns, received };
+    }
   }
 
   private openSource(cursor: SinkCursor, checkpoint: Checkpoint): SinkSource {
@@ -168,7 +176,7 @@ export class Runner {
   private async redeliver(): Promise<void> {
     while (this.taken < this.unsafe.length) {
       this.options.counters[SINK.retries]++;
-      await this.sink?.deliver(this.unsafe[this.taken]);
+      await (this.sink as Sink).deliver(this.unsafe[this.taken]);
       this.taken++;
     }
   }
@@ -223,7 +231,7 @@ export class Runner {
     batch.cursor = cursorText(this.behindBatch(batch));
     this.unsafe.push(batch);
     this.filling = this.spare.pop() ?? new Batch();
-    await this.sink?.deliver(batch);
+    await (this.sink as Sink).deliver(batch);
     this.taken++;
   }
 
@@ -245,7 +253,7 @@ export class Runner {
 
   private async flush(): Promise<void> {
     const { counters } = this.options;
-    const state = await this.sink?.flush();
+    const state = await (this.sink as Sink).flush();
     const refused = this.deadLetters.waiting;
     this.deadLetters.flush();
     const last = this.unsafe[this.unsafe.length - 1];
@@ -371,6 +379,13 @@ export class Runner {
 
 function movedTo<C extends SinkCursor>(cursor: C, { block, columns }: Position): C {
   return { ...cursor, delivered: block, columns };
+}
+
+/** Where to begin again for a target that lacks what our cursor says; undefined when it does not. */
+function missedBy(ours: SinkCursor, theirs: SinkCursor | undefined, from: Beginning): Beginning | undefined {
+  const begun = ours.received > 0 || (ours.columns ?? undefined) !== undefined;
+  if (theirs === undefined) return begun ? from : undefined;
+  return theirs.run === ours.run && theirs.delivered < ours.position ? behind(theirs) : undefined;
 }
 
 function parseJson(text: string): unknown {

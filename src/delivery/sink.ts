@@ -41,8 +41,11 @@ export interface SinkContext {
 }
 
 export interface Sink {
-  /** `batch.cursor` of the last batch that the target holds, when it keeps that; it goes before our own cursor */
-  readonly cursor?: string | undefined;
+  /**
+   * `batch.cursor` of the last batch that the target holds, when it keeps that; null when it holds nothing yet. It goes
+   * before our own cursor: delivery goes on behind what the target has, or begins again when that is too long ago
+   */
+  readonly cursor?: string | null;
   /** Takes the rows of a batch, which is used again after this has resolved or failed. */
   deliver(batch: Batch): Promise<void> | void;
   /** Resolves when everything delivered is safe. What it answers is kept with the cursor; it must be JSON. */

@@ -29,9 +29,12 @@ test('several sinks of one type have values of their own and the defaults of all
   assert.deepEqual(Object.keys(sinks), ['files', 'more']);
   assert.deepEqual([sinks['files']?.['path'], sinks['more']?.['path']], ['a', 'b']);
   const { type, from, exchanges, symbols, tables } = sinks['files'] ?? {};
-  assert.deepEqual({ type, from, exchanges, symbols, tables }, {
-    ...{ type: 'jsonl', from: 'start', exchanges: 'all', symbols: 'all', tables: 'all' },
-  });
+  assert.deepEqual(
+    { type, from, exchanges, symbols, tables },
+    {
+      ...{ type: 'jsonl', from: 'start', exchanges: 'all', symbols: 'all', tables: 'all' },
+    },
+  );
 });
 
 test('an environment variable goes before the file', () => {
@@ -46,7 +49,11 @@ test('the effective values read back as the same configuration', () => {
 });
 
 const REFUSED: readonly [string, string, readonly string[]][] = [
-  ['no type', '[sinks.a]\npath = "x"\n', ['FILE:1: sinks.a lacks its type; write type = and one of "jsonl", "sqlite"']],
+  [
+    'no type',
+    '[sinks.a]\npath = "x"\n',
+    ['FILE:1: sinks.a lacks its type; write type = and one of "jsonl", "sqlite"'],
+  ],
   [
     'an unknown type',
     '[sinks.a]\n\ntype = "json"\n',
