@@ -196,7 +196,7 @@ test('a server with users and TLS takes a password from the environment, and sho
   const port = await freePort();
   const users = ['--user', 'logger', 'on', '>s3cret', '~*', '+@all', '--user', 'default', 'off'];
   const tls = ['--tls-port', String(port), '--tls-cert-file', cert_path, '--tls-key-file', key_path];
-  await startServer('redis', [...users, ...tls, '--tls-auth-clients', 'no'], 0);
+  await startServer('redis', [...users, ...tls, '--tls-auth-clients', 'no'], { port: 0 });
   process.env['REDIS_TEST_PASSWORD'] = 's3cret';
   const values = { port, tls: true, ca_file: cert_path, username: 'logger' };
   const { sink } = await openDirect(redis, { ...values, password_env: 'REDIS_TEST_PASSWORD' });

@@ -27,15 +27,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** `options`: what the script hands on. */
+/** `options`: what the script hands on; `at`: on a port, or in the folder of a server that has ended. */
 export async function startServer(
   name: string,
   options: readonly string[] = [],
-  port?: number,
+  at: { readonly port?: number; readonly folder?: string } = {},
 ): Promise<Server> {
   const script = resolve('scripts/servers', `${name}.sh`);
-  const folder = temporaryFolder(name);
-  const free = port ?? (await freePort());
+  const folder = at.folder ?? temporaryFolder(name);
+  const free = at.port ?? (await freePort());
   const server: Server = {
     port: free,
     folder,
