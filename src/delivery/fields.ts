@@ -8,7 +8,7 @@ import type { Table } from '../schema/layout.js';
 import { BOOK, BOOK_SIDE, GAPS, SIDE, TABLES, tableById } from '../schema/tables.js';
 import { textOfF32 } from '../store/read/decimals.js';
 import { type NumberRole, rolesOf } from '../store/read/roles.js';
-import { causeName, isoTime } from '../store/read/row_text.js';
+import { causeName } from '../store/read/row_text.js';
 import type { RecordView } from './record_view.js';
 
 /**
@@ -83,10 +83,21 @@ function decimalText(table: Table, column: Column, role: NumberRole): Text {
   };
 }
 
+/** The second that was written last, as text: nearly always the next one's, too. */
+let known = { seconds: 0, text: '' };
+
+function secondText(seconds: number): string {
+  if (known.seconds !== seconds)
+    known = { seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19) };
+  return known.text;
+}
+
 function timeText(word: number, nanosWord: number): Text {
   return (view) => {
     const seconds = view.u32(word);
-    return seconds === 0 ? null : isoTime(seconds, nanosWord < 0 ? undefined : view.u32(nanosWord));
+    if (seconds === 0) return null;
+    const text = secondText(seconds);
+    return nanosWord < 0 ? `${text}Z` : `${text}.${String(view.u32(nanosWord)).padStart(9, '0')}Z`;
   };
 }
 

@@ -41,16 +41,13 @@ function derive({ exchange, symbol, native, table, day }: Place): Form {
 export function jsonOf(view: RecordView): string {
   const { head, parts } = formOf(view.place);
   let json = head + view.row;
+  // texts that fitted no column are the only ones that may hold what JSON has to escape
+  const escapes = view.texts !== undefined;
   for (const { key, text, bare } of parts) {
     const value = text(view);
-    // none of them holds what JSON would have to escape but texts that did not fit a column
-    json += key + (value === null ? 'null' : bare ? value : quoted(value));
+    json += key;
+    if (value === null) json += 'null';
+    else json += bare ? value : escapes ? JSON.stringify(value) : `"${value}"`;
   }
   return `${json}}`;
-}
-
-const PLAIN = /^[\w.:+-]*$/;
-
-function quoted(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
