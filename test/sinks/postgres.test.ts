@@ -122,7 +122,7 @@ test('a row that the database cannot hold goes to the dead letters, and no other
   assert.match(refused[0][1], /numeric/);
   const rows = await select(
     server,
-    "SELECT row, trade_price, trade_time_ns, encode(convert_to(native, \'UTF8\'), 'base64') AS native FROM trades ORDER BY row",
+    "SELECT row, trade_price, trade_time_ns, encode(convert_to(native, 'UTF8'), 'base64') AS native FROM trades ORDER BY row",
   );
   assert.deepEqual(
     rows.map(({ row, trade_price }) => [row, trade_price]),
