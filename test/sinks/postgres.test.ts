@@ -149,6 +149,8 @@ test('the cursor is that of the rows, and a row that comes again is there once',
     { row: '1' },
     { row: '2' },
   ]);
+  const third = await openDirect(postgres, { port: server.port });
+  assert.equal(third.sink.cursor, 'two');
   const other = await openDirect(postgres, { port: server.port, cursor_name: 'elsewhere' });
   assert.equal(other.sink.cursor, undefined);
 });
