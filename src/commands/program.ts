@@ -54,6 +54,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./recover.js')).recoverCommand(),
   },
   {
+    name: 'sinks',
+    description: 'show how far the sinks are, or send one back',
+    load: async () => (await import('./sinks.js')).sinksCommand(),
+  },
+  {
     name: 'symbols',
     description: 'look up symbols across exchanges',
     load: async () => (await import('./symbols.js')).symbolsCommand(),

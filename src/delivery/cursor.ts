@@ -132,12 +132,32 @@ export class CursorFiles {
     writeCursorFile(this.io, this.journal, this.sink, 'cursor', Buffer.from(cursorText(cursor)));
   }
 
+  /** The cursor without its checkpoint, for who only looks. */
+  read(): SinkCursor | undefined {
+    return parseCursor(readCursorFile(this.io, this.journal, this.sink, 'cursor'));
+  }
+
+  /** Whether the writer has taken the cursor away. */
+  isCutOff(): boolean {
+    return this.lost() !== undefined;
+  }
+
   /** Where the sink was asked to begin again; undefined when it was not. */
   rewind(): Beginning | undefined {
+    const text = this.rewindText();
+    return text === undefined ? undefined : parseBeginning(text);
+  }
+
+  rewindText(): string | undefined {
     const { io, journal, sink } = this;
     if (io.sizeOf(cursorPath(journal, sink, 'rewind')) < 0) return undefined;
     const request = readCursorFile(io, journal, sink, 'rewind') as { readonly to?: unknown } | undefined;
-    return parseBeginning(String(request?.to));
+    return request === undefined ? undefined : String(request.to);
+  }
+
+  /** From any process: the sink looks for it once a second. */
+  askToRewind(to: string): void {
+    writeCursorFile(this.io, this.journal, this.sink, 'rewind', Buffer.from(JSON.stringify({ to })));
   }
 
   rewound(): void {

@@ -14,11 +14,12 @@ const DESCRIPTORS_MAX = 65_536;
 /** The journal's part of the configuration; undefined when none is kept. */
 export function journalOf({ journal }: Config, progress: SharedArrayBuffer): WriterJournal | undefined {
   if (!journal.enabled) return undefined;
-  const { sync_ms, segment_bytes, max_bytes } = journal;
+  const { sync_ms, segment_bytes, max_bytes, free_bytes_min } = journal;
   return {
     syncMs: sync_ms,
     segmentBytes: segment_bytes,
     bytesMax: max_bytes,
+    freeBytesMin: free_bytes_min,
     checkpointMs: CHECKPOINT_MS,
     progress,
   };

@@ -143,6 +143,8 @@ function sinkHealth({ type, trouble, restarts, lagRows, lagSecs, counters }: Sin
   };
 }
 
+export type SinkHealth = ReturnType<typeof sinkHealth>;
+
 function iso(seconds: number): string | null {
   return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
 }

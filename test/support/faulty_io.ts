@@ -94,6 +94,10 @@ export class FaultyIo implements StoreIo {
     return this.disk.read(fd, bytes, from, position);
   }
 
+  freeBytes(): number {
+    return this.disk.freeBytes();
+  }
+
   sizeOf(path: string): number {
     return this.disk.sizeOf(path);
   }

@@ -251,6 +251,11 @@ export class SimulatedDisk implements StoreIo {
     return count;
   }
 
+  /** It is never full. */
+  freeBytes(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+
   sizeOf(path: string): number {
     const node = this.resolve(path);
     return node instanceof FileNode ? node.size : node === undefined ? NO_FILE : FOREIGN;

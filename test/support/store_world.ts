@@ -92,6 +92,8 @@ export interface WorldOptions {
   readonly syncMs?: number;
   readonly segmentBytes?: number;
   readonly bytesMax?: number;
+  readonly freeBytesMin?: number;
+  readonly progress?: SharedArrayBuffer;
   readonly checkpointMs?: number;
   readonly flushIntervalMs?: number;
   readonly rowsPerTableDay?: number;
@@ -124,6 +126,8 @@ export class World {
       syncMs: options.syncMs ?? 200,
       segmentBytes: options.segmentBytes ?? 1 << 20,
       bytesMax: options.bytesMax ?? 1 << 30,
+      freeBytesMin: options.freeBytesMin ?? 0,
+      progress: options.progress,
       checkpointMs: options.checkpointMs ?? 60_000,
     };
     this.writer = new TestWriter(

@@ -29,6 +29,8 @@ export interface StoreIo {
   sizeOf(path: string): number;
   /** What stands at a path itself: links are not followed. */
   kindOf(path: string): PathKind;
+  /** Bytes that can still be written to the file system of a path. */
+  freeBytes(path: string): number;
   truncate(fd: number, bytes: number): void;
   /** Creates a folder and those above it. */
   makeFolder(path: string): void;
@@ -136,6 +138,11 @@ export class DiskIo implements StoreIo {
     const found = look(path);
     if (typeof found === 'string') return found;
     return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'foreign';
+  }
+
+  freeBytes(path: string): number {
+    const { bavail, bsize } = fs.statfsSync(path);
+    return bavail * bsize;
   }
 
   truncate(fd: number, bytes: number): void {

@@ -154,6 +154,11 @@ export class Journal {
     return this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
+  /** Segments that are there. */
+  get segmentsHeld(): number {
+    return this.segments.length;
+  }
+
   /** Number of the segment that is being written; 0 when there is none. */
   get currentSegment(): number {
     return this.fd < 0 ? 0 : this.segment;

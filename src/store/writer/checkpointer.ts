@@ -24,6 +24,7 @@ export interface CheckpointerOptions {
   readonly folder: string;
   readonly intervalMs: number;
   readonly journalBytesMax: number;
+  readonly freeBytesMin: number;
   readonly counters: Uint32Array;
   /** who follows the journal sees it there */
   readonly progress: ProgressWriter | undefined;
@@ -32,6 +33,8 @@ export interface CheckpointerOptions {
   readonly nowMs: () => number;
 }
 
+/** A sink that lags no further holds so little that its end would not make room. */
+const HELD_SEGMENTS_MIN = 4;
 /** How often the end of a sync is looked for when there is nothing else to do. */
 const SYNC_POLL_MS = 5;
 
@@ -272,21 +275,32 @@ export class Checkpointer {
     return removableUpTo(this.covered, cursors);
   }
 
-  /** No sink may fill the disk: beyond the limit the slowest one loses its claim. */
+  /** No sink may fill the disk: beyond a limit the slowest one loses its claim. */
   private limitSize(): void {
-    const { io, folder, journalBytesMax, counters, log } = this.options;
-    while (this.journal.bytes > journalBytesMax) {
-      const cursors = readCursors(io, folder).filter(({ position }) => position < this.covered);
-      if (cursors.length === 0) return;
-      const slowest = cursors.reduce((a, b) => (b.position < a.position ? b : a));
-      cutOff(io, folder, slowest);
-      counters[WRITER.cursors_cut_off]++;
-      log(
-        'error',
-        `the journal has reached its limit of ${journalBytesMax} bytes: the sink ${slowest.sink} is cut off at block ` +
-          `${slowest.position} of ${this.covered}; what it missed is in the column files`,
-      );
-      this.removeSegments();
-    }
+    const { io, dataPath, journalBytesMax, freeBytesMin } = this.options;
+    while (this.journal.bytes > journalBytesMax)
+      if (!this.cutOffSlowest(`the journal has reached its limit of ${journalBytesMax} bytes`)) return;
+    // room comes back a little at a time: one per checkpoint
+    if (this.journal.segmentsHeld <= HELD_SEGMENTS_MIN) return;
+    const free = io.freeBytes(dataPath);
+    if (free < freeBytesMin)
+      this.cutOffSlowest(`the disk has ${free} bytes left, and ${freeBytesMin} are to stay free`);
+  }
+
+  /** False when no sink holds anything. */
+  private cutOffSlowest(why: string): boolean {
+    const { io, folder, counters, log } = this.options;
+    const cursors = readCursors(io, folder).filter(({ position }) => position < this.covered);
+    if (cursors.length === 0) return false;
+    const slowest = cursors.reduce((a, b) => (b.position < a.position ? b : a));
+    cutOff(io, folder, slowest);
+    counters[WRITER.cursors_cut_off]++;
+    log(
+      'error',
+      `${why}: the sink ${slowest.sink} is cut off at block ${slowest.position} of ${this.covered}; ` +
+        'what it missed is in the column files',
+    );
+    this.removeSegments();
+    return true;
   }
 }

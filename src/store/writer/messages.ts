@@ -19,8 +19,9 @@ export interface WriterJournal {
   /** longest time that something written may not be durable */
   readonly syncMs: number;
   readonly segmentBytes: number;
-  /** size at which the slowest sink is cut off */
+  /** size at which the slowest sink is cut off, and free space on its disk below which it is */
   readonly bytesMax: number;
+  readonly freeBytesMin: number;
   readonly checkpointMs: number;
   /** where followers see how far it has come (journal/progress.ts) */
   readonly progress?: SharedArrayBuffer;

@@ -166,6 +166,7 @@ export class Writer {
       folder: journalFolder(dataPath),
       intervalMs: options.checkpointMs,
       journalBytesMax: options.bytesMax,
+      freeBytesMin: options.freeBytesMin,
       ...{ counters, progress, disk, log, nowMs },
     });
     checkpointer.start();

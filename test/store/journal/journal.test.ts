@@ -11,7 +11,7 @@ import { Journal } from '../../../src/store/journal/journal.js';
 import { listSegments, SegmentReader } from '../../../src/store/journal/reader.js';
 import { Random } from '../../support/random.js';
 import { SimulatedDisk } from '../../support/simulated_disk.js';
-import { FIRST_DAY, STREAMS, World } from '../../support/store_world.js';
+import { FIRST_DAY, STREAMS, World, type WorldOptions } from '../../support/store_world.js';
 
 const FOLDER = '/data/journal';
 const WRITER = slotsOf(WRITER_COUNTERS);
@@ -181,8 +181,10 @@ test('the layout of a segment is understood or refused, never guessed', () => {
   assert.equal(tablesOf(unknown), undefined);
 });
 
-test('a sink that holds the journal back is cut off at the limit, and the log says so', () => {
+/** A minute of checkpoints with a sink that lags and one that does not; what the journal held at most. */
+function holdBack(limits: Pick<WorldOptions, 'bytesMax' | 'freeBytesMin'>, freeBytes: number) {
   const disk = new SimulatedDisk(new Random(1));
+  disk.freeBytes = () => freeBytes;
   disk.prompt = true;
   disk.makeFolder(`${FOLDER}/cursors`);
   for (const [name, position] of [
@@ -198,8 +200,8 @@ test('a sink that holds the journal back is cut off at the limit, and the log sa
     clock,
     STREAMS.map(() => 0),
     {
+      ...limits,
       segmentBytes: 16_000,
-      bytesMax: 100_000,
       checkpointMs: 500,
       flushIntervalMs: 200,
     },
@@ -212,14 +214,23 @@ test('a sink that holds the journal back is cut off at the limit, and the log sa
     world.writer.doWork();
     largest = Math.max(largest, world.writer.theJournal.bytes);
   }
-  assert.deepEqual(
-    readCursors(disk, FOLDER).map(({ sink }) => sink),
-    ['fast'],
-  );
-  const counters = new Uint32Array(world.counters);
-  assert.equal(counters[WRITER.cursors_cut_off], 1);
+  const sinks = readCursors(disk, FOLDER).map(({ sink }) => sink);
+  return { world, largest, sinks, cutOff: new Uint32Array(world.counters)[WRITER.cursors_cut_off] };
+}
+
+test('a sink that holds the journal back is cut off at the limit, and the log says so', () => {
+  const { world, largest, sinks, cutOff } = holdBack({ bytesMax: 100_000 }, 1e12);
+  assert.deepEqual([sinks, cutOff], [['fast'], 1]);
   assert.ok(largest > 75_000 && largest < 175_000, `${largest}`);
   const told = world.writer.reports.filter((report) => report.kind === 'log' && report.level === 'error');
   assert.equal(told.length, 1);
   assert.match(JSON.stringify(told), /sink slow is cut off at block 2/);
+});
+
+test('the same when the disk has less room than is to stay free, and not before', () => {
+  const limits = { bytesMax: 1e12, freeBytesMin: 1000 };
+  assert.deepEqual(holdBack(limits, 1000).sinks, ['fast', 'slow']);
+  const { world, sinks, cutOff } = holdBack(limits, 999);
+  assert.deepEqual([sinks, cutOff], [['fast'], 1]);
+  assert.match(JSON.stringify(world.writer.reports), /999 bytes left.*sink slow is cut off/);
 });
