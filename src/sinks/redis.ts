@@ -18,13 +18,12 @@ import { within } from '../delivery/deadline.js';
 import { loadDriver } from '../delivery/driver.js';
 import { type Field, fieldsOf } from '../delivery/fields.js';
 import { jsonOf } from '../delivery/json.js';
-import type { Place } from '../delivery/place.js';
+import { type Place, placeTexts } from '../delivery/place.js';
 import type { RecordView } from '../delivery/record_view.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
 import type { Table } from '../schema/layout.js';
 import { BBO, KLINES, MD, TRADES } from '../schema/tables.js';
-import { isoDay } from '../store/disk/paths.js';
 
 const DRIVER = ['ioredis', '6.0.0'] as const;
 
@@ -288,25 +287,19 @@ class RedisTarget implements Sink {
     return form;
   }
 
-  private derive({ exchange, symbol, native, table, day }: Place): Form {
+  private derive(place: Place): Form {
     const { settings } = this;
+    const { exchange, table } = place;
     const interval = INTERVALS.get(table);
-    const names = {
-      exchange,
-      symbol,
-      native,
-      table: table.name,
-      ...(interval === undefined ? {} : { interval }),
-    };
+    const texts = placeTexts(place);
+    const names = interval === undefined ? texts : { ...texts, interval };
     const fields = fieldsOf(table).filter((field) => field.isIn(exchange));
     const form = {
       stream: fillTemplate(settings.stream, names),
       trades: table === TRADES ? fillTemplate(settings.trades, names) : '',
       latest: settings.latest_tables.includes(table.name) ? fillTemplate(settings.latest, names) : '',
       kline: interval === undefined ? '' : fillTemplate(settings.kline, names),
-      head: Object.entries({ exchange, symbol, native, table: table.name, day: isoDay(day) })
-        .flat()
-        .concat('row'),
+      head: [...Object.entries(texts).flat(), 'row'],
       fields,
       received: fields.find(({ name }) => name === 'recv_time') ?? fields[0],
       opens: table.at['open_time'] ?? -1,
