@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { LoggerError, messageOf } from '../base/errors.js';
 import { boolean, integer, number, optionalText, selection, template, text } from '../config/kinds.js';
 import { fillTemplate } from '../config/template.js';
@@ -117,7 +117,12 @@ const options = {
   cursor: text({
     default: 'logger:cursor',
     applies: 'reload',
-    doc: 'Begin of the key of the hash that says how far rows are in the server; the name of the sink follows. Loggers with sinks of one name in one database need different ones. With Redis Cluster in mind: all keys of a transaction have to be in one slot, which a part in braces in front of each, `{logger}:`, sees to.',
+    doc: 'Begin of the key of the hash that says how far rows are in the server; the name of the sink follows. Loggers with sinks of one name in one database need different ones.',
+  }),
+  cluster_tag: optionalText({
+    default: '',
+    applies: 'reload',
+    doc: 'For Redis Cluster, of which `host` and `port` are any node: it stands in braces in front of every key, so that all keys of the sink are on one node and a batch is one transaction. Sinks with tags of their own spread over the nodes. "" for a server that is no cluster.',
   }),
 };
 
@@ -152,7 +157,7 @@ interface Form {
 
 /** A command, and the rows that are lost with it when the server refuses it. */
 interface Command {
-  readonly name: 'xadd' | 'lpush' | 'ltrim' | 'evalsha';
+  readonly name: 'xadd' | 'lpush' | 'ltrim' | 'eval';
   readonly key: string;
   readonly args: string[];
   readonly rows: readonly number[];
@@ -164,17 +169,18 @@ class RedisTarget implements Sink {
   /** exchange by key of what holds one row: others would replace it */
   private readonly exchanges = new Map<string, string>();
   private warned = false;
-  private script = '';
   private readonly owner = randomUUID();
+  private readonly prefix: string;
   private readonly cursorKey: string;
   private failure: Error | undefined;
 
   constructor(
-    private readonly client: Redis,
+    private readonly client: Redis | Cluster,
     private readonly settings: Settings,
     private readonly context: SinkContext,
   ) {
-    this.cursorKey = `${settings.cursor}:${context.name}`;
+    this.prefix = prefixOf(settings);
+    this.cursorKey = `${this.prefix}${settings.cursor}:${context.name}`;
     // what fails says so itself, but for the reason
     client.on('error', (error) => (this.failure = error));
   }
@@ -182,7 +188,6 @@ class RedisTarget implements Sink {
   async open(): Promise<void> {
     const { client, cursorKey, owner } = this;
     await this.answered('connecting', client.connect());
-    this.script = (await this.answered('loading a script', client.script('LOAD', REPLACE))) as string;
     await this.answered('taking the cursor over', client.hset(cursorKey, { owner }));
     await this.watch();
     const held = await this.answered('reading the cursor', client.hget(cursorKey, 'cursor'));
@@ -210,7 +215,7 @@ class RedisTarget implements Sink {
     const commands = this.commandsOf(batch);
     const transaction = client.multi();
     for (const { name, key, args } of commands)
-      if (name === 'evalsha') transaction.evalsha(this.script, 1, key, ...args);
+      if (name === 'eval') transaction.eval(REPLACE, 1, key, ...args);
       else transaction.call(name, [key, ...args]);
     transaction.hset(cursorKey, { cursor: batch.cursor });
     const answers = Promise.all([transaction.exec(), this.watch()]);
@@ -267,7 +272,7 @@ class RedisTarget implements Sink {
     const { received, kline } = this.formOf(view.place);
     const seconds = kline === '' ? 0 : this.settings.kline_ttl_secs;
     const args = [received.text(view) ?? '', String(seconds), ...this.valuesOf(view)];
-    return { name: 'evalsha', key, args, rows: [row] };
+    return { name: 'eval', key, args, rows: [row] };
   }
 
   /** Names and values in turn; what is missing is left out. */
@@ -293,12 +298,13 @@ class RedisTarget implements Sink {
     const interval = INTERVALS.get(table);
     const texts = placeTexts(place);
     const names = interval === undefined ? texts : { ...texts, interval };
+    const key = (template: string) => (template === '' ? '' : this.prefix + fillTemplate(template, names));
     const fields = fieldsOf(table).filter((field) => field.isIn(exchange));
     const form = {
-      stream: fillTemplate(settings.stream, names),
-      trades: table === TRADES ? fillTemplate(settings.trades, names) : '',
-      latest: settings.latest_tables.includes(table.name) ? fillTemplate(settings.latest, names) : '',
-      kline: interval === undefined ? '' : fillTemplate(settings.kline, names),
+      stream: key(settings.stream),
+      trades: table === TRADES ? key(settings.trades) : '',
+      latest: settings.latest_tables.includes(table.name) ? key(settings.latest) : '',
+      kline: interval === undefined ? '' : key(settings.kline),
       head: [...Object.entries(texts).flat(), 'row'],
       fields,
       received: fields.find(({ name }) => name === 'recv_time') ?? fields[0],
@@ -352,13 +358,15 @@ function addTo(
   lists.set(key, list);
 }
 
-/** Two kinds of values under one key would refuse each other. */
-function checkKeys({ latest, latest_tables, stream, trades, kline }: Settings): void {
+/** What the options must be together: two kinds of values under one key would refuse each other. */
+function checkKeys({ latest, latest_tables, stream, trades, kline, cluster_tag, db }: Settings): void {
   const used = [latest, stream, trades, kline].filter((key) => key !== '');
   if (new Set(used).size < used.length)
     throw new LoggerError('CONFIG_INVALID', 'latest, stream, trades and kline must be different keys');
   if (latest !== '' && latest_tables.length > 1 && !latest.includes('{table}'))
     throw new LoggerError('CONFIG_INVALID', 'latest needs {table}, as latest_tables has more than one');
+  if (cluster_tag !== '' && db !== 0)
+    throw new LoggerError('CONFIG_INVALID', 'a cluster has no database but 0: leave db or cluster_tag out');
 }
 
 async function tlsOf({ tls, ca_file }: Settings): Promise<{ tls?: ConnectionOptions }> {
@@ -366,22 +374,37 @@ async function tlsOf({ tls, ca_file }: Settings): Promise<{ tls?: ConnectionOpti
   return { tls: ca_file === '' ? {} : { ca: await readFile(ca_file) } };
 }
 
-async function open(settings: Settings, context: SinkContext): Promise<Sink> {
-  checkKeys(settings);
-  const { host, port, db, username, timeout_secs } = settings;
+function prefixOf({ cluster_tag }: Settings): string {
+  return cluster_tag === '' ? '' : `{${cluster_tag}}:`;
+}
+
+/** The runner tries again, with the cursor that is there then: the driver must not. */
+async function clientOf(settings: Settings): Promise<Redis | Cluster> {
+  const { host, port, db, username, timeout_secs, cluster_tag } = settings;
   const password = await passwordOf(settings);
-  const { Redis } = await loadDriver<typeof import('ioredis')>(...DRIVER);
-  const client = new Redis({
-    ...{ host, port, db, password, ...(await tlsOf(settings)) },
+  const { Cluster, Redis } = await loadDriver<typeof import('ioredis')>(...DRIVER);
+  const once = { lazyConnect: true, enableOfflineQueue: false };
+  const connection: RedisOptions = {
+    ...{ password, ...(await tlsOf(settings)) },
     username: username === '' ? undefined : username,
-    lazyConnect: true,
     connectTimeout: timeout_secs * 1000,
-    // the runner tries again, with the cursor that is there then
-    retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
+  };
+  if (cluster_tag === '')
+    return new Redis({ ...connection, ...once, host, port, db, retryStrategy: () => null });
+  return new Cluster([{ host, port }], {
+    ...once,
+    redisOptions: connection,
+    maxRedirections: 0,
+    clusterRetryStrategy: () => null,
+    slotsRefreshTimeout: timeout_secs * 1000,
   });
+}
+
+async function open(settings: Settings, context: SinkContext): Promise<Sink> {
+  checkKeys(settings);
+  const client = await clientOf(settings);
   const target = new RedisTarget(client, settings, context);
   try {
     await target.open();

@@ -11,7 +11,7 @@ import redis from '../../src/sinks/redis.js';
 import { compareDelivered, comparisonText } from '../support/delivered.js';
 import { openDirect, PLACE, tradeBatch } from '../support/direct_sink.js';
 import { type PlainRow, plainRows } from '../support/plain_rows.js';
-import { afterProcesses, temporaryFolder } from '../support/processes.js';
+import { afterProcesses, temporaryFolder, until } from '../support/processes.js';
 import { freePort, lacksProgram, printed, type Server, startServer } from '../support/servers.js';
 import { SinkScene } from '../support/sink_scene.js';
 import { TcpProxy } from '../support/tcp_proxy.js';
@@ -220,7 +220,62 @@ test('a server that does not answer has failed after a while', { skip }, async (
   await assert.rejects(async () => sink.deliver(tradeBatch('one', [{ row: 0 }])), /longer than 1 s/);
 });
 
+/** Servers that share the slots of a cluster. */
+async function startCluster(nodes: number): Promise<Server[]> {
+  const servers: Server[] = [];
+  while (servers.length < nodes) {
+    const bus = String(await freePort());
+    const options = ['--cluster-enabled', 'yes', '--cluster-port', bus, '--cluster-node-timeout', '60000'];
+    servers.push(await startServer('redis', [...DURABLE, ...options]));
+  }
+  const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
+  await printed('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+  for (const server of servers) await clusterIsUp(server);
+  return servers;
+}
+
+async function clusterIsUp({ port }: Server): Promise<void> {
+  await until('the cluster is up', async () =>
+    (await printed('redis-cli', ['-p', String(port), 'CLUSTER', 'INFO'])).includes('cluster_state:ok'),
+  );
+}
+
+test('in a cluster every node leads to the one of the tag, where batches are transactions as well', {
+  skip,
+}, async () => {
+  const servers = await startCluster(3);
+  // slots 15495, 3300 and 7365: of the third, the first and the second node
+  for (const [i, tag] of ['a', 'b', 'c'].entries()) {
+    const values = { port: servers[i].port, cluster_tag: tag, latest_tables: ['TRADES'] };
+    const other = { ...PLACE, native: 'ETH/USD', symbol: 'ETH-USD' };
+    const first = await openDirect(redis, values);
+    await first.sink.deliver(tradeBatch('one', [{ row: 0 }, { row: 0, place: other }]));
+    const second = await openDirect(redis, values);
+    assert.equal(second.sink.cursor, 'one');
+    await assert.rejects(async () => first.sink.deliver(tradeBatch('two', [{ row: 1 }])), /has taken/);
+    const owner = servers[[2, 0, 1][i]];
+    await owner.kill();
+    await assert.rejects(
+      async () => second.sink.deliver(tradeBatch('two', [{ row: 1 }])),
+      /^LoggerError: Redis: /,
+    );
+    await second.sink.close();
+    await owner.start();
+    await clusterIsUp(owner);
+    const third = await openDirect(redis, values);
+    assert.equal(third.sink.cursor, 'one');
+    await third.sink.deliver(tradeBatch('three', [{ row: 2 }]));
+    const rows = await streamRowsOf(owner, `{${tag}}:stream:BTC-USD`);
+    assert.deepEqual(
+      rows.map(({ row }) => row),
+      ['0', '2'],
+    );
+    assert.equal((await answer<TextRow>(owner, 'HGETALL', `{${tag}}:latest:ETH-USD`))['row'], '0');
+  }
+});
+
 test('keys that would hold two kinds of values are refused', async () => {
   await assert.rejects(openDirect(redis, { trades: 'x', stream: 'x' }), /must be different keys/);
   await assert.rejects(openDirect(redis, { latest_tables: ['MD', 'BBO'] }), /needs \{table\}/);
+  await assert.rejects(openDirect(redis, { cluster_tag: 'x', db: 1 }), /no database but 0/);
 });
