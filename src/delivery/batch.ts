@@ -13,6 +13,8 @@ const FIRST_ROWS = 1024;
 export class Batch {
   /** rows in it */
   rows = 0;
+  /** among the batches of a run, from 1 on */
+  number = 0;
   /** behind its last row */
   position: Position = { block: 0 };
   /**

@@ -30,6 +30,8 @@ export interface SinkCursor {
   readonly run: string;
   /** rows received before are not delivered, seconds since 1970; 0: all are */
   readonly since: number;
+  /** batches that were delivered in this run */
+  readonly batches: number;
   /** receive time of the newest row that was delivered, seconds since 1970 */
   readonly received: number;
   /** what the target wants to have back */
@@ -80,7 +82,7 @@ export class CursorFiles {
   /** Begins. `durable`: the newest durable block; `state`: what the target wants to have back from before. */
   begin(from: Beginning, durable: () => number, state = this.lostState()): Resumed {
     const run = randomUUID();
-    const claim = { position: 0, delivered: 0, columns: null, run, since: 0, received: 0, state };
+    const claim = { position: 0, delivered: 0, columns: null, run, since: 0, batches: 0, received: 0, state };
     this.write(claim);
     const checkpoint = this.takeCheckpoint(Number.POSITIVE_INFINITY);
     if (checkpoint === undefined)
@@ -172,6 +174,23 @@ export function behind({ received, since }: SinkCursor): Beginning {
       ? 'start'
       : { since }
     : { since: Math.max(since, received - CUT_OFF_MARGIN_SECS) };
+}
+
+/**
+ * Where to go on with a target that keeps cursors and holds `theirs`: behind it, where the journal and the files have what
+ * follows; otherwise a beginning.
+ */
+export function agreed(
+  ours: SinkCursor,
+  theirs: SinkCursor | undefined,
+  from: Beginning,
+): SinkCursor | { readonly from: Beginning } {
+  if (theirs === undefined) return ours.batches === 0 ? ours : { from };
+  // what it holds is of an earlier run; its rows are replaced
+  if (theirs.run !== ours.run || theirs.batches === ours.batches) return ours;
+  const { delivered, columns, received, batches } = theirs;
+  const isHeld = theirs.position === ours.position || (columns === undefined && delivered >= ours.position);
+  return isHeld ? { ...ours, delivered, columns, received, batches } : { from: behind(theirs) };
 }
 
 /** How far a cursor is. */

@@ -15,6 +15,7 @@ import { journalFolder } from '../store/journal/start.js';
 import { TailLost } from '../store/journal/tail.js';
 import { Batch } from './batch.js';
 import {
+  agreed,
   behind,
   CursorFiles,
   cursorText,
@@ -151,18 +152,15 @@ export class Runner {
     const at = this.unsafe.findIndex((batch) => batch.cursor === held);
     if (at >= 0) this.taken = at + 1;
     if (this.source !== undefined) return;
-    const ours = this.cursor as SinkCursor;
     const theirs = held === null ? undefined : parseCursor(parseJson(held));
-    const missed = missedBy(ours, theirs, this.options.from);
-    if (missed !== undefined) {
+    const found = agreed(this.cursor as SinkCursor, theirs, this.options.from);
+    if (!('from' in found)) this.cursor = found;
+    else {
       this.options.log(
         'warn',
         'the target lacks what was delivered; it is delivered again from the column files',
       );
-      await this.beginAgain(missed, () => {});
-    } else if (theirs?.run === ours.run) {
-      const { delivered, columns, received } = theirs;
-      this.cursor = { ...ours, delivered, columns, received };
+      await this.beginAgain(found.from, () => {});
     }
   }
 
@@ -228,6 +226,7 @@ export class Runner {
   private async deliver(): Promise<void> {
     const batch = this.filling;
     batch.position = this.source?.position as Position;
+    batch.number = (this.unsafe.at(-1)?.number ?? (this.cursor as SinkCursor).batches) + 1;
     batch.cursor = cursorText(this.behindBatch(batch));
     this.unsafe.push(batch);
     this.filling = this.spare.pop() ?? new Batch();
@@ -235,9 +234,10 @@ export class Runner {
     this.taken++;
   }
 
-  private behindBatch({ position, newestSeconds }: Batch): SinkCursor {
+  private behindBatch({ position, newestSeconds, number }: Batch): SinkCursor {
     const { state: _, ...cursor } = this.cursor as SinkCursor;
-    return { ...movedTo(cursor, position), received: this.receivedBehind(position, newestSeconds) };
+    const received = this.receivedBehind(position, newestSeconds);
+    return { ...movedTo(cursor, position), received, batches: number };
   }
 
   /** Files are read day by day: before all of them were read nothing is known of what is missing. */
@@ -379,13 +379,6 @@ export class Runner {
 
 function movedTo<C extends SinkCursor>(cursor: C, { block, columns }: Position): C {
   return { ...cursor, delivered: block, columns };
-}
-
-/** Where to begin again for a target that lacks what our cursor says; undefined when it does not. */
-function missedBy(ours: SinkCursor, theirs: SinkCursor | undefined, from: Beginning): Beginning | undefined {
-  const begun = ours.received > 0 || (ours.columns ?? undefined) !== undefined;
-  if (theirs === undefined) return begun ? from : undefined;
-  return theirs.run === ours.run && theirs.delivered < ours.position ? behind(theirs) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -68,8 +68,8 @@ export class ProgressReader {
     const { async, value } = Atomics.waitAsync(this.bell, BELL, this.seen, milliseconds);
     if (!async) return;
     // a promise of Atomics alone does not keep a thread alive
-    const alive = setTimeout(() => {}, milliseconds);
+    const alive = setInterval(() => {}, milliseconds);
     await value;
-    clearTimeout(alive);
+    clearInterval(alive);
   }
 }
