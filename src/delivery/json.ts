@@ -2,9 +2,8 @@
  * A row as one line of JSON. What a double may not hold is text: decimals as the exchange wrote them, whole numbers of 64
  * bits, times as ISO 8601 with nanoseconds. So a field has the same type in every row, or is null.
  */
-import { isoDay } from '../store/disk/paths.js';
 import { type Field, fieldsOf } from './fields.js';
-import type { Place } from './place.js';
+import { type Place, placeTexts } from './place.js';
 import type { RecordView } from './record_view.js';
 
 interface Part {
@@ -27,8 +26,9 @@ function formOf(place: Place): Form {
   return form;
 }
 
-function derive({ exchange, symbol, native, table, day }: Place): Form {
-  const names = JSON.stringify({ exchange, symbol, native, table: table.name, day: isoDay(day) });
+function derive(place: Place): Form {
+  const { exchange, table } = place;
+  const names = JSON.stringify(placeTexts(place));
   return {
     head: `${names.slice(0, -1)},"row":`,
     parts: fieldsOf(table)

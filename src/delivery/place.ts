@@ -1,6 +1,7 @@
 /** Where a row belongs: one table of one symbol on one day, with the names that last beyond a process. */
 import { decodeName } from '../base/names.js';
 import type { Table } from '../schema/layout.js';
+import { isoDay } from '../store/disk/paths.js';
 import type { StreamName } from '../store/journal/streams.js';
 
 /** The same object for every row of a table-day that a source shows, so that targets can keep what they make of it. */
@@ -34,6 +35,11 @@ export function placeOf(
     ...{ exchange, native, directory, table, day, exact },
     symbol: symbol ?? names(exchange, native) ?? native,
   };
+}
+
+/** What names its rows but for their number, as texts that are the same in every target; keys as in ROW_KEY. */
+export function placeTexts({ exchange, symbol, native, table, day }: Place) {
+  return { exchange, symbol, native, table: table.name, day: isoDay(day) };
 }
 
 /** Name of a table-day among all of a data directory. */

@@ -85,6 +85,21 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     '[sinks."a b"]\ntype = "jsonl"\n',
     ['FILE:1: the name of a sink is made of small letters, digits and dashes: "a b"'],
   ],
+  [
+    'a placeholder that does not exist',
+    '[sinks.a]\ntype = "redis"\ntrades = "trades:{symbl}"\n',
+    [
+      'FILE:3: sinks.a.trades must be text with any of {exchange}, {symbol}, {native}, or "" for none; there is no {symbl}: "trades:{symbl}"',
+    ],
+  ],
+  [
+    'a template that lacks a placeholder',
+    '[sinks.a]\ntype = "redis"\nkline = "kline:{symbol}:{interval}"\nstream = "{{symbol}:"\n',
+    [
+      'FILE:3: sinks.a.kline must be text with any of {exchange}, {symbol}, {native}, {interval}, {timestamp}, at least {interval} and {timestamp}, or "" for none; it lacks {timestamp}: "kline:{symbol}:{interval}"',
+      'FILE:4: sinks.a.stream must be text with any of {exchange}, {symbol}, {native}, {table}, or "" for none; its braces do not match: "{{symbol}:"',
+    ],
+  ],
   ['no section', 'sinks = 1\n', ['FILE:1: sinks must be a section, written [sinks]']],
   [
     'no journal to read',
