@@ -79,14 +79,23 @@ const TRUE_CAUSES: readonly string[] = [
   'absent',
 ];
 
-type Happening = (simulator: SimulatorProcess, random: Random, symbols: readonly string[]) => Promise<void>;
+/** What happens, how often compared with the others, and how. */
+type Happening = readonly [
+  name: string,
+  weight: number,
+  happens: (simulator: SimulatorProcess, random: Random, symbols: readonly string[]) => Promise<void>,
+];
 
-/** What happens, with how often of a hundred. */
-const HAPPENINGS: readonly (readonly [name: string, weight: number, happens: Happening])[] = [
-  ['drops', 30, (s, r, names) => s.fault({ kind: 'drop', symbol: r.of(names), count: 1 + r.below(30) })],
+const DROPS: Happening = [
+  'drops',
+  30,
+  (s, r, names) => s.fault({ kind: 'drop', symbol: r.of(names), count: 1 + r.below(30) }),
+];
+const CUTS: Happening = ['cuts', 12, (s, r) => s.fault({ kind: 'cut', connections: r.of(['one', 'all']) })];
+const HAPPENINGS: readonly Happening[] = [
   ['duplicates', 15, (s, r) => s.fault({ kind: 'duplicate', count: 1 + r.below(10) })],
   ['reorders', 15, (s, r) => s.fault({ kind: 'reorder', count: 1 + r.below(10) })],
-  ['cuts', 12, (s, r) => s.fault({ kind: 'cut', connections: r.of(['one', 'all']) })],
+  CUTS,
   ['closes', 6, (s) => s.fault({ kind: 'close-24h' })],
   ['outages', 6, outage],
   ['REST troubles', 6, (s) => s.fault({ kind: 'http', target: 'rest', status: 503, seconds: 1 })],
@@ -188,12 +197,13 @@ function capturedSymbols(data: string, { exchange, symbols: count }: DaysOptions
 
 /** Lets the days pass, with all that happens; answers how often what did. */
 async function pass(
-  { days, daySecs, seed, report }: DaysOptions,
+  { exchange, days, daySecs, seed, report }: DaysOptions,
   now: () => number,
   simulator: SimulatorProcess,
   symbols: readonly string[],
 ): Promise<Record<string, number>> {
   const random = new Random(seed);
+  const possible = await happeningsOf(exchange);
   const happened: Record<string, number> = {};
   const first = now();
   const day = () => Math.floor((now() - first) / (DAY_SECS * 1000));
@@ -204,7 +214,7 @@ async function pass(
     const midnight = ((DAY_SECS * 1000 - (now() % (DAY_SECS * 1000))) / DAY_SECS) * daySecs;
     const atMidnight = midnight < wait && random.chance(0.5);
     await sleep(atMidnight ? midnight : wait);
-    const [name, , happens] = atMidnight ? HAPPENINGS[3] : chosen(random);
+    const [name, , happens] = atMidnight ? CUTS : chosen(possible, random);
     await happens(simulator, random, symbols);
     happened[name] = (happened[name] ?? 0) + 1;
     if (day() > last) report(`day ${(last = day())} of ${days}`);
@@ -212,9 +222,15 @@ async function pass(
   return happened;
 }
 
-function chosen(random: Random): (typeof HAPPENINGS)[number] {
-  let left = random.next() * HAPPENINGS.reduce((sum, [, weight]) => sum + weight, 0);
-  return HAPPENINGS.find(([, weight]) => (left -= weight) < 0) ?? HAPPENINGS[0];
+/** Nobody can see that a trade was dropped where ids do not follow each other. */
+async function happeningsOf(exchange: string): Promise<readonly Happening[]> {
+  const { ids } = (await loadExchange(exchange)).channels[tradeChannel(exchange)];
+  return ids === 'contiguous' ? [DROPS, ...HAPPENINGS] : HAPPENINGS;
+}
+
+function chosen(possible: readonly Happening[], random: Random): Happening {
+  let left = random.next() * possible.reduce((sum, [, weight]) => sum + weight, 0);
+  return possible.find(([, weight]) => (left -= weight) < 0) ?? possible[0];
 }
 
 async function lastHandovers(logger: LoggerProcess, exchange: string): Promise<number> {
