@@ -271,7 +271,8 @@ export class SessionSet {
   private lost(session: Session, cause: LossCause): void {
     const others = this.sessions.filter((other) => other !== session);
     const heir = others.find(({ isUp }) => isUp);
-    if (heir === undefined) this.group.interrupted(cause);
+    // where subscriptions are not confirmed, one that is up may not be subscribed yet
+    if (!others.some(({ isDelivering }) => isDelivering)) this.group.interrupted(cause);
     const succession = this.successions.find(({ old }) => old === session);
     if (succession !== undefined) void this.abandon(succession, heir ?? succession.next, cause);
     else if (heir !== undefined) this.passBooks(session, heir, cause);

@@ -3,6 +3,7 @@
  * connection in a month happens to it: it is closed at the age of a day and cut at any moment, midnights pass, symbols are
  * delisted and listed, messages are lost, repeated and exchanged. Used by days.test.ts (short) and run.ts.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { groupBy } from '../../src/base/group_by.js';
 import { loadExchange } from '../../src/exchanges/index.js';
@@ -13,7 +14,7 @@ import { type KnownGap, knownGaps } from '../../src/store/read/gap_states.js';
 import { readGaps } from '../../src/store/read/listings.js';
 import { listTableDays, type TableDay } from '../../src/store/read/reader.js';
 import { causeName } from '../../src/store/read/row_text.js';
-import { tradeChannel, tradesOf } from '../faults/observed.js';
+import { repairedTrades, tradeChannel, tradesOf } from '../faults/observed.js';
 import { falselyListed } from '../faults/truth.js';
 import { startFastClock } from '../support/fast_clock.js';
 import {
@@ -63,6 +64,8 @@ const BETWEEN_SECS = [1, 4] as const;
 const REFRESH_SECS = 4;
 const AWAY_SECS = 18;
 const REPAIR_SECS = 300;
+/** Days that the end may take. */
+const SPARE_DAYS = 30;
 const CHANNELS = ['ticker', 'bbo'];
 /** Causes that something of what happens here has. */
 const TRUE_CAUSES: readonly string[] = [
@@ -76,14 +79,23 @@ const TRUE_CAUSES: readonly string[] = [
   'absent',
 ];
 
-type Happening = (simulator: SimulatorProcess, random: Random, symbols: readonly string[]) => Promise<void>;
+/** What happens, how often compared with the others, and how. */
+type Happening = readonly [
+  name: string,
+  weight: number,
+  happens: (simulator: SimulatorProcess, random: Random, symbols: readonly string[]) => Promise<void>,
+];
 
-/** What happens, with how often of a hundred. */
-const HAPPENINGS: readonly (readonly [name: string, weight: number, happens: Happening])[] = [
-  ['drops', 30, (s, r, names) => s.fault({ kind: 'drop', symbol: r.of(names), count: 1 + r.below(30) })],
+const DROPS: Happening = [
+  'drops',
+  30,
+  (s, r, names) => s.fault({ kind: 'drop', symbol: r.of(names), count: 1 + r.below(30) }),
+];
+const CUTS: Happening = ['cuts', 12, (s, r) => s.fault({ kind: 'cut', connections: r.of(['one', 'all']) })];
+const HAPPENINGS: readonly Happening[] = [
   ['duplicates', 15, (s, r) => s.fault({ kind: 'duplicate', count: 1 + r.below(10) })],
   ['reorders', 15, (s, r) => s.fault({ kind: 'reorder', count: 1 + r.below(10) })],
-  ['cuts', 12, (s, r) => s.fault({ kind: 'cut', connections: r.of(['one', 'all']) })],
+  CUTS,
   ['closes', 6, (s) => s.fault({ kind: 'close-24h' })],
   ['outages', 6, outage],
   ['REST troubles', 6, (s) => s.fault({ kind: 'http', target: 'rest', status: 503, seconds: 1 })],
@@ -108,18 +120,40 @@ async function delisting(
 }
 
 export async function runDays(options: DaysOptions): Promise<DaysResult> {
-  const { exchange, days, daySecs, seed, symbols, rate } = options;
+  const { exchange } = options;
   const folder = temporaryFolder('days');
   const [ledger, data] = [join(folder, 'ledger'), join(folder, 'data')];
+  const { simulator, logger, now } = await startCapture(options, folder, ledger);
+  const happened = await pass(options, now, simulator, await capturedSymbols(data, options));
+  const handovers = await lastHandovers(logger, exchange);
+  const problems = await end(simulator, logger, data, exchange);
+  const result = {
+    channels: compareLedger(ledger, data).channels,
+    ...{ happened, handovers },
+    days: new Set(tradeDays(data, exchange).map(({ day }) => day)).size,
+    repaired: repairedTrades(data, [exchange]),
+    left: gapsLeft(data, exchange),
+  };
+  problems.push(...falselyListed(ledger, data), ...wrongIn(result));
+  if (problems.length === 0) rmSync(folder, { recursive: true });
+  else problems.push(`the files are in ${folder}`);
+  return { ...result, problems };
+}
+
+/** Simulator and logger with one clock. */
+async function startCapture(
+  { exchange, days, daySecs, ...options }: DaysOptions,
+  folder: string,
+  ledger: string,
+) {
+  const { seed, symbols, rate } = options;
   // all of it lies in the past, so that the files are those of closed days
-  const clock = await startFastClock(DAY_SECS / daySecs, days + 3);
-  const flags = { symbols, rate, seed, 'close-after': daySecs };
-  const simulator = await startSimulatorProcess(
-    ledger,
-    Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    exchange,
-    clock.env,
-  );
+  const { env, now } = await startFastClock(DAY_SECS / daySecs, days + SPARE_DAYS);
+  const flags = Object.entries({ symbols, rate, seed, 'close-after': daySecs }).flatMap(([name, value]) => [
+    `--${name}`,
+    String(value),
+  ]);
+  const simulator = await startSimulatorProcess(ledger, flags, exchange, env);
   const known = (await loadExchange(exchange)).channels;
   const channels = [tradeChannel(exchange), ...CHANNELS.filter((name) => name in known)];
   const lines = [
@@ -127,27 +161,25 @@ export async function runDays(options: DaysOptions): Promise<DaysResult> {
     `connection_secs_max = ${daySecs * EXPECTED}`,
     'symbols = "all"',
   ];
-  const env = { ...clock.env, LOGGER__SYMBOLS__REFRESH_SECS: String(REFRESH_SECS) };
-  const logger = startLoggerProcess({ folder, env, exchangeLines: { [exchange]: lines } }, simulator);
+  const logger = startLoggerProcess(
+    {
+      folder,
+      env: { ...env, LOGGER__SYMBOLS__REFRESH_SECS: String(REFRESH_SECS) },
+      exchangeLines: { [exchange]: lines },
+    },
+    simulator,
+  );
   await logger.ready();
-  const names = listedSymbols(data, exchange, symbols);
-  const happened = await pass(options, clock.now, simulator, await names);
-  const handovers = await lastHandovers(logger, exchange);
-  const repaired = (await logger.health()).exchanges[exchange].rows_repaired;
-  const problems = await end(simulator, logger, data, exchange);
-  const compared = compareLedger(ledger, data).channels;
-  const left = gapsLeft(data, exchange);
+  return { simulator, logger, now };
+}
+
+/** What is wrong with what is on disk and listed. */
+function wrongIn({ channels, left }: Pick<DaysResult, 'channels' | 'left'>): string[] {
   const strange = Object.keys(left).filter((text) => !text.split(' ').every((c) => TRUE_CAUSES.includes(c)));
-  return {
-    ...{ channels: compared, happened, handovers, repaired, left },
-    days: new Set(tradeDays(data, exchange).map(({ day }) => day)).size,
-    problems: [
-      ...problems,
-      ...falselyListed(ledger, data),
-      ...strange.map((text) => `gaps with a cause that nothing here has: ${text}`),
-      ...compared.flatMap(differencesOf),
-    ],
-  };
+  return [
+    ...strange.map((text) => `gaps with a cause that nothing here has: ${text}`),
+    ...channels.flatMap(differencesOf),
+  ];
 }
 
 /** Table-days of trades that have some. */
@@ -155,8 +187,8 @@ function tradeDays(data: string, exchange: string): TableDay[] {
   return listTableDays(data, { exchange, table: tradesOf(exchange).name }).filter(({ rows }) => rows > 0);
 }
 
-/** Symbols that are captured, once there are all of them. */
-function listedSymbols(data: string, exchange: string, count: number): Promise<string[]> {
+/** The symbols, once all of them are captured. */
+function capturedSymbols(data: string, { exchange, symbols: count }: DaysOptions): Promise<string[]> {
   return until('every symbol has trades', () => {
     const names = [...new Set(tradeDays(data, exchange).map(({ symbol }) => symbol))];
     return names.length === count ? names : undefined;
@@ -165,12 +197,13 @@ function listedSymbols(data: string, exchange: string, count: number): Promise<s
 
 /** Lets the days pass, with all that happens; answers how often what did. */
 async function pass(
-  { days, daySecs, seed, report }: DaysOptions,
+  { exchange, days, daySecs, seed, report }: DaysOptions,
   now: () => number,
   simulator: SimulatorProcess,
   symbols: readonly string[],
 ): Promise<Record<string, number>> {
   const random = new Random(seed);
+  const possible = await happeningsOf(exchange);
   const happened: Record<string, number> = {};
   const first = now();
   const day = () => Math.floor((now() - first) / (DAY_SECS * 1000));
@@ -181,7 +214,7 @@ async function pass(
     const midnight = ((DAY_SECS * 1000 - (now() % (DAY_SECS * 1000))) / DAY_SECS) * daySecs;
     const atMidnight = midnight < wait && random.chance(0.5);
     await sleep(atMidnight ? midnight : wait);
-    const [name, , happens] = atMidnight ? HAPPENINGS[3] : chosen(random);
+    const [name, , happens] = atMidnight ? CUTS : chosen(possible, random);
     await happens(simulator, random, symbols);
     happened[name] = (happened[name] ?? 0) + 1;
     if (day() > last) report(`day ${(last = day())} of ${days}`);
@@ -189,9 +222,15 @@ async function pass(
   return happened;
 }
 
-function chosen(random: Random): (typeof HAPPENINGS)[number] {
-  let left = random.next() * HAPPENINGS.reduce((sum, [, weight]) => sum + weight, 0);
-  return HAPPENINGS.find(([, weight]) => (left -= weight) < 0) ?? HAPPENINGS[0];
+/** Nobody can see that a trade was dropped where ids do not follow each other. */
+async function happeningsOf(exchange: string): Promise<readonly Happening[]> {
+  const { ids } = (await loadExchange(exchange)).channels[tradeChannel(exchange)];
+  return ids === 'contiguous' ? [DROPS, ...HAPPENINGS] : HAPPENINGS;
+}
+
+function chosen(possible: readonly Happening[], random: Random): Happening {
+  let left = random.next() * possible.reduce((sum, [, weight]) => sum + weight, 0);
+  return possible.find(([, weight]) => (left -= weight) < 0) ?? possible[0];
 }
 
 async function lastHandovers(logger: LoggerProcess, exchange: string): Promise<number> {

@@ -204,8 +204,9 @@ const MESSAGES: readonly FaultClass[] = [
     exchanges: [...FIRST, ...SECOND, 'coinbase-advanced'],
   }),
   faults('drop-long', '500 trades in a row are not sent', [{ kind: 'drop', count: 500 }]),
+  // the checksum of Kraken covers ten levels of a side: what is lost below shows when it comes up, or never
   faults('drop-book', '20 changes of books are not sent', [{ kind: 'drop', channel: 'book', count: 20 }], {
-    exchanges: ['binance', 'kraken', 'okx'],
+    exchanges: ['binance', 'okx'],
   }),
   faults('duplicate', '20 trades are sent twice', [{ kind: 'duplicate', count: 20 }], { exchanges: ALL }),
   faults('reorder', '20 trades are sent after the next one', [{ kind: 'reorder', count: 20 }], {

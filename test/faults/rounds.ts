@@ -2,6 +2,7 @@
  * Runs a class of faults: one capture that the fault happens to several times, each time followed from outside until
  * everything is well again, and the comparison of what is on disk with the ledger at the end.
  */
+import { rmSync } from 'node:fs';
 import { compareLedger } from '../../src/simulator/compare/compare.js';
 import type { ChannelComparison } from '../../src/simulator/compare/comparison.js';
 import { sleep, temporaryFolder, until, verifyProblems } from '../support/processes.js';
@@ -57,7 +58,10 @@ export async function runClass(fault: FaultClass, rounds = fault.rounds ?? 3): P
     for (let round = 0; round < rounds; round++) done.push(await oneRound(fault, scene));
     const status = await scene.end();
     const problems = status === 0 ? [] : [`the logger ended with ${status}: ${scene.said()}`];
-    return await judged(fault, scene, done, problems);
+    const outcome = await judged(fault, scene, done, problems);
+    if (problemsOf(outcome).length > 0) return { ...outcome, problems: [...outcome.problems, folder] };
+    rmSync(folder, { recursive: true });
+    return outcome;
   } catch (error) {
     await scene.kill();
     throw new Error(`${error}\n${(error as Error).cause ?? ''}\n${scene.said()}`);

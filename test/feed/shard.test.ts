@@ -408,6 +408,20 @@ test('the sessions of a shard share its ring, and a cut of one leaves the others
   assert.equal(new CounterReader(SESSION_COUNTERS, other.counters).read().failures, 1);
 });
 
+test('another connection that has not brought anything yet does not make up for one that is cut', async (t) => {
+  const rig = await Rig.start(t, [spec(0, 'BTC-USD')], undefined, { redundancy: 2 });
+  await until(() => rig.counters().up === 2);
+  const [first, second] = rig.sockets;
+  first.send(match(1));
+  await until(() => rig.ids().length === 1);
+  first.terminate();
+  await until(() => rig.counters().failures === 1);
+  second.send(match(4));
+  await until(() => rig.ids().length === 2);
+  await rig.stop();
+  assert.deepEqual(rig.gaps(), ['disconnect 2-3']);
+});
+
 test('a message with more rows than the ring has room for waits until the ring is empty', async (t) => {
   const rig = await Rig.start(t, [spec(0, 'BTC-USD')], 1 << 15, { channels: ['trades', 'book'] });
   for (let id = 1; id <= 200; id++) rig.socket.send(match(id));
