@@ -127,7 +127,7 @@ for (let seed = 1; seed <= 5; seed++)
       drain(source, expected);
       assert.ok(expected.count <= [0, 1].reduce((sum, ring) => sum + scene.world.durableRows(ring), 0));
     }
-    scene.world.writer.finish();
+    scene.world.finish();
     drain(source, expected);
     assert.equal(expected.count, scene.rows);
     assert.ok(scene.rows > 1000);
