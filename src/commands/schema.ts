@@ -39,9 +39,7 @@ ${exitStatuses({ ok: 'printed' })}${examples(
 export function schemaCommand(): Command {
   return new Command()
     .addArgument(new Argument('[tables...]', 'tables, in any case of letters (default: every)'))
-    .addOption(
-      new Option('--format <format>', 'what to print').choices(Object.keys(FORMATS)).makeOptionMandatory(),
-    )
+    .addOption(new Option('--format <format>', 'what to print').choices(Object.keys(FORMATS)).default('json'))
     .addHelpText('after', HELP)
     .action((tables: readonly string[], { format }: { format: Format }) =>
       runSchema(tables, format, process.stdout),

@@ -1,20 +1,27 @@
-"""Prints every message of the topics that match as a line of JSON: topic, key and value.
+"""Prints every message of the topics that match as a line of JSON: topic, partition, key and value.
 
 Usage: kafka_reader.py BROKER TOPICS json|avro|protobuf [REGISTRY]
 
 A reader as others would write it: Confluent's client with its deserializers, schemas from the registry. Whole numbers are
 printed as text, because readers of JSON round them; what is missing is left out.
 """
+import functools
+import hashlib
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message_factory import GetMessageClass
 
 broker, topics, encoding, *rest = sys.argv[1:]
 registry = SchemaRegistryClient({"url": rest[0]}) if rest else None
@@ -31,30 +38,28 @@ def from_json(_topic):
 
 
 def from_avro(_topic):
-    from confluent_kafka.schema_registry.avro import AvroDeserializer
-
     deserialize = AvroDeserializer(registry)
     return lambda data: deserialize(data, None)
 
 
-def from_protobuf(topic):
-    from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
-    from google.protobuf.json_format import MessageToDict
-    from google.protobuf.message_factory import GetMessageClass
-
-    text = registry.get_latest_version(f"{topic}-value").schema.schema_str
+@functools.cache
+def message_class(text):
+    """The class of the message of a file, under a package of its own: files may not share a message."""
+    name = "m" + hashlib.sha256(text.encode()).hexdigest()
     folder = tempfile.mkdtemp()
-    name = "m_" + re.sub(r"\W", "_", topic)
     with open(f"{folder}/{name}.proto", "w") as file:
-        # each topic has a file of its own, and a name space
-        file.write(text.replace("package logger", f"package {name}_logger"))
-    subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", f"--python_out={folder}", f"{name}.proto"], check=True
-    )
+        file.write(text.replace("package logger", f"package {name}"))
+    compiler = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", f"--python_out={folder}", f"{name}.proto"]
+    subprocess.run(compiler, check=True)
     sys.path.insert(0, folder)
-    module = importlib.import_module(f"{name}_pb2")
-    (descriptor,) = module.DESCRIPTOR.message_types_by_name.values()
-    deserialize = ProtobufDeserializer(GetMessageClass(descriptor), {"use.deprecated.format": False})
+    (descriptor,) = importlib.import_module(f"{name}_pb2").DESCRIPTOR.message_types_by_name.values()
+    shutil.rmtree(folder)
+    return GetMessageClass(descriptor)
+
+
+def from_protobuf(topic):
+    text = registry.get_latest_version(f"{topic}-value").schema.schema_str
+    deserialize = ProtobufDeserializer(message_class(text), {"use.deprecated.format": False})
     context = SerializationContext(topic, MessageField.VALUE)
     return lambda data: MessageToDict(
         deserialize(data, context), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -76,6 +81,7 @@ while left:
     place = (message.topic(), message.partition())
     if message.error() is None:
         value = {name: plain(v) for name, v in values[place[0]](message.value()).items() if v is not None}
-        print(json.dumps({"topic": place[0], "key": message.key().decode(), "value": value}))
+        topic, partition = place
+        print(json.dumps({"topic": topic, "partition": partition, "key": message.key().decode(), "value": value}))
     if message.error() is not None or message.offset() + 1 >= ends[place]:
         left.discard(place)

@@ -8,6 +8,7 @@ import { printed } from './servers.js';
 
 export interface ReadMessage {
   readonly topic: string;
+  readonly partition: number;
   readonly key: string;
   /** whole numbers as text, and nothing that is missing */
   readonly value: Readonly<Record<string, string | number>>;
@@ -22,7 +23,11 @@ export interface ReadOptions {
 }
 
 const READER = resolve('test/support/kafka_reader.py');
-const MODULES = ['confluent_kafka.schema_registry.avro', 'grpc_tools', 'google.protobuf'];
+const MODULES = [
+  'confluent_kafka.schema_registry.avro',
+  'confluent_kafka.schema_registry.protobuf',
+  'grpc_tools',
+];
 
 /** Why there is no reader; false where there is. */
 export function lacksReader(): string | false {
