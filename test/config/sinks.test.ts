@@ -6,6 +6,7 @@ import { effectiveToml } from '../../src/config/document.js';
 import { loadSinkKinds } from '../../src/sinks/index.js';
 import { PLUGINS, problems, read } from './fixtures.js';
 
+const TYPES = PLUGINS.sinks.map(({ type }) => JSON.stringify(type)).join(', ');
 const FILES = '[sinks.files]\ntype = "jsonl"\n';
 const TWO = `${FILES}path = "a"\n[sinks.more]\ntype = "jsonl"\npath = "b"\ntables = ["TRADES"]\n`;
 
@@ -52,12 +53,12 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
   [
     'no type',
     '[sinks.a]\npath = "x"\n',
-    ['FILE:1: sinks.a lacks its type; write type = and one of "jsonl", "sqlite"'],
+    [`FILE:1: sinks.a lacks its type; write type = and one of ${TYPES}`],
   ],
   [
     'an unknown type',
     '[sinks.a]\n\ntype = "json"\n',
-    ['FILE:1: sinks.a.type must be one of "jsonl", "sqlite"; it is "json"; did you mean "jsonl"?'],
+    [`FILE:1: sinks.a.type must be one of ${TYPES}; it is "json"; did you mean "jsonl"?`],
   ],
   [
     'an unknown key',
