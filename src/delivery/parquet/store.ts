@@ -108,24 +108,21 @@ export class ParquetStore {
   }
 
   private addRows(batch: Batch, place: Place, indexes: readonly number[]): void {
+    let slot = this.slotOf(place);
     let run: number[] = [];
     let next = -1;
     for (const index of indexes) {
       const { row } = batch.at(index);
-      if (this.isThere(place, row)) continue;
+      if (isThere(slot, row)) continue;
       if (row !== next) {
         this.append(batch, place, run);
+        slot = this.slotOf(place);
         run = [];
       }
       run.push(index);
       next = row + 1;
     }
     this.append(batch, place, run);
-  }
-
-  private isThere(place: Place, row: number): boolean {
-    const { complete, staged } = this.slotOf(place);
-    return holds(complete, row) || (staged !== undefined && holds([staged.range], row));
   }
 
   private slotOf(place: Place): Slot {
@@ -253,6 +250,10 @@ export class ParquetStore {
 
 function keyOf({ exchange, directory, table, day }: Place): string {
   return tableDayKey(exchange, directory, table.name, day);
+}
+
+function isThere({ complete, staged }: Slot, row: number): boolean {
+  return holds(complete, row) || (staged !== undefined && holds([staged.range], row));
 }
 
 function holds(ranges: readonly RowRange[], row: number): boolean {
