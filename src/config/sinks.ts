@@ -17,6 +17,8 @@ export interface SinkKind {
   readonly options: Options;
   /** sizes of a batch that suit the target */
   readonly batch: { readonly rows: number; readonly bytes: number; readonly secs: number };
+  /** where a new one begins */
+  readonly from: 'start' | 'now';
 }
 
 /** What a sink may be told. */
@@ -34,8 +36,8 @@ function oneOf(known: readonly string[]): (entry: string) => string | undefined 
     known.includes(entry) ? undefined : `${JSON.stringify(entry)} is none of ${known.join(', ')}`;
 }
 
-/** What every sink can be told; `batch`: what suits its type. */
-function commonOptions({ sinks, exchanges }: SinkChoices, { type, batch }: SinkKind) {
+/** What every sink can be told; `batch` and `from`: what suits its type. */
+function commonOptions({ sinks, exchanges }: SinkChoices, { type, batch, from }: SinkKind) {
   const all = 'all' as 'all' | readonly string[];
   return {
     type: choice({
@@ -45,7 +47,7 @@ function commonOptions({ sinks, exchanges }: SinkChoices, { type, batch }: SinkK
       doc: 'What it delivers to.',
     }),
     from: beginning({
-      default: 'start',
+      default: from,
       applies: 'reload',
       doc: 'Where a new sink begins: with everything that is on disk, with what comes from now on, or with what was received since a time. Later it goes on where it was; `logger sinks rewind` sends it back.',
     }),

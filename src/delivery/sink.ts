@@ -61,6 +61,8 @@ export interface SinkType<O extends Options = Options> {
   readonly options: O;
   /** sizes of a batch that suit the target; users may say otherwise */
   readonly batch?: Partial<SinkKind['batch']>;
+  /** where a new one begins unless it is told otherwise; "start" when absent */
+  readonly from?: SinkKind['from'];
   /**
    * Connects to the target, makes what it needs there and sees to it that nothing stands there that no flush() has
    * covered. Throws what a person can act on.

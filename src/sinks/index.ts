@@ -24,8 +24,8 @@ export async function loadSinkKinds(): Promise<SinkKind[]> {
   const names = types.filter((type) => type !== undefined && type !== INDEX).sort() as string[];
   return Promise.all(
     names.map(async (type) => {
-      const { doc, options, batch } = await loadSinkType(type);
-      return { type, doc, options, batch: { ...BATCH, ...batch } };
+      const { doc, options, batch, from = 'start' } = await loadSinkType(type);
+      return { type, doc, options, batch: { ...BATCH, ...batch }, from };
     }),
   );
 }

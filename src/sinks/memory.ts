@@ -10,7 +10,7 @@ import { defineSink } from '../delivery/sink.js';
 const nowSecs = () => Date.now() / 1000;
 
 export default defineSink({
-  doc: 'The newest rows in memory, to be asked for while the logger runs; write from = "now" unless older rows are wanted as well.',
+  doc: 'The newest rows in memory, to be asked for while the logger runs.',
   options: {
     rows_per_symbol: integer({
       default: 1000,
@@ -35,6 +35,7 @@ export default defineSink({
     }),
   },
   batch: { rows: 1000, secs: 0.1 },
+  from: 'now',
   open({ rows_per_symbol: rowsEach, rows_total: rowsTotal, minutes }, { name }) {
     const recent = new RecentRows({ rowsEach, rowsTotal, seconds: minutes * 60 });
     const server = serveRecentRows(name, (query) => recent.find(query, nowSecs()));

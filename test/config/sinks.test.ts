@@ -6,6 +6,7 @@ import { effectiveToml } from '../../src/config/document.js';
 import { loadSinkKinds } from '../../src/sinks/index.js';
 import { PLUGINS, problems, read } from './fixtures.js';
 
+const TYPES = PLUGINS.sinks.map(({ type }) => JSON.stringify(type)).join(', ');
 const FILES = '[sinks.files]\ntype = "jsonl"\n';
 const TWO = `${FILES}path = "a"\n[sinks.more]\ntype = "jsonl"\npath = "b"\ntables = ["TRADES"]\n`;
 

@@ -1,5 +1,6 @@
 /** Parquet files on a disk that forgets: whatever is killed and whenever the power goes, no row is lost and none twice. */
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
 import * as driver from 'hyparquet-writer';
@@ -22,9 +23,20 @@ function rowsOf(rows: readonly (readonly [Place, number])[]): Batch {
   return batchOf(rows.map(([place, row]) => ({ place, row, priceText: irregularOf(row) })));
 }
 
-function storeOn(disk: SimulatedDisk, owner = 'files', rotateRows = 12): ParquetStore {
+/** With a folder above that of the files. */
+function diskWithData(random: Random): SimulatedDisk {
+  const disk = new SimulatedDisk(random);
+  disk.makeFolder(dirname(ROOT));
+  disk.syncFs();
+  return disk;
+}
+
+function storeOn(
+  disk: SimulatedDisk,
+  { owner = 'files', rotateRows = 12, syncEachMax = 64 } = {},
+): ParquetStore {
   const format = { driver, codec: 'UNCOMPRESSED', rowGroupRows: 5 } as const;
-  return new ParquetStore({ root: ROOT, owner, format, rotateRows, rotateMs: 1 }, disk);
+  return new ParquetStore({ root: ROOT, owner, format, rotateRows, rotateMs: 1, syncEachMax }, disk);
 }
 
 /** Rows of a place in its files, in the order of the files. */
@@ -75,7 +87,7 @@ class History {
     const { disk, random } = this;
     if (random.chance(0.3)) disk.dieAfter(1 + random.below(40));
     try {
-      this.store ??= storeOn(disk);
+      this.store ??= storeOn(disk, { syncEachMax: random.of([0, 64]) });
       this.act(this.store);
     } catch (error) {
       if (!disk.dead) throw error;
@@ -132,7 +144,7 @@ test('100 histories of kills and power cuts', async () => {
   let rows = 0;
   for (let seed = 1; seed <= 100; seed++) {
     const random = new Random(seed);
-    const history = new History(new SimulatedDisk(random), random);
+    const history = new History(diskWithData(random), random);
     for (let step = 0; step < 60; step++) history.step();
     rows += await history.check(`seed ${seed}`);
     crashes += history.crashes;
@@ -146,7 +158,7 @@ test('rows that do not follow each other stand in files of their own, and gaps b
   const [place] = PLACES;
   const rows = (from: number, to: number) =>
     rowsOf(Array.from({ length: to - from }, (_, i) => [place, from + i] as const));
-  const store = storeOn(disk, 'files', 1000);
+  const store = storeOn(disk, { rotateRows: 1000 });
   for (const [from, to] of [
     [20, 30],
     [0, 5],
@@ -163,5 +175,8 @@ test('a folder belongs to one sink', () => {
   const disk = new SimulatedDisk(new Random(1));
   storeOn(disk);
   storeOn(disk);
-  assert.throws(() => storeOn(disk, 'others'), /belongs to the sink files; give others a path of its own/);
+  assert.throws(
+    () => storeOn(disk, { owner: 'others' }),
+    /belongs to the sink files; give others a path of its own/,
+  );
 });

@@ -1,6 +1,6 @@
 /**
  * Writes a Parquet file, one row group after the other, so that a row group is all of it that is ever in memory. The file
- * is of use when finish() has returned: then it is durable, under the name that it was begun with.
+ * is whole when finish() has returned, and not durable yet.
  */
 import * as zlib from 'node:zlib';
 import type { ByteWriter, ParquetWriter } from 'hyparquet-writer';
@@ -95,7 +95,6 @@ export class ParquetFile {
     this.writeGroup();
     this.writer.finish();
     this.drain();
-    this.io.fdatasync(this.fd);
   }
 
   close(): void {

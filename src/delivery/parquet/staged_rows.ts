@@ -116,7 +116,7 @@ export class StagedRows {
 
   private constructor(
     private readonly io: StoreIo,
-    private readonly path: string,
+    readonly path: string,
     readonly place: Place,
     { first, begunMs }: Pick<Head, 'first' | 'begunMs'>,
     line: Buffer,
@@ -186,11 +186,6 @@ export class StagedRows {
     this.rows += indexes.length;
   }
 
-  sync(): void {
-    const { io, path } = this;
-    withFile(io, io.openExisting(path), (fd) => io.fdatasync(fd));
-  }
-
   /** Shows every row in order; each view is valid until the next one. */
   each(visit: (view: RecordView) => void): void {
     const { io, path, place } = this;
@@ -217,10 +212,6 @@ export class StagedRows {
       yield block;
       at = block.end;
     }
-  }
-
-  remove(): void {
-    this.io.unlink(this.path);
   }
 }
 

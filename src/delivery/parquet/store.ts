@@ -6,7 +6,7 @@
 import { dirname, join } from 'node:path';
 import { monotonicMs } from '../../base/clock.js';
 import { LoggerError } from '../../base/errors.js';
-import { DiskIo, readWhole, replaceFile, type StoreIo } from '../../store/disk/io.js';
+import { DiskIo, readWhole, replaceFile, type StoreIo, withFile } from '../../store/disk/io.js';
 import type { Batch } from '../batch.js';
 import { type Place, tableDayKey } from '../place.js';
 import { ParquetFile, type ParquetFormat } from './file.js';
@@ -15,8 +15,9 @@ import { BlockBuffer, StagedRows } from './staged_rows.js';
 
 const STAGING = '.staging';
 const OWNER = 'sink';
-/** From so many files on one sync of the file system costs less than one of each. */
 const SYNC_EACH_MAX = 64;
+/** Files that are made together and share what makes them durable. */
+const FILES_AT_ONCE = 256;
 
 export interface StoreOptions {
   readonly root: string;
@@ -25,6 +26,8 @@ export interface StoreOptions {
   readonly format: ParquetFormat;
   readonly rotateRows: number;
   readonly rotateMs: number;
+  /** more files than that are made durable together */
+  readonly syncEachMax?: number;
 }
 
 /** A place of which rows are waiting, or were there when its folder was read. */
@@ -36,10 +39,13 @@ interface Slot {
 
 export class ParquetStore {
   private readonly staging: string;
+  /** the highest folder that is ours to make: the root, or one above it that was not there */
+  private readonly top: string;
   private readonly slots = new Map<string, Slot>();
   /** written to since the last sync */
   private readonly dirty = new Set<StagedRows>();
   private readonly buffer = new BlockBuffer();
+  /** whose names are durable */
   private readonly durableFolders = new Set<string>();
 
   constructor(
@@ -47,21 +53,12 @@ export class ParquetStore {
     private readonly io: StoreIo = new DiskIo(),
   ) {
     this.staging = join(options.root, STAGING);
-    this.ensureFolder(this.staging);
+    this.top = options.root;
+    while (io.kindOf(dirname(this.top)) !== 'folder') this.top = dirname(this.top);
+    io.makeFolder(this.staging);
+    this.syncFolders(this.staging);
     this.claim();
     for (const name of io.list(this.staging)) this.takeUp(name);
-  }
-
-  /** Makes a folder and those above it. A name that was there need not have been durable, so it is made so once. */
-  private ensureFolder(folder: string): void {
-    const { io, durableFolders } = this;
-    const parent = dirname(folder);
-    const isOurs = folder.startsWith(this.options.root);
-    if (durableFolders.has(folder) || (!isOurs && io.kindOf(folder) === 'folder')) return;
-    this.ensureFolder(parent);
-    io.makeFolder(folder);
-    io.syncFolder(parent);
-    durableFolders.add(folder);
   }
 
   /** Two sinks would write the same rows twice. */
@@ -89,7 +86,7 @@ export class ParquetStore {
     const complete = staged === undefined ? [] : completeRows(io, root, staged.place);
     if (staged === undefined) io.unlink(path);
     // its file was complete, only this was not removed yet
-    else if (holds(complete, staged.range.first)) this.replaced(staged);
+    else if (holds(complete, staged.range.first)) this.letGo([staged]);
     else this.goOn(staged, complete);
   }
 
@@ -111,24 +108,21 @@ export class ParquetStore {
   }
 
   private addRows(batch: Batch, place: Place, indexes: readonly number[]): void {
+    let slot = this.slotOf(place);
     let run: number[] = [];
     let next = -1;
     for (const index of indexes) {
       const { row } = batch.at(index);
-      if (this.isThere(place, row)) continue;
+      if (isThere(slot, row)) continue;
       if (row !== next) {
         this.append(batch, place, run);
+        slot = this.slotOf(place);
         run = [];
       }
       run.push(index);
       next = row + 1;
     }
     this.append(batch, place, run);
-  }
-
-  private isThere(place: Place, row: number): boolean {
-    const { complete, staged } = this.slotOf(place);
-    return holds(complete, row) || (staged !== undefined && holds([staged.range], row));
   }
 
   private slotOf(place: Place): Slot {
@@ -148,30 +142,38 @@ export class ParquetStore {
     const staged = this.stagedFor(place, row);
     this.dirty.add(staged);
     staged.append(this.buffer, batch, indexes);
-    if (staged.rows >= this.options.rotateRows) this.complete(this.slotOf(place));
+    if (staged.rows >= this.options.rotateRows) this.complete([this.slotOf(place)]);
   }
 
   private stagedFor(place: Place, row: number): StagedRows {
     const before = this.slotOf(place);
     const { staged } = before;
     if (staged !== undefined && staged.next === row && staged.place.exact === place.exact) return staged;
-    this.complete(before);
+    this.complete([before]);
     return (this.slotOf(place).staged = StagedRows.begin(this.io, this.staging, place, row));
   }
 
   /** Makes everything durable that was added. */
   sync(): void {
-    const { io } = this;
-    if (this.dirty.size > SYNC_EACH_MAX) io.syncFs(this.staging);
-    else if (this.dirty.size > 0) {
-      for (const staged of this.dirty) staged.sync();
-      io.syncFolder(this.staging);
-    }
+    if (this.dirty.size === 0) return;
+    this.syncFiles([...this.dirty].map(({ path }) => path));
+    this.io.syncFolder(this.staging);
     this.dirty.clear();
   }
 
-  /** Makes files of what has waited for long enough, for about so long; false when there is more. */
-  completeDue(nowMs: number, budgetMs: number): boolean {
+  private syncFiles(paths: readonly string[]): void {
+    const { io } = this;
+    if (this.areMany(paths)) io.syncFs(this.staging);
+    else for (const path of paths) withFile(io, io.openExisting(path), (fd) => io.fdatasync(fd));
+  }
+
+  /** One sync of the file system costs less than one of each. */
+  private areMany(files: readonly unknown[]): boolean {
+    return files.length > (this.options.syncEachMax ?? SYNC_EACH_MAX);
+  }
+
+  /** Makes files of what has waited for long enough, for about so long; the rest has to wait for the next call. */
+  completeDue(nowMs: number, budgetMs: number): void {
     const { rotateMs } = this.options;
     const due = [...this.slots.values()].filter(({ staged }) => {
       const age = nowMs - (staged?.begunMs ?? 0);
@@ -179,58 +181,79 @@ export class ParquetStore {
       return age >= rotateMs || age < 0;
     });
     const end = monotonicMs() + budgetMs;
-    for (const slot of due) {
-      if (monotonicMs() > end) return false;
-      this.complete(slot);
-    }
-    return true;
+    for (let at = 0; at < due.length && monotonicMs() < end; at += FILES_AT_ONCE)
+      this.complete(due.slice(at, at + FILES_AT_ONCE));
   }
 
   completeAll(): void {
-    for (const slot of this.slots.values()) this.complete(slot);
+    this.completeDue(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
-  /** The place is read anew when its next row comes. */
-  private complete({ key, staged }: Slot): void {
-    if (staged !== undefined) {
-      this.write(staged);
-      this.dirty.delete(staged);
-    }
-    this.slots.delete(key);
+  /** Makes files of what these places have; each is read anew when its next row comes. */
+  private complete(slots: readonly Slot[]): void {
+    const all = slots.map(({ staged }) => staged).filter((staged) => staged !== undefined);
+    for (const staged of all) this.write(staged);
+    this.syncFiles(all.map(({ unfinishedPath }) => unfinishedPath));
+    for (const staged of all) this.rename(staged);
+    this.letGo(all);
+    for (const { key } of slots) this.slots.delete(key);
   }
 
   private write(staged: StagedRows): void {
     const { io } = this;
-    const { root, format } = this.options;
-    const { place, range, unfinishedPath } = staged;
+    const { place, unfinishedPath } = staged;
     // of an attempt that failed
     if (io.sizeOf(unfinishedPath) >= 0) io.unlink(unfinishedPath);
-    const file = new ParquetFile(io, unfinishedPath, place, format);
+    const file = new ParquetFile(io, unfinishedPath, place, this.options.format);
     try {
       staged.each((view) => file.add(view));
       file.finish();
     } finally {
       file.close();
     }
-    const folder = placeFolder(root, place);
-    // somebody may have taken it away
-    if (io.kindOf(folder) !== 'folder') this.durableFolders.clear();
-    this.ensureFolder(folder);
-    io.rename(unfinishedPath, join(folder, fileName(place, range)));
-    this.replaced(staged);
   }
 
-  /** A file has the rows; they are let go when its name is durable. */
-  private replaced(staged: StagedRows): void {
-    const folder = placeFolder(this.options.root, staged.place);
-    this.ensureFolder(folder);
-    this.io.syncFolder(folder);
-    staged.remove();
+  private rename(staged: StagedRows): void {
+    const { io } = this;
+    const { place, range, unfinishedPath } = staged;
+    const folder = this.folderOf(staged);
+    io.makeFolder(folder);
+    io.rename(unfinishedPath, join(folder, fileName(place, range)));
+  }
+
+  private folderOf({ place }: StagedRows): string {
+    return placeFolder(this.options.root, place);
+  }
+
+  /** Files have these rows; they are let go when the names of those are durable. */
+  private letGo(all: readonly StagedRows[]): void {
+    const { io } = this;
+    const folders = new Set(all.map((staged) => this.folderOf(staged)));
+    if (this.areMany(all)) io.syncFs(this.options.root);
+    else for (const folder of folders) this.syncFolders(folder);
+    for (const staged of all) {
+      io.unlink(staged.path);
+      this.dirty.delete(staged);
+    }
+  }
+
+  /** The names in a folder, its own name and those above it. One that was there need not have been durable. */
+  private syncFolders(folder: string): void {
+    const { io, durableFolders } = this;
+    io.syncFolder(folder);
+    for (let at = folder; !durableFolders.has(at) && at !== dirname(this.top); at = dirname(at)) {
+      io.syncFolder(dirname(at));
+      durableFolders.add(at);
+    }
   }
 }
 
 function keyOf({ exchange, directory, table, day }: Place): string {
   return tableDayKey(exchange, directory, table.name, day);
+}
+
+function isThere({ complete, staged }: Slot, row: number): boolean {
+  return holds(complete, row) || (staged !== undefined && holds([staged.range], row));
 }
 
 function holds(ranges: readonly RowRange[], row: number): boolean {
