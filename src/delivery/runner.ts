@@ -150,10 +150,15 @@ export class Runner {
   private async adopt(held: string | null | undefined): Promise<void> {
     if (held === undefined) return;
     const at = this.unsafe.findIndex((batch) => batch.cursor === held);
-    if (at >= 0) this.taken = at + 1;
-    if (this.source !== undefined) return;
+    if (at >= 0) {
+      this.taken = at + 1;
+      return;
+    }
     const theirs = held === null ? undefined : parseCursor(parseJson(held));
     const found = agreed(this.cursor as SinkCursor, theirs, this.options.from);
+    if (found === this.cursor) return;
+    // a server may have lost what it had acknowledged, also while we run
+    this.forgetRows();
     if (!('from' in found)) this.cursor = found;
     else {
       this.options.log(

@@ -118,7 +118,7 @@ interface FoundColumn {
 }
 
 class PostgresTarget implements Sink {
-  cursor: string | undefined;
+  cursor: string | null = null;
   /** statement that inserts what was copied, by table that was looked at */
   private readonly inserts = new Map<PostgresTable, string>();
   private readonly cursorName: string;
@@ -145,7 +145,7 @@ class PostgresTarget implements Sink {
     const statement = `CREATE TABLE ${name} (${CURSOR_COLUMNS})`;
     if ((await this.columnsOf(name)).length === 0) await this.create(name, statement);
     const { rows } = await this.client.query(`SELECT cursor FROM ${name} WHERE sink = $1`, [this.cursorName]);
-    this.cursor = rows[0]?.cursor;
+    this.cursor = rows[0]?.cursor ?? null;
   }
 
   private qualified(table: string): string {

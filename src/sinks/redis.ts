@@ -164,7 +164,7 @@ interface Command {
 }
 
 class RedisTarget implements Sink {
-  cursor: string | undefined;
+  cursor: string | null = null;
   private readonly forms = new WeakMap<Place, Form>();
   /** exchange by key of what holds one row: others would replace it */
   private readonly exchanges = new Map<string, string>();
@@ -190,8 +190,7 @@ class RedisTarget implements Sink {
     await this.answered('connecting', client.connect());
     await this.answered('taking the cursor over', client.hset(cursorKey, { owner }));
     await this.watch();
-    const held = await this.answered('reading the cursor', client.hget(cursorKey, 'cursor'));
-    this.cursor = held ?? undefined;
+    this.cursor = await this.answered('reading the cursor', client.hget(cursorKey, 'cursor'));
   }
 
   /** From here on a transaction is void when another one has taken over; so it has before when the owner is not us. */

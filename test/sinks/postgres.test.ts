@@ -139,7 +139,7 @@ test('a row that the database cannot hold goes to the dead letters, and no other
 test('the cursor is that of the rows, and a row that comes again is there once', { skip }, async () => {
   const server = await startServer('postgres');
   const first = await openDirect(postgres, { port: server.port, create: true });
-  assert.equal(first.sink.cursor, undefined);
+  assert.equal(first.sink.cursor, null);
   await first.sink.deliver(tradeBatch('one', [{ row: 0 }, { row: 1 }]));
   const second = await openDirect(postgres, { port: server.port });
   assert.equal(second.sink.cursor, 'one');
@@ -152,7 +152,7 @@ test('the cursor is that of the rows, and a row that comes again is there once',
   const third = await openDirect(postgres, { port: server.port });
   assert.equal(third.sink.cursor, 'two');
   const other = await openDirect(postgres, { port: server.port, cursor_name: 'elsewhere' });
-  assert.equal(other.sink.cursor, undefined);
+  assert.equal(other.sink.cursor, null);
 });
 
 test('tables are made when that is asked for, and what is wrong with one is said as a statement', {

@@ -123,6 +123,17 @@ test('every row of several exchanges and all tables is there once, whatever fail
   assert.ok((await answer<number>(server, 'TTL', candle)) > 0);
 });
 
+test('a server that has lost everything gets it again', { skip }, async () => {
+  const folder = temporaryFolder('redis-lost');
+  const server = await startServer('redis');
+  const scene = new SinkScene({ folder, sinkLines: sinkLines(server.port) });
+  await scene.start();
+  await scene.delivered();
+  await scene.withoutServer(server);
+  await scene.finish();
+  assert.equal(comparisonText(compareTexts(scene.dataPath, await streamRows(server))), '');
+});
+
 test('a row that the server refuses goes to the dead letters, and no other', { skip }, async () => {
   const server = await startServer('redis');
   await answer(server, 'SET', 'stream:ETH-USD', 'something else');
@@ -145,7 +156,7 @@ test('who opens the target later finds what is there, and nothing of another com
 }, async () => {
   const server = await startServer('redis');
   const first = await openDirect(redis, { port: server.port });
-  assert.equal(first.sink.cursor, undefined);
+  assert.equal(first.sink.cursor, null);
   await first.sink.deliver(tradeBatch('one', [{ row: 0 }]));
   const second = await openDirect(redis, { port: server.port });
   assert.equal(second.sink.cursor, 'one');
