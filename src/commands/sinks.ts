@@ -1,5 +1,6 @@
 /** `logger sinks`: how far every sink is, and sends one back. Main thread; works beside a logger that runs. */
 import { Command } from 'commander';
+import { didYouMean } from '../base/did_you_mean.js';
 import { LoggerError } from '../base/errors.js';
 import { BEGINNING_FORM, parseBeginning } from '../config/beginning.js';
 import type { Config } from '../config/options.js';
@@ -96,13 +97,25 @@ function line(sink: Listed): string[] {
   ];
 }
 
-async function list(options: ListOptions): Promise<void> {
+async function list(options: ListOptions, command: Command): Promise<void> {
+  const [word] = command.args;
+  if (word !== undefined) refuseCommand(command, word);
   const config = await configOf(options);
   const health = await askHealth(config);
   const sinks = Object.keys(config.sinks).map((name) => listed(config, name, health[name]));
   if (options.json) process.stdout.write(`${JSON.stringify(sinks, undefined, 2)}\n`);
   else if (sinks.length === 0) process.stdout.write('no sinks; name one in a section [sinks.<name>]\n');
   else process.stdout.write(aligned(COLUMNS, sinks.map(line)));
+}
+
+/** The list is what the group does without a command, so a mistyped one arrives as an argument of the list. */
+function refuseCommand(command: Command, word: string): never {
+  const meant = didYouMean(
+    word,
+    command.commands.map((each) => each.name()),
+  );
+  const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  command.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
 }
 
 async function rewind(name: string, options: RewindOptions): Promise<void> {
@@ -146,6 +159,7 @@ export function sinksCommand(): Command {
     .addOption(configOption())
     .enablePositionalOptions()
     .addCommand(rewindCommand())
+    .allowExcessArguments()
     .action(list)
     .addHelpText(
       'after',

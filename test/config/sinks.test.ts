@@ -49,8 +49,6 @@ test('the effective values read back as the same configuration', () => {
   assert.deepEqual(read(effectiveToml(config, origins, PLUGINS)).config, config);
 });
 
-const TYPES = PLUGINS.sinks.map(({ type }) => JSON.stringify(type)).join(', ');
-
 const REFUSED: readonly [string, string, readonly string[]][] = [
   [
     'no type',
