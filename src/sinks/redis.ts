@@ -3,7 +3,7 @@
  * candles as hashes that expire. Everything of a batch and the cursor behind it are one transaction, so every row is in the
  * streams and lists once, whatever fails; hashes keep what was received last.
  *
- * Whoever opens the target writes its name beside the cursor, which every transaction watches: one that a connection of
+ * Whoever opens the target writes a name beside the cursor, which every transaction watches: one that a connection of
  * before has left on its way is void from then on.
  */
 import { randomUUID } from 'node:crypto';
@@ -309,13 +309,14 @@ class RedisTarget implements Sink {
       received: fields.find(({ name }) => name === 'recv_time') ?? fields[0],
       opens: table.at['open_time'] ?? -1,
     };
-    for (const key of [form.latest, form.kline]) this.claim(key, exchange);
+    for (const single of [form.latest, form.kline]) this.claim(single, exchange);
     return form;
   }
 
+  /** Tells once when several exchanges write a key that holds one row. */
   private claim(key: string, exchange: string): void {
-    const other = this.exchanges.get(key) ?? exchange;
     if (key === '') return;
+    const other = this.exchanges.get(key) ?? exchange;
     this.exchanges.set(key, other);
     if (other === exchange || this.warned) return;
     this.warned = true;
