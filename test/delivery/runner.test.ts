@@ -20,7 +20,14 @@ import { DiskIo } from '../../src/store/disk/io.js';
 import { cursorPath } from '../../src/store/journal/cursors.js';
 import { createProgress, ProgressReader } from '../../src/store/journal/progress.js';
 import { Random } from '../support/random.js';
-import { FIRST_DAY, STREAMS, World, wordOf } from '../support/store_world.js';
+import {
+  FIRST_DAY,
+  receivedWord,
+  STREAMS,
+  World,
+  type WorldOptions,
+  wordOf,
+} from '../support/store_world.js';
 
 const STREAM_OF = new Map(
   STREAMS.map(({ exchange, directory, stream }) => [`${exchange}/${directory}`, stream]),
@@ -34,6 +41,8 @@ class Target {
   /** for a target that keeps cursors */
   cursor: string | null = null;
   opened = 0;
+  /** of a hundred calls */
+  failures: number;
   private waiting: string[] = [];
   private newest = '';
 
@@ -44,7 +53,9 @@ class Target {
       readonly kind: 'forgets' | 'keeps' | 'transaction';
       readonly poison?: (row: RecordView) => boolean;
     },
-  ) {}
+  ) {
+    this.failures = options.failures;
+  }
 
   open(context: SinkContext): Sink {
     this.opened++;
@@ -59,7 +70,7 @@ class Target {
   }
 
   private mayFail(): void {
-    if (this.random.below(100) < this.options.failures) throw new Error('the target has had enough');
+    if (this.random.below(100) < this.failures) throw new Error('the target has had enough');
   }
 
   private deliver(batch: Batch, context: SinkContext): void {
@@ -101,13 +112,20 @@ function nameOf(view: RecordView): string {
 
 /** Which row of a stream it is, by all of its values that every source has. */
 function numberOf(stream: number, view: RecordView): number {
-  const columns = view.place.table.columns.filter(({ exact, own }) => exact !== true && own !== true);
+  const received = receivedWord(view.place.table);
+  const columns = view.place.table.columns.filter(
+    ({ exact, own, word }) => exact !== true && own !== true && word !== received,
+  );
+  const [first] = columns;
   const isRow = (n: number) => columns.every(({ word }) => view.u32(word) === wordOf(stream, n, word));
-  for (let n = 0; n < ROWS_MAX; n++) if (view.u32(3) === wordOf(stream, n, 3) && isRow(n)) return n;
+  for (let n = 0; n < ROWS_MAX; n++)
+    if (view.u32(first.word) === wordOf(stream, n, first.word) && isRow(n)) return n;
   return -1;
 }
 
-const ROWS_MAX = 10_000;
+const ROWS_MAX = 20_000;
+/** When rows are received, seconds since 1970. */
+const START = 1_790_000_000;
 
 class Scene {
   readonly folder: string;
@@ -124,14 +142,16 @@ class Scene {
   constructor(
     t: TestContext,
     private readonly random: Random,
-    bytesMax = 1 << 30,
+    options: Pick<WorldOptions, 'bytesMax' | 'segmentBytes'> = {},
   ) {
     this.folder = mkdtempSync(join(tmpdir(), 'runner-test-'));
     t.after(() => rmSync(this.folder, { recursive: true }));
     this.world = new World(this.io, this.clock, this.numbers, {
-      ...{ dataPath: this.folder, segmentBytes: 8000, checkpointMs: 2000, flushIntervalMs: 200, bytesMax },
+      ...{ dataPath: this.folder, segmentBytes: 8000, checkpointMs: 2000, flushIntervalMs: 200 },
+      ...options,
       progress: this.progress,
     });
+    this.world.receivedSeconds = START;
   }
 
   get journal(): string {
@@ -181,19 +201,26 @@ class Scene {
     await done;
   }
 
+  /** Rows that went into the rings and that the target does not have. */
+  missing({ rows }: Target): string[] {
+    return this.sent.filter((name) => !rows.has(name));
+  }
+
+  /** Names of the rows that went into the rings. */
+  get sent(): string[] {
+    return this.numbers.flatMap((count, stream) => Array.from({ length: count }, (_, n) => `${stream} ${n}`));
+  }
+
   /** Behind a last life without errors: every row as often as `allowed` says. */
-  expect({ rows }: Target, allowed: (times: number) => boolean, refused = 0): void {
-    const sent = this.numbers.flatMap((count, stream) =>
-      Array.from({ length: count }, (_, n) => `${stream} ${n}`),
-    );
-    const missing = sent.filter((name) => !rows.has(name));
+  expect(target: Target, allowed: (times: number) => boolean, refused = 0): void {
+    const missing = this.missing(target);
     assert.equal(missing.length, refused, `missing: ${missing.slice(0, 5).join(', ')}`);
-    for (const [name, times] of rows) assert.ok(allowed(times), `${name} came ${times} times`);
+    for (const [name, times] of target.rows) assert.ok(allowed(times), `${name} came ${times} times`);
   }
 
   async finish(target: Target): Promise<void> {
-    this.world.writer.finish();
-    target['options' as never] = { ...(target['options' as never] as object), failures: 0 } as never;
+    this.world.finish();
+    target.failures = 0;
     const runner = this.runner(target);
     const done = runner.run();
     runner.stop();
@@ -236,16 +263,39 @@ test('a row that the target refuses goes to the dead letters and stops nothing',
 
 test('a sink that was cut off has every row in the end, from the column files', async (t) => {
   const random = new Random(13);
-  const scene = new Scene(t, random, 100_000);
+  const scene = new Scene(t, random, { segmentBytes: 50_000, bytesMax: 500_000 });
   const target = new Target(random, { failures: 0, kind: 'keeps' });
   await scene.life(target, 60);
   // it does not run while the journal grows beyond its limit
-  scene.turns(1000);
-  assert.ok(existsSync(cursorPath(scene.journal, 'sink', 'cutOff')));
-  await scene.life(target, 60);
+  scene.world.receivedSeconds = START + 5000;
+  while (!existsSync(cursorPath(scene.journal, 'sink', 'cutOff'))) scene.turns(10);
+  scene.turns(100);
+  await scene.life(target, 20);
   assert.ok(!existsSync(cursorPath(scene.journal, 'sink', 'cutOff')));
   await scene.finish(target);
   scene.expect(target, (times) => times >= 1);
+});
+
+test('a sink begins with what was received since a time, in the files and in the journal', async (t) => {
+  const random = new Random(18);
+  const scene = new Scene(t, random);
+  const since = { since: START + 1000 };
+  scene.turns(60);
+  const before = scene.sent;
+  scene.world.receivedSeconds = START + 1000;
+  scene.turns(60);
+  const target = new Target(random, { failures: 0, kind: 'keeps' });
+  const runner = scene.runner(target, since);
+  const done = runner.run();
+  scene.world.finish();
+  runner.stop();
+  await done;
+  const old = new Set(before);
+  assert.deepEqual(
+    [...target.rows.keys()].filter((name) => old.has(name)),
+    [],
+  );
+  assert.equal(target.rows.size, scene.sent.length - before.length);
 });
 
 test('a sink is sent back to the first row while it runs, and begins with what comes when it is told to', async (t) => {

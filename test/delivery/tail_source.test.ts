@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import type { RecordView } from '../../src/delivery/record_view.js';
 import { TailSource } from '../../src/delivery/tail_source.js';
 import { flag } from '../../src/schema/flags.js';
+import { readWhole } from '../../src/store/disk/io.js';
+import { dayStamp } from '../../src/store/disk/paths.js';
 import { type Checkpoint, readCheckpoint } from '../../src/store/journal/checkpoint.js';
 import { createProgress, ProgressReader } from '../../src/store/journal/progress.js';
 import { JournalTail, TailLost } from '../../src/store/journal/tail.js';
@@ -127,7 +129,7 @@ for (let seed = 1; seed <= 5; seed++)
       drain(source, expected);
       assert.ok(expected.count <= [0, 1].reduce((sum, ring) => sum + scene.world.durableRows(ring), 0));
     }
-    scene.world.writer.finish();
+    scene.world.finish();
     drain(source, expected);
     assert.equal(expected.count, scene.rows);
     assert.ok(scene.rows > 1000);
@@ -163,4 +165,37 @@ test('a block that is not there any more is said to be lost', () => {
   for (let turn = 0; turn < 300; turn++) scene.turn();
   assert.ok(scene.checkpoint().sequence > checkpoint.sequence);
   assert.throws(() => source.next(), TailLost);
+});
+
+test('the rows of files that were removed and begun again have the numbers of the new files', () => {
+  const scene = new Scene(8);
+  const source = scene.source(scene.checkpoint());
+  const rows = new Map<string, Map<number, number>>();
+  let gaps = 0;
+  const take = () => {
+    for (let view = source.next(); view !== undefined; view = source.next()) {
+      const { exchange, directory, table, day } = view.place;
+      const key = `${exchange}/${directory}/${table.name} ${day}`;
+      if (!rows.has(key)) rows.set(key, new Map());
+      rows.get(key)?.set(view.row, view.u32(table.columns[0].word));
+      if (key.startsWith('x/A/GAPS')) gaps++;
+    }
+  };
+  for (let turn = 0; turn < 150; turn++) scene.turn();
+  take();
+  const folder = `${DATA}/x/A/TRADES`;
+  for (const name of scene.disk.list(folder)) scene.disk.unlink(`${folder}/${name}`);
+  for (let turn = 0; turn < 150; turn++) scene.turn();
+  scene.world.finish();
+  take();
+  for (const day of [FIRST_DAY, FIRST_DAY + 1]) {
+    const file = readWhole(scene.disk, `${folder}/trade_id.${dayStamp(day)}.bin`) as Buffer;
+    const seen = rows.get(`x/A/TRADES ${day}`) as Map<number, number>;
+    const stored = Array.from({ length: file.length / 8 }, (_, row) => file.readUInt32LE(row * 8));
+    // those that waited for their file when it was removed had come by then
+    const waited = stored.findIndex((value, row) => seen.get(row) === value);
+    assert.ok(waited >= 0 && waited < stored.length / 2, `${waited} of ${stored.length} rows waited`);
+    for (const [row, value] of stored.slice(waited).entries()) assert.equal(seen.get(waited + row), value);
+  }
+  assert.equal(gaps, 2, 'the rows that list the loss arrive, too');
 });

@@ -87,6 +87,11 @@ export class TestWriter extends Writer {
   }
 }
 
+/** The column with the receive time of a row, which World.receivedSeconds sets. */
+export function receivedWord({ at }: Table): number {
+  return at['recv_time'] ?? (at['time'] as number);
+}
+
 export interface WorldOptions {
   readonly dataPath?: string;
   readonly syncMs?: number;
@@ -105,6 +110,8 @@ export interface WorldOptions {
 
 /** One life of a process: rings, producers, writer. */
 export class World {
+  /** receive time of the rows that follow; undefined: as random as all their values */
+  receivedSeconds: number | undefined;
   readonly writer: TestWriter;
   readonly producers: RingProducer[];
   readonly items: Item[][] = Array.from({ length: RINGS }, () => []);
@@ -162,6 +169,7 @@ export class World {
     producer.u32[at + DAY_WORD] = day;
     for (let word = HEADER_WORDS; word < table.words; word++)
       producer.u32[at + word] = wordOf(stream, n, word);
+    if (this.receivedSeconds !== undefined) producer.u32[at + receivedWord(table)] = this.receivedSeconds;
     this.commit(ring, at, table.words, { kind: 'row', stream, day, n });
     return true;
   }
@@ -209,6 +217,12 @@ export class World {
   /** Whether the writer has given back everything that was published; a stop waits for it. */
   get drained(): boolean {
     return this.rings.every((ring) => isDrained(ring));
+  }
+
+  /** Takes turns until the rings are empty, and ends the writer: everything is durable and in its files. */
+  finish(): void {
+    for (; !this.drained; this.clock.ms += 50) this.writer.doWork();
+    this.writer.finish();
   }
 
   /** Items of a ring whose place the writer has given back. */

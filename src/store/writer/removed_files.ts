@@ -43,6 +43,10 @@ export interface RemovedFilesOptions {
   readonly drains: readonly Uint32Array[];
   readonly disk: DiskHealth;
   readonly log: Log;
+  /** a table-day begins at row 0 again: who follows the journal counts on from what it has now */
+  readonly begunAgain: (tableDay: TableDay) => void;
+  /** a row of GAPS that was staged goes to the journal as well */
+  readonly append: (record: Uint32Array) => void;
 }
 
 /** A row of GAPS that is on its way to its file. */
@@ -151,6 +155,7 @@ export class RemovedFiles {
     const known: [number, number][] = ids?.known ? [[ids.min, ids.max]] : [];
     const gaps = gapsOf(tableDay.key, { rows: written, ids: known }, tableDay.firstWaiting() ?? clock.now);
     tableDay.beginAgain(quarantine);
+    this.options.begunAgain(tableDay);
     counters[WRITER.removed_rows] += written;
     const stream = staging.streamOf(tableDay.key);
     // what was listed there is listed again
@@ -166,6 +171,7 @@ export class RemovedFiles {
       if (entry.staged) continue;
       const { ring } = entry.stream;
       if (!staging.row(entry.record, 0, ring)) throw new FilesGone(entry.stream.directory);
+      this.options.append(entry.record);
       entry.staged = true;
       counters[WRITER.rows_drained]++;
       (drains[ring] as Uint32Array)[DRAIN.rows_drained]++;

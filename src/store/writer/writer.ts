@@ -112,7 +112,7 @@ export class Writer {
         nowMs,
       },
       {
-        opened: (tableDay) => this.openedTableDays.push({ tableDay, state: tableDay.state() }),
+        opened: (tableDay) => this.noteBase(tableDay),
         lost: (tableDay) => this.lost(tableDay),
         openedRejected: (state) => this.openedRejected.push(state),
         setAside: (path) =>
@@ -140,15 +140,9 @@ export class Writer {
     }
     const { staging, checkpointer, drains } = this;
     this.removedFiles = new RemovedFiles({
-      io,
-      dataPath,
-      staging,
-      journal: this.journal,
-      checkpointer,
-      counters,
-      drains,
-      disk,
-      log,
+      ...{ io, dataPath, staging, journal: this.journal, checkpointer, counters, drains, disk, log },
+      begunAgain: (tableDay) => this.noteBase(tableDay),
+      append: (record) => this.appendRecords(record, 0, record.length, 0),
     });
   }
 
@@ -307,6 +301,10 @@ export class Writer {
     this.durability?.appending();
     this.journal?.appendJson(kind, value);
     this.uncommitted = true;
+  }
+
+  private noteBase(tableDay: TableDay): void {
+    this.openedTableDays.push({ tableDay, state: tableDay.state() });
   }
 
   /** Tells the journal what was opened, before the first row of it. */
