@@ -233,12 +233,9 @@ test('a large batch goes in parts, and those that were acknowledged are not sent
 });
 
 test('a key is in the partition where other clients put it', { skip }, async () => {
-  const { sink } = await openDirect(kafka, { ...broker.values, topic: 'spread', partitions: 7 });
   // what the tests of Kafka itself say of the hash of this key
   const place = { ...PLACE, symbol: 'foobar' };
-  await sink.deliver(tradeBatch('spread', [{ row: 0, place }]));
-  await sink.flush();
-  await sink.close();
+  await delivered({ topic: 'spread', partitions: 7 }, tradeBatch('spread', [{ row: 0, place }]));
   const [{ partition }] = await broker.read({ topics: 'spread' });
   assert.equal(partition, (-790_332_482 & 0x7fffffff) % 7);
 });
