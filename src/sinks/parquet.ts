@@ -1,5 +1,5 @@
 /**
- * Rows as Parquet files for DuckDB, pandas, polars and Spark, a folder per exchange, symbol, table and day. A file appears
+ * Rows as Parquet files for DuckDB, pandas, polars and others, a folder per exchange, symbol, table and day. A file appears
  * whole and durable, by a rename; until then its rows are staged, and no crash costs one or brings one twice.
  */
 import { resolve } from 'node:path';
