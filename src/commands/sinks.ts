@@ -18,7 +18,7 @@ interface ListOptions extends ConfigOptions {
 }
 
 interface RewindOptions extends ConfigOptions {
-  readonly to: string;
+  readonly to?: string;
 }
 
 /** Health that a logger on this machine does not answer within this time it does not have. */
@@ -125,6 +125,8 @@ async function rewind(name: string, options: RewindOptions): Promise<void> {
     const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
     throw new LoggerError('USAGE', `no sink ${JSON.stringify(name)} in the configuration; ${known}`);
   }
+  if (options.to === undefined)
+    throw new LoggerError('USAGE', `where ${name} is to begin again is missing: add --to ${BEGINNING_FORM}`);
   if (parseBeginning(options.to) === undefined)
     throw new LoggerError('USAGE', `--to must be ${BEGINNING_FORM}; it is ${JSON.stringify(options.to)}`);
   new CursorFiles(new DiskIo(), journalFolder(config.logger.data_path), name).askToRewind(options.to);
@@ -137,10 +139,7 @@ function rewindCommand(): Command {
   const command = new Command('rewind')
     .description('have a sink deliver again what it has delivered')
     .argument('<name>', 'of the section [sinks.<name>]')
-    .requiredOption(
-      '--to <when>',
-      `${BEGINNING_FORM}: what was received since (default: none, it must be named)`,
-    );
+    .option('--to <when>', `${BEGINNING_FORM}: what was received since (default: none, it must be named)`);
   return command
     .addOption(configOption())
     .action(rewind)

@@ -1,5 +1,5 @@
 /**
- * Rows as Parquet files for DuckDB, pandas, polars and Spark, a folder per exchange, symbol, table and day. A file appears
+ * Rows as Parquet files for DuckDB, pandas, polars and others, a folder per exchange, symbol, table and day. A file appears
  * whole and durable, by a rename; until then its rows are staged, and no crash costs one or brings one twice.
  */
 import { resolve } from 'node:path';
@@ -80,9 +80,10 @@ class ParquetSink implements Sink {
     this.store.add(batch);
   }
 
-  flush(): void {
-    this.store.sync();
+  flush(): unknown {
+    const state = this.store.sync();
     this.whole = true;
+    return state;
   }
 
   close(): void {
@@ -100,8 +101,9 @@ export default defineSink({
     const format = { driver, codec: codecOf(settings.compression), rowGroupRows: settings.row_group_rows };
     const { rotate_rows: rotateRows, rotate_secs } = settings;
     const root = resolve(settings.path);
+    const { name: sink, state } = context;
     const store = new ParquetStore({
-      ...{ root, owner: context.name, format, rotateRows, rotateMs: rotate_secs * 1000 },
+      ...{ root, sink, state, format, rotateRows, rotateMs: rotate_secs * 1000 },
     });
     return new ParquetSink(store, context);
   },

@@ -33,10 +33,10 @@ function diskWithData(random: Random): SimulatedDisk {
 
 function storeOn(
   disk: SimulatedDisk,
-  { owner = 'files', rotateRows = 12, syncEachMax = 64 } = {},
+  { sink = 'files', state = undefined as unknown, rotateRows = 12, syncEachMax = 64 } = {},
 ): ParquetStore {
   const format = { driver, codec: 'UNCOMPRESSED', rowGroupRows: 5 } as const;
-  return new ParquetStore({ root: ROOT, owner, format, rotateRows, rotateMs: 1, syncEachMax }, disk);
+  return new ParquetStore({ root: ROOT, sink, state, format, rotateRows, rotateMs: 1, syncEachMax }, disk);
 }
 
 /** Rows of a place in its files, in the order of the files. */
@@ -73,6 +73,8 @@ class History {
   private store: ParquetStore | undefined;
   private readonly sent = PLACES.map(() => 0);
   private safe = PLACES.map(() => 0);
+  /** as the cursor has it */
+  private state: unknown;
   /** the most that was ever sent */
   private readonly most = PLACES.map(() => 0);
   crashes = 0;
@@ -87,7 +89,7 @@ class History {
     const { disk, random } = this;
     if (random.chance(0.3)) disk.dieAfter(1 + random.below(40));
     try {
-      this.store ??= storeOn(disk, { syncEachMax: random.of([0, 64]) });
+      this.store ??= storeOn(disk, { state: this.state, syncEachMax: random.of([0, 64]) });
       this.act(this.store);
     } catch (error) {
       if (!disk.dead) throw error;
@@ -117,7 +119,7 @@ class History {
   }
 
   private flush(store: ParquetStore): void {
-    store.sync();
+    this.state = store.sync();
     this.safe = this.safe.map((rows, i) => Math.max(rows, this.sent[i]));
   }
 
@@ -125,14 +127,14 @@ class History {
   async check(why: string): Promise<number> {
     const { disk } = this;
     disk.restart(true);
-    const store = storeOn(disk);
+    const store = storeOn(disk, { state: this.state });
     const { most, safe } = this;
     const rows = PLACES.flatMap((place, i) =>
       Array.from({ length: most[i] - safe[i] }, (_, n) => [place, safe[i] + n] as const),
     );
     store.add(rowsOf(rows));
     store.completeAll();
-    const left = disk.list(`${ROOT}/.staging`).filter((name) => !name.startsWith('sink'));
+    const left = disk.list(`${ROOT}/.staging`).filter((name) => !name.startsWith('owner.json'));
     assert.deepEqual(left, [], why);
     for (const [i, place] of PLACES.entries()) await checkRows(disk, place, most[i], why);
     return most.reduce((sum, n) => sum + n, 0);
@@ -171,12 +173,19 @@ test('rows that do not follow each other stand in files of their own, and gaps b
   assert.equal(disk.list(placeFolder(ROOT, place)).length, 3);
 });
 
-test('a folder belongs to one sink', () => {
-  const disk = new SimulatedDisk(new Random(1));
-  storeOn(disk);
-  storeOn(disk);
+test('a folder belongs to one sink of one data directory', () => {
+  const disk = diskWithData(new Random(1));
+  const begun = storeOn(disk);
   assert.throws(
-    () => storeOn(disk, { owner: 'others' }),
-    /belongs to the sink files; give others a path of its own/,
+    () => storeOn(disk, { sink: 'others' }),
+    /belongs to the sink files; give others another path/,
   );
+  // it ended before its cursor was written
+  const state = storeOn(disk).sync();
+  assert.deepEqual(begun.sync(), state);
+  // the cursor of the first flush was written before the second
+  begun.sync();
+  assert.deepEqual(storeOn(disk, { state }).sync(), state);
+  for (const other of [undefined, { id: 'of another folder' }])
+    assert.throws(() => storeOn(disk, { state: other }), /has rows of another data directory.*; give files/);
 });

@@ -5,24 +5,25 @@
  */
 import { dirname, join } from 'node:path';
 import { monotonicMs } from '../../base/clock.js';
-import { LoggerError } from '../../base/errors.js';
-import { DiskIo, readWhole, replaceFile, type StoreIo, withFile } from '../../store/disk/io.js';
+import { DiskIo, type StoreIo, withFile } from '../../store/disk/io.js';
 import type { Batch } from '../batch.js';
 import { type Place, tableDayKey } from '../place.js';
 import { ParquetFile, type ParquetFormat } from './file.js';
 import { completeRows, fileName, placeFolder, type RowRange } from './folder.js';
+import { FolderOwner, type OwnerState } from './owner.js';
 import { BlockBuffer, StagedRows } from './staged_rows.js';
 
 const STAGING = '.staging';
-const OWNER = 'sink';
 const SYNC_EACH_MAX = 64;
 /** Files that are made together and share what makes them durable. */
 const FILES_AT_ONCE = 256;
 
 export interface StoreOptions {
   readonly root: string;
-  /** the sink that the folder belongs to */
-  readonly owner: string;
+  /** name of the sink */
+  readonly sink: string;
+  /** what the last sync() has answered that counts */
+  readonly state: unknown;
   readonly format: ParquetFormat;
   readonly rotateRows: number;
   readonly rotateMs: number;
@@ -39,6 +40,7 @@ interface Slot {
 
 export class ParquetStore {
   private readonly staging: string;
+  private readonly owner: FolderOwner;
   /** the highest folder that is ours to make: the root, or one above it that was not there */
   private readonly top: string;
   private readonly slots = new Map<string, Slot>();
@@ -57,22 +59,8 @@ export class ParquetStore {
     while (io.kindOf(dirname(this.top)) !== 'folder') this.top = dirname(this.top);
     io.makeFolder(this.staging);
     this.syncFolders(this.staging);
-    this.claim();
+    this.owner = new FolderOwner(io, this.staging, options.sink, options.state);
     for (const name of io.list(this.staging)) this.takeUp(name);
-  }
-
-  /** Two sinks would write the same rows twice. */
-  private claim(): void {
-    const { io } = this;
-    const { root, owner } = this.options;
-    const found = readWhole(io, join(this.staging, OWNER))?.toString('utf8');
-    if (found !== undefined && found !== owner)
-      throw new LoggerError(
-        'CONFIG_INVALID',
-        `${root} belongs to the sink ${found}; give ${owner} a path of its own`,
-      );
-    if (found !== undefined) return;
-    replaceFile(io, this.staging, OWNER, Buffer.from(owner));
   }
 
   /** What a stop has left. */
@@ -153,12 +141,14 @@ export class ParquetStore {
     return (this.slotOf(place).staged = StagedRows.begin(this.io, this.staging, place, row));
   }
 
-  /** Makes everything durable that was added. */
-  sync(): void {
-    if (this.dirty.size === 0) return;
-    this.syncFiles([...this.dirty].map(({ path }) => path));
-    this.io.syncFolder(this.staging);
-    this.dirty.clear();
+  /** Makes everything durable that was added; answers what is to be kept with the cursor. */
+  sync(): OwnerState {
+    if (this.dirty.size > 0) {
+      this.syncFiles([...this.dirty].map(({ path }) => path));
+      this.io.syncFolder(this.staging);
+      this.dirty.clear();
+    }
+    return this.owner.flushed();
   }
 
   private syncFiles(paths: readonly string[]): void {
