@@ -36,6 +36,8 @@ type Part = Readonly<Record<string, unknown>>;
 
 export class UpbitSession extends VenueSession {
   #wanted: (readonly [SymbolMarket, Channel])[] = [];
+  /** what is sent: the streams of the request before go on until those of the new one begin */
+  #served: (readonly [SymbolMarket, Channel])[] = [];
   /** when the next {"status":"UP"} is due; 0 = the client has not asked for any */
   #up_ms = 0;
 
@@ -87,7 +89,6 @@ export class UpbitSession extends VenueSession {
   }
 
   #replace(types: readonly Part[]): void {
-    for (const [symbol, channel] of this.#wanted) this.link.unsubscribe(symbol, channel);
     const wanted = types.flatMap(({ type, codes }) =>
       (codes as readonly unknown[]).flatMap((code): (readonly [SymbolMarket, Channel])[] => {
         const symbol = this.venue.symbols.get(String(code));
@@ -97,6 +98,8 @@ export class UpbitSession extends VenueSession {
     this.#wanted = wanted;
     this.link.later(SNAPSHOT_DELAY_MS, () => {
       if (this.#wanted !== wanted) return;
+      for (const [symbol, channel] of this.#served) this.link.unsubscribe(symbol, channel);
+      this.#served = wanted;
       this.link.cork(() => {
         for (const [symbol, channel] of wanted) {
           this.link.subscribe(symbol, channel, channel === 'book' ? SHAPE : undefined);
