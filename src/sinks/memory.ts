@@ -22,7 +22,7 @@ export default defineSink({
     rows_total: integer({
       default: 10_000,
       min: 1,
-      max: 1_000_000,
+      max: 200_000,
       applies: 'reload',
       doc: 'Rows that are kept in all; the oldest go first.',
     }),
