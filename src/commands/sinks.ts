@@ -1,5 +1,6 @@
 /** `logger sinks`: how far every sink is, and sends one back. Main thread; works beside a logger that runs. */
 import { Command } from 'commander';
+import { didYouMean } from '../base/did_you_mean.js';
 import { LoggerError } from '../base/errors.js';
 import { BEGINNING_FORM, parseBeginning } from '../config/beginning.js';
 import type { Config } from '../config/options.js';
@@ -17,7 +18,7 @@ interface ListOptions extends ConfigOptions {
 }
 
 interface RewindOptions extends ConfigOptions {
-  readonly to: string;
+  readonly to?: string;
 }
 
 /** Health that a logger on this machine does not answer within this time it does not have. */
@@ -96,7 +97,15 @@ function line(sink: Listed): string[] {
   ];
 }
 
-async function list(options: ListOptions): Promise<void> {
+async function list(options: ListOptions, command: Command): Promise<void> {
+  const [word] = command.args;
+  if (word !== undefined) {
+    const meant = didYouMean(
+      word,
+      command.commands.map((known) => known.name()),
+    );
+    command.error(`unknown command '${word}'${meant === undefined ? '' : ` (Did you mean ${meant}?)`}`);
+  }
   const config = await configOf(options);
   const health = await askHealth(config);
   const sinks = Object.keys(config.sinks).map((name) => listed(config, name, health[name]));
@@ -105,18 +114,21 @@ async function list(options: ListOptions): Promise<void> {
   else process.stdout.write(aligned(COLUMNS, sinks.map(line)));
 }
 
-async function rewind(name: string, options: RewindOptions): Promise<void> {
+async function rewind(name: string, _options: RewindOptions, command: Command): Promise<void> {
+  // the group takes --config for itself, wherever it stands
+  const options = command.optsWithGlobals<RewindOptions>();
   const config = await configOf(options);
   if (!(name in config.sinks)) {
     const names = Object.keys(config.sinks);
     const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
     throw new LoggerError('USAGE', `no sink ${JSON.stringify(name)} in the configuration; ${known}`);
   }
-  if (parseBeginning(options.to) === undefined)
-    throw new LoggerError('USAGE', `--to must be ${BEGINNING_FORM}; it is ${JSON.stringify(options.to)}`);
-  new CursorFiles(new DiskIo(), journalFolder(config.logger.data_path), name).askToRewind(options.to);
+  const { to = '' } = options;
+  if (parseBeginning(to) === undefined)
+    throw new LoggerError('USAGE', `--to must be ${BEGINNING_FORM}; it is ${JSON.stringify(to)}`);
+  new CursorFiles(new DiskIo(), journalFolder(config.logger.data_path), name).askToRewind(to);
   process.stdout.write(
-    `${name} goes back to ${options.to}: within seconds when the logger runs, else at its next start\n`,
+    `${name} goes back to ${to}: within seconds when the logger runs, else at its next start\n`,
   );
 }
 
@@ -124,10 +136,7 @@ function rewindCommand(): Command {
   const command = new Command('rewind')
     .description('have a sink deliver again what it has delivered')
     .argument('<name>', 'of the section [sinks.<name>]')
-    .requiredOption(
-      '--to <when>',
-      `${BEGINNING_FORM}: what was received since (default: none, it must be named)`,
-    );
+    .option('--to <when>', `${BEGINNING_FORM}: what was received since (default: none, it must be named)`);
   return command
     .addOption(configOption())
     .action(rewind)
@@ -144,7 +153,7 @@ export function sinksCommand(): Command {
   const command = new Command().option('--json', 'print one JSON document');
   return command
     .addOption(configOption())
-    .enablePositionalOptions()
+    .allowExcessArguments()
     .addCommand(rewindCommand())
     .action(list)
     .addHelpText(

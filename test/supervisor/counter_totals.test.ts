@@ -23,10 +23,12 @@ test('every block of counters is shown by some name', () => {
 });
 
 test('every counter stands in /health with its value, of several blocks the sum or the largest', () => {
-  const { session: connection, shard, ring, writer, sealer } = COUNTER_BLOCKS;
+  const { session: connection, shard, ring, writer, sealer, sink } = COUNTER_BLOCKS;
   const connections = [1, 2].map(() => session({ counters: numbered(connection.specs) }));
   const shards = [1, 2].map(() => ({ counters: numbered(shard.specs), drained: numbered(ring.specs) }));
-  const changes = { writer: numbered(writer.specs), sealer: numbered(sealer.specs) };
+  const quiet = { type: 'jsonl', trouble: undefined, restarts: 0, lagRows: 0, lagSecs: 0 };
+  const sinks = ['one', 'other'].map((name) => ({ ...quiet, name, counters: numbered(sink.specs) }));
+  const changes = { writer: numbered(writer.specs), sealer: numbered(sealer.specs), sinks };
   const venue = stored(numbered(COUNTER_BLOCKS.stored.specs));
   const { counters } = healthOf(snapshot({ sessions: connections, shards, stored: { venue }, ...changes }));
   const shown: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -34,7 +36,7 @@ test('every counter stands in /health with its value, of several blocks the sum 
     ...counters.process,
   };
   for (const [block, { specs }] of Object.entries(COUNTER_BLOCKS)) {
-    const many = ['session', 'shard', 'ring'].includes(block);
+    const many = ['session', 'shard', 'ring', 'sink'].includes(block);
     const wanted = Object.entries(specs).map(([name, spec], i) => [
       name,
       many && spec.together === 'sum' ? 2 * (i + 1) : i + 1,
