@@ -118,7 +118,9 @@ function refuseCommand(command: Command, word: string): never {
   command.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
 }
 
-async function rewind(name: string, options: RewindOptions): Promise<void> {
+async function rewind(name: string, _options: RewindOptions, command: Command): Promise<void> {
+  // the group takes --config for itself, wherever it stands
+  const options = command.optsWithGlobals<RewindOptions>();
   const config = await configOf(options);
   if (!(name in config.sinks)) {
     const names = Object.keys(config.sinks);

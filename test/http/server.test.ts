@@ -33,7 +33,7 @@ test('answers /health and /ready with a status that says it all', async (t) => {
   );
   assert.deepEqual(Object.keys(well.body), [
     'status', 'reasons', 'warnings', 'uptime_seconds', 'connections', 'messages_dropped', 'disk', 'exchanges', 'writer', 'journal',
-    'checksums', 'counters',
+    'checksums', 'sinks', 'counters',
   ]); // biome-ignore format: a table
   assert.deepEqual([(await get('/ready')).status, (await get('/health?verbose=1')).status], [200, 200]);
   state = snapshot({ dropQuietSecs: 1 });
