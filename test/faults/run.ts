@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import { programOptions } from '../support/arguments.js';
 import { FAULT_CLASSES, type FaultClass } from './classes.js';
 import { type Outcome, problemsOf, runClass } from './rounds.js';
-import { faultPage, faultTable } from './table.js';
+import { faultPage, faultRow, faultTable } from './table.js';
 
 const PAGE = 'docs/internals/faults.md';
 
@@ -33,6 +33,7 @@ async function run(fault: FaultClass): Promise<Outcome | string> {
   const problems = typeof outcome === 'string' ? [outcome] : problemsOf(outcome);
   print(`${fault.name}: ${problems.length === 0 ? 'as it should be' : 'WRONG'}`);
   for (const problem of problems) print(`    ${problem}`);
+  if (typeof outcome !== 'string') print(faultRow(outcome));
   return outcome;
 }
 

@@ -23,7 +23,8 @@ function seconds(times: readonly number[]): string {
   return median === longest ? median : `${median}, ${longest}`;
 }
 
-function row({ fault, exchanges, ...outcome }: Outcome): string {
+/** What a class has shown, as a row. */
+export function faultRow({ fault, exchanges, ...outcome }: Outcome): string {
   const { noticed, flowing, repaired, listed, others_listed, lost, twice } = outcome;
   const cells = [
     `${fault.name}: ${fault.what}`,
@@ -39,7 +40,7 @@ function row({ fault, exchanges, ...outcome }: Outcome): string {
 /** A row for each class. */
 export function faultTable(outcomes: readonly Outcome[]): string {
   const line = `|${HEADS.map((_, i) => (i < 2 ? '---|' : '--:|')).join('')}`;
-  return [`| ${HEADS.join(' | ')} |`, line, ...outcomes.map(row)].join('\n');
+  return [`| ${HEADS.join(' | ')} |`, line, ...outcomes.map(faultRow)].join('\n');
 }
 
 /** The whole page; `when` and `where` say of which run. */
