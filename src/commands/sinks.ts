@@ -99,19 +99,23 @@ function line(sink: Listed): string[] {
 
 async function list(options: ListOptions, command: Command): Promise<void> {
   const [word] = command.args;
-  if (word !== undefined) {
-    const meant = didYouMean(
-      word,
-      command.commands.map((known) => known.name()),
-    );
-    command.error(`unknown command '${word}'${meant === undefined ? '' : ` (Did you mean ${meant}?)`}`);
-  }
+  if (word !== undefined) refuseCommand(command, word);
   const config = await configOf(options);
   const health = await askHealth(config);
   const sinks = Object.keys(config.sinks).map((name) => listed(config, name, health[name]));
   if (options.json) process.stdout.write(`${JSON.stringify(sinks, undefined, 2)}\n`);
   else if (sinks.length === 0) process.stdout.write('no sinks; name one in a section [sinks.<name>]\n');
   else process.stdout.write(aligned(COLUMNS, sinks.map(line)));
+}
+
+/** The list is what the group does without a command, so a mistyped one arrives as an argument of the list. */
+function refuseCommand(command: Command, word: string): never {
+  const meant = didYouMean(
+    word,
+    command.commands.map((each) => each.name()),
+  );
+  const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  command.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
 }
 
 async function rewind(name: string, _options: RewindOptions, command: Command): Promise<void> {
@@ -123,12 +127,13 @@ async function rewind(name: string, _options: RewindOptions, command: Command): 
     const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
     throw new LoggerError('USAGE', `no sink ${JSON.stringify(name)} in the configuration; ${known}`);
   }
-  const { to = '' } = options;
-  if (parseBeginning(to) === undefined)
-    throw new LoggerError('USAGE', `--to must be ${BEGINNING_FORM}; it is ${JSON.stringify(to)}`);
-  new CursorFiles(new DiskIo(), journalFolder(config.logger.data_path), name).askToRewind(to);
+  if (options.to === undefined)
+    throw new LoggerError('USAGE', `where ${name} is to begin again is missing: add --to ${BEGINNING_FORM}`);
+  if (parseBeginning(options.to) === undefined)
+    throw new LoggerError('USAGE', `--to must be ${BEGINNING_FORM}; it is ${JSON.stringify(options.to)}`);
+  new CursorFiles(new DiskIo(), journalFolder(config.logger.data_path), name).askToRewind(options.to);
   process.stdout.write(
-    `${name} goes back to ${to}: within seconds when the logger runs, else at its next start\n`,
+    `${name} goes back to ${options.to}: within seconds when the logger runs, else at its next start\n`,
   );
 }
 
@@ -153,8 +158,9 @@ export function sinksCommand(): Command {
   const command = new Command().option('--json', 'print one JSON document');
   return command
     .addOption(configOption())
-    .allowExcessArguments()
+    .enablePositionalOptions()
     .addCommand(rewindCommand())
+    .allowExcessArguments()
     .action(list)
     .addHelpText(
       'after',
