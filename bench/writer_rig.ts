@@ -22,7 +22,13 @@ const EXCHANGE = 'bench';
 /** Every stream has them, as with the channels of trades and tickers. */
 export const RIG_TABLES: readonly Table[] = [TRADES, MD];
 /** A journal that no checkpoint shortens while it is measured. */
-export const RIG_JOURNAL = { syncMs: 200, segmentBytes: 64 << 20, bytesMax: 1e12, freeBytesMin: 0, checkpointMs: 1e9 };
+export const RIG_JOURNAL = {
+  syncMs: 200,
+  segmentBytes: 64 << 20,
+  bytesMax: 1e12,
+  freeBytesMin: 0,
+  checkpointMs: 1e9,
+};
 const DAY_MS = 86_400_000;
 
 /** A writer that is never stopped and that receives no commands. */
