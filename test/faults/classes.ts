@@ -190,12 +190,6 @@ const CONNECTIONS: readonly FaultClass[] = [
     [{ kind: 'throttle', count: 2 }, cut],
     { exchanges: ['kraken', 'okx'] },
   ),
-  faults(
-    'slow-consumer',
-    'reading pauses for 5 s, and the exchange cuts who has 64 KB unread',
-    [{ kind: 'slow-consumer' }, { kind: 'net-stall', seconds: 5 }],
-    { exchanges: SECOND, flags: PROXY },
-  ),
 ];
 
 const MESSAGES: readonly FaultClass[] = [

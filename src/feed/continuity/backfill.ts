@@ -23,7 +23,7 @@ import type { StreamIndex } from '../rows/streams.js';
 import type { Gap } from './gap_log.js';
 import type { BackfillRecipe } from './recipe.js';
 import { candlesWithin, Repair } from './repair.js';
-import { RepairSequence } from './repair_sequence.js';
+import { RepairSequence, ROWS_BEFORE_ANCHOR } from './repair_sequence.js';
 import type { Sequence } from './sequence.js';
 
 /** Messages that become rows before live ones have their turn: less than a millisecond. */
@@ -132,7 +132,9 @@ export class Backfill {
     const { recipe, live } = channel;
     const { slot, fromId, toId } = gap;
     const left = () => live.missingWithin(slot, fromId, toId);
-    const around = stored ?? { anchor: live.recent?.beforeNewest(slot) };
+    // the sequence may have forgotten these ids when a long history has been read
+    const known = live.recent?.newest(slot, 2 * ROWS_BEFORE_ANCHOR);
+    const around = stored ?? { anchor: live.recent?.beforeNewest(slot), known };
     this.waiting.push(new Repair(gap, recipe, around, left));
     this.count();
     return true;

@@ -89,6 +89,18 @@ export class RecentIds {
     return this.streams[slot].words.slice(at, at + this.width);
   }
 
+  /** Cold: the newest ids of a slot, at most so many; their words, joined by commas. */
+  newest(slot: number, count: number): Set<string> {
+    const { width } = this;
+    const { words } = this.streams[slot];
+    const newest = new Set<string>();
+    for (let age = 1; age <= Math.min(count, this.counts[slot]); age++) {
+      const at = ((this.cursors[slot] - age) & MASK) * width;
+      newest.add(words.slice(at, at + width).join());
+    }
+    return newest;
+  }
+
   /** Cold: remembers an id, which was not, in front of the newest one. */
   addOlder(slot: number, words: Uint32Array, at: number): void {
     if (this.counts[slot] === 0) {

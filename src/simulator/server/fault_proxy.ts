@@ -74,7 +74,7 @@ export class FaultProxy {
     const until_ms = performance.now() + duration_ms;
     const weather = this.#weather;
     const all = [...this.#tunnels];
-    const chosen = request.connections === 'one' ? all.slice(0, 1) : all;
+    const chosen = request.connections === 'one' ? busiest(all) : all;
     switch (request.kind) {
       case 'net-cut':
         for (const tunnel of chosen) tunnel.cutAfter(request.bytes ?? 0, 'fin');
@@ -141,6 +141,11 @@ export class FaultProxy {
     }, delay_ms);
     this.#timers.add(timer);
   }
+}
+
+/** One that carries a stream, where there is one, and no single request. */
+function busiest(tunnels: Tunnel[]): Tunnel[] {
+  return tunnels.sort((a, b) => b.passed - a.passed).slice(0, 1);
 }
 
 /** Somebody else with a certificate of his own, where clients expect the exchange. */

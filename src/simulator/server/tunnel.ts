@@ -102,6 +102,8 @@ class Flow {
 export class Tunnel {
   readonly #flows: readonly Flow[];
   #swallows = false;
+  /** bytes from the exchange */
+  passed = 0;
   /** how it ends when so many more bytes have come from the exchange */
   #end: { bytes: number; readonly how: TunnelEnd } | undefined;
 
@@ -162,6 +164,7 @@ export class Tunnel {
   }
 
   #toClient(bytes: Buffer): void {
+    this.passed += bytes.length;
     if (this.weather.corrupt > 0) {
       this.weather.corrupt--;
       bytes[bytes.length >> 1] ^= 0x10;

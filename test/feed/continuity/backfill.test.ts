@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { loadExchange } from '../../../src/exchanges/index.js';
 import { Backfill } from '../../../src/feed/continuity/backfill.js';
 import type { Gap } from '../../../src/feed/continuity/gap_log.js';
+import { RECENT_IDS } from '../../../src/feed/continuity/recent_ids.js';
 import type { JsonValue } from '../../../src/feed/json/document.js';
 import { parseKeepingText } from '../../../src/feed/json/document.js';
 import { RowWriter } from '../../../src/feed/rows/row_writer.js';
@@ -38,8 +39,9 @@ class Rig {
   constructor(
     exchange: Awaited<ReturnType<typeof loadExchange>>,
     private readonly answers: (JsonValue | Error)[],
+    native = 'BTC-USD',
   ) {
-    const harness = new Harness(exchange, ['BTC-USD'], { channels: ['trades'], receivedSeconds: NOW });
+    const harness = new Harness(exchange, [native], { channels: ['trades'], receivedSeconds: NOW });
     this.harness = harness;
     const { streams, sequences, producer, received } = harness;
     this.rows = new RowWriter(producer, streams, received, 86_400);
@@ -75,7 +77,11 @@ class Rig {
 
   /** Feeds live trades, and hands over what is missing between them. */
   live(...ids: number[]): void {
-    for (const id of ids) this.harness.feed(match(id));
+    this.feed(ids.map(match));
+  }
+
+  feed(messages: readonly string[]): void {
+    for (const message of messages) this.harness.feed(message);
     this.harness.nowMs += 3000;
     for (const sequence of this.harness.sequences.values()) sequence.reportDue();
     for (const gap of this.harness.gaps.slice(this.gapsSeen)) this.backfill.add(gap);
@@ -178,4 +184,49 @@ test('a stream that is let go is left alone, and a table without history is not 
   const gap = rig.harness.gaps[0] as Gap;
   const { MD } = await import('../../../src/schema/tables.js');
   assert.equal(rig.backfill.add({ ...gap, table: MD }), false);
+});
+
+/** Of Upbit, whose ids have no order: trade n happens n milliseconds after the first. */
+const upbitTrade = (n: number) => {
+  const ms = (NOW - 60) * 1000 + n;
+  const [date, time] = new Date(ms).toISOString().split('T');
+  const trade = { timestamp: ms, trade_price: 100, trade_volume: 1, prev_closing_price: 99, ask_bid: 'BID' };
+  return {
+    ...trade,
+    trade_date_utc: date,
+    trade_time_utc: time!.slice(0, 8),
+    id: `1796030000000${1000 + n}`,
+  };
+};
+const upbitLive = (n: number) => {
+  const { id, timestamp, trade_date_utc, trade_time_utc, ...trade } = upbitTrade(n);
+  const text = JSON.stringify({
+    ...{ type: 'trade', code: 'KRW-BTC', timestamp, trade_date: trade_date_utc, trade_time: trade_time_utc },
+    ...{ trade_timestamp: timestamp, ...trade, change: 'RISE', change_price: 1, stream_type: 'REALTIME' },
+  });
+  return `${text.slice(0, -1)},"sequential_id":${id}}`;
+};
+const upbitPage = (ns: readonly number[]) => {
+  const rows = ns.map(upbitTrade).map(({ id, ...trade }) => {
+    const text = JSON.stringify({ market: 'KRW-BTC', ...trade, change_price: 1 });
+    return `${text.slice(0, -1)},"sequential_id":${id}}`;
+  });
+  return parseKeepingText(`[${rows.join()}]`);
+};
+
+test('more than the ids that are remembered: what stood in front of the gap is not stored again', async () => {
+  const upbit = await loadExchange('upbit');
+  const [before, missed] = [40, RECENT_IDS + 500];
+  const newest = before + missed + 1;
+  const pages = Array.from({ length: Math.ceil(newest / 500) }, (_, page) =>
+    upbitPage(down(newest - page * 500, Math.max(1, newest - page * 500 - 499))),
+  );
+  const rig = new Rig(upbit, pages, 'KRW-BTC');
+  rig.feed(down(before, 1).reverse().map(upbitLive));
+  for (const sequence of rig.harness.sequences.values()) sequence.interrupted('disconnect');
+  rig.feed([upbitLive(newest)]);
+  await rig.work();
+  const trades = rig.written().filter((line) => !line.startsWith('GAPS'));
+  assert.equal(trades.length, missed);
+  assert.equal(new Set(trades).size, missed);
 });
