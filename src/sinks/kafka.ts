@@ -1,6 +1,6 @@
 /**
  * Rows as messages of Kafka topics. Delivery is at least once: while the process lives, the broker drops what is sent
- * again (kafka_link.ts); after a crash of the logger the batches that no flush had covered may come twice, and every
+ * again (delivery/kafka_link.ts); after a crash of the logger the batches that no flush had covered may come twice, and every
  * message has what names its row for good.
  */
 import { readFileSync } from 'node:fs';
@@ -23,6 +23,7 @@ import {
 import { fillTemplate } from '../config/template.js';
 import type { Batch } from '../delivery/batch.js';
 import { loadDriver } from '../delivery/driver.js';
+import { type Driver, KafkaLink, type Message } from '../delivery/kafka_link.js';
 import type { Place } from '../delivery/place.js';
 import type { RecordView } from '../delivery/record_view.js';
 import { ENCODINGS, type Encoding, loadEncoding } from '../delivery/schemas/encoder.js';
@@ -31,7 +32,6 @@ import { intervalOf, type RowSchema, schemaName, schemaOf } from '../delivery/sc
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
 import type { Table } from '../schema/layout.js';
-import { type Driver, KafkaLink, type Message } from './kafka_link.js';
 
 const TOPIC_CHARS_MAX = 249;
 const NO_TOPIC = /[^\w.-]/;

@@ -7,7 +7,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type * as Kafka from '@platformatic/kafka';
 import { LoggerError } from '../base/errors.js';
-import { within } from '../delivery/deadline.js';
+import { within } from './deadline.js';
 
 export type Driver = typeof Kafka;
 type Producer = Kafka.Producer<Buffer, Buffer, Buffer, Buffer>;
