@@ -3,7 +3,7 @@
  * a row was lost or stored twice, or anything else was wrong.
  */
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { programOptions } from '../support/arguments.js';
 import { FAULT_CLASSES, type FaultClass } from './classes.js';
 import { type Outcome, problemsOf, runClass } from './rounds.js';
@@ -55,7 +55,8 @@ else {
   print(`\n${faultTable(outcomes)}`);
   const bad = all.length - outcomes.filter((outcome) => problemsOf(outcome).length === 0).length;
   print(`\n${all.length} classes of faults, ${bad} not as they should be`);
-  const where = `Node ${process.versions.node}, ${cpus().length} processors`;
+  const load = loadavg()[0].toFixed(0);
+  const where = `Node ${process.versions.node}, ${cpus().length} processors, load average ${load} at the end`;
   if (values.write) writeFileSync(PAGE, faultPage(outcomes, where));
   process.exitCode = bad === 0 && all.length > 0 ? 0 : 1;
 }
