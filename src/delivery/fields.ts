@@ -5,10 +5,10 @@
  */
 import { type Column, isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
-import { BOOK, BOOK_SIDE, GAPS, SIDE, TABLES, tableById } from '../schema/tables.js';
+import { BOOK, BOOK_SIDE, GAPS, INSTRUMENTS, SIDE, TABLES, tableById } from '../schema/tables.js';
 import { textOfF32 } from '../store/read/decimals.js';
 import { type NumberRole, rolesOf } from '../store/read/roles.js';
-import { causeName } from '../store/read/row_text.js';
+import { causeName, stateName } from '../store/read/row_text.js';
 import type { RecordView } from './record_view.js';
 
 /**
@@ -132,6 +132,7 @@ const tableName = (id: number) => tableById(id)?.name ?? String(id);
 /** The words that the numbers of a column stand for; undefined where they are numbers. */
 function namesIn(table: Table, column: string): ((value: number) => string) | undefined {
   if (rolesOf(table).sides.includes(column)) return table.name === BOOK.name ? bookSideName : sideName;
+  if (table.name === INSTRUMENTS.name && column === 'state') return stateName;
   if (table.name !== GAPS.name) return undefined;
   return column === 'cause' ? causeName : column === 'table' ? tableName : undefined;
 }
@@ -155,6 +156,14 @@ function readingOf(table: Table, column: Column): { kind: FieldKind; text: Text;
   return { kind: 'u32', text: (view) => String(view.u32(word)) };
 }
 
+/** Null where the message lacked the column, and where the exchange has none. */
+function presentText(column: Column, missing: number, text: Text): Text {
+  if (column.own === true)
+    return (view) =>
+      view.isMissing(missing) || !isWrittenFor(view.place.exchange, column) ? null : text(view);
+  return missing === 0 ? text : (view) => (view.isMissing(missing) ? null : text(view));
+}
+
 function fieldOf(table: Table, column: Column): Field {
   const { kind, text, nanosWord = -1 } = readingOf(table, column);
   const missing = table.missing[column.name];
@@ -166,9 +175,9 @@ function fieldOf(table: Table, column: Column): Field {
       word: column.word,
       nanosWord,
     },
-    nullable: column.optional === true || ['time', 'uuid', 'decimal'].includes(kind),
+    nullable: column.optional === true || column.own === true || ['time', 'uuid', 'decimal'].includes(kind),
     isIn: (exchange) => isWrittenFor(exchange, column),
-    text: missing === 0 ? text : (view) => (view.isMissing(missing) ? null : text(view)),
+    text: presentText(column, missing, text),
   };
 }
 

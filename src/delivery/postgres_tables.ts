@@ -3,8 +3,10 @@
  * what names a row as the primary key. A time is there twice where it has nanoseconds: as a timestamp, which ends at
  * microseconds, and as a whole number. Derived from the fields; statements and lines of COPY are loops over the columns.
  */
+
+import { assert } from '../base/errors.js';
 import type { Table } from '../schema/layout.js';
-import { AGG_TRADES, BBO, BOOK, GAPS, KLINES, MD, TRADES } from '../schema/tables.js';
+import { AGG_TRADES, BBO, BOOK, GAPS, INSTRUMENTS, KLINES, MD, TABLES, TRADES } from '../schema/tables.js';
 import { isoDay } from '../store/disk/paths.js';
 import { type Field, type FieldKind, fieldsOf, type ROW_KEY } from './fields.js';
 import type { RecordView } from './record_view.js';
@@ -33,6 +35,7 @@ const NAMES: readonly (readonly [name: string, tables: readonly Table[]])[] = [
   ['best_quotes', [BBO]],
   ['market_data_ohlcv', Object.values(KLINES)],
   ['gaps', [GAPS]],
+  ['instruments', [INSTRUMENTS]],
 ];
 
 const INTERVALS = new Map<Table, string>(
@@ -109,6 +112,8 @@ const byTable = new Map(
     return tables.map((of): [Table, PostgresTable] => [of, table]);
   }),
 );
+
+for (const table of TABLES) assert(byTable.has(table), `${table.name} has a table of PostgreSQL`);
 
 /** The table of PostgreSQL that the rows of a table go to. */
 export function postgresTableOf(table: Table): PostgresTable {

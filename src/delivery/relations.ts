@@ -3,8 +3,10 @@
  * columns derived from the fields of a row. What names a row is the primary key, so a row that is delivered again replaces
  * itself. A decimal number is there twice: as the nearest double, to reckon with, and as exact text.
  */
+
+import { assert } from '../base/errors.js';
 import type { Table } from '../schema/layout.js';
-import { AGG_TRADES, BBO, BOOK, GAPS, KLINES, MD, TRADES } from '../schema/tables.js';
+import { AGG_TRADES, BBO, BOOK, GAPS, INSTRUMENTS, KLINES, MD, TABLES, TRADES } from '../schema/tables.js';
 import { type Field, fieldsOf, nanosOf, ROW_KEY } from './fields.js';
 import type { RecordView } from './record_view.js';
 
@@ -36,6 +38,7 @@ const NAMES: readonly (readonly [name: string, tables: readonly Table[]])[] = [
   ['best_quotes', [BBO]],
   ['klines', Object.values(KLINES)],
   ['gaps', [GAPS]],
+  ['instruments', [INSTRUMENTS]],
 ];
 
 const CANDLES = 'KLINES_';
@@ -122,6 +125,8 @@ export const RELATIONS: readonly Relation[] = NAMES.map(([name, tables]) => rela
 const byTable = new Map(
   NAMES.flatMap(([, tables], i) => tables.map((table): [string, Relation] => [table.name, RELATIONS[i]])),
 );
+
+for (const { name } of TABLES) assert(byTable.has(name), `${name} has a relation`);
 
 /** The relation that the rows of a table go to. */
 export function relationOf(table: Table): Relation {

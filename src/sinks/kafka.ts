@@ -76,7 +76,7 @@ const options = {
       ...RELOAD,
       default: '{exchange}-{channel}',
       placeholders: ['exchange', 'channel', 'symbol', 'table', 'interval'],
-      doc: 'Topic of a row. `{channel}` is ticker, trades, agg_trades, bbo, book, klines or gaps; `{interval}` is empty but for candles. What a topic may not have becomes an underscore.',
+      doc: 'Topic of a row. `{channel}` is ticker, trades, agg_trades, bbo, book, klines, gaps or instruments; `{interval}` is empty but for candles. What a topic may not have becomes an underscore.',
     }),
   ),
   create_topics: boolean({

@@ -36,6 +36,7 @@ const TABLES: Readonly<Record<string, string>> = {
   tickers: 'MD',
   best_quotes: 'BBO',
   gaps: 'GAPS',
+  instruments: 'INSTRUMENTS',
 };
 const CANDLES = 'market_data_ohlcv';
 

@@ -14,6 +14,7 @@ export type PlainRow = Readonly<Record<string, string | number | null>>;
 const WIDTHS: Readonly<Record<ColumnType, number>> = { u32: 4, f32: 4, u64: 8, uuid: 16 };
 const COLUMN_FILE = /^(.+)\.(\d\d)\.(\d\d)\.(\d\d)\.bin$/;
 const SIDES = ['unknown', 'buy', 'sell'];
+const INSTRUMENT_STATES = ['unlisted', 'pre_trading', 'trading', 'halted', 'delisted'];
 const BOOK_SIDES = ['none', 'bid', 'ask'];
 
 /** Every row of a data directory by its name: exchange, symbol, table, day and number. */
@@ -147,6 +148,7 @@ function plainValue(
   }
   const value = file.readUInt32LE(row * 4);
   if (/side$/.test(name)) return (table.name === 'BOOK' ? BOOK_SIDES : SIDES)[value] as string;
+  if (table.name === 'INSTRUMENTS' && name === 'state') return INSTRUMENT_STATES[value] as string;
   if (table.name !== 'GAPS') return value;
   if (name === 'table') return TABLES.find(({ id }) => id === value)?.name ?? value;
   if (name === 'cause') return Object.entries(GAP_CAUSES).find(([, { id }]) => id === value)?.[0] ?? value;

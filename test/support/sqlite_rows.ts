@@ -13,6 +13,7 @@ const TABLES: Readonly<Record<string, string>> = {
   market_data: 'MD',
   best_quotes: 'BBO',
   gaps: 'GAPS',
+  instruments: 'INSTRUMENTS',
 };
 
 export function openDatabase(path: string): Reader {
@@ -58,7 +59,7 @@ function lineOf(
 
 function isoTime(name: string, ns: string): string {
   const seconds = new Date(Number(ns.slice(0, -9)) * 1000).toISOString().slice(0, 19);
-  return /^(open|close)_time/.test(name) ? `${seconds}Z` : `${seconds}.${ns.slice(-9)}Z`;
+  return /^(open|close|listed)_time/.test(name) ? `${seconds}Z` : `${seconds}.${ns.slice(-9)}Z`;
 }
 
 /** The double is the one nearest to the exact text. */

@@ -75,6 +75,11 @@ export function causeName(cause: number): string {
   return CAUSE_NAMES.get(cause) ?? String(cause);
 }
 
+/** Name of a state in INSTRUMENTS. */
+export function stateName(state: number): string {
+  return STATE_NAMES.get(state) ?? String(state);
+}
+
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
   return true;
@@ -161,7 +166,7 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
 function namesOfNumbers(table: Table, column: string): ((value: number) => string) | undefined {
   if (rolesOf(table).sides.includes(column)) return (value) => SIDE_NAMES.get(value) ?? String(value);
   if (table === GAPS && column === 'cause') return causeName;
-  if (table === INSTRUMENTS && column === 'state') return (value) => STATE_NAMES.get(value) ?? String(value);
+  if (table === INSTRUMENTS && column === 'state') return stateName;
   if (table === GAPS && column === 'table') return (value) => tableById(value)?.name ?? String(value);
   return undefined;
 }
