@@ -46,7 +46,7 @@ function readRows(path: string): Line[] {
 
 /** Parquet has one kind of time: columns of whole seconds have nanoseconds there, which are none. */
 function wholeSeconds(line: Record<string, unknown>): Line {
-  for (const name of ['open_time', 'close_time'])
+  for (const name of ['open_time', 'close_time', 'listed_time'])
     if (typeof line[name] === 'string') line[name] = line[name].replace('.000000000Z', 'Z');
   return line;
 }
