@@ -272,6 +272,8 @@ export class Runner {
     counters[SINK.dead_letters] += refused;
     this.spare.push(...this.unsafe.splice(0));
     this.taken = 0;
+    // the cursor was moved while the batches could still be needed again
+    this.showWaiting();
     this.flushedMs = monotonicMs();
     this.worked();
   }

@@ -216,6 +216,7 @@ class Scene {
     const missing = this.missing(target);
     assert.equal(missing.length, refused, `missing: ${missing.slice(0, 5).join(', ')}`);
     for (const [name, times] of target.rows) assert.ok(allowed(times), `${name} came ${times} times`);
+    assert.equal(this.counters.read().waiting_since, 0, 'nothing waits any more');
   }
 
   async finish(target: Target): Promise<void> {
