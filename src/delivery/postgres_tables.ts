@@ -3,13 +3,11 @@
  * what names a row as the primary key. A time is there twice where it has nanoseconds: as a timestamp, which ends at
  * microseconds, and as a whole number. Derived from the fields; statements and lines of COPY are loops over the columns.
  */
-
-import { assert } from '../base/errors.js';
 import type { Table } from '../schema/layout.js';
-import { AGG_TRADES, BBO, BOOK, GAPS, INSTRUMENTS, KLINES, MD, TABLES, TRADES } from '../schema/tables.js';
 import { isoDay } from '../store/disk/paths.js';
-import { type Field, type FieldKind, fieldsOf, type ROW_KEY } from './fields.js';
+import type { Field, FieldKind, ROW_KEY } from './fields.js';
 import type { RecordView } from './record_view.js';
+import { intervalOf, perSchema, type RowSchema } from './schemas/row_schema.js';
 
 export interface PostgresColumn {
   readonly name: string;
@@ -27,20 +25,8 @@ export interface PostgresTable {
   readonly key: readonly string[];
 }
 
-const NAMES: readonly (readonly [name: string, tables: readonly Table[]])[] = [
-  ['trades', [TRADES]],
-  ['agg_trades', [AGG_TRADES]],
-  ['orderbooks', [BOOK]],
-  ['tickers', [MD]],
-  ['best_quotes', [BBO]],
-  ['market_data_ohlcv', Object.values(KLINES)],
-  ['gaps', [GAPS]],
-  ['instruments', [INSTRUMENTS]],
-];
-
-const INTERVALS = new Map<Table, string>(
-  Object.entries(KLINES).map(([interval, table]) => [table, interval]),
-);
+/** Where a table has another name than its rows. */
+const NAMES = { BOOK: 'orderbooks', MD: 'tickers', BBO: 'best_quotes', KLINES: 'market_data_ohlcv' };
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   time: 'timestamp with time zone',
@@ -59,7 +45,7 @@ function keyColumn(name: string, type: string, text: PostgresColumn['text']): Po
 }
 
 function keyColumns(isCandles: boolean): PostgresColumn[] {
-  const interval = keyColumn('interval', 'text', ({ place }) => INTERVALS.get(place.table) ?? null);
+  const interval = keyColumn('interval', 'text', ({ place }) => intervalOf(place.table));
   return [
     keyColumn('exchange' satisfies keyof typeof ROW_KEY, 'text', ({ place }) => place.exchange),
     keyColumn('native' satisfies keyof typeof ROW_KEY, 'text', ({ place }) => place.native),
@@ -96,29 +82,18 @@ function columnsOf(field: Field): PostgresColumn[] {
   return kind === 'time' ? timeColumns(field) : [{ name, type: TYPES[kind], nullable, text }];
 }
 
-function derive(name: string, tables: readonly Table[]): PostgresTable {
+function derive(name: string, { tables, fields }: RowSchema): PostgresTable {
   const [exchange, ...others] = keyColumns(tables.length > 1);
   const symbol = keyColumn('symbol', 'text', ({ place }) => place.symbol);
   return {
     name,
-    columns: [exchange, symbol, ...others, ...fieldsOf(tables[0]).flatMap(columnsOf)],
+    columns: [exchange, symbol, ...others, ...fields.flatMap(columnsOf)],
     key: [exchange, ...others].map((column) => column.name),
   };
 }
 
-const byTable = new Map(
-  NAMES.flatMap(([name, tables]) => {
-    const table = derive(name, tables);
-    return tables.map((of): [Table, PostgresTable] => [of, table]);
-  }),
-);
-
-for (const table of TABLES) assert(byTable.has(table), `${table.name} has a table of PostgreSQL`);
-
 /** The table of PostgreSQL that the rows of a table go to. */
-export function postgresTableOf(table: Table): PostgresTable {
-  return byTable.get(table) as PostgresTable;
-}
+export const postgresTableOf: (table: Table) => PostgresTable = perSchema(NAMES, derive);
 
 export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;

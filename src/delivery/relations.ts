@@ -3,12 +3,11 @@
  * columns derived from the fields of a row. What names a row is the primary key, so a row that is delivered again replaces
  * itself. A decimal number is there twice: as the nearest double, to reckon with, and as exact text.
  */
-
-import { assert } from '../base/errors.js';
 import type { Table } from '../schema/layout.js';
-import { AGG_TRADES, BBO, BOOK, GAPS, INSTRUMENTS, KLINES, MD, TABLES, TRADES } from '../schema/tables.js';
-import { type Field, fieldsOf, nanosOf, ROW_KEY } from './fields.js';
+import { TABLES } from '../schema/tables.js';
+import { type Field, nanosOf, ROW_KEY } from './fields.js';
 import type { RecordView } from './record_view.js';
+import { intervalOf, perSchema, type RowSchema } from './schemas/row_schema.js';
 
 export type SqlValue = string | number | bigint | null;
 
@@ -30,18 +29,8 @@ export interface Relation {
   readonly times: { readonly event: string; readonly received: string };
 }
 
-const NAMES: readonly (readonly [name: string, tables: readonly Table[]])[] = [
-  ['trades', [TRADES]],
-  ['agg_trades', [AGG_TRADES]],
-  ['orderbooks', [BOOK]],
-  ['market_data', [MD]],
-  ['best_quotes', [BBO]],
-  ['klines', Object.values(KLINES)],
-  ['gaps', [GAPS]],
-  ['instruments', [INSTRUMENTS]],
-];
-
-const CANDLES = 'KLINES_';
+/** Where a relation has another name than its rows. */
+const NAMES = { BOOK: 'orderbooks', MD: 'market_data', BBO: 'best_quotes' };
 
 function text(
   name: keyof typeof ROW_KEY | 'interval',
@@ -56,11 +45,7 @@ function keyColumns(isCandles: boolean): RelationColumn[] {
   const integer = (name: 'day' | 'row', value: RelationColumn['value']): RelationColumn => ({
     ...{ name, kind: 'integer', nullable: false, doc: ROW_KEY[name], value },
   });
-  const interval = text(
-    'interval',
-    ({ place }) => place.table.name.slice(CANDLES.length),
-    'length of the candle',
-  );
+  const interval = text('interval', ({ place }) => intervalOf(place.table), 'length of the candle');
   return [
     text('exchange', ({ place }) => place.exchange, ROW_KEY.exchange),
     text('native', ({ place }) => place.native, ROW_KEY.native),
@@ -105,9 +90,8 @@ function columnsOf(field: Field): RelationColumn[] {
   }
 }
 
-function relation(name: string, tables: readonly Table[]): Relation {
+function relation(name: string, { tables, fields }: RowSchema): Relation {
   const key = keyColumns(tables.length > 1);
-  const fields = fieldsOf(tables[0]);
   const symbol = text('symbol', ({ place }) => place.symbol, ROW_KEY.symbol);
   const [event] = fields.filter(({ kind }) => kind === 'time');
   const hasReceived = fields.some(({ name }) => name === 'recv_time');
@@ -119,16 +103,8 @@ function relation(name: string, tables: readonly Table[]): Relation {
   };
 }
 
-/** All relations, in the order in which they are made. */
-export const RELATIONS: readonly Relation[] = NAMES.map(([name, tables]) => relation(name, tables));
-
-const byTable = new Map(
-  NAMES.flatMap(([, tables], i) => tables.map((table): [string, Relation] => [table.name, RELATIONS[i]])),
-);
-
-for (const { name } of TABLES) assert(byTable.has(name), `${name} has a relation`);
-
 /** The relation that the rows of a table go to. */
-export function relationOf(table: Table): Relation {
-  return byTable.get(table.name) as Relation;
-}
+export const relationOf: (table: Table) => Relation = perSchema(NAMES, relation);
+
+/** All relations, in the order in which they are made. */
+export const RELATIONS: readonly Relation[] = [...new Set(TABLES.map(relationOf))];

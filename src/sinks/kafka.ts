@@ -28,10 +28,9 @@ import type { Place } from '../delivery/place.js';
 import type { RecordView } from '../delivery/record_view.js';
 import { ENCODINGS, type Encoding, loadEncoding } from '../delivery/schemas/encoder.js';
 import { recordName, SchemaRegistry } from '../delivery/schemas/registry.js';
-import { intervalOf, type RowSchema, schemaName, schemaOf } from '../delivery/schemas/row_schema.js';
+import { intervalOf, perSchema, type RowSchema, schemaOf } from '../delivery/schemas/row_schema.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
-import type { Table } from '../schema/layout.js';
 
 const TOPIC_CHARS_MAX = 249;
 const NO_TOPIC = /[^\w.-]/;
@@ -173,13 +172,8 @@ const options = {
 type Settings = OptionValues<typeof options>;
 
 const ACKS = { all: -1, leader: 1, none: 0 } as const;
-/** Names of tables where topics have another one. */
-const CHANNELS: Readonly<Record<string, string>> = { MD: 'ticker' };
-
-function channelOf(table: Table): string {
-  const name = schemaName(table);
-  return CHANNELS[name] ?? name.toLowerCase();
-}
+/** `{channel}` of the topic of a table. */
+const channelOf = perSchema({ MD: 'ticker' }, (name) => name);
 
 /** What messages of a place have in common. */
 interface Form {

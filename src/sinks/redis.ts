@@ -20,10 +20,10 @@ import { type Field, fieldsOf } from '../delivery/fields.js';
 import { jsonOf } from '../delivery/json.js';
 import { type Place, placeTexts } from '../delivery/place.js';
 import type { RecordView } from '../delivery/record_view.js';
+import { intervalOf } from '../delivery/schemas/row_schema.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
-import type { Table } from '../schema/layout.js';
-import { BBO, KLINES, MD, TRADES } from '../schema/tables.js';
+import { BBO, MD, TRADES } from '../schema/tables.js';
 
 const DRIVER = ['ioredis', '6.0.0'] as const;
 
@@ -136,10 +136,6 @@ redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 if ARGV[2] ~= '0' then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return 1`;
-
-const INTERVALS = new Map<Table, string>(
-  Object.entries(KLINES).map(([interval, table]) => [table, interval]),
-);
 
 /** What the rows of a place have in common; a key that they do not get is ''. */
 interface Form {
@@ -294,16 +290,16 @@ class RedisTarget implements Sink {
   private derive(place: Place): Form {
     const { settings } = this;
     const { exchange, table } = place;
-    const interval = INTERVALS.get(table);
+    const interval = intervalOf(table);
     const texts = placeTexts(place);
-    const names = interval === undefined ? texts : { ...texts, interval };
+    const names = interval === '' ? texts : { ...texts, interval };
     const key = (template: string) => (template === '' ? '' : this.prefix + fillTemplate(template, names));
     const fields = fieldsOf(table).filter((field) => field.isIn(exchange));
     const form = {
       stream: key(settings.stream),
       trades: table === TRADES ? key(settings.trades) : '',
       latest: settings.latest_tables.includes(table.name) ? key(settings.latest) : '',
-      kline: interval === undefined ? '' : key(settings.kline),
+      kline: interval === '' ? '' : key(settings.kline),
       head: [...Object.entries(texts).flat(), 'row'],
       fields,
       received: fields.find(({ name }) => name === 'recv_time') ?? fields[0],

@@ -48,6 +48,20 @@ export function schemaOf(table: Table): RowSchema {
   return byTable.get(table) as RowSchema;
 }
 
+/**
+ * What a target makes of the rows of each table, made once per schema. `names`: where it has another name for them than that
+ * of the schema in small letters.
+ */
+export function perSchema<T>(
+  names: Readonly<Record<string, string>>,
+  make: (name: string, schema: RowSchema) => T,
+): (table: Table) => T {
+  const made = new Map(
+    ROW_SCHEMAS.map((schema) => [schema, make(names[schema.name] ?? schema.name.toLowerCase(), schema)]),
+  );
+  return (table) => made.get(schemaOf(table)) as T;
+}
+
 /** AGG_TRADES as the name of a type: AggTrades. */
 export function typeName({ name }: RowSchema): string {
   return name
