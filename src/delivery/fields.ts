@@ -5,10 +5,10 @@
  */
 import { type Column, isWrittenFor } from '../schema/columns.js';
 import type { Table } from '../schema/layout.js';
-import { BOOK, BOOK_SIDE, GAPS, INSTRUMENTS, SIDE, TABLES, tableById } from '../schema/tables.js';
+import { BOOK, BOOK_SIDE, TABLES } from '../schema/tables.js';
 import { textOfF32 } from '../store/read/decimals.js';
 import { type NumberRole, rolesOf } from '../store/read/roles.js';
-import { causeName, stateName } from '../store/read/row_text.js';
+import { namesOfNumbers } from '../store/read/row_text.js';
 import type { RecordView } from './record_view.js';
 
 /**
@@ -120,21 +120,13 @@ function nameText(word: number, nameOf: (value: number) => string): Text {
   return (view) => nameOf(view.u32(word));
 }
 
-function namesOf(values: Readonly<Record<string, number>>): (value: number) => string {
-  const names = new Map(Object.entries(values).map(([name, id]) => [id, name]));
-  return (value) => names.get(value) ?? String(value);
-}
+const BOOK_SIDES = new Map(Object.entries(BOOK_SIDE).map(([name, id]): [number, string] => [id, name]));
 
-const sideName = namesOf(SIDE);
-const bookSideName = namesOf(BOOK_SIDE);
-const tableName = (id: number) => tableById(id)?.name ?? String(id);
-
-/** The words that the numbers of a column stand for; undefined where they are numbers. */
+/** As `logger read` prints them, but for the sides of books, which are not those of takers. */
 function namesIn(table: Table, column: string): ((value: number) => string) | undefined {
-  if (rolesOf(table).sides.includes(column)) return table.name === BOOK.name ? bookSideName : sideName;
-  if (table.name === INSTRUMENTS.name && column === 'state') return stateName;
-  if (table.name !== GAPS.name) return undefined;
-  return column === 'cause' ? causeName : column === 'table' ? tableName : undefined;
+  if (table.name === BOOK.name && rolesOf(table).sides.includes(column))
+    return (value) => BOOK_SIDES.get(value) ?? String(value);
+  return namesOfNumbers(table, column);
 }
 
 /** Kind and text of a column by itself. */

@@ -75,11 +75,6 @@ export function causeName(cause: number): string {
   return CAUSE_NAMES.get(cause) ?? String(cause);
 }
 
-/** Name of a state in INSTRUMENTS. */
-export function stateName(state: number): string {
-  return STATE_NAMES.get(state) ?? String(state);
-}
-
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
   return true;
@@ -163,11 +158,13 @@ function fieldOf(tableDay: TableDay, column: Column, options: FieldOptions): Fie
   return { ...plain, needs, text: unlessMissing(missing, stored) };
 }
 
-function namesOfNumbers(table: Table, column: string): ((value: number) => string) | undefined {
+/** The words that the numbers of a column stand for; undefined where they are numbers. Tables may be of another layout. */
+export function namesOfNumbers(table: Table, column: string): ((value: number) => string) | undefined {
+  const isOf = ({ name }: Table) => table.name === name;
   if (rolesOf(table).sides.includes(column)) return (value) => SIDE_NAMES.get(value) ?? String(value);
-  if (table === GAPS && column === 'cause') return causeName;
-  if (table === INSTRUMENTS && column === 'state') return stateName;
-  if (table === GAPS && column === 'table') return (value) => tableById(value)?.name ?? String(value);
+  if (isOf(GAPS) && column === 'cause') return causeName;
+  if (isOf(INSTRUMENTS) && column === 'state') return (value) => STATE_NAMES.get(value) ?? String(value);
+  if (isOf(GAPS) && column === 'table') return (value) => tableById(value)?.name ?? String(value);
   return undefined;
 }
 
