@@ -3,7 +3,6 @@
  * again (delivery/kafka_link.ts); after a crash of the logger the batches that no flush had covered may come twice, and every
  * message has what names its row for good.
  */
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type * as Kafka from '@platformatic/kafka';
@@ -31,6 +30,7 @@ import { recordName, SchemaRegistry } from '../delivery/schemas/registry.js';
 import { intervalOf, perSchema, type RowSchema, schemaOf } from '../delivery/schemas/row_schema.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
+import { pemOf, TLS_OPTIONS } from '../delivery/tls.js';
 
 const TOPIC_CHARS_MAX = 249;
 const NO_TOPIC = /[^\w.-]/;
@@ -151,12 +151,7 @@ const options = {
     max: 600,
     doc: 'Seconds that an answer may take.',
   }),
-  tls: boolean({ ...RELOAD, default: false, doc: 'Whether connections are encrypted.' }),
-  ca_file: optionalText({
-    ...RELOAD,
-    default: '',
-    doc: 'Certificates to trust, PEM; "": those of Node.',
-  }),
+  ...TLS_OPTIONS,
   cert_file: optionalText({ ...RELOAD, default: '', doc: 'Certificate of the client, PEM; "": none.' }),
   key_file: optionalText({ ...RELOAD, default: '', doc: 'Key of that certificate, PEM.' }),
   sasl: choice({
@@ -300,22 +295,11 @@ function refusesTopic(topic: string): string {
 
 const linkKey = ({ dataPath, name }: SinkContext) => `${dataPath} ${name}`;
 
-function pem(option: string, path: string): Buffer | undefined {
-  if (path === '') return undefined;
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new LoggerError('CONFIG_INVALID', `${option} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function tlsOf(settings: Settings): Pick<Kafka.BaseOptions, 'tls' | 'tlsServerName'> {
+async function tlsOf(settings: Settings): Promise<Pick<Kafka.BaseOptions, 'tls' | 'tlsServerName'>> {
   if (!settings.tls) return {};
-  const ca = pem('ca_file', settings.ca_file);
-  const cert = pem('cert_file', settings.cert_file);
-  const key = pem('key_file', settings.key_file);
+  const ca = await pemOf('ca_file', settings);
+  const cert = await pemOf('cert_file', settings);
+  const key = await pemOf('key_file', settings);
   // a name is no address
   const isNamed = settings.brokers.every((broker) => isIP(broker.replace(/:\d+$/, '')) === 0);
   return { tls: { ca, cert, key }, tlsServerName: isNamed };
@@ -349,7 +333,7 @@ async function newLink(driver: Driver, settings: Settings): Promise<KafkaLink> {
   return new KafkaLink(driver, {
     client: {
       ...{ clientId: client_id, bootstrapBrokers: [...brokers] },
-      ...tlsOf(settings),
+      ...(await tlsOf(settings)),
       ...(await saslOf(settings)),
     },
     ...{ acks: ACKS[acks], idempotent: idempotent && acks === 'all', compression, seconds: timeout_secs },

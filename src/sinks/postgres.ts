@@ -3,7 +3,6 @@
  * already, in one transaction with the cursor behind them: every row is there once. Tables are only made when that is asked
  * for, and never changed.
  */
-import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { Client, Connection, Submittable } from 'pg';
 import { LoggerError, messageOf } from '../base/errors.js';
@@ -22,6 +21,7 @@ import {
 } from '../delivery/postgres_tables.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
+import { pemOf, TLS_OPTIONS } from '../delivery/tls.js';
 
 const DRIVER = ['pg', '8.23.1'] as const;
 
@@ -31,16 +31,7 @@ const options = {
   database: text({ default: 'postgres', applies: 'reload', doc: 'Database of the tables.' }),
   user: text({ default: 'postgres', applies: 'reload', doc: 'Role to log in as.' }),
   ...PASSWORD_OPTIONS,
-  tls: boolean({
-    default: false,
-    applies: 'reload',
-    doc: 'Whether the connection is encrypted and the server has to show a certificate.',
-  }),
-  ca_file: optionalText({
-    default: '',
-    applies: 'reload',
-    doc: 'Certificates (PEM) of authorities to trust instead of those that Node knows.',
-  }),
+  ...TLS_OPTIONS,
   timeout_secs: number({
     default: 30,
     min: 0.1,
@@ -287,9 +278,9 @@ function stagingOf({ name }: PostgresTable): string {
 }
 
 async function open(settings: Settings, context: SinkContext): Promise<Sink> {
-  const { host, port, database, user, tls, ca_file, timeout_secs } = settings;
+  const { host, port, database, user, tls, timeout_secs } = settings;
   const password = await passwordOf(settings);
-  const ca = tls && ca_file !== '' ? await readFile(ca_file, 'utf8') : undefined;
+  const ca = tls ? await pemOf('ca_file', settings) : undefined;
   const { Client } = await loadDriver<typeof import('pg')>(...DRIVER);
   const socket = new Socket();
   const timeoutMs = Math.ceil(timeout_secs * 1000);

@@ -7,11 +7,10 @@
  * before has left on its way is void from then on.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { LoggerError, messageOf } from '../base/errors.js';
-import { boolean, integer, number, optionalText, selection, template, text } from '../config/kinds.js';
+import { integer, number, optionalText, selection, template, text } from '../config/kinds.js';
 import { fillTemplate } from '../config/template.js';
 import type { Batch } from '../delivery/batch.js';
 import { within } from '../delivery/deadline.js';
@@ -23,6 +22,7 @@ import type { RecordView } from '../delivery/record_view.js';
 import { intervalOf } from '../delivery/schemas/row_schema.js';
 import { PASSWORD_OPTIONS, passwordOf } from '../delivery/secret.js';
 import { defineSink, type OptionValues, type Sink, type SinkContext } from '../delivery/sink.js';
+import { pemOf, TLS_OPTIONS } from '../delivery/tls.js';
 import { BBO, MD, TRADES } from '../schema/tables.js';
 
 const DRIVER = ['ioredis', '6.0.0'] as const;
@@ -41,16 +41,7 @@ const options = {
     doc: 'User of the access control list; "" is the default user.',
   }),
   ...PASSWORD_OPTIONS,
-  tls: boolean({
-    default: false,
-    applies: 'reload',
-    doc: 'Whether the connection is encrypted and the server has to show a certificate.',
-  }),
-  ca_file: optionalText({
-    default: '',
-    applies: 'reload',
-    doc: 'Certificates (PEM) of authorities to trust instead of those that Node knows.',
-  }),
+  ...TLS_OPTIONS,
   timeout_secs: number({
     default: 10,
     min: 0.1,
@@ -365,9 +356,10 @@ function checkKeys({ latest, latest_tables, stream, trades, kline, cluster_tag, 
     throw new LoggerError('CONFIG_INVALID', 'a cluster has no database but 0: leave db or cluster_tag out');
 }
 
-async function tlsOf({ tls, ca_file }: Settings): Promise<{ tls?: ConnectionOptions }> {
-  if (!tls) return {};
-  return { tls: ca_file === '' ? {} : { ca: await readFile(ca_file) } };
+async function tlsOf(settings: Settings): Promise<{ tls?: ConnectionOptions }> {
+  if (!settings.tls) return {};
+  const ca = await pemOf('ca_file', settings);
+  return { tls: ca === undefined ? {} : { ca } };
 }
 
 function prefixOf({ cluster_tag }: Settings): string {
