@@ -145,10 +145,10 @@ export function isoTimeOrReceipt(
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  if (!isNoTime(fields.bytes, fields.from[at], fields.to[at]))
-    return isoTime(rows, fields, at, secondsWord, nanosWord);
-  rows.timeOfReceipt(secondsWord, nanosWord);
-  return true;
+  return (
+    isReceiptTime(rows, fields, at, secondsWord, nanosWord) ||
+    isoTime(rows, fields, at, secondsWord, nanosWord)
+  );
 }
 
 /** As epochTime() for such a time. */
@@ -159,8 +159,21 @@ export function epochTimeOrReceipt(
   secondsWord: number,
   nanosWord: number,
 ): boolean {
-  if (!isNoTime(fields.bytes, fields.from[at], fields.to[at]))
-    return epochTime(rows, fields, at, secondsWord, nanosWord);
+  return (
+    isReceiptTime(rows, fields, at, secondsWord, nanosWord) ||
+    epochTime(rows, fields, at, secondsWord, nanosWord)
+  );
+}
+
+/** Sets the receive time where the message says that there is no other; false when it has one. */
+function isReceiptTime(
+  rows: RowWriter,
+  fields: JsonSlots,
+  at: number,
+  secondsWord: number,
+  nanosWord: number,
+): boolean {
+  if (!isNoTime(fields.bytes, fields.from[at], fields.to[at])) return false;
   rows.timeOfReceipt(secondsWord, nanosWord);
   return true;
 }
