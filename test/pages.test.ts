@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { buildCli } from '../src/commands/program.js';
@@ -71,7 +71,7 @@ function commandsOf(page: string): string[] {
 const commands = PAGES.flatMap((page) => commandsOf(page).map((line) => ({ page, line })));
 const shown = (of: RegExp) => commands.filter(({ line }) => of.test(line)).map(({ line }) => line);
 const HERE =
-  /^npx logger (check-config|run|read|verify|recover|symbols)\b|^curl http:\/\/127\.0\.0\.1:9090\//;
+  /^npx logger (check-config|run|read|verify|recover|symbols|sinks|schema)\b|^curl http:\/\/127\.0\.0\.1:9090\//;
 
 test('every command of the pages is run by something', () => {
   assert.ok(commands.length > 5);
@@ -129,6 +129,20 @@ test('what captures, looks and reads does so as it stands on the pages', async (
       const { status, text } = await run(folder, ...argumentsOf(line));
       assert.equal(status, 0, text);
     });
+});
+
+test('every configuration that a page shows is accepted', async () => {
+  const blocks = WRITTEN.flatMap((page) =>
+    [...read(page).matchAll(/^```toml\n([\s\S]*?)^```$/gm)].map(([, text]) => ({ page, text })),
+  );
+  assert.ok(blocks.length > 0);
+  for (const { page, text } of blocks) {
+    const folder = temporaryFolder('pages-toml');
+    symlinkSync(resolve('symbol_mappings.yaml'), join(folder, 'symbol_mappings.yaml'));
+    writeFileSync(join(folder, 'logger.toml'), text);
+    const { status, text: said } = await runProgramIn(folder, CLI, 'check-config');
+    assert.equal(status, 0, `${page}: ${said}`);
+  }
 });
 
 /** Runs what goes on until Ctrl+C, which comes once it has printed something. */
