@@ -8,6 +8,7 @@ import { channelsOf, EXCHANGES } from '../support/fixtures.js';
 import {
   type LoggerOptions,
   type LoggerProcess,
+  type SimulatorProcess,
   startLoggerProcess,
   startSimulatorProcess,
   temporaryFolder,
@@ -70,6 +71,21 @@ function expectAll({ data, files, database }: Scene): void {
   assert.ok(fromFiles.rows > 1000);
 }
 
+/** Lets everything come to its end: the market, the sinks, of which `more` are others, and the processes; compares. */
+async function finish(
+  scene: Scene,
+  simulator: SimulatorProcess,
+  logger: LoggerProcess,
+  ...more: readonly string[]
+): Promise<void> {
+  await simulator.finish();
+  await logger.quiet();
+  await drained(logger, 'files', 'database', ...more);
+  assert.equal(await logger.stop(), 0, logger.stderr());
+  await simulator.stop();
+  expectAll(scene);
+}
+
 const cursors = (data: string) => readdirSync(join(data, 'journal', 'cursors')).sort();
 
 test('every row of nine exchanges and all tables arrives once, with the values of the column files', async () => {
@@ -93,12 +109,7 @@ test('every row of nine exchanges and all tables arrives once, with the values o
   await simulator.fault({ kind: 'cut', connections: 'all' });
   const before = await rows('files');
   await until('more rows are delivered', async () => (await rows('files')) > before + 5000);
-  await simulator.finish();
-  await logger.quiet();
-  await drained(logger, 'files', 'database', 'some');
-  assert.equal(await logger.stop(), 0, logger.stderr());
-  await simulator.stop();
-  expectAll(scene);
+  await finish(scene, simulator, logger, 'some');
   const lines = deliveredLines(some, 'some');
   const names = new Map(
     lines.map((line) => [`${line['exchange']} ${line['native']}`, String(line['symbol'])]),
@@ -125,12 +136,7 @@ test('a logger that is killed again and again delivers every row once', async ()
   }
   const logger = startLoggerProcess(scene.options, simulator);
   await logger.ready();
-  await simulator.finish();
-  await logger.quiet();
-  await drained(logger, 'files', 'database');
-  assert.equal(await logger.stop(), 0, logger.stderr());
-  await simulator.stop();
-  expectAll(scene);
+  await finish(scene, simulator, logger);
 });
 
 test('a sink that comes with SIGHUP has everything from the first row on; one that goes leaves nothing behind', async () => {
@@ -156,12 +162,7 @@ test('a sink that comes with SIGHUP has everything from the first row on; one th
   logger.child.kill('SIGHUP');
   await until('the sink is gone', async () => !('late' in (await logger.health()).sinks));
   await until('its cursor is gone', () => !cursors(scene.data).some((name) => name.startsWith('late')));
-  await simulator.finish();
-  await logger.quiet();
-  await drained(logger, 'files', 'database');
-  assert.equal(await logger.stop(), 0, logger.stderr());
-  await simulator.stop();
-  expectAll(scene);
+  await finish(scene, simulator, logger);
   const seen = deliveredLines(join(scene.options.folder, 'late'), 'late').length;
   assert.ok(seen > 0 && seen < deliveredLines(scene.files, 'files').length);
 });
@@ -193,11 +194,6 @@ test('a target that cannot be written costs no row and stops nothing; it gets al
     async () => ((await logger.health()).sinks['files']?.rows_delivered ?? 0) > 2000,
   );
   assert.equal((await logger.health()).sinks['files']?.trouble, null);
-  await simulator.finish();
-  await logger.quiet();
-  await drained(logger, 'files', 'database');
-  assert.equal(await logger.stop(), 0, logger.stderr());
-  await simulator.stop();
-  expectAll(scene);
+  await finish(scene, simulator, logger);
   assert.ok(!existsSync(join(scene.data, 'dead_letters')));
 });
