@@ -4,13 +4,14 @@
  * A time of day belongs to `--day`, else to the day of the other time, else to the newest day that has rows. Where `--to`
  * is the earlier time of day, it is that of the next day.
  */
+
 import { LoggerError } from '../base/errors.js';
+import type { Moment } from '../base/moment.js';
 import { isoDay } from '../store/disk/paths.js';
 import {
   compareMoments,
   dayOf,
   daysLater,
-  type Moment,
   momentOf,
   parseDay,
   parseTime,

@@ -1,18 +1,11 @@
 /** Days and times as people type them on the command line; everything is UTC. Called by the data commands. */
 import { LoggerError } from '../base/errors.js';
-
-const DAY_SECS = 86_400;
+import { clock, DAY_SECS, isoDate, isoMoment, type Moment, nanosOf } from '../base/moment.js';
 
 /** A moment, or a time of a day that is still to be chosen. */
 export type TimeArgument =
   | { readonly kind: 'moment'; readonly seconds: number; readonly nanos: number }
   | { readonly kind: 'of_day'; readonly seconds: number; readonly nanos: number };
-
-/** A point in time; nanos below 1e9. */
-export interface Moment {
-  readonly seconds: number;
-  readonly nanos: number;
-}
 
 function usage(option: string, text: string, expected: string): LoggerError {
   return new LoggerError('USAGE', `${option} ${JSON.stringify(text)} is not ${expected}`);
@@ -28,15 +21,6 @@ export function parseDay(text: string, nowMs: number = Date.now()): number {
   return day;
 }
 
-function isoDate(text: string): number | undefined {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
-  const ms = Date.parse(`${text}T00:00:00Z`);
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) return undefined;
-  return ms / (DAY_SECS * 1000);
-}
-
-const ISO = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
-const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?$/;
 const NOW = /^now(?:([+-])((?:\d+(?:ms|s|m|h|d))+))?$/;
 const EPOCH = /^0*(\d{1,19})(?:\.(\d{1,9}))?$/;
 const EXPECTED =
@@ -45,17 +29,6 @@ const EXPECTED =
 const SECONDS_MAX = 2 ** 32 - 1;
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_SECS * 1000 } as const;
-
-const nanosOf = (fraction = '') => Number(fraction.padEnd(9, '0'));
-
-function clock(text: string): Moment | undefined {
-  const match = CLOCK.exec(text);
-  if (match === null) return undefined;
-  const [hours, minutes, seconds] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
-  if (hours > 24 || minutes > 59 || seconds > 59) return undefined;
-  const moment = { seconds: hours * 3600 + minutes * 60 + seconds, nanos: nanosOf(match[4]) };
-  return moment.seconds + moment.nanos / 1e9 > DAY_SECS ? undefined : moment;
-}
 
 /** `now`, or so long before or after it: `now-5m`, `now-1h30m`. */
 function relative(text: string, nowMs: number): Moment | undefined {
@@ -84,21 +57,6 @@ function epoch(text: string): Moment | undefined {
   const unit = epochUnit(match[1]!.length);
   const nanos = BigInt(match[1]!) * unit + (BigInt(nanosOf(match[2])) * unit) / 1_000_000_000n;
   return { seconds: Number(nanos / 1_000_000_000n), nanos: Number(nanos % 1_000_000_000n) };
-}
-
-function isoMoment(text: string): Moment | undefined {
-  const match = ISO.exec(text);
-  if (match === null) return undefined;
-  const day = isoDate(match[1]!);
-  const time = clock(match[2] ?? '00:00');
-  if (day === undefined || time === undefined) return undefined;
-  return { seconds: day * DAY_SECS + time.seconds - offsetSecs(match[3]), nanos: time.nanos };
-}
-
-function offsetSecs(zone: string | undefined): number {
-  if (zone === undefined || zone === 'Z') return 0;
-  const size = Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60;
-  return zone.startsWith('-') ? -size : size;
 }
 
 /**

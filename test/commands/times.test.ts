@@ -1,8 +1,9 @@
 /** Days and times as typed on the command line. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Moment } from '../../src/base/moment.js';
 import { chooseTimes, type TimeOptions } from '../../src/commands/time_range.js';
-import { type Moment, momentOf, parseDay, parseTime } from '../../src/commands/times.js';
+import { momentOf, parseDay, parseTime } from '../../src/commands/times.js';
 
 test('days', () => {
   const now = Date.parse('2026-11-21T23:59:59.999Z');

@@ -73,6 +73,13 @@ const REFUSED: readonly [string, string, readonly string[]][] = [
     ],
   ],
   [
+    'a beginning on a day that does not exist',
+    `${FILES}from = "2026-02-30"\n`,
+    [
+      'FILE:3: sinks.files.from must be "start", "now" or a time such as "2026-11-30T12:00:00Z" or "2026-11-30"; it is "2026-02-30"',
+    ],
+  ],
+  [
     'no beginning',
     `${FILES}from = "yesterday"\n`,
     [
